@@ -1,0 +1,184 @@
+/** The report contract, `longpole.report/1`. Fields may be added, never change meaning within a version. */
+export const REPORT_SCHEMA = "longpole.report/1";
+
+export const MECHANISMS = [
+  "slow-code",
+  "slow-query",
+  "missing-index",
+  "n-plus-one",
+  "sequential-calls",
+  "duplicate-calls",
+  "retries",
+  "timeout",
+  "fixed-delay",
+  "pool-exhausted",
+  "lock-contention",
+  "thread-starvation",
+  "event-loop-blocked",
+  "garbage-collection",
+  "cpu-saturated",
+  "cpu-throttled",
+  "run-queue",
+  "noisy-neighbour",
+  "memory-pressure",
+  "memory-leak",
+  "disk-saturated",
+  "fsync",
+  "excessive-syscalls",
+  "network-latency",
+  "network-loss",
+  "connection-churn",
+  "accept-queue",
+  "queue-backlog",
+  "payload-size",
+  "data-growth",
+  "cache-miss",
+  "straggler",
+  "external-dependency",
+  "mix-shift",
+  "load-increase",
+  "error-handling",
+  "misconfiguration",
+  "unknown",
+] as const;
+export type Mechanism = (typeof MECHANISMS)[number];
+
+export const FINDING_KINDS = ["latency", "throughput", "resource", "code", "config", "regression", "growth"] as const;
+export type FindingKind = (typeof FINDING_KINDS)[number];
+
+export const SEVERITIES = ["note", "warning", "critical"] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+export interface Report {
+  readonly schema: typeof REPORT_SCHEMA;
+  /** Nanoseconds since 1970 as decimal text: they do not fit a JSON number. */
+  readonly window: { readonly startUnixNs: string; readonly endUnixNs: string };
+  readonly dataQuality: DataQuality;
+  readonly endpoints: readonly EndpointReport[];
+  readonly throughput: ThroughputReport;
+  readonly findings: readonly Finding[];
+  readonly healthy: boolean;
+  readonly checkedNotCause: readonly { readonly what: string; readonly detail: string }[];
+  readonly unexplained: readonly { readonly service: string; readonly p99Ms: number; readonly collect: string }[];
+}
+
+export interface DataQuality {
+  readonly traces: number;
+  readonly incompleteTraces: number;
+  readonly spans: number;
+  readonly orphanSpans: number;
+  readonly skewedHosts: readonly SkewedHosts[];
+  readonly sampling: "none" | "head" | "tail" | "unknown";
+  readonly gates: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+  /** spans by what became of them; received = analysed + incomplete + the sum of rejected */
+  readonly ledger: SpanLedger;
+  readonly warnings: readonly string[];
+  /** false when the analysis was cut short (Ctrl-C): the report covers what was read until then */
+  readonly complete: boolean;
+}
+
+export interface SkewedHosts {
+  readonly from: string;
+  readonly to: string;
+  readonly lowMs: number;
+  readonly highMs: number;
+  readonly appliedMs: number;
+  readonly pairs: number;
+}
+
+export interface SpanLedger {
+  readonly received: number;
+  /** in complete traces */
+  readonly analysed: number;
+  /** in traces that are left out of the aggregates */
+  readonly incomplete: number;
+  readonly rejected: readonly { readonly reason: string; readonly spans: number; readonly example: string }[];
+}
+
+export interface EndpointReport {
+  readonly service: string;
+  readonly operation: string;
+  readonly requests: number;
+  readonly perSecond: number;
+  readonly errorRatio: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  /** why a percentile cannot be trusted, where it cannot */
+  readonly caution?: string;
+  readonly blame: readonly BlameRow[];
+  readonly baseline?: { readonly requests: number; readonly p50Ms: number; readonly p95Ms: number; readonly p99Ms: number };
+}
+
+/** Mean time of the critical path of the traces around a percentile, by (service, operation, kind). */
+export interface BlameRow {
+  readonly service: string;
+  readonly operation: string;
+  readonly timeKind: string;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** 90 % bootstrap interval of p99Ms */
+  readonly lowMs: number;
+  readonly highMs: number;
+}
+
+export interface ThroughputReport {
+  readonly status: "ok" | "insufficient-data" | "gate-failed";
+  readonly detail: string;
+}
+
+export interface Finding {
+  readonly rank: number;
+  /** stable across runs on the same data */
+  readonly id: string;
+  readonly kind: FindingKind;
+  readonly severity: Severity;
+  readonly confidence: number;
+  readonly title: string;
+  readonly why: string;
+  readonly subject: Subject;
+  readonly mechanism: Mechanism;
+  readonly impact: Impact;
+  readonly chain: readonly ChainLink[];
+  readonly evidence: readonly Evidence[];
+  readonly counter: readonly string[];
+  readonly refutedBy: string;
+  readonly remedy: { readonly text: string; readonly change?: string; readonly whatIf?: string };
+}
+
+export interface Subject {
+  readonly service: string;
+  readonly operation?: string;
+  readonly resource?: string;
+  readonly statement?: string;
+  readonly frame?: string;
+  readonly setting?: string;
+  readonly instance?: string;
+  readonly host?: string;
+}
+
+export interface Impact {
+  readonly endpoint: { readonly service: string; readonly operation: string };
+  readonly metric: "p99" | "p95" | "p50";
+  readonly now: number;
+  readonly predicted: number;
+  readonly low: number;
+  readonly high: number;
+  readonly unit: "ms";
+  /** how the prediction was made */
+  readonly method?: string;
+}
+
+/** One step from symptom to cause; `evidence` are indices into the finding's evidence. */
+export interface ChainLink {
+  readonly claim: string;
+  readonly evidence: readonly number[];
+}
+
+export interface Evidence {
+  readonly kind: "trace" | "series" | "stack" | "statement" | "setting" | "statistic";
+  readonly text: string;
+  /** how to reproduce it */
+  readonly query: string;
+  readonly link?: string;
+}

@@ -1,0 +1,221 @@
+/**
+ * Strings of a table, each kept once as UTF-8 bytes and decoded to a JavaScript
+ * string only when somebody reads it. Id 0 is the empty string.
+ *
+ * Decoders intern straight from the received bytes: a 1M-span file has some 10M
+ * attribute strings but only thousands of distinct ones, so the hot path is
+ * "hash, compare, found" without ever making a string.
+ */
+export class StringPool {
+  /** UTF-8 of all strings, one behind the other. */
+  private bytes = new Uint8Array(1 << 16);
+  /** Start of string i in `bytes`; start of i + 1 is its end. Float64: pools may exceed 4 GiB in theory, never 2^53. */
+  private starts = new Float64Array(1 << 10);
+  private hashes = new Int32Array(1 << 10);
+  /** Open addressing, id + 1, 0 = free. Length is a power of two, load <= 1/2. */
+  private slots = new Int32Array(1 << 11);
+  private decoded: (string | undefined)[] = [""];
+  private count = 1;
+  private readonly idByString = new Map<string, number>();
+
+  /** Number of distinct strings, the empty one included. */
+  get size(): number {
+    return this.count;
+  }
+
+  /** Id of the UTF-8 bytes `source[start, end)`; equal bytes have equal ids. */
+  internBytes(source: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    if (length === 0) return 0;
+    const hash = hashBytes(source, start, end);
+    const mask = this.slots.length - 1;
+    let slot = hash & mask;
+    for (;;) {
+      const held = this.slots[slot]!;
+      if (held === 0) break;
+      const id = held - 1;
+      if (this.hashes[id] === hash && this.matches(id, source, start, length)) return id;
+      slot = (slot + 1) & mask;
+    }
+    return this.add(source, start, end, hash, slot);
+  }
+
+  /** Id of a JavaScript string. */
+  intern(text: string): number {
+    if (text === "") return 0;
+    const known = this.idByString.get(text);
+    if (known !== undefined) return known;
+    const utf8 = encodeUtf8(text);
+    const id = this.internBytes(utf8, 0, utf8.length);
+    this.idByString.set(text, id);
+    this.decoded[id] ??= text;
+    return id;
+  }
+
+  /** The string with this id; bytes that are not UTF-8 read as U+FFFD. */
+  get(id: number): string {
+    const known = this.decoded[id];
+    if (known !== undefined) return known;
+    if (id < 0 || id >= this.count) throw new RangeError(`string id ${id} of ${this.count}`);
+    const text = decodeUtf8(this.bytes, this.starts[id]!, this.starts[id + 1]!);
+    this.decoded[id] = text;
+    return text;
+  }
+
+  /** Whether string `id` equals these bytes. */
+  equalsBytes(id: number, source: Uint8Array, start: number, end: number): boolean {
+    return this.matches(id, source, start, end - start);
+  }
+
+  /** Bytes held, for memory budgets. */
+  get byteLength(): number {
+    return this.bytes.length + this.starts.byteLength + this.hashes.byteLength + this.slots.byteLength;
+  }
+
+  private matches(id: number, source: Uint8Array, start: number, length: number): boolean {
+    const from = this.starts[id]!;
+    if (this.starts[id + 1]! - from !== length) return false;
+    const bytes = this.bytes;
+    for (let i = 0; i < length; i++) if (bytes[from + i] !== source[start + i]) return false;
+    return true;
+  }
+
+  private add(source: Uint8Array, start: number, end: number, hash: number, freeSlot: number): number {
+    const id = this.count++;
+    if (id + 2 > this.starts.length) {
+      this.starts = grow(this.starts, Float64Array, id + 2);
+      this.hashes = grow(this.hashes, Int32Array, id + 2);
+    }
+    const from = this.starts[id]!;
+    const to = from + (end - start);
+    if (to > this.bytes.length) this.bytes = grow(this.bytes, Uint8Array, to);
+    this.bytes.set(source.subarray(start, end), from);
+    this.starts[id + 1] = to;
+    this.hashes[id] = hash;
+    this.decoded.push(undefined);
+    this.slots[freeSlot] = id + 1;
+    if (this.count * 2 > this.slots.length) this.rehash();
+    return id;
+  }
+
+  private rehash(): void {
+    const slots = new Int32Array(this.slots.length * 2);
+    const mask = slots.length - 1;
+    for (let id = 1; id < this.count; id++) {
+      let slot = this.hashes[id]! & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = id + 1;
+    }
+    this.slots = slots;
+  }
+}
+
+type Growable = Float64Array | Int32Array | Uint32Array | Uint8Array | Uint16Array;
+
+/** A copy of `column` with room for at least `need` elements, at least doubled. */
+export function grow<T extends Growable>(column: T, make: new (length: number) => T, need: number): T {
+  const bigger = new make(Math.max(need, column.length * 2));
+  bigger.set(column as never);
+  return bigger;
+}
+
+/**
+ * Hash of length, the first and last 16 bytes and a few in between: names of
+ * telemetry differ there, and a collision costs one more comparison only.
+ */
+function hashBytes(source: Uint8Array, start: number, end: number): number {
+  const length = end - start;
+  let hash = Math.imul(length, 0x9e3779b1) | 0;
+  if (length <= 32) {
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ source[i]!, 0x01000193);
+  } else {
+    for (let i = start; i < start + 16; i++) hash = Math.imul(hash ^ source[i]!, 0x01000193);
+    const step = (length - 32) >> 4;
+    for (let i = start + 16; i < end - 16; i += step + 1) hash = Math.imul(hash ^ source[i]!, 0x01000193);
+    for (let i = end - 16; i < end; i++) hash = Math.imul(hash ^ source[i]!, 0x01000193);
+  }
+  hash ^= hash >>> 15;
+  hash = Math.imul(hash, 0x2c1b3c6d);
+  hash ^= hash >>> 13;
+  return hash;
+}
+
+/*
+ * UTF-8 both ways. This layer is compiled without DOM and Node types, where
+ * TextEncoder would come from; telemetry is nearly all ASCII, for which the loop
+ * below is as fast.
+ */
+function encodeUtf8(text: string): Uint8Array {
+  const out = new Uint8Array(text.length * 3);
+  let n = 0;
+  for (let i = 0; i < text.length; i++) {
+    let code = text.charCodeAt(i);
+    if (code >= 0xd800 && code <= 0xdfff) {
+      const low = text.charCodeAt(i + 1);
+      if (code <= 0xdbff && low >= 0xdc00 && low <= 0xdfff) {
+        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+        i++;
+      } else {
+        code = 0xfffd;
+      }
+    }
+    if (code < 0x80) {
+      out[n++] = code;
+    } else if (code < 0x800) {
+      out[n++] = 0xc0 | (code >> 6);
+      out[n++] = 0x80 | (code & 63);
+    } else if (code < 0x10000) {
+      out[n++] = 0xe0 | (code >> 12);
+      out[n++] = 0x80 | ((code >> 6) & 63);
+      out[n++] = 0x80 | (code & 63);
+    } else {
+      out[n++] = 0xf0 | (code >> 18);
+      out[n++] = 0x80 | ((code >> 12) & 63);
+      out[n++] = 0x80 | ((code >> 6) & 63);
+      out[n++] = 0x80 | (code & 63);
+    }
+  }
+  return out.subarray(0, n);
+}
+
+function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
+  // fromCharCode takes its arguments on the stack: chunks of 4096 stay far from its limit.
+  const parts: string[] = [];
+  let codes: number[] = [];
+  for (let i = start; i < end; ) {
+    const byte = bytes[i]!;
+    if (byte < 0x80) {
+      codes.push(byte);
+      i++;
+      if (codes.length < 4096) continue;
+    }
+    if (i >= end) break;
+    const [code, size] = codePointAt(bytes, i, end);
+    if (code > 0xffff) codes.push(0xd800 + ((code - 0x10000) >> 10), 0xdc00 + ((code - 0x10000) & 0x3ff));
+    else codes.push(code);
+    i += size;
+    if (codes.length >= 4096) {
+      parts.push(String.fromCharCode(...codes));
+      codes = [];
+    }
+  }
+  parts.push(String.fromCharCode(...codes));
+  return parts.join("");
+}
+
+/** Code point at `at` and its size in bytes; an invalid byte is U+FFFD of size 1. */
+function codePointAt(bytes: Uint8Array, at: number, end: number): [code: number, size: number] {
+  const lead = bytes[at]!;
+  if (lead < 0x80) return [lead, 1];
+  const size = lead >= 0xf0 && lead < 0xf5 ? 4 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xc2 && lead < 0xe0 ? 2 : 0;
+  if (size === 0 || at + size > end) return [0xfffd, 1];
+  let code = lead & (0xff >> (size + 1));
+  for (let i = 1; i < size; i++) {
+    const next = bytes[at + i]!;
+    if ((next & 0xc0) !== 0x80) return [0xfffd, 1];
+    code = (code << 6) | (next & 63);
+  }
+  const overlong = (size === 3 && code < 0x800) || (size === 4 && (code < 0x10000 || code > 0x10ffff));
+  const surrogate = code >= 0xd800 && code <= 0xdfff;
+  return overlong || surrogate ? [0xfffd, 1] : [code, size];
+}
