@@ -1,0 +1,65 @@
+// `npm run check` and, with --all, what `npm test` runs after its set-up: every
+// check one after the other, quiet where it passes, with what it said where it
+// fails. The others still run after one has failed, so that the counts are whole.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { findStaleDocs } from "./check-docs.ts";
+import { findViolations } from "./check-imports.ts";
+
+const ROOT: string = resolve(import.meta.dirname, "..");
+const RESULTS: string = join(ROOT, "dist", "test-results");
+
+interface Check {
+  readonly name: string;
+  /** What is wrong, as text to show; undefined when nothing is. */
+  run(): string | undefined;
+}
+
+const CHECKS: readonly Check[] = [
+  { name: "build and types", run: () => command("tsc", ["-b"]) },
+  { name: "lint", run: () => command("oxlint", ["--type-aware", "--deny-warnings"]) },
+  { name: "format", run: () => command("oxfmt", ["--check"]) },
+  { name: "imports", run: () => list(findViolations(ROOT).map((v) => `${v.file}:${v.line} ${v.rule}: ${v.message}`)) },
+  { name: "dead code", run: () => command("knip", []) },
+  { name: "docs", run: () => list(findStaleDocs(ROOT)) },
+  { name: "unit tests", run: () => vitest("unit", ["src", "scripts"]) },
+];
+
+const END_TO_END: Check = { name: "end-to-end tests", run: () => vitest("e2e", ["e2e"]) };
+
+function command(name: string, args: readonly string[]): string | undefined {
+  const bin = join(ROOT, "node_modules", ".bin", process.platform === "win32" ? `${name}.cmd` : name);
+  const done = spawnSync(bin, args, { cwd: ROOT, encoding: "utf8", shell: process.platform === "win32" });
+  if (done.status === 0) return undefined;
+  return `${done.stdout ?? ""}${done.stderr ?? ""}${done.error?.message ?? ""}` || `exit code ${done.status}`;
+}
+
+/** The JSON beside the usual output is what scripts/test-count.mjs reads. */
+function vitest(name: string, folders: readonly string[]): string | undefined {
+  const output = `--outputFile.json=${join(RESULTS, `${name}.json`)}`;
+  return command("vitest", ["run", ...folders, "--reporter=dot", "--reporter=json", output]);
+}
+
+function list(lines: readonly string[]): string | undefined {
+  return lines.length === 0 ? undefined : lines.join("\n");
+}
+
+function main(): void {
+  rmSync(RESULTS, { recursive: true, force: true });
+  mkdirSync(RESULTS, { recursive: true });
+  const checks = process.argv.includes("--all") ? [...CHECKS, END_TO_END] : CHECKS;
+  const outcome: { name: string; ok: boolean }[] = [];
+  for (const check of checks) {
+    const began = performance.now();
+    const complaint = check.run();
+    outcome.push({ name: check.name, ok: complaint === undefined });
+    if (complaint !== undefined) console.log(complaint.trimEnd());
+    const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(5);
+    console.log(`${complaint === undefined ? "ok    " : "FAILED"} ${seconds} s  ${check.name}`);
+  }
+  writeFileSync(join(RESULTS, "checks.json"), JSON.stringify(outcome));
+  process.exitCode = outcome.every((check) => check.ok) ? 0 : 1;
+}
+
+main();

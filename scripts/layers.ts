@@ -1,0 +1,26 @@
+/**
+ * Which layer may import which, as data: `check-imports.ts` holds the sources
+ * against it, and ARCHITECTURE.md draws it. A layer may always import itself.
+ */
+export const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  "src/model": [],
+  "src/analysis": ["src/model"],
+  "src/formats": ["src/model"],
+  "src/engine": ["src/model", "src/analysis", "src/formats"],
+  "src/cli": ["src/model", "src/analysis", "src/formats", "src/engine"],
+  "src/testing": ["src/model"],
+  bench: ["src/model", "src/analysis", "src/formats", "src/engine", "src/testing"],
+  e2e: ["src/model", "src/testing"],
+  scripts: [],
+};
+
+/** What a `*.test.ts` may import on top of what its layer may. */
+export const TESTS_MAY_IMPORT: readonly string[] = ["src/testing", "src/model"];
+
+/**
+ * Tests that take a road across the layers on purpose: the test of a layer's
+ * helper for tests may use the layer it helps.
+ */
+export const TEST_EXCEPTIONS: Readonly<Record<string, readonly string[]>> = {
+  "src/testing": ["src/analysis", "src/formats", "src/engine"],
+};
