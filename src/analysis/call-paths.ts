@@ -45,7 +45,7 @@ class NodeTable {
   private hash = new Int32Array(64);
   private slots = new Int32Array(128);
 
-  node(up: number, service: number, operation: number, callee: number, statement: number, role: SpanRole): number {
+  node(up: number, service: number, operation: number, callee: number, statement: number, role: number): number {
     const above = up >= 0 && this.depth[up]! >= MAX_DEPTH ? this.parent[up]! : up;
     let hash = Math.imul(above + 1, 0x9e3779b1) ^ Math.imul(service, 0x85ebca6b) ^ Math.imul(operation, 0xc2b2ae35);
     hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) ^ Math.imul(callee, 0x27d4eb2f) ^ Math.imul(statement, 0x165667b1);
@@ -90,7 +90,7 @@ class NodeTable {
     operation: number,
     callee: number,
     statement: number,
-    role: SpanRole,
+    role: number,
   ): number {
     const node = this.count++;
     if (node === this.parent.length) this.growColumns(node + 1);

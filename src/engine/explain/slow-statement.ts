@@ -1,0 +1,126 @@
+import { statementShape, type StatementShape } from "../../analysis/statement.ts";
+import { quantileOfSorted, sortSample } from "../../analysis/weighted-quantile.ts";
+import { SpanRole } from "../../model/span-facts.ts";
+import { durationsOf, exampleTraces, spanRows, type Case } from "../case.ts";
+import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { ms, shorten, times } from "../wording.ts";
+
+/** A statement that reads by an index answers in 0.1 to 5 ms; from here on something else is going on. */
+const SLOW_NS = 10e6;
+/** How many times slower than the other statements of the same database counts as an outlier. */
+const OUTLIER = 5;
+
+/**
+ * A database statement that takes long by itself: its typical duration, not only
+ * its tail, is far above what the same database needs for its other statements.
+ * A selective WHERE or an ORDER BY with LIMIT points to a missing index; a
+ * statement without one, or with aggregates, to the statement itself.
+ */
+export function explainSlowStatement(theCase: Case, spot: HotSpot): Explanation | undefined {
+  if (spot.role !== SpanRole.database || spot.timeKind !== "callee") return undefined;
+  const { window, view } = theCase;
+  const durations = durationsOf(window, spot.node);
+  if (durations.length < 5) return undefined;
+  const sample = sortSample(durations, undefined);
+  const median = quantileOfSorted(sample, 0.5);
+  const others = otherStatements(theCase, spot);
+  const shape = statementShape(spot.statement);
+  const factor = speedUp(median, others.medianNs);
+  const isOutlier = median >= SLOW_NS && (others.calls < 20 || median >= OUTLIER * others.medianNs);
+  const harmful = isOutlier && Math.max(spot.slowNs / view.p99, spot.typicalNs / view.p50) >= 0.15;
+  const indexable = canUseIndex(shape);
+  const database = spot.callee === "" ? "the database" : spot.callee;
+  const what = spot.statement === "" ? spot.operation : shorten(spot.statement, 70);
+  const comparison =
+    others.calls >= 20
+      ? ` The ${others.calls} calls of other statements on ${database} take ${ms(others.medianNs)} (median): this one is ${times(median / others.medianNs)} as slow.`
+      : "";
+  return {
+    mechanism: indexable ? "missing-index" : "slow-query",
+    kind: "latency",
+    subject: {
+      service: spot.callee === "" ? spot.service : spot.callee,
+      operation: spot.operation,
+      ...(spot.statement === "" ? {} : { statement: spot.statement }),
+      ...(shape.table === "" ? {} : { resource: `table:${shape.table}` }),
+    },
+    title: indexable
+      ? `${database} takes ${ms(median)} for a selective read${shape.table === "" ? "" : ` of ${shape.table}`}: an index on (${indexColumns(shape).join(", ")}) seems to be missing`
+      : `${what} takes ${ms(median)} in ${database}`,
+    why: `${spot.service} spends ${ms(spot.slowNs)} of a slow request and ${ms(spot.typicalNs)} of a typical one in this statement (${durations.length} calls, median ${ms(median)}, p99 ${ms(quantileOfSorted(sample, 0.99))}).${comparison}`,
+    confidence: harmful ? (indexable ? 0.8 : 0.7) : 0.25,
+    harmful,
+    nodes: [spot.node],
+    undo: [
+      { kind: "change", change: { kind: "time", service: spot.service, operation: spot.operation, factor }, nodes: [spot.node] },
+    ],
+    whatIf: `service=${spot.service},operation=${spot.operation},time=${Number(factor.toPrecision(2))}`,
+    chain: [
+      { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
+      { claim: `${spot.service} waits ${ms(spot.slowNs)} of it for ${database}`, evidence: [0] },
+      { claim: `${what}: ${ms(median)} each`, evidence: [1] },
+    ],
+    evidence: [
+      {
+        kind: "trace",
+        text: `slow requests with this statement: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        query: `spans named "${spot.operation}" of ${spot.service}`,
+      },
+      {
+        kind: "statement",
+        text: spot.statement === "" ? spot.operation : spot.statement,
+        query: indexable || shape.verb === "SELECT" ? `EXPLAIN ${spot.statement}` : `pg_stat_statements: mean_exec_time of this statement`,
+      },
+    ],
+    counter: [
+      ...(others.calls < 20 ? [`no other statement on ${database} in these traces to compare with`] : []),
+      ...(indexable ? ["traces show neither the plan nor the rows read: EXPLAIN tells whether it scans"] : []),
+    ],
+    refutedBy: indexable
+      ? "EXPLAIN shows an index scan with few rows read, or the time stays with the index in place"
+      : "the same statement is as fast as the others when run alone: then the database is busy, not the statement slow",
+    remedy: indexable
+      ? {
+          text: `Create an index on the columns of the WHERE clause${shape.orderColumns.length > 0 ? " and the order" : ""}; check with EXPLAIN first.`,
+          change: `CREATE INDEX CONCURRENTLY ON ${shape.table} (${indexColumns(shape).join(", ")})`,
+        }
+      : { text: "Look at its plan (EXPLAIN), read fewer rows or columns, precompute the aggregate, or cache the result." },
+  };
+}
+
+/** The factor is what would bring the statement to the level of the others on the same database; a tenth where there are none. */
+function speedUp(medianNs: number, othersNs: number): number {
+  if (othersNs <= 0 || othersNs >= medianNs) return 0.1;
+  return Math.max(0.01, Math.min(0.5, othersNs / medianNs));
+}
+
+function otherStatements(theCase: Case, spot: HotSpot): { calls: number; medianNs: number } {
+  const { paths } = theCase.window;
+  const all: number[] = [];
+  for (let node = 0; node < paths.nodeCount; node++) {
+    const comparable =
+      paths.role[node] === SpanRole.database &&
+      paths.callee[node] === paths.callee[spot.node] &&
+      (paths.statement[node] !== paths.statement[spot.node] || paths.operation[node] !== paths.operation[spot.node]) &&
+      !isTransactionControl(theCase.window.text(paths.operation[node]!), paths.statement[node]! < 0 ? "" : theCase.window.text(paths.statement[node]!));
+    if (!comparable || spanRows(theCase.window, node).length === 0) continue;
+    all.push(...durationsOf(theCase.window, node));
+  }
+  if (all.length === 0) return { calls: 0, medianNs: 0 };
+  return { calls: all.length, medianNs: quantileOfSorted(sortSample(Float64Array.from(all), undefined), 0.5) };
+}
+
+/** BEGIN, COMMIT and pings cost next to nothing and would make everything an outlier. */
+function isTransactionControl(operation: string, statement: string): boolean {
+  return /^(?:begin|commit|rollback|set|savepoint|release|ping|connect)\b/i.test(statement || operation.replace(/^.*[:.]/, ""));
+}
+
+function canUseIndex(shape: StatementShape): boolean {
+  if (!/^(?:SELECT|UPDATE|DELETE|WITH)$/.test(shape.verb) || shape.table === "") return false;
+  return shape.equalityColumns.length > 0 || (shape.rangeColumns.length > 0 && !shape.heavy);
+}
+
+/** Equality columns first, then one range or the order: the order in which a B-tree can use them. */
+function indexColumns(shape: StatementShape): string[] {
+  return [...new Set([...shape.equalityColumns, ...(shape.orderColumns.length > 0 ? shape.orderColumns : shape.rangeColumns.slice(0, 1))])];
+}

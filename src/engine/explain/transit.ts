@@ -1,0 +1,83 @@
+import { quantileOfSorted, sortSample } from "../../analysis/weighted-quantile.ts";
+import { SpanRole } from "../../model/span-facts.ts";
+import { exampleTraces, spanRows, type Case } from "../case.ts";
+import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { ms, times } from "../wording.ts";
+
+/** Within a data centre a round trip takes well under this. */
+const LONG_TRANSIT_NS = 5e6;
+
+/**
+ * Time between a caller's CLIENT span and the callee's SERVER span: the network,
+ * and queues before the callee's instrumentation starts (accept queue, busy
+ * event loop). An edge whose typical transit is far above the other edges' of
+ * the same window is a slow network path; one that is long only for some calls
+ * is left to other explanations.
+ */
+export function explainTransit(theCase: Case, spot: HotSpot): Explanation | undefined {
+  if (spot.timeKind !== "transit" || spot.role === SpanRole.producer) return undefined;
+  const { window, view, ownNs } = theCase;
+  const rows = Int32Array.from(spanRows(window, spot.node)).filter((row) => ownNs[row]! > 0);
+  if (rows.length < 5) return undefined;
+  const transit = Float64Array.from(rows, (row) => ownNs[row]!);
+  const sample = sortSample(transit, undefined);
+  const median = quantileOfSorted(sample, 0.5);
+  const others = otherEdges(theCase, spot);
+  const usual = others.length > 0 ? quantileOfSorted(sortSample(Float64Array.from(others), undefined), 0.5) : 1e6;
+  const isOutlier = median >= LONG_TRANSIT_NS && median >= 4 * usual;
+  const harmful = isOutlier && Math.max(spot.slowNs / view.p99, spot.typicalNs / view.p50) >= 0.1;
+  const callee = calleeOf(theCase, spot);
+  const factor = Math.min(1, usual / Math.max(median, 1));
+  return {
+    mechanism: "network-latency",
+    kind: "latency",
+    subject: { service: callee, operation: spot.operation, resource: `edge:${spot.service}->${callee}` },
+    title: `${ms(median)} pass between ${spot.service} and ${callee} on every call`,
+    why: `The caller's span is ${ms(median)} longer than the callee's (median of ${rows.length} calls)${others.length > 0 ? `; on the other edges of this window it is ${ms(usual)}, ${times(median / Math.max(usual, 1))} less` : ""}.`,
+    confidence: harmful ? 0.8 : 0.15,
+    harmful,
+    nodes: [spot.node],
+    undo: [{ kind: "own-time", rows, ownNs: transit.map((ns) => ns * factor) }],
+    chain: [
+      { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
+      { claim: `${ms(spot.slowNs)} of it are neither in ${spot.service} nor in ${callee} but between them`, evidence: [0, 1] },
+    ],
+    evidence: [
+      {
+        kind: "trace",
+        text: `slow requests over this edge: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        query: `CLIENT spans "${spot.operation}" of ${spot.service} minus their SERVER child`,
+      },
+      {
+        kind: "statistic",
+        text: `caller minus callee: median ${ms(median)}, p99 ${ms(quantileOfSorted(sample, 0.99))}`,
+        query: `transit of ${spot.service} -> ${callee}`,
+      },
+    ],
+    counter: ["a busy event loop or a full accept queue of the callee looks the same from outside; host metrics would tell"],
+    refutedBy: "a ping between the two hosts that is fast while the calls are slow",
+    remedy: { text: `Look at the path between the two (zone, proxy, DNS, connection set-up on each call) and at the accept queue of ${callee}.` },
+  };
+}
+
+/** Median transit of every other edge between instrumented services. */
+function otherEdges(theCase: Case, spot: HotSpot): number[] {
+  const { window, ownNs } = theCase;
+  const { paths, kinds } = window;
+  const medians: number[] = [];
+  for (let node = 0; node < paths.nodeCount; node++) {
+    if (node === spot.node || paths.role[node] !== SpanRole.client) continue;
+    const own = Float64Array.from(spanRows(window, node).filter((row) => kinds[row] === kinds[spanRows(window, spot.node)[0]!]), (row) => ownNs[row]!);
+    if (own.length >= 5) medians.push(quantileOfSorted(sortSample(own, undefined), 0.5));
+  }
+  return medians;
+}
+
+/** Service of the SERVER child, the callee by attribute otherwise. */
+export function calleeOf(theCase: Case, spot: HotSpot): string {
+  const { forest, facts, text } = theCase.window;
+  for (const row of spanRows(theCase.window, spot.node)) {
+    if (forest.childStart[row + 1]! > forest.childStart[row]!) return text(facts.service[forest.child[forest.childStart[row]!]!]!);
+  }
+  return spot.callee === "" ? "its callee" : spot.callee;
+}

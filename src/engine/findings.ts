@@ -1,0 +1,142 @@
+import type { Finding, Severity } from "../model/report.ts";
+import { NS_PER_MS } from "../model/units.ts";
+import type { EndpointView } from "./endpoint-view.ts";
+import type { Explanation, Undo } from "./hot-spot.ts";
+import { bestGain, type Predict, type PredictedEndpoint } from "./prediction.ts";
+import { ms, percent } from "./wording.ts";
+
+/** An explanation at the endpoint where it was found. */
+export interface Claim {
+  readonly view: EndpointView;
+  readonly explanation: Explanation;
+}
+
+/** Gains below this are not worth waking anybody. */
+const MIN_HARM_NS = 1e6;
+const WARNING_GAIN = 0.1;
+const CRITICAL_GAIN = 0.5;
+
+/**
+ * Claims → findings: those with the same mechanism and subject become one, each
+ * is replayed without its cause on every endpoint where it was seen, and they are
+ * ranked by severity, then by expected gain (relative gain of the percentiles,
+ * weighted by traffic) times confidence. Ties are broken by id.
+ */
+export function rankFindings(claims: readonly Claim[], predict: Predict): Finding[] {
+  const drafts = [...groupClaims(claims).values()].map((group) => draft(group, predict));
+  const kept = drafts.filter((d) => d.score > 0);
+  kept.sort(
+    (a, b) =>
+      severityOrder(b.severity) - severityOrder(a.severity) || b.score - a.score || (a.finding.id < b.finding.id ? -1 : 1),
+  );
+  return kept.map((d, i) => ({ ...d.finding, rank: i + 1 }));
+}
+
+interface Draft {
+  readonly finding: Finding;
+  readonly severity: Severity;
+  readonly score: number;
+}
+
+const severityOrder = (severity: Severity): number => ["note", "warning", "critical"].indexOf(severity);
+
+function groupClaims(claims: readonly Claim[]): Map<string, Claim[]> {
+  const groups = new Map<string, Claim[]>();
+  for (const claim of claims) {
+    const id = findingId(claim.explanation);
+    const held = groups.get(id);
+    if (held === undefined) groups.set(id, [claim]);
+    else held.push(claim);
+  }
+  return groups;
+}
+
+/** Stable across runs on the same data: made of what the finding is about, not of its rank or numbers. */
+function findingId(explanation: Explanation): string {
+  const { service, operation, resource, statement, instance } = explanation.subject;
+  const parts = [explanation.mechanism, service, operation, resource, statement, instance];
+  return `${explanation.mechanism}-${fnv1a(parts.map((part) => part ?? "").join("\u0000"))}`;
+}
+
+function fnv1a(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, "0");
+}
+
+function draft(group: readonly Claim[], predict: Predict): Draft {
+  const byView = new Map<EndpointView, Explanation[]>();
+  for (const { view, explanation } of group) {
+    const held = byView.get(view);
+    if (held === undefined) byView.set(view, [explanation]);
+    else held.push(explanation);
+  }
+  const perEndpoint = [...byView].map(([view, explanations]) => {
+    const predicted = predict(view, explanations.flatMap((e) => e.undo) satisfies Undo[]);
+    return { view, explanations, predicted, best: bestGain(predicted) };
+  });
+  const expected = perEndpoint.reduce((sum, e) => sum + e.view.traffic * Math.max(0, e.best.gain), 0);
+  const main = perEndpoint.reduce((a, b) => (b.view.traffic * b.best.gain > a.view.traffic * a.best.gain ? b : a));
+  const explanation = main.explanations.reduce((a, b) => (b.confidence > a.confidence ? b : a));
+  const gainNs = main.best.pair.now.value - main.best.pair.predicted.value;
+  // A cause that shows at one rare endpoint only is as real there: severity looks at the endpoint, rank at the traffic.
+  const severity = severityOf(explanation, Math.max(...perEndpoint.map((e) => e.best.gain)), gainNs);
+  const others = perEndpoint.filter((e) => e !== main && e.best.gain >= 0.02);
+  return { severity, score: expected * explanation.confidence, finding: finding(explanation, severity, main, others) };
+}
+
+function severityOf(explanation: Explanation, gain: number, gainNs: number): Severity {
+  if (!explanation.harmful || gain < WARNING_GAIN || gainNs < MIN_HARM_NS) return "note";
+  return gain >= CRITICAL_GAIN && explanation.confidence >= 0.6 ? "critical" : "warning";
+}
+
+interface AtEndpoint {
+  readonly view: EndpointView;
+  readonly predicted: PredictedEndpoint;
+  readonly best: ReturnType<typeof bestGain>;
+}
+
+function finding(explanation: Explanation, severity: Severity, main: AtEndpoint, others: readonly AtEndpoint[]): Finding {
+  const { metric, pair } = main.best;
+  const inMs = (ns: number): number => Math.round((ns / NS_PER_MS) * 1000) / 1000;
+  const also = others.map(
+    (e) => `also at ${e.view.name}: ${e.best.metric} ${ms(e.best.pair.now.value)} -> ${ms(e.best.pair.predicted.value)}`,
+  );
+  return {
+    rank: 0,
+    id: findingId(explanation),
+    kind: explanation.kind,
+    severity,
+    confidence: explanation.confidence,
+    title: explanation.title,
+    why: [explanation.why, ...also.slice(0, 3)].join(" ").trim(),
+    subject: explanation.subject,
+    mechanism: explanation.mechanism,
+    impact: {
+      endpoint: { service: main.view.service, operation: main.view.operation },
+      metric,
+      now: inMs(pair.now.value),
+      predicted: inMs(pair.predicted.value),
+      low: inMs(pair.predicted.low),
+      high: inMs(pair.predicted.high),
+      unit: "ms",
+      method: `replay of ${main.view.endpoint.traces.length} traces without the cause, 90 % bootstrap interval`,
+    },
+    chain: explanation.chain,
+    evidence: explanation.evidence,
+    counter: [
+      ...explanation.counter,
+      ...(main.view.caution === undefined ? [] : [main.view.caution]),
+      ...(main.best.gain > 0 && pair.predicted.high >= pair.now.value
+        ? [`the interval of the prediction (up to ${ms(pair.predicted.high)}) includes no gain at all`]
+        : []),
+      ...(explanation.confidence < 0.5 ? [`the evidence in these traces supports this with ${percent(explanation.confidence)} only`] : []),
+    ],
+    refutedBy: explanation.refutedBy,
+    remedy: {
+      text: explanation.remedy.text,
+      ...(explanation.remedy.change === undefined ? {} : { change: explanation.remedy.change }),
+      ...(explanation.whatIf === undefined ? {} : { whatIf: explanation.whatIf }),
+    },
+  };
+}
