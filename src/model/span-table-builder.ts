@@ -80,6 +80,7 @@ export class SpanTableBuilder {
       this.events--;
       this.eventAttributes.dropLastList();
     }
+    this.eventAttributes.dropOpenList();
     this.links = this.committedLinks;
   }
 
@@ -180,10 +181,10 @@ export class SpanTableBuilder {
 /** Median of the starts (by their high words first): robust against a few absurd ones. */
 function medianStart(words: Uint32Array, n: number): { high: number; low: number } {
   if (n === 0) return { high: 0, low: 0 };
-  const seconds = new Float64Array(n);
-  for (let i = 0; i < n; i++) seconds[i] = words[2 * i]! * TWO_32 + words[2 * i + 1]!;
-  seconds.sort();
-  const middle = seconds[n >> 1]!;
+  const starts = new Float64Array(n);
+  for (let i = 0; i < n; i++) starts[i] = words[2 * i]! * TWO_32 + words[2 * i + 1]!;
+  starts.sort();
+  const middle = starts[n >> 1]!;
   const high = Math.floor(middle / TWO_32);
   return { high, low: middle - high * TWO_32 };
 }

@@ -9,6 +9,7 @@
 export class StringPool {
   /** UTF-8 of all strings, one behind the other. */
   private bytes = new Uint8Array(1 << 16);
+  private words: DataView = new DataView(this.bytes.buffer);
   /** Start of string i in `bytes`; start of i + 1 is its end. Float64: pools may exceed 4 GiB in theory, never 2^53. */
   private starts = new Float64Array(1 << 10);
   private hashes = new Int32Array(1 << 10);
@@ -17,8 +18,11 @@ export class StringPool {
   private decoded: (string | undefined)[] = [""];
   private count = 1;
   private readonly idByString = new Map<string, number>();
+  /** The array read last and its 4-byte view: decoders intern thousands of strings of one array. */
+  private source: Uint8Array = new Uint8Array(0);
+  private sourceWords: DataView = new DataView(this.source.buffer);
 
-  /** Number of distinct strings, the empty one included. */
+  /** Number of distinct strings, the empty one included. New strings get ascending ids. */
   get size(): number {
     return this.count;
   }
@@ -27,7 +31,8 @@ export class StringPool {
   internBytes(source: Uint8Array, start: number, end: number): number {
     const length = end - start;
     if (length === 0) return 0;
-    const hash = hashBytes(source, start, end);
+    if (source !== this.source) this.view(source);
+    const hash = hashBytes(source, this.sourceWords, start, length);
     const mask = this.slots.length - 1;
     let slot = hash & mask;
     for (;;) {
@@ -48,11 +53,10 @@ export class StringPool {
     const utf8 = encodeUtf8(text);
     const id = this.internBytes(utf8, 0, utf8.length);
     this.idByString.set(text, id);
-    this.decoded[id] ??= text;
     return id;
   }
 
-  /** The string with this id; bytes that are not UTF-8 read as U+FFFD. */
+  /** The string with this id; bytes that are not UTF-8 read as U+FFFD, as in WHATWG's decoder. */
   get(id: number): string {
     const known = this.decoded[id];
     if (known !== undefined) return known;
@@ -64,6 +68,7 @@ export class StringPool {
 
   /** Whether string `id` equals these bytes. */
   equalsBytes(id: number, source: Uint8Array, start: number, end: number): boolean {
+    if (source !== this.source) this.view(source);
     return this.matches(id, source, start, end - start);
   }
 
@@ -72,11 +77,32 @@ export class StringPool {
     return this.bytes.length + this.starts.byteLength + this.hashes.byteLength + this.slots.byteLength;
   }
 
+  /** Forgets the array read last, so that a decoder's buffer can be freed. */
+  releaseSource(): void {
+    this.view(new Uint8Array(0));
+  }
+
+  private view(source: Uint8Array): void {
+    this.source = source;
+    this.sourceWords = new DataView(source.buffer, source.byteOffset, source.byteLength);
+  }
+
+  /** `source` is the array of `sourceWords`. Four bytes at a time, the last four overlapping: 2x the speed of bytes. */
   private matches(id: number, source: Uint8Array, start: number, length: number): boolean {
     const from = this.starts[id]!;
     if (this.starts[id + 1]! - from !== length) return false;
-    const bytes = this.bytes;
-    for (let i = 0; i < length; i++) if (bytes[from + i] !== source[start + i]) return false;
+    if (length < 4) {
+      for (let i = 0; i < length; i++) if (this.bytes[from + i] !== source[start + i]) return false;
+      return true;
+    }
+    const words = this.words;
+    const sourceWords = this.sourceWords;
+    const last = length - 4;
+    // The ends first: numbers and ids in names of telemetry stand there.
+    if (words.getInt32(from + last) !== sourceWords.getInt32(start + last)) return false;
+    for (let i = 0; i < last; i += 4) {
+      if (words.getInt32(from + i) !== sourceWords.getInt32(start + i)) return false;
+    }
     return true;
   }
 
@@ -88,8 +114,13 @@ export class StringPool {
     }
     const from = this.starts[id]!;
     const to = from + (end - start);
-    if (to > this.bytes.length) this.bytes = grow(this.bytes, Uint8Array, to);
-    this.bytes.set(source.subarray(start, end), from);
+    if (to > this.bytes.length) {
+      this.bytes = grow(this.bytes, Uint8Array, to);
+      this.words = new DataView(this.bytes.buffer);
+    }
+    // Below some 100 bytes a loop beats `set` and its temporary array.
+    if (end - start < 100) for (let i = start, o = from; i < end; i++, o++) this.bytes[o] = source[i]!;
+    else this.bytes.set(source.subarray(start, end), from);
     this.starts[id + 1] = to;
     this.hashes[id] = hash;
     this.decoded.push(undefined);
@@ -120,19 +151,21 @@ export function grow<T extends Growable>(column: T, make: new (length: number) =
 }
 
 /**
- * Hash of length, the first and last 16 bytes and a few in between: names of
- * telemetry differ there, and a collision costs one more comparison only.
+ * Hash of all bytes, four at a time. All, not a sample: SQL statements and urls
+ * differ anywhere, and a sample would put those that differ elsewhere into one
+ * chain, quadratic in their number.
  */
-function hashBytes(source: Uint8Array, start: number, end: number): number {
-  const length = end - start;
+function hashBytes(source: Uint8Array, words: DataView, start: number, length: number): number {
   let hash = Math.imul(length, 0x9e3779b1) | 0;
-  if (length <= 32) {
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ source[i]!, 0x01000193);
+  if (length < 4) {
+    for (let i = start; i < start + length; i++) hash = Math.imul(hash ^ source[i]!, 0x01000193);
   } else {
-    for (let i = start; i < start + 16; i++) hash = Math.imul(hash ^ source[i]!, 0x01000193);
-    const step = (length - 32) >> 4;
-    for (let i = start + 16; i < end - 16; i += step + 1) hash = Math.imul(hash ^ source[i]!, 0x01000193);
-    for (let i = end - 16; i < end; i++) hash = Math.imul(hash ^ source[i]!, 0x01000193);
+    const last = start + length - 4;
+    for (let i = start; i < last; i += 4) {
+      hash = Math.imul(hash ^ words.getInt32(i, true), 0x85ebca6b);
+      hash ^= hash >>> 15;
+    }
+    hash = Math.imul(hash ^ words.getInt32(last, true), 0x85ebca6b);
   }
   hash ^= hash >>> 15;
   hash = Math.imul(hash, 0x2c1b3c6d);
@@ -180,42 +213,62 @@ function encodeUtf8(text: string): Uint8Array {
 
 function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
   // fromCharCode takes its arguments on the stack: chunks of 4096 stay far from its limit.
-  const parts: string[] = [];
+  let text = "";
   let codes: number[] = [];
   for (let i = start; i < end; ) {
     const byte = bytes[i]!;
     if (byte < 0x80) {
       codes.push(byte);
       i++;
-      if (codes.length < 4096) continue;
+    } else {
+      const size = sequenceLength(bytes, i, end);
+      const code = size > 0 ? codePoint(bytes, i, size) : 0xfffd;
+      if (code > 0xffff) codes.push(0xd800 + ((code - 0x10000) >> 10), 0xdc00 + ((code - 0x10000) & 0x3ff));
+      else codes.push(code);
+      i += Math.abs(size);
     }
-    if (i >= end) break;
-    const [code, size] = codePointAt(bytes, i, end);
-    if (code > 0xffff) codes.push(0xd800 + ((code - 0x10000) >> 10), 0xdc00 + ((code - 0x10000) & 0x3ff));
-    else codes.push(code);
-    i += size;
     if (codes.length >= 4096) {
-      parts.push(String.fromCharCode(...codes));
+      text += String.fromCharCode(...codes);
       codes = [];
     }
   }
-  parts.push(String.fromCharCode(...codes));
-  return parts.join("");
+  return text + String.fromCharCode(...codes);
 }
 
-/** Code point at `at` and its size in bytes; an invalid byte is U+FFFD of size 1. */
-function codePointAt(bytes: Uint8Array, at: number, end: number): [code: number, size: number] {
-  const lead = bytes[at]!;
-  if (lead < 0x80) return [lead, 1];
-  const size = lead >= 0xf0 && lead < 0xf5 ? 4 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xc2 && lead < 0xe0 ? 2 : 0;
-  if (size === 0 || at + size > end) return [0xfffd, 1];
-  let code = lead & (0xff >> (size + 1));
-  for (let i = 1; i < size; i++) {
-    const next = bytes[at + i]!;
-    if ((next & 0xc0) !== 0x80) return [0xfffd, 1];
-    code = (code << 6) | (next & 63);
+/** Whether `bytes[start, end)` is UTF-8 as in RFC 3629: no overlong forms, no surrogates. */
+export function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; ) {
+    if (bytes[i]! < 0x80) {
+      i++;
+      continue;
+    }
+    const size = sequenceLength(bytes, i, end);
+    if (size < 0) return false;
+    i += size;
   }
-  const overlong = (size === 3 && code < 0x800) || (size === 4 && (code < 0x10000 || code > 0x10ffff));
-  const surrogate = code >= 0xd800 && code <= 0xdfff;
-  return overlong || surrogate ? [0xfffd, 1] : [code, size];
+  return true;
+}
+
+/**
+ * Bytes of the multi-byte sequence at `at`; negative for an invalid one: minus the
+ * bytes that one U+FFFD stands for ("maximal subpart", WHATWG Encoding 4.4).
+ */
+function sequenceLength(bytes: Uint8Array, at: number, end: number): number {
+  const lead = bytes[at]!;
+  const size = lead >= 0xf0 && lead < 0xf5 ? 4 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xc2 && lead < 0xe0 ? 2 : 0;
+  if (size === 0) return -1;
+  // The second byte's range shuts out overlong forms (E0, F0), surrogates (ED) and what lies beyond U+10FFFF (F4).
+  const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
+  const high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
+  for (let i = 1; i < size; i++) {
+    const next = at + i < end ? bytes[at + i]! : 0;
+    if (next < (i === 1 ? low : 0x80) || next > (i === 1 ? high : 0xbf)) return -i;
+  }
+  return size;
+}
+
+function codePoint(bytes: Uint8Array, at: number, size: number): number {
+  let code = bytes[at]! & (0xff >> (size + 1));
+  for (let i = 1; i < size; i++) code = (code << 6) | (bytes[at + i]! & 63);
+  return code;
 }
