@@ -1,0 +1,71 @@
+import type { Intake } from "../model/intake.ts";
+import type { DataQuality, SpanLedger } from "../model/report.ts";
+import { NS_PER_MS } from "../model/units.ts";
+import type { EndpointView } from "./endpoint-view.ts";
+import { describeSampling } from "../analysis/trace-weights.ts";
+import type { Window } from "./window.ts";
+import { percent } from "./wording.ts";
+
+/** What the data allow to say: completeness, clocks, sampling, and every span accounted for. */
+export function dataQuality(window: Window, intake: Intake | undefined, views: readonly EndpointView[], stopped: boolean): DataQuality {
+  const { forest } = window;
+  const { quality } = forest;
+  const ledger = spanLedger(window, intake);
+  const sampling = describeSampling(forest).kind;
+  const incomplete = quality.traces === 0 ? 0 : quality.incompleteTraces / quality.traces;
+  const warnings = [
+    ...(stopped ? ["stopped before the end: only a part of the endpoints was explained"] : []),
+    ...(incomplete > 0.05 ? [`${percent(incomplete)} of the traces are incomplete (orphans or no root) and left out of all numbers`] : []),
+    ...(quality.duplicateSpans > 0 ? [`${quality.duplicateSpans} duplicate spans left out`] : []),
+    ...(quality.cyclesCut > 0 ? [`${quality.cyclesCut} parent cycles cut`] : []),
+    ...(quality.negativeDurations > 0 ? [`${quality.negativeDurations} spans end before they start: taken as zero length`] : []),
+    ...(quality.absurdDurations > 0 ? [`${quality.absurdDurations} spans last longer than a day: their traces are left out`] : []),
+    ...(sampling === "tail" ? ["tail-sampled without weights: percentiles describe the kept traces, not the traffic"] : []),
+    ...views.filter((v) => v.caution !== undefined).slice(0, 3).map((v) => `${v.name}: ${v.caution}`),
+    ...(intake !== undefined && intake.invalidUtf8 > 0 ? [`${intake.invalidUtf8} strings are not UTF-8: read with replacement characters`] : []),
+    ...(intake !== undefined && intake.truncatedValues > 0 ? [`${intake.truncatedValues} attribute values were longer than 64 KiB and cut`] : []),
+  ];
+  return {
+    traces: quality.traces,
+    incompleteTraces: quality.incompleteTraces,
+    spans: window.spans.rowCount,
+    orphanSpans: quality.orphanSpans,
+    skewedHosts: forest.skews
+      .filter((skew) => skew.appliedNs !== 0)
+      .map((skew) => ({
+        from: window.text(skew.from),
+        to: window.text(skew.to),
+        lowMs: skew.lowNs / NS_PER_MS,
+        highMs: skew.highNs / NS_PER_MS,
+        appliedMs: skew.appliedNs / NS_PER_MS,
+        pairs: skew.pairs,
+      })),
+    sampling,
+    gates: [
+      {
+        name: "complete-traces",
+        ok: incomplete <= 0.2,
+        detail: `${quality.traces - quality.incompleteTraces} of ${quality.traces} traces are complete`,
+      },
+    ],
+    ledger,
+    warnings,
+    complete: !stopped,
+  };
+}
+
+/** received = analysed + incomplete + rejected; duplicates and out-of-range spans count as rejected. */
+function spanLedger(window: Window, intake: Intake | undefined): SpanLedger {
+  const { forest, spans } = window;
+  let analysed = 0;
+  for (const row of forest.rows) if (forest.complete[forest.trace[row]!] === 1) analysed++;
+  const duplicates = spans.rowCount - forest.rows.length;
+  const rejected = [...(intake?.rejected ?? [])].map(([reason, held]) => ({ reason: reason as string, ...held }));
+  if (duplicates > 0) rejected.push({ reason: "duplicate", spans: duplicates, example: "same span id and kind as an earlier span" });
+  return {
+    received: intake?.received ?? spans.rowCount,
+    analysed,
+    incomplete: forest.rows.length - analysed,
+    rejected: rejected.sort((a, b) => b.spans - a.spans),
+  };
+}

@@ -1,0 +1,113 @@
+import type { Intake } from "../model/intake.ts";
+import { REPORT_SCHEMA, type DataQuality, type Finding, type Report } from "../model/report.ts";
+import type { SpanTable } from "../model/span-table.ts";
+import { ownTime, type Case } from "./case.ts";
+import { checkedNotCause } from "./checked.ts";
+import { dataQuality } from "./data-quality.ts";
+import { reportEndpoint } from "./endpoint-report.ts";
+import { MIN_TRACES, viewEndpoint, type EndpointView } from "./endpoint-view.ts";
+import { explain } from "./explain.ts";
+import { rankFindings, type Claim } from "./findings.ts";
+import { hotSpots } from "./hot-spot.ts";
+import { replayPredictor } from "./replay-predictor.ts";
+import { unexplainedTime } from "./unexplained.ts";
+import { buildWindow, type Checkpoint, type Window } from "./window.ts";
+
+export interface DiagnoseInput {
+  readonly spans: SpanTable;
+  /** counts of what was read; absent when the table was not read from files */
+  readonly intake?: Intake;
+  readonly baseline?: SpanTable;
+  /** keeps only endpoints whose "SERVICE OPERATION" contains this text (case-insensitive) */
+  readonly endpoint?: string;
+  /** seed of all resampling; the same data and seed give the same report */
+  readonly seed?: number;
+}
+
+export interface DiagnoseHooks {
+  /** a stage and how far it is; called between steps of at most some 100 ms each where possible */
+  readonly progress?: (stage: string, done: number, total: number) => void;
+  /** aborted: what is known by then is reported, marked as incomplete */
+  readonly signal?: AbortSignal;
+}
+
+/** Endpoints that are looked into; the others appear with their percentiles only. Most total time first. */
+const MAX_ENDPOINTS_EXPLAINED = 40;
+
+/** A window of spans (and maybe a baseline) → ranked findings with predictions. Never throws for lack of data. */
+export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}): Promise<Report> {
+  const seed = input.seed ?? 1;
+  const checkpoint = checkpointOf(hooks);
+  const window = await buildWindow(input.spans, checkpoint);
+  const baseline = input.baseline === undefined ? undefined : await buildWindow(input.baseline, checkpoint);
+  const views = window.endpoints
+    .map((_, index) => viewEndpoint(window, index))
+    .filter((view) => input.endpoint === undefined || view.name.toLowerCase().includes(input.endpoint.toLowerCase()));
+  const { findings, cases, stopped } = await findCauses(window, baseline, views, seed, hooks, checkpoint);
+  const span = windowOf(window);
+  const quality = dataQuality(window, input.intake, views, stopped);
+  return {
+    schema: REPORT_SCHEMA,
+    window: { startUnixNs: String(span.start), endUnixNs: String(span.end) },
+    dataQuality: quality satisfies DataQuality,
+    endpoints: views.map((view) => reportEndpoint(window, view, Number(span.end - span.start), seed)),
+    throughput: {
+      status: "insufficient-data",
+      detail: "ceilings need metrics of hosts and pools, or a ramp of load; these are traces at one load",
+    },
+    findings,
+    healthy: !findings.some((f) => f.severity !== "note"),
+    checkedNotCause: checkedNotCause(cases, findings),
+    unexplained: unexplainedTime(window, views),
+  };
+}
+
+async function findCauses(
+  window: Window,
+  baseline: Window | undefined,
+  views: readonly EndpointView[],
+  seed: number,
+  hooks: DiagnoseHooks,
+  checkpoint: Checkpoint,
+): Promise<{ findings: Finding[]; cases: Case[]; stopped: boolean }> {
+  const explained = views.slice(0, MAX_ENDPOINTS_EXPLAINED).filter((view) => view.endpoint.traces.length >= MIN_TRACES);
+  const ownNs = ownTime(window.segments, window.spans.rowCount);
+  const claims: Claim[] = [];
+  const cases: Case[] = [];
+  let stopped = false;
+  for (const [i, view] of explained.entries()) {
+    if (hooks.signal?.aborted === true) {
+      stopped = true;
+      break;
+    }
+    await checkpoint("explaining endpoints", i, explained.length);
+    const theCase: Case = { window, view, ownNs };
+    cases.push(theCase);
+    for (const explanation of explain(theCase, hotSpots(window, view))) claims.push({ view, explanation });
+  }
+  void baseline;
+  await checkpoint("predicting gains", 0, 1);
+  const findings = rankFindings(claims, replayPredictor(window, seed));
+  return { findings, cases, stopped };
+}
+
+function checkpointOf(hooks: DiagnoseHooks): Checkpoint {
+  return async (stage, done, total) => {
+    hooks.progress?.(stage, done, total);
+    // A turn of the event loop, so that signals and timers are served between long steps.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  };
+}
+
+/** First start and last end of all spans, nanoseconds since 1970. */
+function windowOf(window: Window): { start: bigint; end: bigint } {
+  const { startNs, endNs, rows } = window.forest;
+  if (rows.length === 0) return { start: window.spans.baseUnixNs, end: window.spans.baseUnixNs };
+  let first = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  for (const row of rows) {
+    first = Math.min(first, startNs[row]!);
+    last = Math.max(last, endNs[row]!);
+  }
+  return { start: window.spans.baseUnixNs + BigInt(Math.round(first)), end: window.spans.baseUnixNs + BigInt(Math.round(last)) };
+}

@@ -1,0 +1,127 @@
+import { SpanRole } from "../../model/span-facts.ts";
+import { exampleTraces, spanDuration, spanRows, type Case } from "../case.ts";
+import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { medianOf, siblingCalls } from "../sibling-calls.ts";
+import { calleeOf } from "./transit.ts";
+import { count, ms, percent } from "../wording.ts";
+
+/** Fewest failed calls from which a pattern is read. */
+const MIN_FAILURES = 5;
+
+/**
+ * Calls that fail and are made again within the same parent: the attempts, and
+ * the pauses between them, are time that a success at once would not take.
+ */
+export function explainRetries(theCase: Case, spot: HotSpot): Explanation | undefined {
+  if (spot.role !== SpanRole.client && spot.role !== SpanRole.database) return undefined;
+  const { window, view } = theCase;
+  const { facts, forest } = window;
+  const groups = siblingCalls(window, spot.node);
+  const retried = groups.filter(
+    ({ rows }) => rows.length >= 2 && rows.slice(0, -1).every((row) => facts.error[row] === 1),
+  );
+  if (retried.length < MIN_FAILURES || retried.length < 0.005 * groups.length) return undefined;
+  // A loop in which every call fails is not a retry unless most repeated groups look so.
+  const repeated = groups.filter(({ rows }) => rows.length >= 2).length;
+  if (retried.length < 0.7 * repeated) return undefined;
+  const attempts = retried.map(({ rows }) => rows.length);
+  const cost = retried.map(({ rows }) => forest.startNs[rows.at(-1)!]! - forest.startNs[rows[0]!]!);
+  const callee = calleeOf(theCase, spot);
+  const slowTraces = new Set(view.slow);
+  const slowShare = new Set(retried.map(({ parent }) => forest.trace[parent]!).filter((trace) => slowTraces.has(trace))).size / Math.max(1, view.slow.length);
+  const harmful = medianOf(cost) >= 0.1 * view.p50 && (slowShare >= 0.1 || medianOf(cost) * retried.length >= 0.1 * view.p50 * groups.length);
+  return {
+    mechanism: "retries",
+    kind: "latency",
+    subject: { service: spot.service, operation: spot.operation },
+    title: `${spot.service} repeats failed calls to ${callee}: ${percent(retried.length / groups.length)} of the requests need ${count(medianOf(attempts))} attempts`,
+    why: `${retried.length} of ${groups.length} requests called ${spot.operation} again after an error; until the last attempt started ${ms(medianOf(cost))} had passed (median). ${percent(slowShare)} of the slow requests are among them.`,
+    confidence: harmful ? 0.9 : 0.35,
+    harmful,
+    nodes: [spot.node],
+    undo: [{ kind: "change", change: { kind: "retries", service: spot.service, operation: spot.operation, retries: 0 }, nodes: [spot.node] }],
+    whatIf: `service=${spot.service},operation=${spot.operation},retries=0`,
+    chain: [
+      { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
+      { claim: `${spot.service} calls ${callee} up to ${count(Math.max(...attempts))} times`, evidence: [0] },
+      { claim: `${callee} fails ${percent(errorShare(theCase, spot.node))} of the calls`, evidence: [1] },
+    ],
+    evidence: [
+      {
+        kind: "trace",
+        text: `requests with repeated attempts: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        query: `several "${spot.operation}" under one parent, all but the last in error`,
+      },
+      {
+        kind: "statistic",
+        text: `${retried.length} requests with retries, ${count(medianOf(attempts))} attempts (median), ${ms(medianOf(cost))} before the last one`,
+        query: `error status of "${spot.operation}" by attempt`,
+      },
+    ],
+    counter: [`the failures of ${callee} are the deeper cause; without retries these requests would fail instead`],
+    refutedBy: `${callee} stops failing and the slow requests stay`,
+    remedy: { text: `Mend the failures of ${callee}; until then retry at once and once only, within a budget, and not on errors that will repeat.` },
+  };
+}
+
+/** Calls that end in an error after nearly the same, long time: a timeout was waited out. */
+export function explainTimeouts(theCase: Case, spot: HotSpot): Explanation | undefined {
+  if (spot.role !== SpanRole.client && spot.role !== SpanRole.database) return undefined;
+  const { window, view } = theCase;
+  const { facts, forest } = window;
+  const failed: number[] = [];
+  const passed: number[] = [];
+  for (const row of spanRows(window, spot.node)) (facts.error[row] === 1 ? failed : passed).push(spanDuration(window, row));
+  if (failed.length < MIN_FAILURES) return undefined;
+  const limit = medianOf(failed);
+  const usual = medianOf(passed);
+  // Waited out: four of five failures lie within 10 % of each other, far above what a success takes.
+  const near = failed.filter((ns) => Math.abs(ns - limit) <= 0.1 * limit).length / failed.length;
+  if (near < 0.7 || limit < 10e6 || (passed.length > 0 && limit < 3 * usual)) return undefined;
+  const callee = calleeOf(theCase, spot);
+  const slowTraces = new Set(view.slow);
+  const inSlow = new Set(
+    [...spanRows(window, spot.node)].filter((row) => facts.error[row] === 1).map((row) => forest.trace[row]!).filter((trace) => slowTraces.has(trace)),
+  ).size;
+  const slowShare = inSlow / Math.max(1, view.slow.length);
+  const harmful = slowShare >= 0.1 || spot.meanNs >= 0.1 * view.p50;
+  const failedRows = Int32Array.from(spanRows(window, spot.node)).filter((row) => facts.error[row] === 1);
+  return {
+    mechanism: "timeout",
+    kind: "latency",
+    subject: { service: callee, operation: spot.operation, setting: "timeout" },
+    title: `calls of ${spot.service} to ${callee} run into a timeout of ${ms(limit)}`,
+    why: `${failed.length} of ${failed.length + passed.length} calls failed after ${ms(limit)} (${percent(near)} of the failures within 10 % of it); those that succeed take ${ms(usual)} (median). They are in ${percent(slowShare)} of the slow requests.`,
+    confidence: harmful ? 0.9 : 0.35,
+    harmful,
+    nodes: [spot.node],
+    undo: [{ kind: "own-time", rows: failedRows, ownNs: new Float64Array(failedRows.length).fill(usual) }],
+    whatIf: `service=${spot.service},operation=${spot.operation},timeout=${Math.max(1, Math.round((3 * usual) / 1e6))}`,
+    chain: [
+      { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
+      { claim: `${spot.service} waits ${ms(limit)} for ${callee} and gives up`, evidence: [0, 1] },
+    ],
+    evidence: [
+      {
+        kind: "trace",
+        text: `requests that waited it out: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        query: `"${spot.operation}" of ${spot.service} with error status`,
+      },
+      {
+        kind: "statistic",
+        text: `durations of failed calls: median ${ms(limit)}, ${percent(near)} within 10 %; of successful ones: median ${ms(usual)}`,
+        query: `histogram of "${spot.operation}" by status`,
+      },
+    ],
+    counter: [`why ${callee} does not answer is not in these spans`],
+    refutedBy: "another timeout setting with failures at the same duration",
+    remedy: { text: `Find out why ${callee} hangs; until then a timeout near ${ms(3 * usual)} would cut most of the wait, and a fallback would serve the request.` },
+  };
+}
+
+function errorShare(theCase: Case, node: number): number {
+  const rows = spanRows(theCase.window, node);
+  let errors = 0;
+  for (const row of rows) errors += theCase.window.facts.error[row]!;
+  return rows.length === 0 ? 0 : errors / rows.length;
+}

@@ -1,0 +1,166 @@
+import { attributeText, AttributeType, findAttribute } from "../../model/attribute-table.ts";
+import { SpanRole } from "../../model/span-facts.ts";
+import { exampleTraces, spanDuration, spanRows, type Case } from "../case.ts";
+import type { Explanation, HotSpot, Undo } from "../hot-spot.ts";
+import { medianOf, sequentialShare, siblingCalls, type SiblingCalls } from "../sibling-calls.ts";
+import { count, ms, percent, shorten } from "../wording.ts";
+
+/** A loop of two to four calls is ordinary code; from five on the number usually follows the data. */
+const MANY = 5;
+
+/**
+ * The same call many times in a row within one parent: one query per row of an
+ * earlier result (N+1). Acquisitions of a pool that interleave with the queries
+ * belong to the same loop.
+ */
+export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation | undefined {
+  if (spot.role !== SpanRole.database && spot.role !== SpanRole.client && spot.role !== SpanRole.pool) return undefined;
+  const { window, view } = theCase;
+  const groups = callsOfLoop(theCase, spot.node);
+  const many = groups.filter((group) => group.rows.length >= MANY);
+  const calls = many.reduce((sum, group) => sum + group.rows.length, 0);
+  const all = groups.reduce((sum, group) => sum + group.rows.length, 0);
+  // Loops of the node have to be where its calls are, and calls of a loop follow each other.
+  if (many.length < 3 || calls < 0.5 * all || sequentialShare(window, many) < 0.8) return undefined;
+  const query = spot.role === SpanRole.pool ? queryOfLoop(theCase, spot.node) : spot.node;
+  if (query < 0) return undefined;
+  const loop = loopNodes(theCase, query);
+  const perParent = medianOf(many.map((group) => group.rows.length));
+  const most = Math.max(...many.map((group) => group.rows.length));
+  const each = medianOf(many.flatMap((group) => group.rows.map((row) => spanDuration(window, row))));
+  const loopNs = loop.reduce((sum, node) => sum + slowTimeOf(theCase, node), 0);
+  const service = window.text(window.paths.service[query]!);
+  const operation = window.text(window.paths.operation[query]!);
+  const statementId = window.paths.statement[query]!;
+  const statement = statementId < 0 ? "" : window.text(statementId);
+  const parentOperation = window.text(window.facts.operation[many[0]!.parent]!);
+  const what = statement === "" ? operation : shorten(statement, 60);
+  const isQuery = window.paths.role[query] === SpanRole.database;
+  const same = identicalArguments(theCase, query);
+  const harmful = Math.max(loopNs / view.p99, spot.typicalNs / view.p50) >= 0.1;
+  return {
+    mechanism: same >= 0.9 ? "duplicate-calls" : "n-plus-one",
+    kind: "latency",
+    subject: { service, operation, ...(statement === "" ? {} : { statement }) },
+    title:
+      same >= 0.9
+        ? `${service} makes the same call ${count(perParent)} times per ${parentOperation}: ${what}`
+        : `${service} makes ${count(perParent)} ${isQuery ? "queries" : "calls"} one after another per ${parentOperation}: ${what}`,
+    why: `${percent(many.length / Math.max(1, groups.length))} of the requests that make this call make it ${MANY} times or more (median ${count(perParent)}, at most ${count(most)}), each ${ms(each)}, one after another; together ${ms(loopNs)} of a slow request.`,
+    confidence: harmful ? 0.93 : 0.4,
+    harmful,
+    nodes: loop,
+    undo: loop.map(
+      (node): Undo => ({
+        kind: "change",
+        change: { kind: "batch", service, operation: window.text(window.paths.operation[node]!) },
+        nodes: [node],
+      }),
+    ),
+    whatIf: `service=${service},operation=${operation},batch`,
+    chain: [
+      { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
+      { claim: `${service} ${parentOperation} makes ${count(perParent)} calls one after another: ${ms(loopNs)}`, evidence: [0, 1] },
+      { claim: `each ${what} takes only ${ms(each)}; their number is the cost`, evidence: [1] },
+    ],
+    evidence: [
+      {
+        kind: "trace",
+        text: `slow requests with the loop: ${exampleTraces(theCase, loop).join(", ")}`,
+        query: `spans "${operation}" of ${service}, counted by parent`,
+      },
+      {
+        kind: isQuery ? "statement" : "statistic",
+        text: `${statement === "" ? operation : statement} — ${count(perParent)} times per parent, sequential in ${percent(sequentialShare(window, many))} of the pairs`,
+        query: `count of "${operation}" by parent span`,
+      },
+    ],
+    counter: same < 0.9 && isQuery ? ["that the queries can be answered by one is a reading of their text; bound values are not recorded"] : [],
+    refutedBy: "the number of calls per request stays the same when the list it works on is short",
+    remedy: {
+      text: isQuery
+        ? "Fetch all rows by one statement (JOIN or WHERE ... IN/ANY), or load them through a batching loader."
+        : "Ask for all of them by one call, or let the callee offer a bulk operation.",
+      ...(isQuery && statement !== "" ? { change: `${count(perParent)} × "${shorten(statement, 50)}" -> 1 statement` } : {}),
+    },
+  };
+}
+
+/** Nanoseconds of a slow request in a node, all kinds. */
+function slowTimeOf(theCase: Case, node: number): number {
+  const { window, view, ownNs } = theCase;
+  const { forest, paths } = window;
+  let sum = 0;
+  for (const trace of view.slow) {
+    for (let i = forest.traceStart[trace]!; i < forest.traceStart[trace + 1]!; i++) {
+      const row = forest.rows[i]!;
+      if (paths.nodeOfRow[row] === node) sum += ownNs[row]!;
+    }
+  }
+  return view.slow.length === 0 ? 0 : sum / view.slow.length;
+}
+
+const callsOfLoop = (theCase: Case, node: number): SiblingCalls[] => siblingCalls(theCase.window, node);
+
+/** The query and the pool acquisition that stands before each of its calls, when there are as many. */
+function loopNodes(theCase: Case, query: number): number[] {
+  const { paths } = theCase.window;
+  const calls = spanRows(theCase.window, query).length;
+  const nodes = [query];
+  for (let node = 0; node < paths.nodeCount; node++) {
+    const isSibling = node !== query && paths.parent[node] === paths.parent[query] && paths.role[node] === SpanRole.pool;
+    if (isSibling && spanRows(theCase.window, node).length >= 0.8 * calls) nodes.push(node);
+  }
+  return nodes;
+}
+
+/** The repeated query beside a repeated pool acquisition, -1 when there is none. */
+function queryOfLoop(theCase: Case, pool: number): number {
+  const { paths } = theCase.window;
+  let best = -1;
+  for (let node = 0; node < paths.nodeCount; node++) {
+    if (paths.parent[node] !== paths.parent[pool] || paths.role[node] !== SpanRole.database) continue;
+    if (best < 0 || spanRows(theCase.window, node).length > spanRows(theCase.window, best).length) best = node;
+  }
+  if (best < 0) return -1;
+  const many = siblingCalls(theCase.window, best).filter((group) => group.rows.length >= MANY);
+  return many.length >= 3 ? best : -1;
+}
+
+/** Full arguments of a call, where its attributes give them. */
+const ARGUMENT_KEYS = ["url.full", "http.url", "db.query.text", "db.statement", "rpc.request.body"];
+
+/**
+ * Share of loops in which all calls have the same arguments. Statements with
+ * placeholders do not tell, since bound values are not recorded: 0.
+ */
+export function identicalArguments(theCase: Case, node: number): number {
+  const { window } = theCase;
+  const keys = ARGUMENT_KEYS.map((key) => window.spans.strings.intern(key));
+  let told = 0;
+  let same = 0;
+  for (const { rows } of siblingCalls(window, node)) {
+    if (rows.length < 2) continue;
+    const texts = new Set<string>();
+    for (const row of rows) texts.add(argumentsOf(window.spans.attributes, window.spans.strings, row, keys));
+    if (texts.has("")) continue;
+    told++;
+    if (texts.size === 1) same++;
+  }
+  return told === 0 ? 0 : same / told;
+}
+
+function argumentsOf(
+  attributes: Case["window"]["spans"]["attributes"],
+  strings: Case["window"]["spans"]["strings"],
+  row: number,
+  keys: readonly number[],
+): string {
+  for (const key of keys) {
+    const at = findAttribute(attributes, row, key);
+    if (at < 0 || attributes.type[at] !== AttributeType.string) continue;
+    const text = attributeText(attributes, strings, at);
+    return /\$\d|\?(?!\w+=)|:[a-z_]\w*\b|%s/i.test(text) && !/^https?:/.test(text) ? "" : text;
+  }
+  return "";
+}

@@ -1,0 +1,46 @@
+import { spanRows } from "./case.ts";
+import type { Window } from "./window.ts";
+
+/** The calls of one call-path node that one parent span made, ascending by start. */
+export interface SiblingCalls {
+  readonly parent: number;
+  readonly rows: readonly number[];
+}
+
+/** Calls of `node` grouped by the parent span that made them; calls without a parent are left out. */
+export function siblingCalls(window: Window, node: number): SiblingCalls[] {
+  const { forest } = window;
+  const byParent = new Map<number, number[]>();
+  for (const row of spanRows(window, node)) {
+    const parent = forest.parent[row]!;
+    if (parent < 0) continue;
+    const held = byParent.get(parent);
+    if (held === undefined) byParent.set(parent, [row]);
+    else held.push(row);
+  }
+  return [...byParent].map(([parent, rows]) => ({
+    parent,
+    rows: rows.sort((a, b) => forest.startNs[a]! - forest.startNs[b]! || a - b),
+  }));
+}
+
+/** Share of neighbouring calls within their parent that do not overlap: 1 for a loop, near 0 for a fan-out. */
+export function sequentialShare(window: Window, groups: readonly SiblingCalls[]): number {
+  const { startNs, endNs, toleranceNs } = window.forest;
+  let sequential = 0;
+  let pairs = 0;
+  for (const { rows } of groups) {
+    for (let i = 1; i < rows.length; i++) {
+      pairs++;
+      if (startNs[rows[i]!]! + toleranceNs[rows[i]!]! >= endNs[rows[i - 1]!]!) sequential++;
+    }
+  }
+  return pairs === 0 ? 0 : sequential / pairs;
+}
+
+/** Middle of the ascending-sorted numbers; 0 of none. */
+export function medianOf(values: readonly number[]): number {
+  if (values.length === 0) return 0;
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1]!;
+}
