@@ -1,0 +1,64 @@
+/**
+ * OTLP protobuf → columns, against protobufjs decoding the same bytes to its objects
+ * (reflection: its decoder is generated code, the same as a static module's; 64-bit
+ * integers as Long, its default), interleaved in one run.
+ *
+ *   npx tsx bench/otlp-decode.ts [rounds = 9] [requests of 100 spans = 1000]
+ *
+ * CPU time of the process, medians over the rounds; the first two rounds warm up.
+ */
+import { Intake } from "../src/model/intake.ts";
+import { SpanTableBuilder } from "../src/model/span-table-builder.ts";
+import { OtlpTraceDecoder } from "../src/formats/otlp-protobuf.ts";
+import { encodeRequest, RequestType, sampleRequests } from "./otlp-sample.ts";
+
+const WARM_UP_ROUNDS = 2;
+const rounds = Number(process.argv[2] ?? 9);
+const batches = Number(process.argv[3] ?? 1000);
+
+const bodies = sampleRequests(batches, 7).map(encodeRequest);
+const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
+const spans = batches * 100;
+
+function longpole(): void {
+  const intake = new Intake();
+  const decoder = new OtlpTraceDecoder(new SpanTableBuilder(), intake, "bench");
+  for (const body of bodies) decoder.request(body, 0, body.length, 0);
+  if (intake.accepted !== spans) throw new Error(`${intake.accepted} spans of ${spans}`);
+}
+
+function protobufjs(): void {
+  let seen = 0;
+  for (const body of bodies) {
+    const request = RequestType.decode(body) as unknown as { resourceSpans: { scopeSpans: { spans: unknown[] }[] }[] };
+    for (const resource of request.resourceSpans) for (const scope of resource.scopeSpans) seen += scope.spans.length;
+  }
+  if (seen !== spans) throw new Error(`${seen} spans of ${spans}`);
+}
+
+function cpuSeconds(run: () => void): number {
+  const before = process.cpuUsage();
+  run();
+  const used = process.cpuUsage(before);
+  return (used.user + used.system) / 1e6;
+}
+
+const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+
+const ours: number[] = [];
+const theirs: number[] = [];
+for (let round = 0; round < WARM_UP_ROUNDS + rounds; round++) {
+  const own = cpuSeconds(longpole);
+  const other = cpuSeconds(protobufjs);
+  if (round < WARM_UP_ROUNDS) continue;
+  ours.push(own);
+  theirs.push(other);
+}
+
+const row = (name: string, seconds: number): string =>
+  `${name.padEnd(12)}${((seconds / spans) * 1e6).toFixed(2).padStart(14)}${(bytes / seconds / 1e6).toFixed(0).padStart(8)}${(spans / seconds / 1e6).toFixed(2).padStart(12)}`;
+console.log(`${spans} spans in ${batches} requests, ${(bytes / spans).toFixed(0)} bytes per span, ${rounds} rounds`);
+console.log(`${"".padEnd(12)}${"CPU-s/1M spans".padStart(14)}${"MB/s".padStart(8)}${"M spans/s".padStart(12)}`);
+console.log(row("longpole", median(ours)));
+console.log(row("protobufjs", median(theirs)));
+console.log(`ratio ${median(theirs.map((seconds, i) => seconds / ours[i]!)).toFixed(1)}`);

@@ -1,0 +1,580 @@
+import type { AttributeTableBuilder } from "../model/attribute-table.ts";
+import { AttributeType } from "../model/attribute-table.ts";
+import { InputError, type Intake } from "../model/intake.ts";
+import type { SpanTableBuilder } from "../model/span-table-builder.ts";
+import { isUtf8, StringPool } from "../model/string-pool.ts";
+import { ARRAY, anyValueJson, BYTES, isAnyValueField, KVLIST } from "./any-value-json.ts";
+import { ProtobufReader, Wire } from "./protobuf-reader.ts";
+
+/*
+ * What is decoded, from opentelemetry-proto 1.x (ExportTraceServiceRequest has the
+ * layout of TracesData). Fields that are not kept stand with a dash.
+ *
+ *   message TracesData           { repeated ResourceSpans resource_spans = 1; }
+ *   message ResourceSpans        { Resource resource = 1; repeated ScopeSpans scope_spans = 2; - string schema_url = 3;
+ *                                  repeated ScopeSpans instrumentation_library_spans = 1000; // before 2022, same layout }
+ *   message Resource             { repeated KeyValue attributes = 1; - uint32 dropped_attributes_count = 2; }
+ *   message ScopeSpans           { InstrumentationScope scope = 1; repeated Span spans = 2; - string schema_url = 3; }
+ *   message InstrumentationScope { string name = 1; - string version = 2; - repeated KeyValue attributes = 3; }
+ *   message Span                 { bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; bytes parent_span_id = 4;
+ *                                  string name = 5; SpanKind kind = 6;
+ *                                  fixed64 start_time_unix_nano = 7; fixed64 end_time_unix_nano = 8;
+ *                                  repeated KeyValue attributes = 9; - uint32 dropped_attributes_count = 10;
+ *                                  repeated Event events = 11; - uint32 dropped_events_count = 12;
+ *                                  repeated Link links = 13; - uint32 dropped_links_count = 14;
+ *                                  Status status = 15; - fixed32 flags = 16; }
+ *   message Event                { fixed64 time_unix_nano = 1; string name = 2; repeated KeyValue attributes = 3; }
+ *   message Link                 { bytes trace_id = 1; bytes span_id = 2; - string trace_state = 3; - attributes = 4; }
+ *   message Status               { int32 deprecated_code = 1; - string message = 2; StatusCode code = 3; }
+ *   message KeyValue             { string key = 1; AnyValue value = 2; }
+ *   message AnyValue             { oneof value { string string_value = 1; bool bool_value = 2; int64 int_value = 3;
+ *                                  double double_value = 4; ArrayValue array_value = 5; KeyValueList kvlist_value = 6;
+ *                                  bytes bytes_value = 7; } }
+ *   message ArrayValue           { repeated AnyValue values = 1; }
+ *   message KeyValueList         { repeated KeyValue values = 1; }
+ */
+
+/** Strings longer than this many bytes are cut and counted. */
+export const MAX_VALUE_BYTES: number = 64 * 1024;
+
+/**
+ * Decodes one ExportTraceServiceRequest, appending its spans to `into`.
+ *
+ * bytes: the message, its first byte being byte `byteBase` of `file` after decompression.
+ * A span without valid ids or times is rejected with a reason, counted in `intake`.
+ * Throws InputError where the bytes are not protobuf; the spans before that stay,
+ * the one it happened in is counted as rejected.
+ */
+export function decodeOtlpTraces(
+  bytes: Uint8Array,
+  into: SpanTableBuilder,
+  intake: Intake,
+  file: string,
+  byteBase = 0,
+): void {
+  new OtlpTraceDecoder(into, intake, file).request(bytes, 0, bytes.length, byteBase);
+}
+
+/** Tags with more than one use. */
+const RESOURCE_SPANS = 0x0a;
+const LIBRARY_SPANS = (1000 << 3) | 2;
+
+/** Predictions per span name and position: 64 names, 32 positions, then events and resources. */
+const POSITIONS = 32;
+const EVENT_SLOTS = 64 * POSITIONS;
+const RESOURCE_SLOTS = 65 * POSITIONS;
+
+/**
+ * Decodes requests of one file.
+ *
+ * Spans of one instrumentation carry the same keys in the same order, and mostly
+ * the same values: so each position of an attribute, per span name, remembers the
+ * key and string value seen there last. A comparison with those is all that most
+ * attributes cost; hashing is for the others (bench/otlp-decode.ts).
+ */
+export class OtlpTraceDecoder {
+  private readonly reader: ProtobufReader;
+  private readonly into: SpanTableBuilder;
+  private readonly strings: StringPool;
+  private readonly intake: Intake;
+
+  private readonly predictedKey = new Int32Array(66 * POSITIONS);
+  private readonly predictedValue = new Int32Array(66 * POSITIONS);
+  /** Slot of the next attribute and the end of its row of slots. */
+  private slot = 0;
+  private slotEnd = 0;
+
+  /** Strings known to be counted if they are not UTF-8. */
+  private checkedStrings = 0;
+  /** Bytes of resource messages → row of the resource, which so is kept once. */
+  private readonly resourceBytes = new StringPool();
+  private readonly resourceRows: number[] = [];
+  private resource = 0;
+  private scope = 0;
+
+  /** Start of the span being decoded, -1 outside of one. */
+  private spanAt = -1;
+  private traceIdLength = 0;
+  private spanIdLength = 0;
+  private parentIdLength = 0;
+  private statusCode = 0;
+  private deprecatedStatusCode = 0;
+  private linkFault = "";
+  private readonly link = new Uint32Array(6);
+
+  /** The value read last by `anyValue`. */
+  private valueType: AttributeType = AttributeType.string;
+  private value = 0;
+
+  constructor(into: SpanTableBuilder, intake: Intake, file: string) {
+    this.reader = new ProtobufReader(file);
+    this.into = into;
+    this.strings = into.strings;
+    this.intake = intake;
+  }
+
+  /** Decodes the request in `bytes[start, end)`; byte 0 of `bytes` is byte `byteBase` of the file. */
+  request(bytes: Uint8Array, start: number, end: number, byteBase: number): void {
+    const reader = this.reader;
+    reader.over(bytes, byteBase);
+    for (let at = start; at < end; ) {
+      const tag = reader.tag(at, end);
+      if (tag !== RESOURCE_SPANS) {
+        at = reader.skip(tag, reader.at, end);
+        continue;
+      }
+      const lengthAt = reader.at;
+      const valueEnd = reader.clippedEnd(lengthAt, end);
+      const complete = reader.missing === 0;
+      this.resourceSpans(bytes, reader.at, valueEnd, byteBase);
+      if (!complete) reader.failLength(lengthAt, end);
+      at = valueEnd;
+    }
+  }
+
+  /** Decodes the ResourceSpans message in `bytes[start, end)`. */
+  resourceSpans(bytes: Uint8Array, start: number, end: number, byteBase: number): void {
+    this.reader.over(bytes, byteBase);
+    this.checkedStrings = this.strings.size;
+    try {
+      this.resourceSpansFields(start, end);
+    } catch (error) {
+      this.into.resources.dropOpenList();
+      if (this.spanAt >= 0) {
+        this.into.drop();
+        const found = error instanceof InputError ? `found ${error.found} at byte ${error.byteOffset}` : String(error);
+        this.intake.reject("span-malformed", this.example(found));
+        this.spanAt = -1;
+      }
+      throw error;
+    }
+  }
+
+  private resourceSpansFields(start: number, end: number): void {
+    const reader = this.reader;
+    this.resource = this.findResource(start, end);
+    for (let at = start; at < end; ) {
+      const tag = reader.tag(at, end);
+      if (tag !== 0x12 && tag !== LIBRARY_SPANS) {
+        at = reader.skip(tag, reader.at, end);
+        continue;
+      }
+      const lengthAt = reader.at;
+      const valueEnd = reader.clippedEnd(lengthAt, end);
+      const complete = reader.missing === 0;
+      this.scopeSpans(reader.at, valueEnd);
+      if (!complete) reader.failLength(lengthAt, end);
+      at = valueEnd;
+    }
+  }
+
+  /**
+   * Row of the resource of a ResourceSpans, which may stand behind its spans.
+   * Looks only as far as the message is sound: what is wrong is told when it is decoded.
+   */
+  private findResource(start: number, end: number): number {
+    const reader = this.reader;
+    const found: number[] = [];
+    try {
+      for (let at = start; at < end; ) {
+        const tag = reader.tag(at, end);
+        const behindTag = reader.at;
+        at = reader.skip(tag, behindTag, end);
+        if (tag !== 0x0a) continue;
+        reader.valueEnd(behindTag, end);
+        found.push(reader.at, at);
+      }
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      // resourceSpansFields meets the same error, after the spans before it.
+    }
+    if (found.length !== 2) return this.resourceRow(found);
+    const id = this.resourceBytes.internBytes(reader.bytes, found[0]!, found[1]!);
+    return (this.resourceRows[id] ??= this.resourceRow(found));
+  }
+
+  /** A new resource of the attributes of the messages `[start, end, start, end, ...]`, which protobuf merges. */
+  private resourceRow(messages: number[]): number {
+    const reader = this.reader;
+    this.slot = RESOURCE_SLOTS;
+    this.slotEnd = RESOURCE_SLOTS + POSITIONS - 1;
+    for (let i = 0; i < messages.length; i += 2) {
+      const end = messages[i + 1]!;
+      for (let at = messages[i]!; at < end; ) {
+        const tag = reader.tag(at, end);
+        if (tag === 0x0a) {
+          at = reader.valueEnd(reader.at, end);
+          this.keyValue(this.into.resources, reader.at, at);
+        } else {
+          at = reader.skip(tag, reader.at, end);
+        }
+      }
+    }
+    return this.into.resources.closeList();
+  }
+
+  /** Spans of one scope. The scope may stand behind them: then their rows are set again. */
+  private scopeSpans(start: number, end: number): void {
+    const reader = this.reader;
+    const firstRow = this.into.open;
+    this.scope = 0;
+    for (let at = start; at < end; ) {
+      const tag = reader.tag(at, end);
+      if (tag === 0x12) {
+        this.spanAt = reader.at;
+        const valueEnd = reader.valueEnd(reader.at, end);
+        this.span(reader.at, valueEnd);
+        at = valueEnd;
+      } else if (tag === 0x0a) {
+        const valueEnd = reader.valueEnd(reader.at, end);
+        this.scopeName(reader.at, valueEnd);
+        this.into.scope.fill(this.scope, firstRow, this.into.open);
+        at = valueEnd;
+      } else {
+        at = reader.skip(tag, reader.at, end);
+      }
+    }
+  }
+
+  private scopeName(start: number, end: number): void {
+    const reader = this.reader;
+    for (let at = start; at < end; ) {
+      const tag = reader.tag(at, end);
+      if (tag === 0x0a) {
+        at = reader.valueEnd(reader.at, end);
+        this.scope = this.intern(reader.at, at);
+      } else {
+        at = reader.skip(tag, reader.at, end);
+      }
+    }
+  }
+
+  private span(start: number, end: number): void {
+    const reader = this.reader;
+    const { bytes, words } = reader;
+    const into = this.into;
+    const row = into.open;
+    into.begin(this.resource, this.scope);
+    this.traceIdLength = this.spanIdLength = this.parentIdLength = 0;
+    this.statusCode = this.deprecatedStatusCode = 0;
+    this.linkFault = "";
+    this.slot = 0;
+    this.slotEnd = POSITIONS - 1;
+    for (let at = start; at < end; ) {
+      let tag = bytes[at++]!;
+      // Tag 0 to 7 would be field number 0: `tag` refuses them.
+      if (tag >= 0x80 || tag < 8) {
+        tag = reader.tag(at - 1, end);
+        at = reader.at;
+      }
+      if ((tag & 7) === Wire.bytes) {
+        const valueEnd = reader.valueEnd(at, end);
+        this.spanBytes(tag, row, reader.at, valueEnd);
+        at = valueEnd;
+      } else if (tag === 0x39 || tag === 0x41) {
+        const valueEnd = reader.fixed(at, end, 8);
+        const column = tag === 0x39 ? into.startWords : into.endWords;
+        column[2 * row] = words.getUint32(at + 4, true);
+        column[2 * row + 1] = words.getUint32(at, true);
+        at = valueEnd;
+      } else if (tag === 0x30) {
+        const kind = reader.varint(at, end);
+        into.kind[row] = kind <= 5 ? kind : 0;
+        at = reader.at;
+      } else {
+        at = reader.skip(tag, at, end);
+      }
+    }
+    this.closeSpan(row);
+  }
+
+  /** A length-delimited field of a span, by its tag. */
+  private spanBytes(tag: number, row: number, start: number, end: number): void {
+    const into = this.into;
+    switch (tag) {
+      case 0x4a:
+        this.keyValue(into.attributes, start, end);
+        break;
+      case 0x0a:
+        this.traceIdLength = end - start;
+        this.id(into.traceId, 4 * row, start, end, 4);
+        break;
+      case 0x12:
+        this.spanIdLength = end - start;
+        this.id(into.spanId, 2 * row, start, end, 2);
+        break;
+      case 0x22:
+        this.parentIdLength = end - start;
+        this.id(into.parentSpanId, 2 * row, start, end, 2);
+        break;
+      case 0x2a: {
+        const name = this.intern(start, end);
+        into.name[row] = name;
+        this.slot = (name & 63) * POSITIONS;
+        this.slotEnd = this.slot + POSITIONS - 1;
+        break;
+      }
+      case 0x1a:
+        into.traceState[row] = this.intern(start, end);
+        break;
+      case 0x7a:
+        this.status(start, end);
+        break;
+      case 0x5a:
+        this.event(start, end);
+        break;
+      case 0x6a:
+        this.spanLink(start, end);
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** Commits the span in `row`, or rejects it when OTLP's required fields are missing. */
+  private closeSpan(row: number): void {
+    const into = this.into;
+    into.status[row] = this.statusCode === 0 && this.deprecatedStatusCode > 0 ? 2 : this.statusCode;
+    const startMissing = into.startWords[2 * row] === 0 && into.startWords[2 * row + 1] === 0;
+    const endMissing = into.endWords[2 * row] === 0 && into.endWords[2 * row + 1] === 0;
+    if (this.traceIdLength !== 16 || isZero(into.traceId, 4 * row, 4)) {
+      this.reject("trace-id-invalid", idFound("trace_id", this.traceIdLength, 16));
+    } else if (this.spanIdLength !== 8 || isZero(into.spanId, 2 * row, 2)) {
+      this.reject("span-id-invalid", idFound("span_id", this.spanIdLength, 8));
+    } else if (this.parentIdLength !== 0 && this.parentIdLength !== 8) {
+      this.reject("span-id-invalid", idFound("parent_span_id", this.parentIdLength, 8));
+    } else if (startMissing || endMissing) {
+      this.reject("time-missing", startMissing ? "no start_time_unix_nano" : "no end_time_unix_nano");
+    } else if (this.linkFault !== "") {
+      this.reject("span-malformed", this.linkFault);
+    } else {
+      into.commit();
+      this.intake.accept();
+    }
+    this.spanAt = -1;
+  }
+
+  private reject(reason: "trace-id-invalid" | "span-id-invalid" | "time-missing" | "span-malformed", found: string): void {
+    this.into.drop();
+    this.intake.reject(reason, this.intake.rejected.has(reason) ? "" : this.example(`found ${found}`));
+  }
+
+  private example(found: string): string {
+    return `${this.reader.file}: byte ${this.reader.offset(this.spanAt)}: ${found}`;
+  }
+
+  /** Sets `count` words of `column`; an id of another length is left zero. */
+  private id(column: Uint32Array, at: number, start: number, end: number, count: number): void {
+    const words = this.reader.words;
+    if (end - start !== 4 * count) return;
+    for (let i = 0; i < count; i++) column[at + i] = words.getUint32(start + 4 * i);
+  }
+
+  private status(start: number, end: number): void {
+    const reader = this.reader;
+    for (let at = start; at < end; ) {
+      const tag = reader.tag(at, end);
+      if (tag === 0x08 || tag === 0x18) {
+        const code = reader.varint(reader.at, end);
+        if (tag === 0x08) this.deprecatedStatusCode = code;
+        else this.statusCode = code <= 2 ? code : 0;
+        at = reader.at;
+      } else {
+        at = reader.skip(tag, reader.at, end);
+      }
+    }
+  }
+
+  private event(start: number, end: number): void {
+    const reader = this.reader;
+    const [slot, slotEnd] = [this.slot, this.slotEnd];
+    this.slot = EVENT_SLOTS;
+    this.slotEnd = EVENT_SLOTS + POSITIONS - 1;
+    let [high, low, name] = [0, 0, 0];
+    for (let at = start; at < end; ) {
+      const tag = reader.tag(at, end);
+      if (tag === 0x1a || tag === 0x12) {
+        at = reader.valueEnd(reader.at, end);
+        if (tag === 0x1a) this.keyValue(this.into.eventAttributes, reader.at, at);
+        else name = this.intern(reader.at, at);
+      } else if (tag === 0x09) {
+        at = reader.fixed(reader.at, end, 8);
+        low = reader.words.getUint32(at - 8, true);
+        high = reader.words.getUint32(at - 4, true);
+      } else {
+        at = reader.skip(tag, reader.at, end);
+      }
+    }
+    this.into.addEvent(high, low, name);
+    this.slot = slot;
+    this.slotEnd = slotEnd;
+  }
+
+  /** Links to nowhere (no ids or zero ids), which OpenTelemetry allows for the sake of their attributes, are left out. */
+  private spanLink(start: number, end: number): void {
+    const reader = this.reader;
+    const link = this.link.fill(0);
+    let [traceIdLength, spanIdLength] = [0, 0];
+    for (let at = start; at < end; ) {
+      const tag = reader.tag(at, end);
+      if (tag === 0x0a || tag === 0x12) {
+        at = reader.valueEnd(reader.at, end);
+        if (tag === 0x0a) {
+          traceIdLength = at - reader.at;
+          this.id(link, 0, reader.at, at, 4);
+        } else {
+          spanIdLength = at - reader.at;
+          this.id(link, 4, reader.at, at, 2);
+        }
+      } else {
+        at = reader.skip(tag, reader.at, end);
+      }
+    }
+    if (traceIdLength !== 16 && traceIdLength !== 0) this.linkFault = idFound("link's trace_id", traceIdLength, 16);
+    else if (spanIdLength !== 8 && spanIdLength !== 0) this.linkFault = idFound("link's span_id", spanIdLength, 8);
+    else if (traceIdLength && spanIdLength && !isZero(link, 0, 4) && !isZero(link, 4, 2)) this.into.addLink(link);
+  }
+
+  /**
+   * Adds the KeyValue in `[start, end)` to a list. All encoders write a key of less
+   * than 128 bytes, then a value with one field: that layout is read without loops.
+   */
+  private keyValue(list: AttributeTableBuilder, start: number, end: number): void {
+    const reader = this.reader;
+    const bytes = reader.bytes;
+    const slot = this.slot;
+    if (slot < this.slotEnd) this.slot++;
+    const keyEnd = start + 2 + bytes[start + 1]!;
+    const value = keyEnd + 2;
+    if (
+      value + 2 > end ||
+      bytes[start] !== 0x0a ||
+      bytes[start + 1]! >= 0x80 ||
+      bytes[keyEnd] !== 0x12 ||
+      bytes[keyEnd + 1]! !== end - value ||
+      bytes[keyEnd + 1]! >= 0x80
+    ) {
+      this.anyKeyValue(list, start, end, slot);
+      return;
+    }
+    const tag = bytes[value]!;
+    if (tag === 0x0a && bytes[value + 1]! === end - value - 2) {
+      list.add(this.key(slot, start + 2, keyEnd), AttributeType.string, this.stringValue(slot, value + 2, end));
+    } else if (tag === 0x18 && bytes[value + 1]! < 0x80 && value + 2 === end) {
+      list.add(this.key(slot, start + 2, keyEnd), AttributeType.number, bytes[value + 1]!);
+    } else if (tag === 0x21 && value + 9 === end) {
+      list.add(this.key(slot, start + 2, keyEnd), AttributeType.number, reader.words.getFloat64(value + 1, true));
+    } else {
+      this.anyValue(value, end, slot);
+      list.add(this.key(slot, start + 2, keyEnd), this.valueType, this.value);
+    }
+  }
+
+  /** The same for any layout: fields in any order, repeated, or missing. */
+  private anyKeyValue(list: AttributeTableBuilder, start: number, end: number, slot: number): void {
+    const reader = this.reader;
+    let [key, value, valueEnd] = [0, start, start];
+    for (let at = start; at < end; ) {
+      const tag = reader.tag(at, end);
+      if (tag === 0x0a) {
+        at = reader.valueEnd(reader.at, end);
+        key = this.key(slot, reader.at, at);
+      } else if (tag === 0x12) {
+        at = reader.valueEnd(reader.at, end);
+        [value, valueEnd] = [reader.at, at];
+      } else {
+        at = reader.skip(tag, reader.at, end);
+      }
+    }
+    this.anyValue(value, valueEnd, slot);
+    list.add(key, this.valueType, this.value);
+  }
+
+  /** Reads an AnyValue into `valueType` and `value`: its last field counts, none is JSON null. */
+  private anyValue(start: number, end: number, slot: number): void {
+    const reader = this.reader;
+    let [last, from, to] = [0, start, start];
+    for (let at = start; at < end; ) {
+      const tag = reader.tag(at, end);
+      const behindTag = reader.at;
+      at = reader.skip(tag, behindTag, end);
+      if (!isAnyValueField(tag)) continue;
+      last = tag;
+      from = behindTag;
+      if ((tag & 7) === Wire.bytes) {
+        reader.valueEnd(behindTag, end);
+        from = reader.at;
+      }
+      to = at;
+    }
+    this.valueType = AttributeType.number;
+    switch (last) {
+      case 0x0a:
+        this.valueType = AttributeType.string;
+        this.value = this.stringValue(slot, from, to);
+        break;
+      case 0x10:
+        this.valueType = AttributeType.boolean;
+        this.value = reader.varint(from, to) === 0 ? 0 : 1;
+        break;
+      case 0x18:
+        reader.varint(from, to);
+        this.value = (reader.high | 0) * 2 ** 32 + reader.low;
+        break;
+      case 0x21:
+        this.value = reader.words.getFloat64(from, true);
+        break;
+      case ARRAY:
+      case KVLIST:
+      case BYTES: {
+        const json = anyValueJson(reader, last, from, to, MAX_VALUE_BYTES);
+        if (json.cut) this.intake.truncatedValues++;
+        this.valueType = AttributeType.json;
+        this.value = this.strings.intern(json.text);
+        break;
+      }
+      default:
+        this.valueType = AttributeType.json;
+        this.value = this.strings.intern("null");
+    }
+  }
+
+  private key(slot: number, start: number, end: number): number {
+    const predicted = this.predictedKey[slot]!;
+    if (this.strings.equalsBytes(predicted, this.reader.bytes, start, end)) return predicted;
+    return (this.predictedKey[slot] = this.intern(start, end));
+  }
+
+  private stringValue(slot: number, start: number, end: number): number {
+    const predicted = this.predictedValue[slot]!;
+    if (this.strings.equalsBytes(predicted, this.reader.bytes, start, end)) return predicted;
+    return (this.predictedValue[slot] = this.intern(start, end));
+  }
+
+  /** Id of a string of the message; counts it when it is cut, or new and not UTF-8. */
+  private intern(start: number, end: number): number {
+    const bytes = this.reader.bytes;
+    if (end - start > MAX_VALUE_BYTES) {
+      end = start + MAX_VALUE_BYTES;
+      // Back to the start of a character, which is at most 3 bytes away.
+      for (let back = 0; back < 3 && (bytes[end]! & 0xc0) === 0x80; back++) end--;
+      this.intake.truncatedValues++;
+    }
+    const id = this.strings.internBytes(bytes, start, end);
+    if (id >= this.checkedStrings && id > 0) {
+      this.checkedStrings = id + 1;
+      if (!isUtf8(bytes, start, end)) this.intake.invalidUtf8++;
+    }
+    return id;
+  }
+}
+
+function isZero(column: Uint32Array, at: number, count: number): boolean {
+  for (let i = 0; i < count; i++) if (column[at + i] !== 0) return false;
+  return true;
+}
+
+function idFound(field: string, length: number, want: number): string {
+  if (length === 0) return `no ${field}`;
+  return length === want ? `${field} of zeros` : `${field} of ${length} bytes, not ${want}`;
+}
