@@ -1,0 +1,189 @@
+import type { EndpointReport, Finding, Report } from "../../model/report.ts";
+import { columns, padEnd, wrap } from "./layout.ts";
+import { renderEndpoint, renderEndpointTable } from "./endpoint.ts";
+import { renderFinding, renderNote } from "./finding.ts";
+import { count, percent, plural, span } from "./numbers.ts";
+import { penFor, toAscii, type Look, type Pen } from "./pen.ts";
+import { safeTexts } from "./safe-text.ts";
+
+/** What the report was made from, as the user named it on the command line. */
+export interface Sources {
+  readonly files: readonly string[];
+  readonly baseline: readonly string[];
+}
+
+/**
+ * A report as lines for a terminal: what was read, how the endpoints do, where the time
+ * goes, what to do about it, what was ruled out and what cannot be told.
+ * Every text of the report is made safe first. No line is wider than `look.width`,
+ * which is taken as 60 at least.
+ */
+export function renderReport(report: Report, sources: Sources, look: Look): string[] {
+  const pen = penFor({ ...look, width: Math.max(60, look.width) });
+  const safe = safeTexts(report);
+  const lines = [
+    ...header(safe, safeTexts(sources), pen),
+    ...endpoints(safe, pen),
+    ...findings(safe, safeTexts(sources), pen),
+    ...ruledOut(safe, pen),
+    ...unexplained(safe, pen),
+    ...quality(safe, pen),
+  ];
+  return finish(lines, look);
+}
+
+/** Lines without trailing spaces, in ASCII where asked for. */
+export function finish(lines: readonly string[], look: Look): string[] {
+  const trimmed = lines.map((line) => line.trimEnd());
+  return look.ascii ? trimmed.map(toAscii) : trimmed;
+}
+
+function header(report: Report, sources: Sources, pen: Pen): string[] {
+  const { dataQuality: quality, window } = report;
+  const startMs = Number(BigInt(window.startUnixNs) / 1_000_000n);
+  const endMs = Number(BigInt(window.endUnixNs) / 1_000_000n);
+  const seen = `${plural(quality.traces, "trace")} · ${plural(quality.spans, "span")}`;
+  const when =
+    quality.spans === 0 ? "" : ` · ${clock(startMs)} – ${clock(endMs).slice(11)} UTC (${span(endMs - startMs)})`;
+  const against = sources.baseline.length === 0 ? "" : ` against ${names(sources.baseline)}`;
+  const partial = "Stopped early: this covers what was read until then.";
+  return [
+    ...wrap(`Longpole · ${names(sources.files)}${against}`, pen.look.width, 2).map((line) => pen.strong(line)),
+    ...wrap(`${seen}${when}${shortfall(report)}`, pen.look.width).map((line) => pen.faint(line)),
+    ...(quality.complete ? [] : [pen.worse(partial)]),
+  ];
+}
+
+/** How much is missing, in a few words; the figures follow at the end of the report. */
+function shortfall({ dataQuality: quality }: Report): string {
+  const gaps: string[] = [];
+  if (quality.incompleteTraces > 0) {
+    gaps.push(`${percent(quality.incompleteTraces / Math.max(1, quality.traces))} of traces incomplete`);
+  }
+  if (quality.sampling === "head" || quality.sampling === "tail") gaps.push(`${quality.sampling}-sampled`);
+  if (quality.skewedHosts.length > 0) gaps.push(plural(quality.skewedHosts.length, "skewed clock"));
+  return gaps.length === 0 ? " · data complete" : ` · ${gaps.join(", ")}`;
+}
+
+const clock = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+
+function names(files: readonly string[]): string {
+  return files.length <= 3 ? files.join(", ") : `${files.slice(0, 2).join(", ")} and ${files.length - 2} more`;
+}
+
+/** Endpoints shown with their blame; the others follow as one line each. */
+const SHOWN_IN_FULL = 3;
+const SHOWN_AS_ROWS = 12;
+
+function endpoints(report: Report, pen: Pen): string[] {
+  const ordered = byImportance(report);
+  const lines: string[] = [];
+  for (const endpoint of ordered.slice(0, SHOWN_IN_FULL)) lines.push("", ...renderEndpoint(endpoint, pen));
+  const others = ordered.slice(SHOWN_IN_FULL, SHOWN_IN_FULL + SHOWN_AS_ROWS);
+  if (others.length > 0) lines.push("", ...renderEndpointTable(others, pen));
+  const left = ordered.length - SHOWN_IN_FULL - others.length;
+  if (left > 0)
+    lines.push(pen.faint(`  ${plural(left, "further endpoint")}: --endpoint shows one of them, --json all.`));
+  return lines;
+}
+
+/** Endpoints of findings above a note in the order of rank, then the order of the report. */
+function byImportance(report: Report): EndpointReport[] {
+  const rank = new Map<string, number>();
+  const key = (at: { service: string; operation: string }): string => JSON.stringify([at.service, at.operation]);
+  for (const finding of report.findings) {
+    const at = key(finding.impact.endpoint);
+    if (finding.severity !== "note" && !rank.has(at)) rank.set(at, finding.rank);
+  }
+  const order = (endpoint: EndpointReport): number => rank.get(key(endpoint)) ?? Infinity;
+  return report.endpoints.toSorted((a, b) => (order(a) === order(b) ? 0 : order(a) - order(b)));
+}
+
+function findings(report: Report, sources: Sources, pen: Pen): string[] {
+  const full = report.findings.filter((finding) => finding.severity !== "note");
+  const notes = report.findings.filter((finding) => finding.severity === "note");
+  const lines: string[] = [];
+  if (full.length > 0) {
+    lines.push("", heading("What to fix", "by expected gain; gains do not add up", pen));
+    for (const finding of full) lines.push("", ...renderFinding(finding, sources, pen));
+  } else {
+    lines.push("", ...nothingFound(report, notes, pen));
+  }
+  if (notes.length > 0) {
+    lines.push("", heading("Notes", "what one could gain besides; nothing is wrong with it", pen));
+    for (const note of notes) lines.push(...renderNote(note, pen));
+  }
+  return lines;
+}
+
+function nothingFound(report: Report, notes: readonly Finding[], pen: Pen): string[] {
+  const { width } = pen.look;
+  if (report.healthy) {
+    const checked = report.checkedNotCause.length;
+    const text = `Nothing to fix. ${checked > 0 ? `${plural(checked, "possible cause")} looked into, listed below; none` : "Nothing"} costs the endpoints above a time worth acting on.`;
+    return wrap(`✓ ${text}`, width).map((line) => pen.better(line));
+  }
+  const why = notes.length > 0 ? "Only notes: nothing here is certain or large enough to act on." : "No cause found.";
+  const text = `${why} That is not a clean bill of health: see what is unexplained and how good the data is.`;
+  return wrap(text, width).map((line) => pen.strong(line));
+}
+
+export function heading(title: string, remark: string, pen: Pen): string {
+  const room = pen.look.width - columns(title) - columns(remark) - 4;
+  if (room < 0) return pen.strong(title);
+  return `${pen.strong(title)}  ${pen.faint(`${remark}${remark === "" ? "" : " "}${"─".repeat(Math.max(0, room + (remark === "" ? 2 : 1)))}`)}`;
+}
+
+function ruledOut(report: Report, pen: Pen): string[] {
+  if (report.checkedNotCause.length === 0) return [];
+  const first = Math.min(28, Math.max(...report.checkedNotCause.map((entry) => columns(entry.what))));
+  const lines = ["", heading("Checked, not a cause", "", pen)];
+  for (const { what, detail } of report.checkedNotCause) lines.push(...twoColumns(what, detail, first, pen));
+  return lines;
+}
+
+function unexplained(report: Report, pen: Pen): string[] {
+  if (report.unexplained.length === 0) return [];
+  const lines = ["", heading("Unexplained, and how to find out", "of the p99", pen)];
+  const first = Math.min(28, Math.max(...report.unexplained.map((entry) => columns(entry.service) + 10)));
+  for (const { service, p99Ms, collect } of report.unexplained) {
+    lines.push(...twoColumns(`${service} ${count(p99Ms)} ms`, collect, first, pen));
+  }
+  return lines;
+}
+
+/** A label on the left, its text wrapped on the right; a long label has lines of its own. */
+function twoColumns(label: string, text: string, first: number, pen: Pen): string[] {
+  const labels = wrap(label, first, 2);
+  const texts = wrap(text, pen.look.width - first - 4, 6);
+  return Array.from({ length: Math.max(labels.length, texts.length) }, (_, i) => {
+    return `  ${padEnd(labels[i] ?? "", first)}  ${pen.faint(texts[i] ?? "")}`;
+  });
+}
+
+function quality(report: Report, pen: Pen): string[] {
+  const { ledger, warnings, gates, skewedHosts } = report.dataQuality;
+  const { width } = pen.look;
+  const lines = ["", heading("Data", "", pen)];
+  const parts = [`${count(ledger.received)} spans received = ${count(ledger.analysed)} analysed`];
+  if (ledger.incomplete > 0) parts.push(`${count(ledger.incomplete)} in incomplete traces`);
+  for (const { reason, spans } of ledger.rejected)
+    parts.push(`${count(spans)} rejected (${reason.replaceAll("-", " ")})`);
+  lines.push(...wrap(parts.join(" + "), width - 2).map((line) => `  ${line}`));
+  for (const { reason, example } of ledger.rejected) {
+    lines.push(...bullet(`${reason.replaceAll("-", " ")}, for example: ${example}`, pen));
+  }
+  for (const gate of gates) if (!gate.ok) lines.push(...bullet(`${gate.name} fails: ${gate.detail}`, pen));
+  for (const { from, to, appliedMs, lowMs, highMs } of skewedHosts) {
+    const bounds = `between ${lowMs.toFixed(1)} and ${highMs.toFixed(1)} ms`;
+    lines.push(
+      ...bullet(`the clock of ${to} was moved by ${appliedMs.toFixed(1)} ms against ${from} (${bounds})`, pen),
+    );
+  }
+  for (const warning of warnings) lines.push(...bullet(warning, pen));
+  return lines;
+}
+
+function bullet(text: string, pen: Pen): string[] {
+  return wrap(text, pen.look.width - 4, 4).map((line, i) => `  ${pen.worse(i === 0 ? "▲" : " ")} ${line}`);
+}
