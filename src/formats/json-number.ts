@@ -42,6 +42,12 @@ export class Decimal64 {
     return this.setSum(upper, lower);
   }
 
+  copy(other: Decimal64): void {
+    this.high = other.high;
+    this.low = other.low;
+    this.negative = other.negative;
+  }
+
   /**
    * Sets upper * 10^9 + lower, for upper < 10^11 and lower < 10^9.
    * With upper = a * 2^16 + b: a * 10^9 < 2^51 and b * 10^9 + lower < 2^47 are

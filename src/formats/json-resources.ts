@@ -55,9 +55,14 @@ export class ResourcePool implements AttributeSink {
     return resource;
   }
 
+  /** Forgets the rows added since the last close. */
+  clear(): void {
+    this.rows.length = 0;
+  }
+
   /** The resource without attributes, for spans whose own was never read. Forgets open rows. */
   closeEmpty(): number {
-    this.rows.length = 0;
+    this.clear();
     return this.close();
   }
 }

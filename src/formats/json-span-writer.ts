@@ -54,13 +54,13 @@ export class JsonSpanWriter {
     return false;
   }
 
-  /** Keeps the open span, or rejects it for its first fault. `hasStart`: a start time was given. */
-  endSpan(hasStart: boolean): void {
+  /** Keeps the open span, or rejects it for its first fault. `hasTimes`: it has those that its format asks for. */
+  endSpan(hasTimes: boolean): void {
     const { into } = this;
     const row = into.open;
     if (isZeroId(into.traceId, 4 * row, 4)) this.fault("trace-id-invalid", this.spanAt, "no trace id");
     else if (isZeroId(into.spanId, 2 * row, 2)) this.fault("span-id-invalid", this.spanAt, "no span id");
-    else if (!hasStart) this.fault("time-missing", this.spanAt, "no time");
+    else if (!hasTimes) this.fault("time-missing", this.spanAt, "no time");
     if (this.reason !== undefined) {
       this.reject();
       return;
@@ -208,7 +208,7 @@ export class JsonSpanWriter {
     return undefined;
   }
 
-  /** The boolean here, bare or as a string; undefined for null and after a fault. */
+  /** The boolean here; undefined for null and after a fault. */
   boolean(): boolean | undefined {
     const { reader } = this;
     const kind = reader.kind();

@@ -116,7 +116,7 @@ class OtlpJsonDecoder {
 
   private resource(): number {
     const { reader } = this;
-    this.resources.closeEmpty();
+    this.resources.clear();
     if (!this.writer.objectHere()) return -1;
     for (let key = reader.nextKey(KEYS); key !== END_OF_OBJECT; key = reader.nextKey(KEYS)) {
       if (key === Key.attributes) this.attributes.readList(this.resources, RESOURCE_CONTEXT);
