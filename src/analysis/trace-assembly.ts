@@ -1,6 +1,7 @@
 import type { SpanFacts } from "../model/span-facts.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import { SpanFlag, type TraceForest } from "../model/trace-forest.ts";
+import { settleCoarseStarts, startGranularity } from "./clock-granularity.ts";
 import { CLOCK_GRANULARITY_NS, correctClocks, flagUndetermined, type ClockCorrection } from "./clock-skew.ts";
 import { isEarlier, linkParents, type ParentLinks } from "./parent-links.ts";
 import { sortRows } from "./sort-rows.ts";
@@ -32,7 +33,10 @@ export function assembleTraces(spans: SpanTable, facts: SpanFacts): TraceForest 
   const { rows, traceStart } = orderRows(groups, links, childStart, child);
   const clocks = correctClocks(spans, facts, parent, flags, rows);
   const times = effectiveTimes(spans, parent, flags, clocks);
-  const { startNs, endNs } = times;
+  const { startNs, endNs, toleranceNs } = times;
+  const granularityNs = startGranularity(spans, facts);
+  settleCoarseStarts({ rows, parent, childStart, child, instance: facts.instance, granularityNs, startNs, endNs, flags });
+  for (let row = 0; row < toleranceNs.length; row++) toleranceNs[row]! += granularityNs[row]!;
   sortChildren(childStart, child, startNs, endNs);
   flagUndetermined({ parent, childStart, child, startNs, endNs }, facts.host, clocks.slackNs, flags);
   const { root, complete } = findRoots(spans, links, rows, traceStart, startNs, endNs);
@@ -53,7 +57,7 @@ export function assembleTraces(spans: SpanTable, facts: SpanFacts): TraceForest 
     child,
     startNs,
     endNs,
-    toleranceNs: times.toleranceNs,
+    toleranceNs,
     flags,
     skews: clocks.skews,
     quality: {
