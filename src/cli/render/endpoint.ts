@@ -68,7 +68,7 @@ function blame(endpoint: EndpointReport, pen: Pen): string[] {
   }
   const width = pen.look.width - 4;
   return [
-    pen.faint(padEnd(`  Where the slowest 1 % spend their ${duration(total)}`, width - 38) + COLUMNS_HEAD),
+    pen.faint(padEnd(`  Where the slowest 1 % spend ${duration(total)}`, width - 38) + COLUMNS_HEAD),
     `  ${stackedBar(parts, width, pen)}`,
     ...parts.map((part, i) => legendRow(part, i, total, pen)),
   ];

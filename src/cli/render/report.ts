@@ -1,4 +1,5 @@
 import type { EndpointReport, Finding, Report } from "../../model/report.ts";
+import { isInsufficient } from "../exit-code.ts";
 import { columns, padEnd, wrap } from "./layout.ts";
 import { renderEndpoint, renderEndpointTable } from "./endpoint.ts";
 import { renderFinding, renderNote } from "./finding.ts";
@@ -15,8 +16,8 @@ export interface Sources {
 /**
  * A report as lines for a terminal: what was read, how the endpoints do, where the time
  * goes, what to do about it, what was ruled out and what cannot be told.
- * Every text of the report is made safe first. No line is wider than `look.width`,
- * which is taken as 60 at least.
+ * Every text of the report is made safe first. No line is wider than `look.width`, which
+ * is taken as 60 at least, but for commands to paste: those are not broken inside an argument.
  */
 export function renderReport(report: Report, sources: Sources, look: Look): string[] {
   const pen = penFor({ ...look, width: Math.max(60, look.width) });
@@ -99,6 +100,8 @@ function byImportance(report: Report): EndpointReport[] {
   return report.endpoints.toSorted((a, b) => (order(a) === order(b) ? 0 : order(a) - order(b)));
 }
 
+const SHOWN_NOTES = 8;
+
 function findings(report: Report, sources: Sources, pen: Pen): string[] {
   const full = report.findings.filter((finding) => finding.severity !== "note");
   const notes = report.findings.filter((finding) => finding.severity === "note");
@@ -111,13 +114,20 @@ function findings(report: Report, sources: Sources, pen: Pen): string[] {
   }
   if (notes.length > 0) {
     lines.push("", heading("Notes", "what one could gain besides; nothing is wrong with it", pen));
-    for (const note of notes) lines.push(...renderNote(note, pen));
+    for (const note of notes.slice(0, SHOWN_NOTES)) lines.push(...renderNote(note, pen));
+    const left = notes.length - SHOWN_NOTES;
+    if (left > 0) lines.push(pen.faint(`     ${plural(left, "smaller note")}: --json has all.`));
   }
   return lines;
 }
 
 function nothingFound(report: Report, notes: readonly Finding[], pen: Pen): string[] {
   const { width } = pen.look;
+  if (isInsufficient(report)) {
+    const text =
+      "Too little data to tell: no endpoint has enough complete traces for its percentiles to mean something.";
+    return wrap(`▲ ${text}`, width).map((line) => pen.worse(line));
+  }
   if (report.healthy) {
     const checked = report.checkedNotCause.length;
     const text = `Nothing to fix. ${checked > 0 ? `${plural(checked, "possible cause")} looked into, listed below; none` : "Nothing"} costs the endpoints above a time worth acting on.`;

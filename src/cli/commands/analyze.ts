@@ -1,0 +1,40 @@
+import { diagnose } from "../../engine/diagnose.ts";
+import type { Severity } from "../../model/report.ts";
+import { exitCodeOf } from "../exit-code.ts";
+import { count } from "../render/numbers.ts";
+import { renderReport } from "../render/report.ts";
+import { lookOf, type LookOptions, type Terminal } from "../terminal.ts";
+import { withInputs } from "../with-inputs.ts";
+
+export interface AnalyzeOptions extends LookOptions {
+  readonly baseline?: readonly string[];
+  readonly endpoint?: string;
+  readonly failOn?: Severity;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** `longpole analyze`: recordings → report. Ctrl-C prints what is known by then. */
+export function analyze(files: readonly string[], options: AnalyzeOptions, terminal: Terminal): Promise<number> {
+  return withInputs(options.quiet === true, terminal, async ({ read, progress, signal }) => {
+    const { spans, intake } = await read(files);
+    const baseline = options.baseline === undefined ? undefined : await read(options.baseline);
+    const report = await diagnose(
+      {
+        spans,
+        intake,
+        ...(baseline === undefined ? {} : { baseline: baseline.spans }),
+        ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+      },
+      { signal, progress: (stage, at, total) => progress.report(`${stage}: ${count(at)} of ${count(total)}`) },
+    );
+    progress.clear();
+    const stopped = signal.aborted && report.dataQuality.complete;
+    const told = stopped ? { ...report, dataQuality: { ...report.dataQuality, complete: false } } : report;
+    const sources = { files, baseline: options.baseline ?? [] };
+    if (options.json === true) terminal.out(`${JSON.stringify(told, null, 2)}\n`);
+    else terminal.out(`${renderReport(told, sources, lookOf(options, terminal)).join("\n")}\n`);
+    const unreadable = intake.errors.length + (baseline?.intake.errors.length ?? 0) > 0;
+    return exitCodeOf(told, options.failOn, unreadable);
+  });
+}

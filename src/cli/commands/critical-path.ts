@@ -1,0 +1,99 @@
+import { criticalPaths } from "../../analysis/critical-path.ts";
+import { describeSpans } from "../../analysis/span-facts.ts";
+import { spanTimeKinds } from "../../analysis/time-kinds.ts";
+import { assembleTraces } from "../../analysis/trace-assembly.ts";
+import type { SegmentTable } from "../../model/segments.ts";
+import { spanIdHex, traceIdHex } from "../../model/span-table.ts";
+import { TIME_KINDS, type TimeKind } from "../../model/time-kind.ts";
+import type { TraceForest } from "../../model/trace-forest.ts";
+import { EXIT } from "../exit-code.ts";
+import { renderCriticalPath } from "../render/critical-path.ts";
+import { lookOf, type LookOptions, type Terminal } from "../terminal.ts";
+import { withInputs } from "../with-inputs.ts";
+
+export interface CriticalPathCommandOptions extends LookOptions {
+  readonly rule: "longpole" | "jaeger";
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** One line of `longpole critical-path --json`; segments in the order of time. */
+export interface TracePath {
+  readonly traceId: string;
+  readonly durationNs: number;
+  /** false when spans of the trace are missing */
+  readonly complete: boolean;
+  readonly segments: readonly PathSegment[];
+}
+
+export interface PathSegment {
+  readonly spanId: string;
+  readonly service: string;
+  readonly operation: string;
+  /** nanoseconds since 1970 as decimal text: they do not fit a JSON number */
+  readonly startUnixNs: string;
+  readonly endUnixNs: string;
+  readonly timeKind: TimeKind;
+}
+
+/** Traces between two looks at the signal and the reader of the output. */
+const BATCH = 500;
+
+/** `longpole critical-path`: recordings → the critical path of each trace, slowest first in text, as read in JSON. */
+export function printCriticalPaths(
+  files: readonly string[],
+  options: CriticalPathCommandOptions,
+  terminal: Terminal,
+): Promise<number> {
+  return withInputs(options.quiet === true, terminal, async ({ read, progress, signal }) => {
+    const { spans, intake } = await read(files);
+    const forest = assembleTraces(spans, describeSpans(spans));
+    const segments = criticalPaths(forest, { rule: options.rule });
+    const kinds = spanTimeKinds(forest);
+    const look = lookOf(options, terminal);
+    const order = options.json === true ? asRead(forest) : slowestFirst(forest);
+    for (let from = 0; from < order.length && !signal.aborted; from += BATCH) {
+      const lines: string[] = [];
+      for (const trace of order.subarray(from, from + BATCH)) {
+        const path = tracePath(forest, segments, kinds, trace);
+        lines.push(options.json === true ? JSON.stringify(path) : renderCriticalPath(path, look).join("\n"));
+      }
+      progress.clear();
+      terminal.out(`${lines.join("\n")}\n`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (intake.errors.length > 0) return EXIT.unusable;
+    return forest.traceCount === 0 ? EXIT.insufficientData : EXIT.ok;
+  });
+}
+
+const asRead = (forest: TraceForest): Int32Array => Int32Array.from({ length: forest.traceCount }, (_, trace) => trace);
+
+function slowestFirst(forest: TraceForest): Int32Array {
+  const duration = (trace: number): number => forest.endNs[forest.root[trace]!]! - forest.startNs[forest.root[trace]!]!;
+  return asRead(forest).sort((a, b) => duration(b) - duration(a) || a - b);
+}
+
+function tracePath(forest: TraceForest, table: SegmentTable, kinds: Uint8Array, trace: number): TracePath {
+  const { spans, facts } = forest;
+  const root = forest.root[trace]!;
+  const unixNs = (offset: number): string => String(spans.baseUnixNs + BigInt(Math.round(offset)));
+  const segments: PathSegment[] = [];
+  for (let i = table.traceStart[trace]!; i < table.traceStart[trace + 1]!; i++) {
+    const row = table.row[i]!;
+    segments.push({
+      spanId: spanIdHex(spans, row),
+      service: spans.strings.get(facts.service[row]!),
+      operation: spans.strings.get(facts.operation[row]!),
+      startUnixNs: unixNs(table.startNs[i]!),
+      endUnixNs: unixNs(table.endNs[i]!),
+      timeKind: TIME_KINDS[kinds[row]!]!,
+    });
+  }
+  return {
+    traceId: traceIdHex(spans, root),
+    durationNs: Math.round(forest.endNs[root]! - forest.startNs[root]!),
+    complete: forest.complete[trace] === 1,
+    segments,
+  };
+}

@@ -1,0 +1,106 @@
+import { readFileSync } from "node:fs";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { SEVERITIES } from "../model/report.ts";
+import { analyze } from "./commands/analyze.ts";
+import { changepoints } from "./commands/changepoints.ts";
+import { printCriticalPaths } from "./commands/critical-path.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** The grammar of the command line. `done` gets the exit code of a command that ran to its end. */
+export function longpole(terminal: Terminal, done: (exitCode: number) => void): Command {
+  const program = new Command("longpole")
+    .description("Reads traces of a slow system and says what to fix, and what that would gain.")
+    .version(version(), "-V, --version")
+    .configureOutput({
+      writeOut: terminal.out,
+      writeErr: terminal.err,
+      outputError: (text, write) => write(asOurs(text)),
+    })
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .addHelpText("after", EXIT_CODES);
+
+  common(program.command("analyze"))
+    .description("Print a ranked diagnosis of recorded traces.")
+    .argument("<files...>", "recordings or folders of them; - for standard input")
+    .option("--baseline <files...>", "recordings of better times, to compare with")
+    .option("--endpoint <text>", 'only endpoints whose "SERVICE OPERATION" contains this')
+    .addOption(
+      new Option("--fail-on <severity>", "exit with 1 at such findings or worse")
+        .choices(SEVERITIES)
+        .env("LONGPOLE_FAIL_ON"),
+    )
+    .addHelpText("after", EXAMPLES.analyze)
+    .action(async (files: string[], options) => done(await analyze(files, options, terminal)));
+
+  common(program.command("critical-path"))
+    .description("Print the critical path of each trace; with --json one object per line.")
+    .argument("<files...>", "recordings or folders of them; - for standard input")
+    .addOption(
+      new Option("--rule <rule>", "how siblings that touch are read")
+        .choices(["longpole", "jaeger"])
+        .default("longpole"),
+    )
+    .addHelpText("after", EXAMPLES["critical-path"])
+    .action(async (files: string[], options) => done(await printCriticalPaths(files, options, terminal)));
+
+  common(program.command("changepoints"))
+    .description("Find where a series of time,value rows (CSV) changed its level.")
+    .argument("<file>", "CSV with or without a header row; - for standard input")
+    .option("--p <probability>", "accepted chance that mere noise shows a change", probability, 0.05)
+    .addHelpText("after", EXAMPLES.changepoints)
+    .action(async (file: string, options) => done(await changepoints(file, options, terminal)));
+  return program;
+}
+
+/** The options that every command has. */
+function common(command: Command): Command {
+  return command
+    .option("--json", "one JSON document on standard output")
+    .option("--no-color", "no colours (also: NO_COLOR)")
+    .option("--ascii", "only ASCII characters")
+    .addOption(new Option("--width <columns>", "width of the output").argParser(width).env("LONGPOLE_WIDTH"))
+    .option("-q, --quiet", "no progress on standard error");
+}
+
+/** package.json stands two folders above, in the sources as in dist. */
+function version(): string {
+  const content: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return typeof content === "object" && content !== null && "version" in content ? String(content.version) : "unknown";
+}
+
+const asOurs = (text: string): string => text.replace(/^error: /, "longpole: ");
+
+function width(text: string): number {
+  const columns = Number(text);
+  if (!Number.isInteger(columns) || columns < 60 || columns > 1000) {
+    throw new InvalidArgumentError("Expected a whole number of columns between 60 and 1000.");
+  }
+  return columns;
+}
+
+function probability(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value > 0 && value < 1))
+    throw new InvalidArgumentError("Expected a number between 0 and 1.");
+  return value;
+}
+
+const EXIT_CODES = `
+Exit codes: 0 nothing at or above --fail-on, 1 findings at or above it,
+2 wrong usage or unreadable input, 3 insufficient data.
+
+Try: longpole analyze examples/missing-index/fault/traces.otlp.pb.gz`;
+
+const EXAMPLES = {
+  analyze: `
+Examples:
+  longpole analyze examples/missing-index/fault/traces.otlp.pb.gz
+  longpole analyze examples/small-pool/fault --baseline examples/small-pool/fixed --fail-on warning`,
+  "critical-path": `
+Example:
+  longpole critical-path examples/missing-index/fault/traces.otlp.pb.gz --json | head -1`,
+  changepoints: `
+Example:
+  printf '1,10\\n2,11\\n3,10\\n4,11\\n5,10\\n6,20\\n7,21\\n8,20\\n9,21\\n10,20\\n' | longpole changepoints -`,
+} as const;

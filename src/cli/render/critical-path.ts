@@ -1,0 +1,64 @@
+import { stackedBar, texture } from "./bar.ts";
+import { clipMiddle, columns, padEnd, padStart } from "./layout.ts";
+import { duration, percent } from "./numbers.ts";
+import { penFor, type Look } from "./pen.ts";
+import { finish } from "./report.ts";
+import { safeTexts } from "./safe-text.ts";
+
+/** A trace's critical path as far as it is drawn. */
+export interface DrawnPath {
+  readonly traceId: string;
+  readonly durationNs: number;
+  readonly complete: boolean;
+  readonly segments: readonly {
+    readonly service: string;
+    readonly operation: string;
+    readonly startUnixNs: string;
+    readonly endUnixNs: string;
+    readonly timeKind: string;
+  }[];
+}
+
+/** One line per (service, operation) on the path, most time first; the rest is summed. */
+const ROWS = 8;
+
+/** The path as a bar in the order of time, and below it what it consists of. */
+export function renderCriticalPath(path: DrawnPath, look: Look): string[] {
+  const pen = penFor({ ...look, width: Math.max(60, look.width) });
+  const { width } = pen.look;
+  const segments = safeTexts(path.segments);
+  const ms = segments.map((segment) => Number(BigInt(segment.endUnixNs) - BigInt(segment.startUnixNs)) / 1e6);
+  const totals = new Map<string, { name: string; timeKind: string; ms: number; segments: number }>();
+  for (const [i, segment] of segments.entries()) {
+    const name = `${segment.service} › ${segment.operation}`;
+    const key = `${name} ${segment.timeKind}`;
+    const held = totals.get(key) ?? { name, timeKind: segment.timeKind, ms: 0, segments: 0 };
+    totals.set(key, { ...held, ms: held.ms + ms[i]!, segments: held.segments + 1 });
+  }
+  const sorted = [...totals.values()].sort((a, b) => b.ms - a.ms);
+  const total = path.durationNs / 1e6;
+  const head = `${pen.strong(padStart(duration(total), 8))}  ${path.traceId}${path.complete ? "" : pen.worse("  spans are missing")}`;
+  const lines = [
+    head,
+    `  ${stackedBar(
+      segments.map((s, i) => ({ value: ms[i]!, timeKind: s.timeKind })),
+      width - 4,
+      pen,
+    )}`,
+  ];
+  for (const row of sorted.slice(0, ROWS)) {
+    const times = row.segments === 1 ? "" : `${row.segments}×`;
+    const right = `${padStart(times, 6)} ${padStart(duration(row.ms), 8)} ${padStart(percent(total > 0 ? row.ms / total : 0), 7)}`;
+    const room = width - 4 - columns(right) - columns(row.timeKind) - 3;
+    const name = clipMiddle(row.name, room);
+    const kind = pen.kind(row.timeKind, row.timeKind);
+    lines.push(
+      `  ${pen.kind(row.timeKind, texture(0, pen))} ${padEnd(`${name} ${kind}`, room + 1 + columns(row.timeKind))} ${right}`,
+    );
+  }
+  if (sorted.length > ROWS) {
+    const rest = sorted.slice(ROWS).reduce((sum, row) => sum + row.ms, 0);
+    lines.push(pen.faint(`    and ${sorted.length - ROWS} smaller parts, ${duration(rest)} together`));
+  }
+  return finish([...lines, ""], look);
+}
