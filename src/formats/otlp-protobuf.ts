@@ -1,9 +1,7 @@
-import type { AttributeTableBuilder } from "../model/attribute-table.ts";
-import { AttributeType } from "../model/attribute-table.ts";
 import { InputError, type Intake } from "../model/intake.ts";
 import type { SpanTableBuilder } from "../model/span-table-builder.ts";
-import { isUtf8, StringPool } from "../model/string-pool.ts";
-import { ARRAY, anyValueJson, BYTES, isAnyValueField, KVLIST } from "./any-value-json.ts";
+import { StringPool } from "../model/string-pool.ts";
+import { KeyValueReader } from "./otlp-key-values.ts";
 import { ProtobufReader, Wire } from "./protobuf-reader.ts";
 
 /*
@@ -26,16 +24,8 @@ import { ProtobufReader, Wire } from "./protobuf-reader.ts";
  *   message Event                { fixed64 time_unix_nano = 1; string name = 2; repeated KeyValue attributes = 3; }
  *   message Link                 { bytes trace_id = 1; bytes span_id = 2; - string trace_state = 3; - attributes = 4; }
  *   message Status               { int32 deprecated_code = 1; - string message = 2; StatusCode code = 3; }
- *   message KeyValue             { string key = 1; AnyValue value = 2; }
- *   message AnyValue             { oneof value { string string_value = 1; bool bool_value = 2; int64 int_value = 3;
- *                                  double double_value = 4; ArrayValue array_value = 5; KeyValueList kvlist_value = 6;
- *                                  bytes bytes_value = 7; } }
- *   message ArrayValue           { repeated AnyValue values = 1; }
- *   message KeyValueList         { repeated KeyValue values = 1; }
+ * KeyValue and AnyValue: otlp-key-values.ts.
  */
-
-/** Strings longer than this many bytes are cut and counted. */
-export const MAX_VALUE_BYTES: number = 64 * 1024;
 
 /**
  * Decodes one ExportTraceServiceRequest, appending its spans to `into`.
@@ -59,33 +49,24 @@ export function decodeOtlpTraces(
 const RESOURCE_SPANS = 0x0a;
 const LIBRARY_SPANS = (1000 << 3) | 2;
 
-/** Predictions per span name and position: 64 names, 32 positions, then events and resources. */
-const POSITIONS = 32;
-const EVENT_SLOTS = 64 * POSITIONS;
-const RESOURCE_SLOTS = 65 * POSITIONS;
+/** Groups of attributes for KeyValueReader; spans have the group of their name. */
+const EVENT_GROUP = 1;
+const RESOURCE_GROUP = 2;
 
 /**
  * Decodes requests of one file.
  *
- * Spans of one instrumentation carry the same keys in the same order, and mostly
- * the same values: so each position of an attribute, per span name, remembers the
- * key and string value seen there last. A comparison with those is all that most
- * attributes cost; hashing is for the others (bench/otlp-decode.ts).
+ * It is several times as fast as building objects (bench/otlp-decode.ts) because nothing
+ * is allocated per span or attribute, and because the field loop of a span, which
+ * runs some 20 times per span, calls nothing for tags and lengths of one byte.
  */
 export class OtlpTraceDecoder {
   private readonly reader: ProtobufReader;
   private readonly into: SpanTableBuilder;
-  private readonly strings: StringPool;
   private readonly intake: Intake;
 
-  private readonly predictedKey = new Int32Array(66 * POSITIONS);
-  private readonly predictedValue = new Int32Array(66 * POSITIONS);
-  /** Slot of the next attribute and the end of its row of slots. */
-  private slot = 0;
-  private slotEnd = 0;
+  private readonly keyValues: KeyValueReader;
 
-  /** Strings known to be counted if they are not UTF-8. */
-  private checkedStrings = 0;
   /** Bytes of resource messages → row of the resource, which so is kept once. */
   private readonly resourceBytes = new StringPool();
   private readonly resourceRows: number[] = [];
@@ -102,15 +83,11 @@ export class OtlpTraceDecoder {
   private linkFault = "";
   private readonly link = new Uint32Array(6);
 
-  /** The value read last by `anyValue`. */
-  private valueType: AttributeType = AttributeType.string;
-  private value = 0;
-
   constructor(into: SpanTableBuilder, intake: Intake, file: string) {
     this.reader = new ProtobufReader(file);
     this.into = into;
-    this.strings = into.strings;
     this.intake = intake;
+    this.keyValues = new KeyValueReader(this.reader, into.strings, intake);
   }
 
   /** Decodes the request in `bytes[start, end)`; byte 0 of `bytes` is byte `byteBase` of the file. */
@@ -135,7 +112,7 @@ export class OtlpTraceDecoder {
   /** Decodes the ResourceSpans message in `bytes[start, end)`. */
   resourceSpans(bytes: Uint8Array, start: number, end: number, byteBase: number): void {
     this.reader.over(bytes, byteBase);
-    this.checkedStrings = this.strings.size;
+    this.keyValues.begin();
     try {
       this.resourceSpansFields(start, end);
     } catch (error) {
@@ -196,15 +173,14 @@ export class OtlpTraceDecoder {
   /** A new resource of the attributes of the messages `[start, end, start, end, ...]`, which protobuf merges. */
   private resourceRow(messages: number[]): number {
     const reader = this.reader;
-    this.slot = RESOURCE_SLOTS;
-    this.slotEnd = RESOURCE_SLOTS + POSITIONS - 1;
+    this.keyValues.useGroup(RESOURCE_GROUP);
     for (let i = 0; i < messages.length; i += 2) {
       const end = messages[i + 1]!;
       for (let at = messages[i]!; at < end; ) {
         const tag = reader.tag(at, end);
         if (tag === 0x0a) {
           at = reader.valueEnd(reader.at, end);
-          this.keyValue(this.into.resources, reader.at, at);
+          this.keyValues.add(this.into.resources, reader.at, at);
         } else {
           at = reader.skip(tag, reader.at, end);
         }
@@ -242,7 +218,7 @@ export class OtlpTraceDecoder {
       const tag = reader.tag(at, end);
       if (tag === 0x0a) {
         at = reader.valueEnd(reader.at, end);
-        this.scope = this.intern(reader.at, at);
+        this.scope = this.keyValues.intern(reader.at, at);
       } else {
         at = reader.skip(tag, reader.at, end);
       }
@@ -251,50 +227,67 @@ export class OtlpTraceDecoder {
 
   private span(start: number, end: number): void {
     const reader = this.reader;
-    const { bytes, words } = reader;
-    const into = this.into;
-    const row = into.open;
-    into.begin(this.resource, this.scope);
-    this.traceIdLength = this.spanIdLength = this.parentIdLength = 0;
-    this.statusCode = this.deprecatedStatusCode = 0;
-    this.linkFault = "";
-    this.slot = 0;
-    this.slotEnd = POSITIONS - 1;
+    const bytes = reader.bytes;
+    const attributes = this.into.attributes;
+    const keyValues = this.keyValues;
+    const row = this.into.open;
+    this.beginSpan();
     for (let at = start; at < end; ) {
       let tag = bytes[at++]!;
-      // Tag 0 to 7 would be field number 0: `tag` refuses them.
+      // Tags 0 to 7 would be of field number 0, which `tag` refuses.
       if (tag >= 0x80 || tag < 8) {
         tag = reader.tag(at - 1, end);
         at = reader.at;
       }
-      if ((tag & 7) === Wire.bytes) {
-        const valueEnd = reader.valueEnd(at, end);
-        this.spanBytes(tag, row, reader.at, valueEnd);
-        at = valueEnd;
-      } else if (tag === 0x39 || tag === 0x41) {
-        const valueEnd = reader.fixed(at, end, 8);
-        const column = tag === 0x39 ? into.startWords : into.endWords;
-        column[2 * row] = words.getUint32(at + 4, true);
-        column[2 * row + 1] = words.getUint32(at, true);
-        at = valueEnd;
-      } else if (tag === 0x30) {
-        const kind = reader.varint(at, end);
-        into.kind[row] = kind <= 5 ? kind : 0;
-        at = reader.at;
-      } else {
-        at = reader.skip(tag, at, end);
+      if ((tag & 7) !== Wire.bytes) {
+        at = this.spanNumber(tag, row, at, end);
+        continue;
       }
+      let valueEnd = at < end ? at + 1 + bytes[at]! : end + 1;
+      if (valueEnd <= end && bytes[at]! < 0x80) {
+        at++;
+      } else {
+        valueEnd = reader.valueEnd(at, end);
+        at = reader.at;
+      }
+      if (tag === 0x4a) keyValues.add(attributes, at, valueEnd);
+      else this.spanBytes(tag, row, at, valueEnd);
+      at = valueEnd;
     }
     this.closeSpan(row);
   }
 
-  /** A length-delimited field of a span, by its tag. */
+  private beginSpan(): void {
+    this.into.begin(this.resource, this.scope);
+    this.traceIdLength = this.spanIdLength = this.parentIdLength = 0;
+    this.statusCode = this.deprecatedStatusCode = 0;
+    this.linkFault = "";
+    this.keyValues.useGroup(0);
+  }
+
+  /** A field of a span that is not length-delimited, by its tag; returns the position behind it. */
+  private spanNumber(tag: number, row: number, at: number, end: number): number {
+    const reader = this.reader;
+    const into = this.into;
+    if (tag === 0x39 || tag === 0x41) {
+      const valueEnd = reader.fixed(at, end, 8);
+      const column = tag === 0x39 ? into.startWords : into.endWords;
+      column[2 * row] = reader.words.getUint32(at + 4, true);
+      column[2 * row + 1] = reader.words.getUint32(at, true);
+      return valueEnd;
+    }
+    if (tag === 0x30) {
+      const kind = reader.varint(at, end);
+      into.kind[row] = kind <= 5 ? kind : 0;
+      return reader.at;
+    }
+    return reader.skip(tag, at, end);
+  }
+
+  /** A length-delimited field of a span other than an attribute, by its tag. */
   private spanBytes(tag: number, row: number, start: number, end: number): void {
     const into = this.into;
     switch (tag) {
-      case 0x4a:
-        this.keyValue(into.attributes, start, end);
-        break;
       case 0x0a:
         this.traceIdLength = end - start;
         this.id(into.traceId, 4 * row, start, end, 4);
@@ -307,15 +300,12 @@ export class OtlpTraceDecoder {
         this.parentIdLength = end - start;
         this.id(into.parentSpanId, 2 * row, start, end, 2);
         break;
-      case 0x2a: {
-        const name = this.intern(start, end);
-        into.name[row] = name;
-        this.slot = (name & 63) * POSITIONS;
-        this.slotEnd = this.slot + POSITIONS - 1;
+      case 0x2a:
+        into.name[row] = this.keyValues.intern(start, end);
+        this.keyValues.useGroup(into.name[row]!);
         break;
-      }
       case 0x1a:
-        into.traceState[row] = this.intern(start, end);
+        into.traceState[row] = this.keyValues.intern(start, end);
         break;
       case 0x7a:
         this.status(start, end);
@@ -387,16 +377,17 @@ export class OtlpTraceDecoder {
 
   private event(start: number, end: number): void {
     const reader = this.reader;
-    const [slot, slotEnd] = [this.slot, this.slotEnd];
-    this.slot = EVENT_SLOTS;
-    this.slotEnd = EVENT_SLOTS + POSITIONS - 1;
-    let [high, low, name] = [0, 0, 0];
+    // Attributes of the span that follow an event find other predictions: OTLP writes them before.
+    this.keyValues.useGroup(EVENT_GROUP);
+    let high = 0;
+    let low = 0;
+    let name = 0;
     for (let at = start; at < end; ) {
       const tag = reader.tag(at, end);
       if (tag === 0x1a || tag === 0x12) {
         at = reader.valueEnd(reader.at, end);
-        if (tag === 0x1a) this.keyValue(this.into.eventAttributes, reader.at, at);
-        else name = this.intern(reader.at, at);
+        if (tag === 0x1a) this.keyValues.add(this.into.eventAttributes, reader.at, at);
+        else name = this.keyValues.intern(reader.at, at);
       } else if (tag === 0x09) {
         at = reader.fixed(reader.at, end, 8);
         low = reader.words.getUint32(at - 8, true);
@@ -406,15 +397,14 @@ export class OtlpTraceDecoder {
       }
     }
     this.into.addEvent(high, low, name);
-    this.slot = slot;
-    this.slotEnd = slotEnd;
   }
 
   /** Links to nowhere (no ids or zero ids), which OpenTelemetry allows for the sake of their attributes, are left out. */
   private spanLink(start: number, end: number): void {
     const reader = this.reader;
     const link = this.link.fill(0);
-    let [traceIdLength, spanIdLength] = [0, 0];
+    let traceIdLength = 0;
+    let spanIdLength = 0;
     for (let at = start; at < end; ) {
       const tag = reader.tag(at, end);
       if (tag === 0x0a || tag === 0x12) {
@@ -433,139 +423,6 @@ export class OtlpTraceDecoder {
     if (traceIdLength !== 16 && traceIdLength !== 0) this.linkFault = idFound("link's trace_id", traceIdLength, 16);
     else if (spanIdLength !== 8 && spanIdLength !== 0) this.linkFault = idFound("link's span_id", spanIdLength, 8);
     else if (traceIdLength && spanIdLength && !isZero(link, 0, 4) && !isZero(link, 4, 2)) this.into.addLink(link);
-  }
-
-  /**
-   * Adds the KeyValue in `[start, end)` to a list. All encoders write a key of less
-   * than 128 bytes, then a value with one field: that layout is read without loops.
-   */
-  private keyValue(list: AttributeTableBuilder, start: number, end: number): void {
-    const reader = this.reader;
-    const bytes = reader.bytes;
-    const slot = this.slot;
-    if (slot < this.slotEnd) this.slot++;
-    const keyEnd = start + 2 + bytes[start + 1]!;
-    const value = keyEnd + 2;
-    if (
-      value + 2 > end ||
-      bytes[start] !== 0x0a ||
-      bytes[start + 1]! >= 0x80 ||
-      bytes[keyEnd] !== 0x12 ||
-      bytes[keyEnd + 1]! !== end - value ||
-      bytes[keyEnd + 1]! >= 0x80
-    ) {
-      this.anyKeyValue(list, start, end, slot);
-      return;
-    }
-    const tag = bytes[value]!;
-    if (tag === 0x0a && bytes[value + 1]! === end - value - 2) {
-      list.add(this.key(slot, start + 2, keyEnd), AttributeType.string, this.stringValue(slot, value + 2, end));
-    } else if (tag === 0x18 && bytes[value + 1]! < 0x80 && value + 2 === end) {
-      list.add(this.key(slot, start + 2, keyEnd), AttributeType.number, bytes[value + 1]!);
-    } else if (tag === 0x21 && value + 9 === end) {
-      list.add(this.key(slot, start + 2, keyEnd), AttributeType.number, reader.words.getFloat64(value + 1, true));
-    } else {
-      this.anyValue(value, end, slot);
-      list.add(this.key(slot, start + 2, keyEnd), this.valueType, this.value);
-    }
-  }
-
-  /** The same for any layout: fields in any order, repeated, or missing. */
-  private anyKeyValue(list: AttributeTableBuilder, start: number, end: number, slot: number): void {
-    const reader = this.reader;
-    let [key, value, valueEnd] = [0, start, start];
-    for (let at = start; at < end; ) {
-      const tag = reader.tag(at, end);
-      if (tag === 0x0a) {
-        at = reader.valueEnd(reader.at, end);
-        key = this.key(slot, reader.at, at);
-      } else if (tag === 0x12) {
-        at = reader.valueEnd(reader.at, end);
-        [value, valueEnd] = [reader.at, at];
-      } else {
-        at = reader.skip(tag, reader.at, end);
-      }
-    }
-    this.anyValue(value, valueEnd, slot);
-    list.add(key, this.valueType, this.value);
-  }
-
-  /** Reads an AnyValue into `valueType` and `value`: its last field counts, none is JSON null. */
-  private anyValue(start: number, end: number, slot: number): void {
-    const reader = this.reader;
-    let [last, from, to] = [0, start, start];
-    for (let at = start; at < end; ) {
-      const tag = reader.tag(at, end);
-      const behindTag = reader.at;
-      at = reader.skip(tag, behindTag, end);
-      if (!isAnyValueField(tag)) continue;
-      last = tag;
-      from = behindTag;
-      if ((tag & 7) === Wire.bytes) {
-        reader.valueEnd(behindTag, end);
-        from = reader.at;
-      }
-      to = at;
-    }
-    this.valueType = AttributeType.number;
-    switch (last) {
-      case 0x0a:
-        this.valueType = AttributeType.string;
-        this.value = this.stringValue(slot, from, to);
-        break;
-      case 0x10:
-        this.valueType = AttributeType.boolean;
-        this.value = reader.varint(from, to) === 0 ? 0 : 1;
-        break;
-      case 0x18:
-        reader.varint(from, to);
-        this.value = (reader.high | 0) * 2 ** 32 + reader.low;
-        break;
-      case 0x21:
-        this.value = reader.words.getFloat64(from, true);
-        break;
-      case ARRAY:
-      case KVLIST:
-      case BYTES: {
-        const json = anyValueJson(reader, last, from, to, MAX_VALUE_BYTES);
-        if (json.cut) this.intake.truncatedValues++;
-        this.valueType = AttributeType.json;
-        this.value = this.strings.intern(json.text);
-        break;
-      }
-      default:
-        this.valueType = AttributeType.json;
-        this.value = this.strings.intern("null");
-    }
-  }
-
-  private key(slot: number, start: number, end: number): number {
-    const predicted = this.predictedKey[slot]!;
-    if (this.strings.equalsBytes(predicted, this.reader.bytes, start, end)) return predicted;
-    return (this.predictedKey[slot] = this.intern(start, end));
-  }
-
-  private stringValue(slot: number, start: number, end: number): number {
-    const predicted = this.predictedValue[slot]!;
-    if (this.strings.equalsBytes(predicted, this.reader.bytes, start, end)) return predicted;
-    return (this.predictedValue[slot] = this.intern(start, end));
-  }
-
-  /** Id of a string of the message; counts it when it is cut, or new and not UTF-8. */
-  private intern(start: number, end: number): number {
-    const bytes = this.reader.bytes;
-    if (end - start > MAX_VALUE_BYTES) {
-      end = start + MAX_VALUE_BYTES;
-      // Back to the start of a character, which is at most 3 bytes away.
-      for (let back = 0; back < 3 && (bytes[end]! & 0xc0) === 0x80; back++) end--;
-      this.intake.truncatedValues++;
-    }
-    const id = this.strings.internBytes(bytes, start, end);
-    if (id >= this.checkedStrings && id > 0) {
-      this.checkedStrings = id + 1;
-      if (!isUtf8(bytes, start, end)) this.intake.invalidUtf8++;
-    }
-    return id;
   }
 }
 

@@ -1,3 +1,6 @@
+/** Bytes of distinct strings that one pool holds at most: what an Int32 can address. */
+const MAX_BYTES = 2 ** 31 - 1;
+
 /**
  * Strings of a table, each kept once as UTF-8 bytes and decoded to a JavaScript
  * string only when somebody reads it. Id 0 is the empty string.
@@ -10,8 +13,8 @@ export class StringPool {
   /** UTF-8 of all strings, one behind the other. */
   private bytes = new Uint8Array(1 << 16);
   private words: DataView = new DataView(this.bytes.buffer);
-  /** Start of string i in `bytes`; start of i + 1 is its end. Float64: pools may exceed 4 GiB in theory, never 2^53. */
-  private starts = new Float64Array(1 << 10);
+  /** Start of string i in `bytes`; start of i + 1 is its end. Int32, not Float64, for fast indexing; see MAX_BYTES. */
+  private starts = new Int32Array(1 << 10);
   private hashes = new Int32Array(1 << 10);
   /** Open addressing, id + 1, 0 = free. Length is a power of two, load <= 1/2. */
   private slots = new Int32Array(1 << 11);
@@ -62,6 +65,8 @@ export class StringPool {
     if (known !== undefined) return known;
     if (id < 0 || id >= this.count) throw new RangeError(`string id ${id} of ${this.count}`);
     const text = decodeUtf8(this.bytes, this.starts[id]!, this.starts[id + 1]!);
+    // Filled in order: an array with holes would become a slow dictionary.
+    while (this.decoded.length < id) this.decoded.push(undefined);
     this.decoded[id] = text;
     return text;
   }
@@ -107,13 +112,14 @@ export class StringPool {
   }
 
   private add(source: Uint8Array, start: number, end: number, hash: number, freeSlot: number): number {
-    const id = this.count++;
+    const id = this.count;
     if (id + 2 > this.starts.length) {
-      this.starts = grow(this.starts, Float64Array, id + 2);
+      this.starts = grow(this.starts, Int32Array, id + 2);
       this.hashes = grow(this.hashes, Int32Array, id + 2);
     }
     const from = this.starts[id]!;
     const to = from + (end - start);
+    if (to > MAX_BYTES) throw new RangeError(`distinct strings of more than ${MAX_BYTES} bytes in one table`);
     if (to > this.bytes.length) {
       this.bytes = grow(this.bytes, Uint8Array, to);
       this.words = new DataView(this.bytes.buffer);
@@ -121,9 +127,9 @@ export class StringPool {
     // Below some 100 bytes a loop beats `set` and its temporary array.
     if (end - start < 100) for (let i = start, o = from; i < end; i++, o++) this.bytes[o] = source[i]!;
     else this.bytes.set(source.subarray(start, end), from);
+    this.count++;
     this.starts[id + 1] = to;
     this.hashes[id] = hash;
-    this.decoded.push(undefined);
     this.slots[freeSlot] = id + 1;
     if (this.count * 2 > this.slots.length) this.rehash();
     return id;
