@@ -100,8 +100,8 @@ export const SCENARIOS: Scenario[] = [
     mechanism: 'none',
     mix: usual,
     recordings: [
-      recording('calm', 16, 30, 100, {}),
-      recording('busy', 17, 75, 60, {}),
+      recording('calm', 16, 30, 90, {}, { instrumentations: 'most' }),
+      recording('busy', 17, 60, 60, {}),
     ],
   },
 ];
