@@ -47,9 +47,9 @@ export function criticalPaths(forest: TraceForest, options: CriticalPathOptions 
   }
   return {
     traceStart,
-    row: walk.row.slice(0, walk.count),
-    startNs: walk.startNs.slice(0, walk.count),
-    endNs: walk.endNs.slice(0, walk.count),
+    row: walk.row.subarray(0, walk.count),
+    startNs: walk.startNs.subarray(0, walk.count),
+    endNs: walk.endNs.subarray(0, walk.count),
   };
 }
 
@@ -64,11 +64,16 @@ const SEQUENTIAL_OVERLAP = 0.01;
 class Walk {
   /** segments found, ascending within a finished trace */
   count = 0;
-  row: Int32Array<ArrayBuffer> = new Int32Array(1 << 10);
-  startNs: Float64Array<ArrayBuffer> = new Float64Array(1 << 10);
-  endNs: Float64Array<ArrayBuffer> = new Float64Array(1 << 10);
+  row: Int32Array<ArrayBuffer>;
+  startNs: Float64Array<ArrayBuffer>;
+  endNs: Float64Array<ArrayBuffer>;
 
   private readonly forest: TraceForest;
+  private readonly spanStart: Float64Array;
+  private readonly spanEnd: Float64Array;
+  private readonly child: Int32Array;
+  private readonly childStart: Int32Array;
+  private readonly flags: Uint16Array;
   private readonly jaeger: boolean;
   private readonly detached: Uint8Array | undefined;
   private readonly finishesLater: (a: number, b: number) => boolean;
@@ -96,6 +101,16 @@ class Walk {
     this.jaeger = rule === "jaeger";
     this.detached = detached;
     const { startNs, endNs, spans } = forest;
+    // Requests have about a segment per span; more is made room for by `reserve`.
+    const expected = forest.rows.length + 64;
+    this.row = new Int32Array(expected);
+    this.startNs = new Float64Array(expected);
+    this.endNs = new Float64Array(expected);
+    this.spanStart = startNs;
+    this.spanEnd = endNs;
+    this.child = forest.child;
+    this.childStart = forest.childStart;
+    this.flags = forest.flags;
     this.finishesLater = (a, b) => {
       if (endNs[a] !== endNs[b]) return endNs[a]! > endNs[b]!;
       if (startNs[a] !== startNs[b]) return startNs[a]! < startNs[b]!;
@@ -106,9 +121,9 @@ class Walk {
   /** Appends the path below `root`, whose trace has `size` spans. */
   run(root: number, size: number): void {
     this.reserve(size);
-    const { startNs, endNs, childStart } = this.forest;
+    const { spanStart, spanEnd, childStart } = this;
     this.traceFirst = this.count;
-    this.push(root, startNs[root]!, endNs[root]!);
+    this.push(root, spanStart[root]!, spanEnd[root]!);
     while (this.depth > 0) {
       const top = this.depth - 1;
       const row = this.frameRow[top]!;
@@ -121,8 +136,8 @@ class Walk {
         this.depth--;
         continue;
       }
-      const childLow = Math.max(low, startNs[child]!);
-      const childHigh = Math.min(high, endNs[child]!);
+      const childLow = Math.max(low, spanStart[child]!);
+      const childHigh = Math.min(high, spanEnd[child]!);
       this.emit(row, childHigh, high);
       this.frameHigh[top] = childLow;
       this.frameLater[top] = child;
@@ -134,29 +149,34 @@ class Walk {
 
   /** Takes the frame's next child on the path; -1 when the rest of the window is the span's own. */
   private next(top: number, low: number, high: number): number {
-    const { startNs, endNs, toleranceNs } = this.forest;
+    const { spanStart, spanEnd, candidate, candidates } = this;
     const later = this.frameLater[top]!;
     let next = this.frameNext[top]!;
     let found = -1;
-    while (next < this.candidates) {
-      const child = this.candidate[next++]!;
-      const end = endNs[child]!;
+    while (next < candidates) {
+      const child = candidate[next++]!;
+      const end = spanEnd[child]!;
       if (end <= low) break;
-      if (startNs[child]! >= high || end === startNs[child]) continue;
+      const start = spanStart[child]!;
+      if (start >= high || end === start) continue;
       if (later < 0) {
         // Children that outlive the window all end with it: the order among them is that of their starts.
         if (end > high) next = this.firstStartedOfOverflowing(next, high);
-        found = end > high ? this.candidate[next - 1]! : child;
+        found = end > high ? candidate[next - 1]! : child;
         break;
       }
-      const excess = end - high;
-      if (excess <= Math.max(toleranceNs[child]!, toleranceNs[later]!) || this.isSequential(top, next - 1, later)) {
+      if (end <= high || this.isWithinTolerance(child, later, end - high) || this.isSequential(top, next - 1, later)) {
         found = child;
         break;
       }
     }
-    this.frameNext[top] = found < 0 ? this.candidates : next;
+    this.frameNext[top] = found < 0 ? candidates : next;
     return found;
+  }
+
+  private isWithinTolerance(child: number, later: number, excessNs: number): boolean {
+    const { toleranceNs } = this.forest;
+    return excessNs <= Math.max(toleranceNs[child]!, toleranceNs[later]!);
   }
 
   /**
@@ -215,7 +235,7 @@ class Walk {
 
   /** The next child by Jaeger's rule: the first one whatever it is, then those that end strictly before the cursor. */
   private nextByJaeger(top: number, low: number, high: number): number {
-    const { startNs, endNs } = this.forest;
+    const { spanStart: startNs, spanEnd: endNs } = this;
     const later = this.frameLater[top]!;
     let next = this.frameNext[top]!;
     while (next < this.candidates) {
@@ -232,7 +252,7 @@ class Walk {
   }
 
   private isOffPath(child: number): boolean {
-    if ((this.forest.flags[child]! & SpanFlag.asynchronous) !== 0) return true;
+    if ((this.flags[child]! & SpanFlag.asynchronous) !== 0) return true;
     if (this.detached !== undefined && this.detached[child] === 1) return true;
     if (!this.jaeger) return false;
     const kind = this.forest.spans.kind[child]!;
@@ -241,7 +261,7 @@ class Walk {
 
   /** Opens a frame for `row` within `low .. high` and lays out its children, last finishing first. */
   private push(row: number, low: number, high: number): void {
-    const { child, childStart } = this.forest;
+    const { child, childStart, spanEnd } = this;
     const top = this.depth++;
     if (top === this.frameRow.length) this.growFrames();
     const first = this.candidates;
@@ -256,10 +276,20 @@ class Walk {
     const to = childStart[row + 1]!;
     if (first + to - from > this.candidate.length) this.candidate = grow(this.candidate, Int32Array, first + to - from);
     // Children ascend by start; backwards they mostly descend by end already.
+    const { candidate } = this;
+    let last = first;
+    let lastEnd = Infinity;
+    let sorted = true;
     for (let i = to - 1; i >= from; i--) {
-      if (!this.isOffPath(child[i]!)) this.candidate[this.candidates++] = child[i]!;
+      const each = child[i]!;
+      if (this.isOffPath(each)) continue;
+      const end = spanEnd[each]!;
+      sorted &&= end < lastEnd;
+      lastEnd = end;
+      candidate[last++] = each;
     }
-    if (this.candidates - first > 1) sortRows(this.candidate, first, this.candidates, this.finishesLater);
+    this.candidates = last;
+    if (!sorted) sortRows(candidate, first, last, this.finishesLater);
   }
 
   /** Adds a segment before those found so far, joined with the first of them where both are the same span's. */
