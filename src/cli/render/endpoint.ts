@@ -42,8 +42,8 @@ function baseline({ baseline: before, ...now }: EndpointReport, pen: Pen): strin
     if (Math.abs(change) < 0.05 * before[key]) return pen.faint(text);
     return change > 0 ? pen.worse(text) : pen.better(text);
   });
-  const from = pen.faint(`against ${duration(before.p99Ms)} at p99 of ${plural(before.requests, "request")}`);
-  return [` ${cells.join("  ")}   ${from}`];
+  const from = pen.look.width < WIDE ? "against baseline" : `against ${plural(before.requests, "request")} before`;
+  return [` ${cells.join("  ")}   ${pen.faint(from)}`];
 }
 
 function caution({ caution: text }: EndpointReport, pen: Pen): string[] {
@@ -68,14 +68,22 @@ function blame(endpoint: EndpointReport, pen: Pen): string[] {
   }
   const width = pen.look.width - 4;
   return [
-    pen.faint(padEnd(`  Where the slowest 1 % spend ${duration(total)}`, width - 38) + COLUMNS_HEAD),
+    pen.faint(legendHead(`  Where the slowest 1 % spend ${duration(total)}`, pen)),
     `  ${stackedBar(parts, width, pen)}`,
     ...parts.map((part, i) => legendRow(part, i, total, pen)),
   ];
 }
 
-/** Over the columns of `legendRow`: time, share, interval, time at the p50. */
-const COLUMNS_HEAD = "    time  share  90 % interval    typical";
+function legendHead(title: string, pen: Pen): string {
+  if (pen.look.width < WIDE) return title;
+  const head = figureColumns("time", "share", "90 % interval", "typical", pen);
+  return padEnd(title, pen.look.width - 1 - columns(head)) + head;
+}
+
+function figureColumns(time: string, share: string, interval: string, typical: string, pen: Pen): string {
+  const narrow = `${padStart(time, 8)} ${padStart(share, 6)}`;
+  return pen.look.width < WIDE ? narrow : `${narrow}  ${padEnd(interval, 15)} ${padStart(typical, 8)}`;
+}
 
 interface Entry {
   readonly row?: BlameRow;
@@ -85,12 +93,15 @@ interface Entry {
   readonly timeKind: string;
 }
 
+/** Below this there is no room for the interval and the typical time. */
+const WIDE = 80;
+
 function legendRow(entry: Entry, i: number, total: number, pen: Pen): string {
   const mark = pen.kind(entry.timeKind, texture(i, pen));
   const { row } = entry;
   const interval = row === undefined ? "" : range(row.lowMs, row.highMs);
   const typical = row === undefined ? "" : duration(row.p50Ms);
-  const right = `${padStart(duration(entry.value), 8)} ${padStart(percent(entry.value / total), 6)}  ${padEnd(interval, 15)} ${padStart(typical, 8)}`;
+  const right = figureColumns(duration(entry.value), percent(entry.value / total), interval, typical, pen);
   const room = pen.look.width - 4 - columns(right) - 2;
   const kind = row === undefined ? "" : row.timeKind;
   const name =

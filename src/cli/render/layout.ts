@@ -70,10 +70,11 @@ export function wrap(text: string, width: number, maxLines: number = Infinity): 
 /** A space that is not between a number and its unit, nor between a range or arrow of numbers. */
 const BREAK = /(?<!\d) | (?!(?:ns|µs|ms|s|min|h|%|×|\/s|[kMG]?i?B)(?![\p{L}\d])|[→±] ?\d)/u;
 
+/** `lines`, which begin `text`, with the last one cut to make room for how many characters are not shown. */
 function withRest(lines: string[], text: string, width: number): string[] {
-  const kept = lines.join(" ").length;
-  if (kept >= text.length) return lines;
-  const rest = ` … ${(text.length - kept).toLocaleString("en")} more`;
-  const last = take(lines.at(-1)!, Math.max(0, width - columns(rest)));
-  return [...lines.slice(0, -1), last + rest];
+  if (lines.join(" ").length >= text.length) return lines;
+  const remark = (left: number): string => ` … ${left.toLocaleString("en")} more`;
+  const last = take(lines.at(-1)!, Math.max(0, width - remark(text.length).length)).trimEnd();
+  const shown = [...lines.slice(0, -1), last];
+  return [...shown.slice(0, -1), last + remark(text.length - shown.join(" ").length)];
 }

@@ -1,0 +1,166 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { healthyReport, sampleReport } from "../../testing/sample-report.ts";
+import { columns } from "./layout.ts";
+import { renderReport } from "./report.ts";
+
+const sources = { files: ["traces.otlp.pb.gz"], baseline: ["before.pb.gz"] };
+const plain = { width: 80, colour: false, ascii: false };
+
+/** The lines from the first that contains `from` up to the one before `to`. */
+function part(lines: readonly string[], from: string, to: string): string {
+  const start = lines.findIndex((line) => line.includes(from));
+  return lines
+    .slice(
+      start,
+      lines.findIndex((line, i) => i > start && line.includes(to)),
+    )
+    .join("\n");
+}
+
+test("the head and the first endpoint", () => {
+  expect(part(renderReport(sampleReport(), sources, plain), "Longpole", "POST /api/orders")).toMatchInlineSnapshot(`
+    "Longpole · traces.otlp.pb.gz against before.pb.gz
+    12,034 traces · 201,122 spans · 2026-09-21 14:13:20 – 14:43:20 UTC (30 min) ·
+    0.10 % of traces incomplete, 1 skewed clock
+
+    GET /api/customers/:id/orders  gateway                   10,000 requests · 167/s
+      p50 12.1 ms   p95  130 ms   p99  488 ms   errors 0.12 %
+          +200 µs       +100 ms       +427 ms   against 9,800 requests before
+      Where the slowest 1 % spend 483 ms      time  share  90 % interval    typical
+      █████████████████████████████████████████▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓▓▓░░░░███▒
+      █ orders › SELECT orders callee       260 ms   54 %  241–281 ms       5.10 ms
+      ▒ orders › pg-pool…onnect pool-wait   142 ms   29 %  120–166 ms       20.0 µs
+      ▓ gateway › GET transit              31.3 ms  6.5 %  28.0–35.0 ms     1.40 ms
+      ░ orders › GET /orders cpu           24.2 ms  5.0 %  21.0–27.0 ms     2.20 ms
+      █ gateway › GET /…rders unexplained  22.1 ms  4.6 %  18.0–26.0 ms      900 µs
+      ▒ 1 smaller part                     3.10 ms 0.64 %
+    "
+  `);
+});
+
+test("a finding that asks for action", () => {
+  expect(part(renderReport(sampleReport(), sources, plain), " 1 ■", " 2 ◆")).toMatchInlineSnapshot(`
+    " 1 ■ SELECT orders reads the whole table for a                  p99 488 → 231 ms
+         handful of rows                                        predicted 207–247 ms
+         shop › SELECT orders › table:orders               ████████████▒▒▒▒▒▒▒▒▒▒▒▒▒
+         critical · missing-index · confidence 93 %        of GET /api/…s/:id/orders
+         The statement takes 41 ms typically and 260 ms in slow requests, 55 times
+         as long as the other statements of the same database, whatever its
+         parameter.
+         because   GET /api/customers/:id/orders: p99 488 ms
+                   └→ 260 ms of it in SELECT orders [1]
+                     └→ its time does not depend on the rows it returns: it scans
+                        [2]
+         evidence  [1] slow requests that wait for it:
+                       4bf92f3577b34da6a3ce929d0e0e4736,
+                       0af7651916cd43dd8448eb211c80319c
+                       how: longpole critical-path traces.otlp.pb.gz
+                   [2] duration against returned rows: rank correlation 0.03 over
+                       10,000 calls
+         against   the plan of the statement was not read
+         wrong if  EXPLAIN shows an index scan
+         fix       Add an index for the condition; writes to the table become a
+                   little slower.
+                   CREATE INDEX CONCURRENTLY ON orders (customer_id, placed_at)
+                   SELECT id, placed_at, total FROM orders WHERE customer_id = $1
+                   ORDER BY placed_at DESC LIMIT 20
+         try       longpole what-if traces.otlp.pb.gz \\
+                     --change 'service=orders,operation=SELECT orders,time=0.02'
+    "
+  `);
+});
+
+test("a healthy system is called one", () => {
+  const lines = renderReport(healthyReport(), sources, plain);
+  expect(part(lines, "✓ Nothing", "Data")).toMatchInlineSnapshot(`
+    "✓ Nothing to fix. 2 possible causes looked into, listed below; none costs the
+    endpoints above a time worth acting on.
+
+    Checked, not a cause  ──────────────────────────────────────────────────────────
+      retries     no call is repeated after an error in 10,000 requests
+      clock skew  after the correction, no span leaves its parent by more than
+                  0.4 ms
+    "
+  `);
+});
+
+test("too little data is not health", () => {
+  const report = healthyReport();
+  const endpoints = [{ ...report.endpoints[0]!, caution: "12 requests" }];
+  const text = renderReport({ ...report, endpoints }, sources, plain).join("\n");
+  expect(text).toContain("Too little data to tell");
+  expect(text).not.toContain("Nothing to fix");
+});
+
+test("a report that was cut short says so at the top", () => {
+  const report = sampleReport();
+  const cut = { ...report, dataQuality: { ...report.dataQuality, complete: false } };
+  expect(renderReport(cut, sources, plain).slice(0, 5).join("\n")).toContain("Stopped early");
+});
+
+describe.each([60, 80, 100, 120, 137])("at %i columns", (width) => {
+  test.each([true, false])("no line is wider, commands to paste apart (colour %s)", (colour) => {
+    for (const report of [sampleReport(), healthyReport()]) {
+      const lines = renderReport(report, sources, { width, colour, ascii: false });
+      const wide = lines.filter(
+        (line) => columns(line) > width && !line.includes("--change") && !line.includes("what-if"),
+      );
+      expect(wide).toEqual([]);
+    }
+  });
+});
+
+test("in ASCII no other character is left and the columns stay where they were", () => {
+  const fancy = renderReport(sampleReport(), sources, plain);
+  const ascii = renderReport(sampleReport(), sources, { ...plain, ascii: true });
+  expect(ascii.join("\n")).toMatch(/^[\x20-\x7e\n]*$/);
+  const title = (lines: readonly string[]): number =>
+    columns(lines.find((line) => line.includes("reads the whole table"))!);
+  expect(title(ascii)).toBe(title(fancy));
+});
+
+test("without colour no escape sequence is printed, whatever the telemetry holds", () => {
+  expect(renderReport(sampleReport(), sources, plain).join("\n")).not.toMatch(
+    /\p{Cc}(?<!\n)|[\u202a-\u202e\u2066-\u2069]/u,
+  );
+});
+
+test("with colour only our own sequences are printed", () => {
+  const text = renderReport(sampleReport(), sources, { ...plain, colour: true }).join("\n");
+  // oxlint-disable-next-line no-control-regex -- looks for controls
+  expect(text.replace(/\x1b\[[\d;]*m/g, "")).not.toMatch(/\p{Cc}(?<!\n)/u);
+});
+
+test("colour changes nothing but colour, textures of bars apart", () => {
+  const bare = renderReport(sampleReport(), sources, plain);
+  const painted = renderReport(sampleReport(), sources, { ...plain, colour: true });
+  // oxlint-disable-next-line no-control-regex -- takes colours away
+  const strip = (line: string): string =>
+    line
+      .replace(/\x1b\[[\d;]*m/g, "")
+      .replace(/[█▒▓░]/g, "#")
+      .trimEnd();
+  expect(painted.map(strip)).toEqual(bare.map(strip));
+});
+
+test("any text in any place of a finding leaves the frame whole", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", maxLength: 300 }), fc.integer({ min: 60, max: 130 }), (text, width) => {
+      const report = sampleReport();
+      const finding = {
+        ...report.findings[0]!,
+        title: text,
+        why: text,
+        subject: { service: text, operation: text },
+        counter: [text],
+      };
+      const lines = renderReport({ ...report, findings: [finding] }, sources, { width, colour: false, ascii: false });
+      const bad = lines.filter(
+        (line) => /\p{Cc}/u.test(line) || (columns(line) > width && !/--change|what-if/.test(line)),
+      );
+      expect(bad).toEqual([]);
+    }),
+    { seed: 7, numRuns: 60 },
+  );
+});
