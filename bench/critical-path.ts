@@ -69,7 +69,12 @@ interface PlainNode {
 
 /** The baseline; loading into objects is not timed, as assembling the forest is not. */
 function plainTrees(forest: TraceForest): PlainNode[] {
-  const nodes = Array.from(forest.startNs, (start, row): PlainNode => ({ start, end: forest.endNs[row]!, row, children: [] }));
+  const nodes = Array.from(forest.startNs, (start, row): PlainNode => ({
+    start,
+    end: forest.endNs[row]!,
+    row,
+    children: [],
+  }));
   for (const row of forest.rows) if (forest.parent[row]! >= 0) nodes[forest.parent[row]!]!.children.push(nodes[row]!);
   return Array.from(forest.root, (row) => nodes[row]!);
 }
@@ -80,13 +85,20 @@ function plainPaths(roots: readonly PlainNode[]): number {
     const sections: { row: number; start: number; end: number }[] = [];
     const stack: { node: PlainNode; cursor: number; sorted: PlainNode[]; low: number }[] = [];
     const open = (node: PlainNode, low: number, high: number): void => {
-      const sorted = node.children.filter((child) => child.start < high && child.end > low).sort((a, b) => b.end - a.end);
+      const sorted = node.children
+        .filter((child) => child.start < high && child.end > low)
+        .sort((a, b) => b.end - a.end);
       stack.push({ node, cursor: high, sorted, low });
     };
     open(root, root.start, root.end);
     while (stack.length > 0) {
       const frame = stack.at(-1)!;
-      const next = frame.sorted.find((child) => Math.min(child.end, frame.cursor) <= frame.cursor && child.start < frame.cursor && (frame.cursor === frame.node.end || child.end <= frame.cursor));
+      const next = frame.sorted.find(
+        (child) =>
+          Math.min(child.end, frame.cursor) <= frame.cursor &&
+          child.start < frame.cursor &&
+          (frame.cursor === frame.node.end || child.end <= frame.cursor),
+      );
       if (next === undefined || frame.cursor <= frame.low) {
         if (frame.cursor > frame.low) sections.push({ row: frame.node.row, start: frame.low, end: frame.cursor });
         stack.pop();
@@ -135,7 +147,11 @@ function measure(rows: SpanRow[], options: { rounds: number; plain: boolean; rep
         for (let i = 0; i < options.repeats; i++) segments = criticalPaths(forest).row.length;
       }) / options.repeats,
     );
-    if (options.plain) plainMs = Math.min(plainMs, cpuMs(() => plainPaths(trees)));
+    if (options.plain)
+      plainMs = Math.min(
+        plainMs,
+        cpuMs(() => plainPaths(trees)),
+      );
   }
   return { assembleMs, ourMs, plainMs: options.plain ? plainMs : undefined, segments, repeats: options.repeats };
 }
@@ -160,7 +176,15 @@ function report(name: string, rows: SpanRow[], options: { rounds: number; plain:
   const result = measure(rows, options);
   const ratio = result.plainMs === undefined ? "-" : (result.plainMs / result.ourMs).toFixed(1);
   const n = rows.length;
-  line(name, String(n), perHundred(result.ourMs, n), perHundred(result.plainMs, n), ratio, String(result.segments), result.assembleMs.toFixed(0));
+  line(
+    name,
+    String(n),
+    perHundred(result.ourMs, n),
+    perHundred(result.plainMs, n),
+    ratio,
+    String(result.segments),
+    result.assembleMs.toFixed(0),
+  );
   return result;
 }
 
@@ -185,6 +209,10 @@ for (const [name, make] of [
 }
 
 const million = report("one request of 1,000,000", requests(1, 1_000_000), { rounds: 2, plain: false, repeats: 1 });
-console.log(`  ${(million.ourMs / 1000).toFixed(2)} s of CPU, ${((million.ourMs + million.assembleMs) / 1000).toFixed(2)} s with assembly (goal <= 2)`);
+console.log(
+  `  ${(million.ourMs / 1000).toFixed(2)} s of CPU, ${((million.ourMs + million.assembleMs) / 1000).toFixed(2)} s with assembly (goal <= 2)`,
+);
 const wide = report("fan of 1,000,000", fan(1_000_000, 1), { rounds: 2, plain: false, repeats: 1 });
-console.log(`  ${(wide.ourMs / 1000).toFixed(2)} s of CPU, ${((wide.ourMs + wide.assembleMs) / 1000).toFixed(2)} s with assembly (goal <= 2)`);
+console.log(
+  `  ${(wide.ourMs / 1000).toFixed(2)} s of CPU, ${((wide.ourMs + wide.assembleMs) / 1000).toFixed(2)} s with assembly (goal <= 2)`,
+);

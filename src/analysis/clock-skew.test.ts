@@ -51,7 +51,12 @@ describe("host pairs", () => {
     expect([forest.startNs[2], forest.endNs[2]]).toEqual([145 * US, 805 * US]);
     expect(forest.startNs[3]).toBe(146 * US);
     expect(forest.spans.startOffsetNs[2]).toBe(5150 * US);
-    expect([0, 1, 2, 3].map((row) => (forest.flags[row]! & SpanFlag.clockShifted) !== 0)).toEqual([false, false, true, true]);
+    expect([0, 1, 2, 3].map((row) => (forest.flags[row]! & SpanFlag.clockShifted) !== 0)).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ]);
     // Tolerance: 1 µs and half of the 90 µs, but no more than 1 % of the client's 800 µs.
     expect(forest.toleranceNs[2]).toBe(1 * US + 8 * US);
     expect(forest.toleranceNs[3]).toBe(1 * US);
@@ -141,25 +146,35 @@ describe("without host names", () => {
   };
 
   test("a server within its client stays", () =>
-    expect(timesOf(`
+    expect(
+      timesOf(`
       a  |--------| client
-        b |--|      server`)).toBe("1-4"));
+        b |--|      server`),
+    ).toBe("1-4"));
   test("one that is outside is centred", () =>
-    expect(timesOf(`
+    expect(
+      timesOf(`
       a  |--------|      client
-        b         |----| server`)).toBe("2-7"));
+        b         |----| server`),
+    ).toBe("2-7"));
   test("one that is too long but starts inside is taken at its word", () =>
-    expect(timesOf(`
+    expect(
+      timesOf(`
       a  |------|        client
-        b   |----------| server`)).toBe("3-14"));
+        b   |----------| server`),
+    ).toBe("3-14"));
   test("one that is too long and starts too early is moved to the client's start", () =>
-    expect(timesOf(`
+    expect(
+      timesOf(`
       a    |------|      client
-        b |----------|   server`)).toBe("1-12"));
+        b |----------|   server`),
+    ).toBe("1-12"));
   test("a message is never moved", () =>
-    expect(timesOf(`
+    expect(
+      timesOf(`
       a  |--|            producer
-        b      |-------| consumer`)).toBe("6-14"));
+        b      |-------| consumer`),
+    ).toBe("6-14"));
 });
 
 test("undetermined: the order of siblings that the interval leaves open", () => {

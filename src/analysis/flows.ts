@@ -123,7 +123,16 @@ function measureFlows(forest: TraceForest, producer: Int32Array, consumer: Int32
       lastOfProducer = i;
     }
   }
-  return { rowCount, producer, consumer, queueNs, latencyNs, overlaps, last, ...groupFlows(forest, producer, consumer) };
+  return {
+    rowCount,
+    producer,
+    consumer,
+    queueNs,
+    latencyNs,
+    overlaps,
+    last,
+    ...groupFlows(forest, producer, consumer),
+  };
 }
 
 function groupFlows(

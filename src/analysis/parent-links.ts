@@ -33,75 +33,50 @@ export function linkParents(spans: SpanTable, facts: SpanFacts, groups: TraceGro
   const n = spans.rowCount;
   const parent = new Int32Array(n).fill(-1);
   const flags = new Uint16Array(n);
-  /** other half of a shared span, -1 for none; made only when there is one */
-  const twin = new Int32Array(n).fill(-1);
-  let slots = new Int32Array(1 << 10);
+  const index = new TraceIndex(spans);
   let orphanSpans = 0;
   let duplicateSpans = 0;
-  let sharedSpans = 0;
   for (let t = 0; t < groups.traceCount; t++) {
     const from = groups.memberStart[t]!;
     const to = groups.memberStart[t + 1]!;
-    let size = 8;
-    while (size < 2 * (to - from)) size *= 2;
-    if (slots.length < size) slots = new Int32Array(size);
-    else slots.fill(0, 0, size);
-    const mask = size - 1;
+    index.clear(to - from);
     for (let i = from; i < to; i++) {
-      const row = groups.members[i]!;
-      const slot = findSlot(spans, slots, mask, spans.spanId[2 * row]!, spans.spanId[2 * row + 1]!);
-      const first = slots[slot]! - 1;
-      if (first < 0) {
-        slots[slot] = row + 1;
-      } else if (twin[first] === -1 && areHalves(spans.kind[first]!, spans.kind[row]!)) {
-        twin[first] = row;
-        twin[row] = first;
-        sharedSpans++;
-      } else {
-        flags[row]! |= SpanFlag.duplicate;
-        duplicateSpans++;
-      }
+      if (index.add(groups.members[i]!)) continue;
+      flags[groups.members[i]!]! |= SpanFlag.duplicate;
+      duplicateSpans++;
     }
     for (let i = from; i < to; i++) {
       const row = groups.members[i]!;
       if ((flags[row]! & SpanFlag.duplicate) !== 0) continue;
-      if (twin[row]! >= 0 && spans.kind[row] === SpanKind.server) {
-        parent[row] = twin[row]!;
-        continue;
-      }
-      const high = spans.parentSpanId[2 * row]!;
-      const low = spans.parentSpanId[2 * row + 1]!;
-      if (high === 0 && low === 0) continue;
-      const named = slots[findSlot(spans, slots, mask, high, low)]! - 1;
-      if (named < 0) {
-        flags[row]! |= SpanFlag.orphan;
-        orphanSpans++;
-      } else {
-        parent[row] = twin[named]! >= 0 && named !== row && twin[named] !== row ? halfFor(spans, facts, row, named, twin[named]!) : named;
-      }
+      parent[row] = parentOf(spans, facts, index, row);
+      if (parent[row] !== MISSING) continue;
+      parent[row] = -1;
+      flags[row]! |= SpanFlag.orphan;
+      orphanSpans++;
     }
   }
   const cyclesCut = cutCycles(spans, parent, flags);
   markAsynchronous(spans, facts, parent, flags);
-  return { parent, flags, orphanSpans, duplicateSpans, sharedSpans, cyclesCut };
+  return { parent, flags, orphanSpans, duplicateSpans, sharedSpans: index.sharedSpans, cyclesCut };
 }
 
-/** Slot of the span with this id, or the free slot where it would go. Slots hold row + 1, 0 = free. */
-function findSlot(spans: SpanTable, slots: Int32Array, mask: number, high: number, low: number): number {
-  const ids = spans.spanId;
-  // Word by word: counting ids (tests, Zipkin) differ in the low word only, random ones in both.
-  let hash = Math.imul(high, 0x9e3779b1) ^ low;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  let slot = (hash ^ (hash >>> 13)) & mask;
-  for (;;) {
-    const row = slots[slot]! - 1;
-    if (row < 0 || (ids[2 * row + 1] === low && ids[2 * row] === high)) return slot;
-    slot = (slot + 1) & mask;
-  }
-}
+/** A parent is named, but was not received. */
+const MISSING = -2;
 
-const areHalves = (a: number, b: number): boolean =>
-  (a === SpanKind.client && b === SpanKind.server) || (a === SpanKind.server && b === SpanKind.client);
+/** Row of the parent, -1 for none, MISSING. */
+function parentOf(spans: SpanTable, facts: SpanFacts, index: TraceIndex, row: number): number {
+  const twin = index.twin[row]!;
+  if (twin >= 0 && spans.kind[row] === SpanKind.server) return twin;
+  const high = spans.parentSpanId[2 * row]!;
+  const low = spans.parentSpanId[2 * row + 1]!;
+  if (high === 0 && low === 0) return -1;
+  const named = index.find(high, low);
+  if (named < 0) return MISSING;
+  const other = index.twin[named]!;
+  // A CLIENT half that names its own id is its own parent, whichever half came first.
+  if (named === row || other === row) return row;
+  return other < 0 ? named : halfFor(spans, facts, row, named, other);
+}
 
 /** Which half of the shared span `a`/`b` is the parent of `row`. */
 function halfFor(spans: SpanTable, facts: SpanFacts, row: number, a: number, b: number): number {
@@ -110,6 +85,69 @@ function halfFor(spans: SpanTable, facts: SpanFacts, row: number, a: number, b: 
   const service = facts.service[row]!;
   return service === facts.service[client]! && service !== facts.service[server]! ? client : server;
 }
+
+/** The spans of one trace by id; one table, small enough for the cache, serves all traces in turn. */
+class TraceIndex {
+  /** per span: row of the other half of a shared span, -1 for none */
+  readonly twin: Int32Array;
+  sharedSpans = 0;
+  private readonly spans: SpanTable;
+  /** open addressing by span id: row + 1, 0 = free; at most half full */
+  private slots = new Int32Array(1 << 10);
+  private mask = 0;
+
+  constructor(spans: SpanTable) {
+    this.spans = spans;
+    this.twin = new Int32Array(spans.rowCount).fill(-1);
+  }
+
+  /** Empties the index for a trace of `count` spans. */
+  clear(count: number): void {
+    let size = 8;
+    while (size < 2 * count) size *= 2;
+    if (this.slots.length < size) this.slots = new Int32Array(size);
+    else this.slots.fill(0, 0, size);
+    this.mask = size - 1;
+  }
+
+  /** False when `row` is a duplicate. */
+  add(row: number): boolean {
+    const { kind, spanId } = this.spans;
+    const slot = this.slotOf(spanId[2 * row]!, spanId[2 * row + 1]!);
+    const first = this.slots[slot]! - 1;
+    if (first < 0) {
+      this.slots[slot] = row + 1;
+      return true;
+    }
+    if (this.twin[first] !== -1 || !areHalves(kind[first]!, kind[row]!)) return false;
+    this.twin[first] = row;
+    this.twin[row] = first;
+    this.sharedSpans++;
+    return true;
+  }
+
+  /** Row of the first span with this id, -1 for none. */
+  find(high: number, low: number): number {
+    return this.slots[this.slotOf(high, low)]! - 1;
+  }
+
+  /** Slot of the span with this id, or the free slot where it would go. */
+  private slotOf(high: number, low: number): number {
+    const ids = this.spans.spanId;
+    // Both words: counting ids (tests, Zipkin) differ in the low one only, random ones in both.
+    let hash = Math.imul(high, 0x9e3779b1) ^ low;
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    let slot = (hash ^ (hash >>> 13)) & this.mask;
+    for (;;) {
+      const row = this.slots[slot]! - 1;
+      if (row < 0 || (ids[2 * row + 1] === low && ids[2 * row] === high)) return slot;
+      slot = (slot + 1) & this.mask;
+    }
+  }
+}
+
+const areHalves = (a: number, b: number): boolean =>
+  (a === SpanKind.client && b === SpanKind.server) || (a === SpanKind.server && b === SpanKind.client);
 
 /** Cuts one edge of every parent cycle; a self-parent is a cycle of one. Linear: every row is walked over once. */
 function cutCycles(spans: SpanTable, parent: Int32Array, flags: Uint16Array): number {

@@ -19,9 +19,14 @@ test("sorts a range, stably, as Array's sort does", () => {
 test("costs one comparison per element and merge when sorted already", () => {
   const n = 1 << 14;
   let comparisons = 0;
-  sortRows(Int32Array.from({ length: n }, (_, i) => i), 0, n, (a, b) => {
-    comparisons++;
-    return a < b;
-  });
+  sortRows(
+    Int32Array.from({ length: n }, (_, i) => i),
+    0,
+    n,
+    (a, b) => {
+      comparisons++;
+      return a < b;
+    },
+  );
   expect(comparisons).toBeLessThan(1.1 * n);
 });

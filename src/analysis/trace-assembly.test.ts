@@ -215,7 +215,13 @@ describe("laws", () => {
 
   test("a chain against the order of rows, 100,000 deep", () => {
     const n = 100_000;
-    const rows = Array.from({ length: n }, (_, i): SpanRow => ({ trace: 1, id: n - i, parent: n - i - 1, startNs: n - i, endNs: 3 * n }));
+    const rows = Array.from({ length: n }, (_, i): SpanRow => ({
+      trace: 1,
+      id: n - i,
+      parent: n - i - 1,
+      startNs: n - i,
+      endNs: 3 * n,
+    }));
     const forest = assemble(spansFromRows(rows));
     expect(forest.root[0]).toBe(n - 1);
     expect(forest.rows[0]).toBe(n - 1);

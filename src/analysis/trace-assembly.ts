@@ -35,7 +35,17 @@ export function assembleTraces(spans: SpanTable, facts: SpanFacts): TraceForest 
   const times = effectiveTimes(spans, parent, flags, clocks);
   const { startNs, endNs, toleranceNs } = times;
   const granularityNs = startGranularity(spans, facts);
-  settleCoarseStarts({ rows, parent, childStart, child, instance: facts.instance, granularityNs, startNs, endNs, flags });
+  settleCoarseStarts({
+    rows,
+    parent,
+    childStart,
+    child,
+    instance: facts.instance,
+    granularityNs,
+    startNs,
+    endNs,
+    flags,
+  });
   for (let row = 0; row < toleranceNs.length; row++) toleranceNs[row]! += granularityNs[row]!;
   sortChildren(childStart, child, startNs, endNs);
   flagUndetermined({ parent, childStart, child, startNs, endNs }, facts.host, clocks.slackNs, flags);

@@ -57,6 +57,6 @@ test("a span can end before it starts", () => {
 });
 
 test("a line that cannot be read is named", () => {
-  expect(() => traceFromText("root only words")).toThrow("not \"service operation |---| words\": root only words");
+  expect(() => traceFromText("root only words")).toThrow('not "service operation |---| words": root only words');
   expect(() => traceFromText("root |--| sevrer")).toThrow("sevrer");
 });
