@@ -1,10 +1,13 @@
 import type { Case } from "./case.ts";
+import { explainCacheMiss } from "./explain/cache-miss.ts";
+import { explainContention } from "./explain/contention.ts";
 import { explainExternal } from "./explain/external.ts";
 import { explainRetries, explainTimeouts } from "./explain/failed-calls.ts";
 import { explainOwnCode } from "./explain/own-code.ts";
 import { explainPoolWait } from "./explain/pool-wait.ts";
 import { explainRepeatedCalls } from "./explain/repeated-calls.ts";
 import { explainSlowStatement } from "./explain/slow-statement.ts";
+import { explainStalls } from "./explain/stalled-process.ts";
 import { explainStraggler } from "./explain/straggler.ts";
 import { explainTransit } from "./explain/transit.ts";
 import type { Explanation, HotSpot } from "./hot-spot.ts";
@@ -18,6 +21,9 @@ const EXPLANATIONS: readonly Explain[] = [
   explainRepeatedCalls,
   explainPoolWait,
   explainStraggler,
+  explainStalls,
+  explainContention,
+  explainCacheMiss,
   explainSlowStatement,
   explainTransit,
   explainExternal,

@@ -7,6 +7,8 @@ import { ms, shorten, times } from "../wording.ts";
 
 /** A statement that reads by an index answers in 0.1 to 5 ms; from here on something else is going on. */
 const SLOW_NS = 10e6;
+/** Aggregates, joins and sorts read many rows on purpose: only from here on they are called slow without a baseline. */
+const SLOW_HEAVY_NS = 200e6;
 /** How many times slower than the other statements of the same database counts as an outlier. */
 const OUTLIER = 5;
 
@@ -26,9 +28,9 @@ export function explainSlowStatement(theCase: Case, spot: HotSpot): Explanation 
   const others = otherStatements(theCase, spot);
   const shape = statementShape(spot.statement);
   const factor = speedUp(median, others.medianNs);
-  const isOutlier = median >= SLOW_NS && (others.calls < 20 || median >= OUTLIER * others.medianNs);
+  const isOutlier = median >= (shape.heavy ? SLOW_HEAVY_NS : SLOW_NS) && (others.calls < 20 || median >= OUTLIER * others.medianNs);
   const harmful = isOutlier && Math.max(spot.slowNs / view.p99, spot.typicalNs / view.p50) >= 0.15;
-  const indexable = canUseIndex(shape);
+  const indexable = isOutlier && canUseIndex(shape);
   const database = spot.callee === "" ? "the database" : spot.callee;
   const what = spot.statement === "" ? spot.operation : shorten(spot.statement, 70);
   const comparison =
@@ -117,7 +119,7 @@ function isTransactionControl(operation: string, statement: string): boolean {
 
 function canUseIndex(shape: StatementShape): boolean {
   if (!/^(?:SELECT|UPDATE|DELETE|WITH)$/.test(shape.verb) || shape.table === "") return false;
-  return shape.equalityColumns.length > 0 || (shape.rangeColumns.length > 0 && !shape.heavy);
+  return !shape.heavy && (shape.equalityColumns.length > 0 || shape.rangeColumns.length > 0);
 }
 
 /** Equality columns first, then one range or the order: the order in which a B-tree can use them. */

@@ -1,0 +1,116 @@
+import { inFlightAtStart } from "../analysis/in-flight.ts";
+import { rankCorrelation } from "../analysis/rank-correlation.ts";
+import { quantileOfSorted, sortSample } from "../analysis/weighted-quantile.ts";
+import { SpanRole } from "../model/span-facts.ts";
+import type { Window } from "./window.ts";
+
+/** How a column of own times grows with the number of others in flight. */
+export interface Growth {
+  readonly correlation: number;
+  /** median where few others are in flight: what the work takes by itself */
+  readonly aloneNs: number;
+  /** median where many are */
+  readonly crowdedNs: number;
+  /** in-flight counts that "few" and "many" stand for */
+  readonly few: number;
+  readonly many: number;
+}
+
+/**
+ * Own time of spans against the in-flight count they met: medians of the quarter
+ * with the fewest and of the tenth with the most others, and the rank
+ * correlation over all. Undefined when the count hardly varies or rows are few.
+ */
+export function growthWithInFlight(ownNs: Float64Array, inFlight: Float64Array): Growth | undefined {
+  if (ownNs.length < 100) return undefined;
+  const sample = sortSample(inFlight, undefined);
+  const few = quantileOfSorted(sample, 0.25);
+  const many = quantileOfSorted(sample, 0.9);
+  if (many < few + 2) return undefined;
+  const medianWhere = (keep: (count: number) => boolean): number => {
+    const kept = ownNs.filter((_, i) => keep(inFlight[i]!));
+    return kept.length < 10 ? Number.NaN : quantileOfSorted(sortSample(kept, undefined), 0.5);
+  };
+  const aloneNs = medianWhere((count) => count <= few);
+  const crowdedNs = medianWhere((count) => count >= many);
+  if (Number.isNaN(aloneNs) || Number.isNaN(crowdedNs)) return undefined;
+  return { correlation: rankCorrelation(ownNs, inFlight), aloneNs, crowdedNs, few, many };
+}
+
+/** In-flight counts that explanations look at, each computed once per window. */
+export interface InFlightCounts {
+  /** requests (SERVER, CONSUMER) open in the span's process */
+  readonly process: Int32Array;
+  /** spans of the same service, operation and instance */
+  readonly operation: Int32Array;
+  /** calls of the same callee, from wherever */
+  readonly callee: Int32Array;
+  /** calls of the same callee with the same statement or operation */
+  readonly statement: Int32Array;
+}
+
+const countsByWindow = new WeakMap<Window, InFlightCounts>();
+
+/** One count per span row: how many others it found in flight when it started. */
+export function inFlightCounts(window: Window): InFlightCounts {
+  const known = countsByWindow.get(window);
+  if (known !== undefined) return known;
+  const { facts, forest } = window;
+  const n = window.spans.rowCount;
+  const groups = new Map<string, number>();
+  const group = (key: string): number => {
+    let id = groups.get(key);
+    if (id === undefined) groups.set(key, (id = groups.size));
+    return id;
+  };
+  const operation = new Int32Array(n);
+  const statement = new Int32Array(n);
+  for (let row = 0; row < n; row++) {
+    operation[row] = group(`${facts.instance[row]} ${facts.service[row]} ${facts.operation[row]} ${facts.role[row]}`);
+    statement[row] = group(`${facts.callee[row]} ${facts.operation[row]} ${facts.statement[row]}`);
+  }
+  const counts: InFlightCounts = {
+    process: openRequests(window),
+    operation: inFlightAtStart(forest.startNs, forest.endNs, operation),
+    callee: inFlightAtStart(forest.startNs, forest.endNs, facts.callee as Int32Array),
+    statement: inFlightAtStart(forest.startNs, forest.endNs, statement),
+  };
+  countsByWindow.set(window, counts);
+  return counts;
+}
+
+/** Requests open in each span's process at its start: entries count, whatever else the process does does not. */
+function openRequests(window: Window): Int32Array {
+  const { facts, forest } = window;
+  const n = window.spans.rowCount;
+  const byInstance = new Map<number, number[]>();
+  for (let row = 0; row < n; row++) {
+    const held = byInstance.get(facts.instance[row]!);
+    if (held === undefined) byInstance.set(facts.instance[row]!, [row]);
+    else held.push(row);
+  }
+  const open = new Int32Array(n);
+  for (const rows of byInstance.values()) {
+    const isEntry = (row: number): boolean => facts.role[row] === SpanRole.server || facts.role[row] === SpanRole.consumer;
+    const entries = rows.filter(isEntry);
+    const starts = Float64Array.from(entries, (row) => forest.startNs[row]!).sort();
+    const ends = Float64Array.from(entries, (row) => forest.endNs[row]!).sort();
+    for (const row of rows) {
+      const at = forest.startNs[row]!;
+      open[row] = countBelow(starts, at) - countBelow(ends, at);
+    }
+  }
+  return open;
+}
+
+/** How many of the ascending values are below `at`. */
+function countBelow(ascending: Float64Array, at: number): number {
+  let low = 0;
+  let high = ascending.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle]! < at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,176 @@
+import { findStalls, type Stall } from "../../analysis/stalls.ts";
+import { exampleTraces, spanRows, type Case } from "../case.ts";
+import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { ms, percent } from "../wording.ts";
+
+/** A pause below this does not hurt a request. */
+const MIN_STALL_NS = 5e6;
+
+/**
+ * All requests of a process stand still at the same time: its event loop is
+ * blocked, or the runtime stops the world to collect garbage. Where one
+ * operation is running its own code in nearly every stall, it is what blocks.
+ */
+export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undefined {
+  if (spot.timeKind !== "unexplained") return undefined;
+  const { window, view, ownNs } = theCase;
+  const instances = instancesOf(theCase, spot);
+  const stalls = instances.map((instance) => ({ instance, stalls: stallsOf(theCase, instance) })).filter((i) => i.stalls.length >= 3);
+  if (stalls.length === 0) return undefined;
+  const all = stalls.flatMap((i) => i.stalls);
+  const total = all.reduce((sum, stall) => sum + stall.toNs - stall.fromNs, 0);
+  const hit = stalledTime(theCase, spot, new Map(stalls.map((i) => [i.instance, i.stalls])));
+  // The slow requests' own time has to lie in the stalls, and far more of it than of the typical ones.
+  if (hit.slowShare < 0.4 || hit.slowShare < 1.5 * hit.typicalShare) return undefined;
+  const longest = Math.max(...all.map((stall) => stall.toNs - stall.fromNs));
+  const blocker = blockerOf(theCase, stalls);
+  const where = stalls.length === 1 ? `on ${window.text(stalls[0]!.instance)}` : `on ${stalls.length} instances`;
+  const excess = spot.slowNs * hit.slowShare;
+  const harmful = excess >= 0.1 * view.p99;
+  const rows = spanRows(window, spot.node).filter((row) => ownNs[row]! > 0);
+  return {
+    mechanism: blocker === undefined ? "garbage-collection" : "event-loop-blocked",
+    kind: "latency",
+    subject: {
+      service: spot.service,
+      ...(blocker === undefined ? {} : { operation: blocker.operation }),
+      resource: blocker === undefined ? "runtime" : "event-loop",
+      ...(stalls.length === 1 ? { instance: window.text(stalls[0]!.instance) } : {}),
+    },
+    title:
+      blocker === undefined
+        ? `${spot.service} stands still ${all.length} times, up to ${ms(longest)}: all its requests stop at once`
+        : `${blocker.operation} blocks ${spot.service}: all other requests stop for up to ${ms(longest)} while it runs`,
+    why: `${where} nothing started or ended for ${ms(total / all.length)} on average while three or more requests were open, ${all.length} times; ${percent(hit.slowShare)} of the slow requests' own time in ${spot.operation} lies in these pauses, ${percent(hit.typicalShare)} of the typical ones'.${blocker === undefined ? "" : ` ${blocker.operation} was running in ${percent(blocker.share)} of them.`}`,
+    confidence: harmful ? 0.85 : 0.35,
+    harmful,
+    nodes: [spot.node],
+    undo: [{ kind: "own-time", rows, ownNs: Float64Array.from(rows, (row) => Math.max(0, ownNs[row]! - hit.stalledNs.get(row)!)) }],
+    chain: [
+      { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
+      { claim: `${spot.service} ${spot.operation}: ${ms(spot.slowNs)} of its own, ${percent(hit.slowShare)} of it standing still`, evidence: [0] },
+      { claim: blocker === undefined ? "the whole process pauses: a stop-the-world collection or a synchronous section" : `${blocker.operation} holds the only thread`, evidence: [1] },
+    ],
+    evidence: [
+      { kind: "trace", text: `slow requests in a pause: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `spans of ${spot.service} without any start or end for ${ms(MIN_STALL_NS)} and more` },
+      {
+        kind: "statistic",
+        text: `${all.length} pauses, ${ms(total / all.length)} on average, ${ms(longest)} at most`,
+        query: `gaps between span starts and ends per instance of ${spot.service} while 3 or more are open`,
+      },
+    ],
+    counter: [
+      blocker === undefined
+        ? "garbage collection, a synchronous call and a CPU taken away by the host look alike in traces; runtime metrics tell them apart"
+        : "that it blocks is read from its running in every pause",
+    ],
+    refutedBy: blocker === undefined ? "runtime metrics with short collections and a short event-loop delay in these times" : `the pauses stay when ${blocker.operation} is not called`,
+    remedy:
+      blocker === undefined
+        ? { text: `Look at the garbage-collection and event-loop metrics of ${spot.service} in these pauses; allocate less, or give the heap more room.` }
+        : { text: `Move the computation of ${blocker.operation} off the event loop (worker thread), or cut it into pieces.` },
+  };
+}
+
+function instancesOf(theCase: Case, spot: HotSpot): number[] {
+  const { facts } = theCase.window;
+  return [...new Set(Array.from(spanRows(theCase.window, spot.node), (row) => facts.instance[row]!))];
+}
+
+/** Stalls per instance, found once per window. */
+const stallsByWindow = new WeakMap<object, Map<number, Stall[]>>();
+
+function stallsOf(theCase: Case, instance: number): Stall[] {
+  const { window } = theCase;
+  let held = stallsByWindow.get(window);
+  if (held === undefined) stallsByWindow.set(window, (held = new Map()));
+  let stalls = held.get(instance);
+  if (stalls === undefined) {
+    const rows = window.forest.rows.filter((row) => window.facts.instance[row] === instance);
+    stalls = findStalls(rows, window.forest.startNs, window.forest.endNs, MIN_STALL_NS);
+    held.set(instance, stalls);
+  }
+  return stalls;
+}
+
+/** How much of the own time of the node's spans lies in stalls of their instance. */
+function stalledTime(
+  theCase: Case,
+  spot: HotSpot,
+  stalls: ReadonlyMap<number, Stall[]>,
+): { stalledNs: Map<number, number>; slowShare: number; typicalShare: number } {
+  const { window, view } = theCase;
+  const { facts, segments, paths } = window;
+  const stalledNs = new Map<number, number>();
+  for (const row of spanRows(window, spot.node)) stalledNs.set(row, 0);
+  const share = (traces: Int32Array): number => {
+    let own = 0;
+    let stalled = 0;
+    for (const trace of traces) {
+      for (let i = segments.traceStart[trace]!; i < segments.traceStart[trace + 1]!; i++) {
+        const row = segments.row[i]!;
+        if (paths.nodeOfRow[row] !== spot.node) continue;
+        own += segments.endNs[i]! - segments.startNs[i]!;
+        stalled += overlap(stalls.get(facts.instance[row]!) ?? [], segments.startNs[i]!, segments.endNs[i]!);
+      }
+    }
+    return own === 0 ? 0 : stalled / own;
+  };
+  for (let i = 0; i < segments.row.length; i++) {
+    const row = segments.row[i]!;
+    const held = stalledNs.get(row);
+    if (held === undefined) continue;
+    stalledNs.set(row, held + overlap(stalls.get(facts.instance[row]!) ?? [], segments.startNs[i]!, segments.endNs[i]!));
+  }
+  return { stalledNs, slowShare: share(view.slow), typicalShare: share(view.typical) };
+}
+
+/** Length of [from, to] inside the stalls, which are ascending and disjoint. */
+function overlap(stalls: readonly Stall[], from: number, to: number): number {
+  let low = 0;
+  let high = stalls.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (stalls[middle]!.toNs <= from) low = middle + 1;
+    else high = middle;
+  }
+  let sum = 0;
+  for (let i = low; i < stalls.length && stalls[i]!.fromNs < to; i++) sum += Math.min(to, stalls[i]!.toNs) - Math.max(from, stalls[i]!.fromNs);
+  return sum;
+}
+
+/** The operation that ends at the end of most stalls and ran alone through them: it held the thread. */
+function blockerOf(theCase: Case, found: readonly { instance: number; stalls: Stall[] }[]): { operation: string; share: number } | undefined {
+  const { window } = theCase;
+  const { forest, facts } = window;
+  const ends = new Map<number, number>();
+  let total = 0;
+  for (const { instance, stalls } of found) {
+    const rows = forest.rows.filter((row) => facts.instance[row] === instance).sort((a, b) => forest.endNs[a]! - forest.endNs[b]!);
+    for (const stall of stalls) {
+      total++;
+      const row = firstEndingAt(rows, forest.endNs, stall.toNs);
+      if (row < 0 || forest.startNs[row]! > stall.fromNs + 0.1 * (stall.toNs - stall.fromNs)) continue;
+      const operation = facts.operation[row]!;
+      ends.set(operation, (ends.get(operation) ?? 0) + 1);
+    }
+  }
+  const [best] = [...ends].sort((a, b) => b[1] - a[1]);
+  if (best === undefined || best[1] < 0.7 * total) return undefined;
+  // An operation that is most of the traffic ends most stalls by chance: it has to be over-represented.
+  const all = forest.rows.length;
+  const usual = forest.rows.reduce((sum, row) => sum + (facts.operation[row] === best[0] ? 1 : 0), 0) / all;
+  return best[1] / total >= 2 * usual ? { operation: window.text(best[0]), share: best[1] / total } : undefined;
+}
+
+/** Row of the ascending-by-end `rows` that ends within 0.2 ms of `atNs`; -1 when none does. */
+function firstEndingAt(rows: Int32Array, endNs: Float64Array, atNs: number): number {
+  let low = 0;
+  let high = rows.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (endNs[rows[middle]!]! < atNs - 2e5) low = middle + 1;
+    else high = middle;
+  }
+  return low < rows.length && endNs[rows[low]!]! <= atNs + 2e5 ? rows[low]! : -1;
+}
