@@ -1,0 +1,146 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { longpole, ROOT, shell } from "./longpole.ts";
+
+const FAULT = "examples/missing-index/fault/traces.otlp.pb.gz";
+
+let folder = "";
+beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "longpole-e2e-"))));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, content: string): string {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+}
+
+const COMMANDS = ["analyze", "critical-path", "changepoints"];
+
+test.each([[], ...COMMANDS.map((command) => [command])])("longpole %s --help", (...command) => {
+  const { code, stdout, stderr } = longpole([...command, "--help"]);
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(stdout).toContain("longpole");
+});
+
+test("the examples of --help name files that exist", () => {
+  for (const command of COMMANDS) {
+    for (const [path] of longpole([command, "--help"]).stdout.matchAll(/examples\/[\w./-]+/g)) {
+      expect(readdirSync(join(ROOT, path, "..")), path).toContain(path.split("/").at(-1));
+    }
+  }
+});
+
+test("--version is the version of the package", () => {
+  expect(longpole(["--version"]).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+describe("wrong usage: one reason on stderr, nothing on stdout, 2", () => {
+  test.each([
+    ["no command", []],
+    ["unknown command", ["analyse"]],
+    ["unknown option", ["analyze", "x", "--fial-on", "note"]],
+    ["no file", ["analyze"]],
+    ["bad choice", ["critical-path", "x", "--rule", "best"]],
+  ])("%s", (_, args) => {
+    const { code, stdout, stderr } = longpole(args);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).not.toBe("");
+    expect(stderr).not.toContain("    at ");
+  });
+});
+
+describe("bad input: the file, what was expected and found, 2, never a stack", () => {
+  test.each([
+    ["absent", () => join(folder, "absent.json")],
+    ["empty", () => file("empty", "")],
+    ["garbage", () => file("garbage", "\u0000\u0001\u0002 what is this?")],
+    ["half of a JSON", () => file("half.json", '{"resourceSpans":[{"scopeSpans":[')],
+    ["a web page", () => file("page.html", "<!doctype html><title>502</title>")],
+  ])("%s", (_, make) => {
+    const path = make();
+    const { code, stderr } = longpole(["analyze", path, "--json"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`longpole: ${path}`);
+    expect(stderr).toMatch(/expected .+, found /);
+    expect(stderr).not.toMatch(/ {4}at |defect of Longpole/);
+  });
+
+  test("a series that is none", () => {
+    const path = file("bad.csv", "time,value\n1,2\nx,y\n");
+    expect(longpole(["changepoints", path])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `longpole: ${path} at byte 15: expected a row time,value with a number, found "x,y"\n`,
+    });
+  });
+});
+
+describe("analyze", () => {
+  test("--json is exactly one report, whatever the exit code", () => {
+    const { code, stdout } = longpole(["analyze", FAULT, "--json", "--fail-on", "warning"]);
+    const report = JSON.parse(stdout) as { schema: string; findings: { mechanism: string }[]; healthy: boolean };
+    expect([code, report.schema, report.healthy]).toEqual([1, "longpole.report/1", false]);
+    expect(report.findings[0]?.mechanism).toBe("missing-index");
+  });
+
+  test("findings without --fail-on are no failure", () => {
+    const { code, stdout } = longpole(["analyze", FAULT]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("What to fix");
+  });
+
+  test("a fine recording beside a broken one is still analysed; 2 all the same", () => {
+    const { code, stdout } = longpole(["analyze", FAULT, file("broken", "nothing known"), "--json"]);
+    expect(code).toBe(2);
+    expect((JSON.parse(stdout) as { findings: unknown[] }).findings.length).toBeGreaterThan(0);
+  });
+
+  test("an endpoint that is not there: too little to tell, 3", () => {
+    const { code, stdout } = longpole(["analyze", FAULT, "--endpoint", "no such endpoint"]);
+    expect(code).toBe(3);
+    expect(stdout).toContain("Too little data to tell");
+  });
+
+  test("the same data, the same report", () => {
+    expect(longpole(["analyze", FAULT, "--json"]).stdout).toBe(longpole(["analyze", FAULT, "--json"]).stdout);
+  });
+
+  test("--quiet says nothing on stderr", () => {
+    expect(longpole(["analyze", FAULT, "--quiet"]).stderr).toBe("");
+  });
+});
+
+describe("critical-path", () => {
+  test("--json is one object per line; segments touch and sum to the duration", () => {
+    const { code, stdout } = longpole(["critical-path", FAULT, "--json"]);
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines.length).toBeGreaterThan(1000);
+    for (const line of lines) {
+      const path = JSON.parse(line) as { durationNs: number; segments: { startUnixNs: string; endUnixNs: string }[] };
+      let sum = 0n;
+      for (const [i, { startUnixNs, endUnixNs }] of path.segments.entries()) {
+        sum += BigInt(endUnixNs) - BigInt(startUnixNs);
+        if (i > 0) expect(startUnixNs).toBe(path.segments[i - 1]!.endUnixNs);
+      }
+      expect(Number(sum)).toBe(path.durationNs);
+    }
+  });
+
+  test("into head: ends quietly when nobody reads any more", () => {
+    const { code, stdout, stderr } = shell(
+      `longpole critical-path ${FAULT} --json --quiet | head -1; exit \${PIPESTATUS[0]}`,
+    );
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout.trimEnd().split("\n").length).toBe(1);
+  });
+});
+
+test("changepoints reads standard input and finds the step", () => {
+  const input = `t,v\n${[10, 11, 10, 11, 10, 11, 10, 20, 21, 20, 21, 20, 21, 20].map((v, i) => `${i},${v}`).join("\n")}\n`;
+  const { code, stdout } = longpole(["changepoints", "-", "--json"], { input });
+  expect(code).toBe(0);
+  const { changePoints } = JSON.parse(stdout) as { changePoints: { index: number; time: string }[] };
+  expect(changePoints.map(({ index, time }) => [index, time])).toEqual([[7, "7"]]);
+});
