@@ -128,21 +128,31 @@ class Walk {
       const top = this.depth - 1;
       const row = this.frameRow[top]!;
       const low = this.frameLow[top]!;
-      const high = this.frameHigh[top]!;
-      const child = high > low ? (this.jaeger ? this.nextByJaeger(top, low, high) : this.next(top, low, high)) : -1;
-      if (child < 0) {
-        this.emit(row, low, high);
-        this.candidates = this.frameFirst[top]!;
-        this.depth--;
-        continue;
+      let high = this.frameHigh[top]!;
+      // Children without children are dealt with here: most are, and a frame costs more than their time.
+      for (;;) {
+        const child = high > low ? (this.jaeger ? this.nextByJaeger(top, low, high) : this.next(top, low, high)) : -1;
+        if (child < 0) {
+          this.emit(row, low, high);
+          this.candidates = this.frameFirst[top]!;
+          this.depth--;
+          break;
+        }
+        const start = spanStart[child]!;
+        const end = spanEnd[child]!;
+        const childLow = start > low ? start : low;
+        const childHigh = end < high ? end : high;
+        this.emit(row, childHigh, high);
+        high = childLow;
+        this.frameLater[top] = child;
+        if (childStart[child] === childStart[child + 1]) {
+          this.emit(child, childLow, childHigh);
+        } else {
+          this.frameHigh[top] = high;
+          this.push(child, childLow, childHigh);
+          break;
+        }
       }
-      const childLow = Math.max(low, spanStart[child]!);
-      const childHigh = Math.min(high, spanEnd[child]!);
-      this.emit(row, childHigh, high);
-      this.frameHigh[top] = childLow;
-      this.frameLater[top] = child;
-      if (childStart[child] === childStart[child + 1]) this.emit(child, childLow, childHigh);
-      else this.push(child, childLow, childHigh);
     }
     this.reverse(this.traceFirst);
   }
@@ -292,18 +302,21 @@ class Walk {
     if (!sorted) sortRows(candidate, first, last, this.finishesLater);
   }
 
-  /** Adds a segment before those found so far, joined with the first of them where both are the same span's. */
+  /**
+   * Adds a segment before those found so far. Only Jaeger's rule stops at children that take no time, where
+   * the two segments of their parent are joined.
+   */
   private emit(row: number, start: number, end: number): void {
     if (!(end > start)) return;
-    const last = this.count - 1;
-    if (last >= this.traceFirst && this.row[last] === row && this.startNs[last] === end) {
-      this.startNs[last] = start;
+    const at = this.count;
+    if (this.jaeger && at > this.traceFirst && this.row[at - 1] === row && this.startNs[at - 1] === end) {
+      this.startNs[at - 1] = start;
       return;
     }
-    const at = this.count++;
     this.row[at] = row;
     this.startNs[at] = start;
     this.endNs[at] = end;
+    this.count = at + 1;
   }
 
   /** Room for the most segments that a trace of `size` spans can have: each child splits its parent's time once. */
