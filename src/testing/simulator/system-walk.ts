@@ -66,10 +66,9 @@ function bodies(system: SystemSpec, step: Step): [Step[], number][] {
     case "cached":
       return [[step.steps, 1 - step.hitRatio]];
     case "rescue":
-      // how often `steps` fail is not known here; failures are rare in every base system
       return [
         [step.steps, 1],
-        [step.otherwise, 0.02],
+        [step.otherwise, failureShare(step.steps)],
       ];
     case "compute":
     case "wait":
@@ -80,6 +79,16 @@ function bodies(system: SystemSpec, step: Step): [Step[], number][] {
     case "fail":
       return [];
   }
+}
+
+/** How often a list fails by itself; failures of what it calls are not followed. */
+function failureShare(steps: readonly Step[]): number {
+  let success = 1;
+  for (const step of steps) {
+    if (step.kind === "external") success *= 1 - step.failure;
+    if (step.kind === "fail") success *= 1 - step.probability;
+  }
+  return 1 - success;
 }
 
 /** Offered work, in ms per second: CPU by service, statements by database. */
