@@ -95,8 +95,10 @@ test("90 % intervals cover with sampling weights: every fast trace of five kept,
     const weights: number[] = [];
     for (let i = 0; i < 1500; i++) {
       const value = lognormal(random, 100, 0.5);
-      if (value >= 150) (values.push(value), weights.push(1));
-      else if (random.uniform() < 0.2) (values.push(value), weights.push(5));
+      const weight = value >= 150 ? 1 : 5;
+      if (weight > 1 && random.uniform() >= 1 / weight) continue;
+      values.push(value);
+      weights.push(weight);
     }
     return bootstrapQuantiles(Float64Array.from(values), Float64Array.from(weights), [0.5], { seed })[0]!;
   });

@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
 import * as special from "./special-functions.ts";
 
-/** Expected values by scipy 1.17. */
-function agrees(actual: number, expected: number, relative: number): void {
-  expect(Math.abs(actual - expected)).toBeLessThanOrEqual(relative * Math.abs(expected) + 1e-15);
+// Expected values by scipy 1.17.
+
+/** Difference in units of `relative` times the expected value. */
+function error(actual: number, expected: number, relative: number): number {
+  return Math.abs(actual - expected) / (relative * Math.abs(expected) || 1e-15);
 }
 
 test.each([
@@ -13,7 +15,9 @@ test.each([
   [10, 12.801827480081469],
   [171.5, 709.1431630309283],
   [1e6, 12815504.569147611],
-])("logGamma(%d)", (x, expected) => agrees(special.logGamma(x), expected, 1e-13));
+])("logGamma(%d)", (x, expected) => {
+  expect(error(special.logGamma(x), expected, 1e-13)).toBeLessThan(1);
+});
 
 test.each([
   [0.4, 2, 3, 0.5247999999999999],
@@ -23,8 +27,8 @@ test.each([
   [0.9999, 1e5, 3, 0.0027680339601161104],
   [1e-4, 0.5, 30, 0.061487458408771414],
 ])("incompleteBeta(%d, %d, %d)", (x, a, b, expected) => {
-  agrees(special.incompleteBeta(x, a, b), expected, 1e-9);
-  agrees(special.incompleteBetaInverse(expected, a, b), x, 1e-9);
+  expect(error(special.incompleteBeta(x, a, b), expected, 1e-9)).toBeLessThan(1);
+  expect(error(special.incompleteBetaInverse(expected, a, b), x, 1e-9)).toBeLessThan(1);
 });
 
 test.each([
@@ -33,7 +37,9 @@ test.each([
   [3, 2, 0.6766764161830634],
   [10, 20, 0.0049954123083075785],
   [100, 80, 0.9828916869648668],
-])("upperIncompleteGamma(%d, %d)", (a, x, expected) => agrees(special.upperIncompleteGamma(a, x), expected, 1e-8));
+])("upperIncompleteGamma(%d, %d)", (a, x, expected) => {
+  expect(error(special.upperIncompleteGamma(a, x), expected, 1e-8)).toBeLessThan(1);
+});
 
 test.each([
   [-3, 0.9986501019683699],
@@ -42,8 +48,8 @@ test.each([
   [10, 7.61985302416047e-24],
   [30, 4.906713927147908e-198],
 ])("normalUpperTail(%d)", (z, expected) => {
-  agrees(special.normalUpperTail(z), expected, 1e-11);
-  agrees(special.normalUpperQuantile(expected), z, 1e-9);
+  expect(error(special.normalUpperTail(z), expected, 1e-11)).toBeLessThan(1);
+  expect(error(special.normalUpperQuantile(expected), z, 1e-9)).toBeLessThan(1);
 });
 
 test.each([
@@ -53,5 +59,5 @@ test.each([
   [10, 3, 0.0010641995292070751],
   [3.3, 1000, 0.000500498362501045],
 ])("Student's |t| > %d with %d degrees: twice the upper tail", (t, freedom, upper) => {
-  agrees(special.studentTwoSided(t, freedom), 2 * upper, 1e-9);
+  expect(error(special.studentTwoSided(t, freedom), 2 * upper, 1e-9)).toBeLessThan(1);
 });

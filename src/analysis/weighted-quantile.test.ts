@@ -45,7 +45,9 @@ test("property: whole weights equal repetition, for every p", () => {
         Float64Array.from(rows, (r) => r[1]),
         p,
       );
-      const repeated = rows.flatMap(([value, times]) => new Array<number>(times).fill(value)).sort((a, b) => a - b);
+      const repeated = rows
+        .flatMap(([value, times]) => Array.from({ length: times }, () => value))
+        .sort((a, b) => a - b);
       const h = (repeated.length - 1) * p;
       const low = repeated[Math.floor(h)]!;
       const high = repeated[Math.min(repeated.length - 1, Math.floor(h) + 1)]!;

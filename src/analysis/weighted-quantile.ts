@@ -69,7 +69,6 @@ export interface PercentileWindow {
 
 /** Which observations stand for a percentile, when their other properties are averaged. */
 export const WINDOW_OF_P50: PercentileWindow = { low: ratio(0.45), high: ratio(0.55) };
-export const WINDOW_OF_P95: PercentileWindow = { low: ratio(0.94), high: ratio(0.96) };
 /** Stops short of the maximum: the one slowest trace of a thousand is mostly another story. */
 export const WINDOW_OF_P99: PercentileWindow = { low: ratio(0.98), high: ratio(0.999) };
 
