@@ -106,7 +106,8 @@ class JaegerJsonDecoder {
     const { reader } = this;
     try {
       if (reader.kind() === JsonKind.array) this.list();
-      else this.traceOrSpan(true);
+      else if (this.objectForm() === "export") this.export();
+      else this.traceOrSpan();
       reader.expectEnd();
     } catch (error) {
       this.writer.abandon(error);
@@ -114,29 +115,42 @@ class JaegerJsonDecoder {
     }
   }
 
+  private export(): void {
+    const { reader } = this;
+    reader.enterObject();
+    for (let key = reader.nextKey(KEYS); key !== END_OF_OBJECT; key = reader.nextKey(KEYS)) {
+      if (key === Key.data) this.list();
+      else reader.skipValue();
+    }
+  }
+
   private list(): void {
     const { reader } = this;
     if (!this.writer.arrayHere()) return;
-    while (reader.nextElement()) this.traceOrSpan(false);
+    while (reader.nextElement()) this.traceOrSpan();
   }
 
-  /** `mayBeExport`: the object may also be `{"data": [...]}`. */
-  private traceOrSpan(mayBeExport: boolean): void {
-    const { reader, into } = this;
+  private traceOrSpan(): void {
     this.traceWords.fill(0);
-    if (this.isSpan()) {
-      const row = into.open;
-      this.span();
-      this.resolveResources(row, NO_PROCESSES);
+    const form = this.objectForm();
+    if (form === "export") this.reader.fail("a trace or a span");
+    if (form === "trace") {
+      this.trace();
       return;
     }
-    reader.enterObject();
+    const row = this.into.open;
+    this.span();
+    this.resolveResources(row, NO_PROCESSES);
+  }
+
+  private trace(): void {
+    const { reader, into } = this;
     const first = into.open;
     const processes = new Map<number, number>();
+    reader.enterObject();
     try {
       for (let key = reader.nextKey(KEYS); key !== END_OF_OBJECT; key = reader.nextKey(KEYS)) {
-        if (key === Key.data && mayBeExport) this.list();
-        else if (key === Key.traceID) this.traceId();
+        if (key === Key.traceID) this.traceId();
         else if (key === Key.processes) this.processes(processes);
         else if (key !== Key.spans) reader.skipValue();
         else if (this.writer.arrayHere()) while (reader.nextElement()) this.span();
@@ -146,20 +160,26 @@ class JaegerJsonDecoder {
     }
   }
 
-  /** Whether the value here is a span, by the first key that only a trace or only a span has. Nothing is consumed. */
-  private isSpan(): boolean {
+  /** What the object here is, by the first key that only one of the three has. Nothing is consumed; an object without any is no Jaeger JSON. */
+  private objectForm(): "export" | "trace" | "span" {
     const { reader } = this;
-    if (reader.kind() !== JsonKind.object) return false;
+    if (reader.kind() !== JsonKind.object) return "trace";
     const start = reader.position;
-    let isSpan = false;
+    let form: "export" | "trace" | "span" | undefined;
     reader.enterObject();
-    for (let key = reader.nextKey(KEYS); key !== END_OF_OBJECT; key = reader.nextKey(KEYS)) {
-      isSpan = key >= Key.spanID;
-      if (isSpan || key === Key.data || key === Key.spans || key === Key.processes) break;
-      reader.skipValue();
+    while (form === undefined) {
+      const key = reader.nextKey(KEYS);
+      if (key === Key.data) form = "export";
+      else if (key === Key.spans || key === Key.processes) form = "trace";
+      else if (key >= Key.spanID) form = "span";
+      else if (key !== END_OF_OBJECT) reader.skipValue();
+      else {
+        reader.position = start;
+        reader.fail("an object with data, spans or a span's fields");
+      }
     }
     reader.position = start;
-    return isSpan;
+    return form;
   }
 
   private traceId(): void {
