@@ -21,7 +21,7 @@ export function findViolations(root: string): Violation[] {
     const text = withoutComments(readFileSync(join(root, file), "utf8"));
     const found = importsOf(text);
     imports.set(file, found);
-    violations.push(...checkDirection(file, found), ...checkExports(file, text));
+    violations.push(...checkDirection(file, found), ...checkExports(file, withoutStrings(text)));
   }
   violations.push(...checkCycles(imports));
   return violations.sort((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
@@ -52,6 +52,13 @@ function withoutComments(text: string): string {
     /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,
     (all, quoted: string | undefined) => quoted ?? all.replace(/[^\n]/g, " "),
   );
+}
+
+/** Empties strings, keeping their quotes and lines. */
+function withoutStrings(text: string): string {
+  return text.replace(/(["'`])((?:\\.|(?!\1)[^\\])*)\1/g, (_, quote: string, inside: string) => {
+    return quote + inside.replace(/[^\n]/g, " ") + quote;
+  });
 }
 
 const IMPORT =

@@ -1,7 +1,7 @@
 import { padStart } from "./layout.ts";
 import { plural } from "./numbers.ts";
 import { penFor, type Look } from "./pen.ts";
-import { finish } from "./report.ts";
+import { finish } from "./frame.ts";
 import { safeText } from "./safe-text.ts";
 
 export interface ShownChange {

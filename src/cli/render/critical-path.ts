@@ -2,7 +2,7 @@ import { stackedBar, texture } from "./bar.ts";
 import { clipMiddle, columns, padEnd, padStart } from "./layout.ts";
 import { duration, percent } from "./numbers.ts";
 import { penFor, type Look } from "./pen.ts";
-import { finish } from "./report.ts";
+import { finish } from "./frame.ts";
 import { safeTexts } from "./safe-text.ts";
 
 /** A trace's critical path as far as it is drawn. */

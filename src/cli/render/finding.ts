@@ -2,7 +2,7 @@ import type { Finding, Severity } from "../../model/report.ts";
 import { clip, clipMiddle, columns, padEnd, padStart, wrap } from "./layout.ts";
 import { fromTo, percent, range } from "./numbers.ts";
 import type { Pen } from "./pen.ts";
-import type { Sources } from "./report.ts";
+import type { Sources } from "./frame.ts";
 
 /** Columns of the figures on the right of a finding's first lines. */
 const FIGURES = 25;

@@ -4,14 +4,9 @@ import { columns, padEnd, wrap } from "./layout.ts";
 import { renderEndpoint, renderEndpointTable } from "./endpoint.ts";
 import { renderFinding, renderNote } from "./finding.ts";
 import { count, percent, plural, span } from "./numbers.ts";
-import { penFor, toAscii, type Look, type Pen } from "./pen.ts";
+import { finish, heading, type Sources } from "./frame.ts";
+import { penFor, type Look, type Pen } from "./pen.ts";
 import { safeTexts } from "./safe-text.ts";
-
-/** What the report was made from, as the user named it on the command line. */
-export interface Sources {
-  readonly files: readonly string[];
-  readonly baseline: readonly string[];
-}
 
 /**
  * A report as lines for a terminal: what was read, how the endpoints do, where the time
@@ -31,12 +26,6 @@ export function renderReport(report: Report, sources: Sources, look: Look): stri
     ...quality(safe, pen),
   ];
   return finish(lines, look);
-}
-
-/** Lines without trailing spaces, in ASCII where asked for. */
-export function finish(lines: readonly string[], look: Look): string[] {
-  const trimmed = lines.map((line) => line.trimEnd());
-  return look.ascii ? trimmed.map(toAscii) : trimmed;
 }
 
 function header(report: Report, sources: Sources, pen: Pen): string[] {
@@ -136,12 +125,6 @@ function nothingFound(report: Report, notes: readonly Finding[], pen: Pen): stri
   const why = notes.length > 0 ? "Only notes: nothing here is certain or large enough to act on." : "No cause found.";
   const text = `${why} That is not a clean bill of health: see what is unexplained and how good the data is.`;
   return wrap(text, width).map((line) => pen.strong(line));
-}
-
-export function heading(title: string, remark: string, pen: Pen): string {
-  const room = pen.look.width - columns(title) - columns(remark) - 4;
-  if (room < 0) return pen.strong(title);
-  return `${pen.strong(title)}  ${pen.faint(`${remark}${remark === "" ? "" : " "}${"─".repeat(Math.max(0, room + (remark === "" ? 2 : 1)))}`)}`;
 }
 
 function ruledOut(report: Report, pen: Pen): string[] {

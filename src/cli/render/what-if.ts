@@ -1,7 +1,7 @@
 import { clipMiddle, columns, padEnd, padStart, wrap } from "./layout.ts";
 import { difference, fromTo, range } from "./numbers.ts";
 import { penFor, type Look, type Pen } from "./pen.ts";
-import { finish, heading } from "./report.ts";
+import { finish, heading } from "./frame.ts";
 import { safeTexts } from "./safe-text.ts";
 
 /** A prediction as far as it is drawn; see `longpole.what-if/1`. */
