@@ -60,6 +60,7 @@ function argumentReader(forest: TraceForest): (row: number) => string {
     ids(CONVENTIONS.httpMethod),
   ];
   const query = ids(["url.query"]);
+  const server = ids(CONVENTIONS.serverAddress);
   const first = (row: number, keys: readonly number[]): string => {
     for (const key of keys) {
       const at = findAttribute(attributes, row, key);
@@ -78,7 +79,7 @@ function argumentReader(forest: TraceForest): (row: number) => string {
     if (verb !== "GET" && verb !== "HEAD") return "";
     const full = first(row, url);
     const target = full !== "" ? full : first(row, path);
-    const host = first(row, ids(CONVENTIONS.serverAddress));
+    const host = first(row, server);
     return target === "" ? "" : `${verb} ${host} ${target} ${first(row, query)}`;
   };
 }

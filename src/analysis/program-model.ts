@@ -2,7 +2,8 @@ import type { CallPaths } from "../model/call-paths.ts";
 import { SpanFlag, type TraceForest } from "../model/trace-forest.ts";
 import { CallBehaviourCounter, type CallBehaviour } from "./call-behaviour.ts";
 import { ChildClasses } from "./child-classes.ts";
-import { SiblingPairCounter, type SiblingPairs } from "./sibling-order.ts";
+import { findRetries } from "./retries.ts";
+import { siblingOrder, SiblingPairCounter, type SiblingPairs } from "./sibling-order.ts";
 import { spanWaiters } from "./span-waiters.ts";
 
 /** What many traces tell about the program that made them. */
@@ -11,8 +12,12 @@ export interface ProgramModel {
   readonly behaviour: CallBehaviour;
   /** per pair of calls of the same parent: the order they keep */
   readonly pairs: SiblingPairs;
+  /** per row of `pairs`: 1 where siblingOrder is "free" */
+  readonly free: Uint8Array;
   /** per span row: the span that can have waited for it, -1 for none */
   readonly waiter: Int32Array;
+  /** per span row: the failed attempt that it repeats, -1 for none */
+  readonly retryOf: Int32Array;
   /** complete traces read */
   readonly traces: number;
 }
@@ -46,5 +51,8 @@ export function learnProgram(forest: TraceForest, paths: CallPaths): ProgramMode
       behaviour.parent(row, classes);
     }
   }
-  return { waiter, behaviour: behaviour.finish(), pairs: pairs.finish(), traces };
+  const found = pairs.finish();
+  const free = Uint8Array.from({ length: found.count }, (_, row) => (siblingOrder(found, row) === "free" ? 1 : 0));
+  const calls = behaviour.finish();
+  return { behaviour: calls, pairs: found, free, waiter, retryOf: findRetries(forest, paths, calls), traces };
 }

@@ -1,19 +1,17 @@
 import type { CallPaths } from "../model/call-paths.ts";
 import { SpanFlag, type TraceForest } from "../model/trace-forest.ts";
+import type { CallBehaviour } from "./call-behaviour.ts";
 import { ChildClasses } from "./child-classes.ts";
-import type { ProgramModel } from "./program-model.ts";
 
 /**
  * Per span row: the failed attempt that this call repeats, -1 for none. A retry is a call of the same call path by
  * the same parent, started after an attempt that ended in error.
  *
  * A loop whose items fail now and then looks the same. They are told apart by the parents in which no such call
- * failed: there a program that retries makes the call once, a loop makes several. Where all parents have failures
- * nothing is decided (and nothing returned) unless most failed parents made exactly one more call than failed:
- * that is not looked at here, so a call that never succeeds at first is not seen as retried.
+ * failed: there a program that retries makes the call once, a loop makes several. Without such a parent nothing
+ * is decided: a call that fails at first in every trace is not seen as retried.
  */
-export function findRetries(forest: TraceForest, paths: CallPaths, model: ProgramModel): Int32Array {
-  const { behaviour } = model;
+export function findRetries(forest: TraceForest, paths: CallPaths, behaviour: CallBehaviour): Int32Array {
   const { childStart, child, startNs, endNs, toleranceNs, flags, facts } = forest;
   const retryOf = new Int32Array(forest.spans.rowCount).fill(-1);
   const isRetried = (node: number): boolean =>

@@ -1,0 +1,47 @@
+import { bootstrapQuantilePairs, type PairedEstimate } from "./bootstrap.ts";
+import { replay, type Edits } from "./replay.ts";
+import type { ReplayPlan } from "./replay-plan.ts";
+
+/** Percentiles of an endpoint's root spans now and after a change, nanoseconds. */
+export interface EndpointPrediction {
+  /** string ids of the root's service and operation */
+  readonly service: number;
+  readonly operation: number;
+  readonly traces: number;
+  readonly p50: PairedEstimate;
+  readonly p95: PairedEstimate;
+  readonly p99: PairedEstimate;
+}
+
+/**
+ * Replays all traces of the plan and compares, per endpoint, its percentiles with the observed ones; weighted by
+ * what each trace stands for, with bootstrap intervals over traces. Endpoints with the most traces first.
+ */
+export function predictEndpoints(plan: ReplayPlan, edits: Edits, options: { seed: number; resamples?: number }): EndpointPrediction[] {
+  const { forest } = plan;
+  const predicted = replay(plan, edits);
+  const groups = new Map<string, number[]>();
+  for (let t = 0; t < plan.traces.length; t++) {
+    const root = forest.root[plan.traces[t]!]!;
+    const key = `${forest.facts.service[root]} ${forest.facts.operation[root]}`;
+    const held = groups.get(key);
+    if (held === undefined) groups.set(key, [t]);
+    else held.push(t);
+  }
+  const out = [...groups.values()].map((members): EndpointPrediction => {
+    const now = Float64Array.from(members, (t) => plan.durationNs[plan.traceStart[t]!]!);
+    const then = Float64Array.from(members, (t) => predicted[t]!);
+    const weight = Float64Array.from(members, (t) => forest.weight[plan.traces[t]!]!);
+    const [p50, p95, p99] = bootstrapQuantilePairs(now, then, weight, [0.5, 0.95, 0.99], options);
+    const root = forest.root[plan.traces[members[0]!]!]!;
+    return {
+      service: forest.facts.service[root]!,
+      operation: forest.facts.operation[root]!,
+      traces: members.length,
+      p50: p50!,
+      p95: p95!,
+      p99: p99!,
+    };
+  });
+  return out.sort((a, b) => b.traces - a.traces || a.service - b.service || a.operation - b.operation);
+}
