@@ -1,0 +1,140 @@
+import { isSpace, jsonShape, type JsonShape } from "./json-shape.ts";
+import type { Framing } from "./otlp-protobuf-stream.ts";
+import { protobufSignal, type Signal } from "./protobuf-signal.ts";
+
+/** Bytes of content that are enough to tell its kind. */
+export const PREFIX_BYTES: number = 64 * 1024;
+
+export type JsonFormat = "otlp-json" | "jaeger-json" | "zipkin-json";
+
+/** What a file holds, told from its content. */
+export type ContentKind =
+  | { readonly kind: "otlp-protobuf"; readonly framing: Framing }
+  /** `lines`: a value per line; `unsure`: the first value does not end in the prefix and could be a line or the document */
+  | { readonly kind: JsonFormat; readonly layout: "document" | "lines" | "unsure" }
+  /** telemetry that the analysis of traces does not use */
+  | { readonly kind: "not-used"; readonly signal: Exclude<Signal, "traces">; readonly format: "protobuf" | "JSON" }
+  /** known, but not readable here; `what` it is and what to do `instead` */
+  | { readonly kind: "unsupported"; readonly what: string; readonly instead: string }
+  | { readonly kind: "empty" }
+  | { readonly kind: "unknown"; readonly found: string };
+
+/** Kind of the content that starts with `prefix` (decompressed; the first 64 KiB, or all there is). */
+export function detectKind(prefix: Uint8Array): ContentKind {
+  const start = skipBlank(prefix);
+  if (start === prefix.length) return { kind: "empty" };
+  return (
+    magicKind(prefix) ?? protobufKind(prefix) ?? jsonKind(prefix, start) ?? textKind(prefix, start) ?? unknown(prefix)
+  );
+}
+
+/** Position behind a byte order mark and white space. */
+export function skipBlank(bytes: Uint8Array): number {
+  let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  while (at < bytes.length && isSpace(bytes[at]!)) at++;
+  return at;
+}
+
+function protobufKind(prefix: Uint8Array): ContentKind | undefined {
+  const framing: Framing = prefix[0] === 0x0a ? "message" : "length-prefixed";
+  if (framing === "length-prefixed" && prefix[4] !== 0x0a) return pprofOrNothing(prefix);
+  const signal = protobufSignal(prefix, framing === "message" ? 0 : 4);
+  if (signal === undefined) return pprofOrNothing(prefix);
+  if (signal === "traces") return { kind: "otlp-protobuf", framing };
+  return { kind: "not-used", signal, format: "protobuf" };
+}
+
+/** pprof's first field is sample_type = 1, a message of two small numbers (type = 1, unit = 2). */
+function pprofOrNothing(bytes: Uint8Array): ContentKind | undefined {
+  const isPprof = bytes[0] === 0x0a && bytes[1]! <= 6 && bytes[2] === 0x08 && (bytes[4] === 0x10 || bytes[5] === 0x10);
+  return isPprof ? { kind: "unsupported", what: "a pprof profile", instead: "give traces to this command" } : undefined;
+}
+
+function jsonKind(prefix: Uint8Array, start: number): ContentKind | undefined {
+  const shape = jsonShape(prefix, start);
+  if (shape === undefined) return undefined;
+  const has = (...keys: string[]): boolean => keys.some((key) => shape.keys.has(key));
+  const layout = layoutOf(prefix, shape);
+  const notUsed = (signal: Exclude<Signal, "traces">): ContentKind => ({ kind: "not-used", signal, format: "JSON" });
+  const unsupported = (what: string, instead: string): ContentKind => ({ kind: "unsupported", what, instead });
+
+  if (has("o:resourceSpans", "o:resource_spans")) return { kind: "otlp-json", layout };
+  if (has("o:resourceMetrics", "o:resource_metrics")) return notUsed("metrics");
+  if (has("o:resourceLogs", "o:resource_logs")) return notUsed("logs");
+  if (has("o:resourceProfiles", "o:resource_profiles")) return notUsed("profiles");
+  if (has("ao:resourceSpans")) return unsupported("a JSON array of OTLP requests", "write one request per line");
+  if (has("o:data") && has("oao:traceID", "oao:spans", "oao:processes")) return { kind: "jaeger-json", layout };
+  if (has("o:traceID", "o:spans", "ao:traceID", "ao:spans", "ao:processes")) return { kind: "jaeger-json", layout };
+  if (has("ao:binaryAnnotations", "aao:binaryAnnotations")) return unsupported("Zipkin v1 JSON", "export Zipkin v2 JSON");
+  if (has("o:traceId", "ao:traceId", "aao:traceId")) return { kind: "zipkin-json", layout };
+  if (has("o:traceEvents", "ao:ph")) return unsupported("a Chrome trace", "give OTLP, Jaeger or Zipkin traces");
+  if (has("o:nodes") && has("o:samples", "o:timeDeltas")) return unsupported("a .cpuprofile", "give traces to this command");
+  // Nothing but brackets: an empty request, or an empty list of traces.
+  if (shape.keys.size === 0 && shape.end > 0) return { kind: shape.top === "object" ? "otlp-json" : "zipkin-json", layout };
+  if (has("o:data") && shape.end > 0) return { kind: "jaeger-json", layout };
+  return { kind: "unknown", found: `JSON with ${keyList(shape)}` };
+}
+
+/** Lines need a whole value on the first line and something behind it; a single value is a document. */
+function layoutOf(prefix: Uint8Array, shape: JsonShape): "document" | "lines" | "unsure" {
+  if (shape.broken) return "document";
+  if (shape.end < 0) return "unsure";
+  for (let at = shape.end; at < prefix.length; at++) if (!isSpace(prefix[at]!)) return "lines";
+  return prefix.length < PREFIX_BYTES ? "document" : "lines";
+}
+
+function keyList(shape: JsonShape): string {
+  const keys = [...shape.keys].slice(0, 3).map((key) => JSON.stringify(key.slice(key.indexOf(":") + 1)));
+  return keys.length === 0 ? "no known key" : `the keys ${keys.join(", ")}`;
+}
+
+/** Binary formats with a signature, and what to do with them. */
+const MAGICS: readonly (readonly [at: number, text: string, what: string, instead: string])[] = [
+  [0, "PK\x03\x04", "a zip archive", "unpack it first"],
+  [257, "ustar", "a tar archive", "unpack it first"],
+  [0, "\xfd7zXZ\0", "an xz-compressed file", "decompress it first, or use gzip or zstd"],
+  [0, "BZh", "a bzip2-compressed file", "decompress it first, or use gzip or zstd"],
+  [0, "\x04\x22\x4d\x18", "an lz4-compressed file", "decompress it first, or use gzip or zstd"],
+  [0, "\x1f\x8b", "a file compressed more than twice", "decompress it first"],
+  [0, "PERFILE2", "a perf.data file", "give traces to this command"],
+  [0, "FLR\0", "a JFR recording", "give traces to this command"],
+  [0, "PAR1", "a Parquet file", "export OTLP, Jaeger or Zipkin traces"],
+  [0, "SQLite format 3", "an SQLite database", "export OTLP, Jaeger or Zipkin traces"],
+  [0, "\xff\xfe", "UTF-16 text", "convert it to UTF-8"],
+  [0, "\xfe\xff", "UTF-16 text", "convert it to UTF-8"],
+];
+
+function magicKind(prefix: Uint8Array): ContentKind | undefined {
+  for (const [at, text, what, instead] of MAGICS) {
+    if (prefix.length < at + text.length) continue;
+    if ([...text].every((char, i) => prefix[at + i] === char.charCodeAt(0))) return { kind: "unsupported", what, instead };
+  }
+  return undefined;
+}
+
+/** Text formats by their first line, most telling first. */
+const TEXTS: readonly (readonly [line: RegExp, what: string, instead: string])[] = [
+  [/^<(!doctype|html|\?xml|[a-z]+[ >])/i, "an HTML or XML page", "check the download: it may be a page of a login or an error"],
+  [/^# (HELP|TYPE|EOF)\b/, "Prometheus metrics", "give traces to this command"],
+  [/^[a-z_:][\w:]*(\{.*\})? [-+0-9.einfa]+( \d+)?$/i, "Prometheus metrics", "give traces to this command"],
+  [/^[^,;{}]*;.* \d+$/, "folded stacks", "give traces to this command"],
+  [/^("[^"]*"|[^",{}]*)(,("[^"]*"|[^",{}]*))+$/, "a CSV file", "give traces to this command"],
+];
+
+function textKind(prefix: Uint8Array, start: number): ContentKind | undefined {
+  let end = start;
+  while (end < prefix.length && end - start < 4096 && prefix[end] !== 0x0a) end++;
+  const line = Buffer.from(prefix.subarray(start, end)).toString("utf8").trimEnd();
+  if (/[\x00-\x08\x0e-\x1f\ufffd]/.test(line)) return undefined;
+  for (const [pattern, what, instead] of TEXTS) if (pattern.test(line)) return { kind: "unsupported", what, instead };
+  return undefined;
+}
+
+function unknown(prefix: Uint8Array): ContentKind {
+  const bytes = prefix.subarray(0, 16);
+  const printable = bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
+  const found = printable
+    ? JSON.stringify(String.fromCharCode(...bytes))
+    : `bytes ${Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join(" ")}`;
+  return { kind: "unknown", found };
+}
