@@ -24,7 +24,6 @@ export function parseAnsi(line: string): Run[] {
   const runs: Run[] = [];
   let colour = FOREGROUND;
   let bold = false;
-  // oxlint-disable-next-line no-control-regex -- the sequences begin with a control
   for (const [i, part] of line.split(/\x1b\[([\d;]*)m/).entries()) {
     if (i % 2 === 0) {
       if (part !== "") runs.push({ text: part, colour, bold });
@@ -89,7 +88,6 @@ function escapeXml(text: string): string {
 
 /** From the head to the end of the first finding: what a reader meets first. */
 function untilSecondFinding(lines: readonly string[]): string[] {
-  // oxlint-disable-next-line no-control-regex -- takes colours away
   const plain = lines.map((line) => line.replace(/\x1b\[[\d;]*m/g, ""));
   const endpointEnd = plain.indexOf("", plain.indexOf("") + 1);
   const findings = plain.findIndex((line) => line.startsWith("What to fix"));

@@ -17,8 +17,7 @@ export function clip(text: string, width: number): string {
 export function clipMiddle(text: string, width: number): string {
   if (text.length <= width && columns(text) <= width) return text;
   const head = take(text, Math.ceil((width - 1) / 2));
-  const tail = take([...text].reverse().join(""), width - 1 - columns(head));
-  return `${head}…${[...tail].reverse().join("")}`;
+  return `${head}…${takeEnd(text, width - 1 - columns(head))}`;
 }
 
 /** The longest beginning of whole characters within `width` columns. */
@@ -29,6 +28,20 @@ function take(text: string, width: number): string {
     used += columns(segment);
     if (used > width) break;
     taken += segment;
+  }
+  return taken;
+}
+
+/** The longest end of whole characters within `width` columns; no more is looked at than can fit. */
+function takeEnd(text: string, width: number): string {
+  let taken = "";
+  let used = 0;
+  // A character takes a column at least, and few units; a longer tail cannot be needed.
+  const tail = text.slice(-16 * width);
+  for (const { segment } of [...characters.segment(tail)].reverse()) {
+    used += columns(segment);
+    if (used > width) break;
+    taken = segment + taken;
   }
   return taken;
 }

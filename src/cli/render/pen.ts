@@ -76,7 +76,6 @@ const SEVERITY_HUES: Readonly<Record<Severity, string>> = {
 
 /** What `line` becomes where only ASCII can be shown; every character keeps its width. */
 export function toAscii(line: string): string {
-  // oxlint-disable-next-line no-control-regex -- the escape of a colour is ASCII and stays
   return line.replace(/[^\x00-\x7f]/gu, (character) => ASCII[character] ?? (isWide(character) ? "??" : "?"));
 }
 

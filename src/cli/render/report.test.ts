@@ -128,14 +128,12 @@ test("without colour no escape sequence is printed, whatever the telemetry holds
 
 test("with colour only our own sequences are printed", () => {
   const text = renderReport(sampleReport(), sources, { ...plain, colour: true }).join("\n");
-  // oxlint-disable-next-line no-control-regex -- looks for controls
   expect(text.replace(/\x1b\[[\d;]*m/g, "")).not.toMatch(/\p{Cc}(?<!\n)/u);
 });
 
 test("colour changes nothing but colour, textures of bars apart", () => {
   const bare = renderReport(sampleReport(), sources, plain);
   const painted = renderReport(sampleReport(), sources, { ...plain, colour: true });
-  // oxlint-disable-next-line no-control-regex -- takes colours away
   const strip = (line: string): string =>
     line
       .replace(/\x1b\[[\d;]*m/g, "")

@@ -27,7 +27,6 @@ export function safeTexts<T>(value: T): T {
  * C0, DEL and C1 controls; marks, overrides and isolates of writing direction; invisible
  * characters that take no column, by which two names could look the same.
  */
-// oxlint-disable-next-line no-control-regex -- controls are what it is for
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 function shown(character: string): string {
