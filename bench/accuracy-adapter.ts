@@ -1,3 +1,5 @@
+import { diagnose } from "../src/engine/diagnose.ts";
+import { whatIf } from "../src/engine/what-if.ts";
 import type { Report } from "../src/model/report.ts";
 import type { SpanTable } from "../src/model/span-table.ts";
 
@@ -15,11 +17,24 @@ export type WhatIfAnswer =
   | { readonly kind: "cannot-tell"; readonly reason: string };
 
 /** What is put to the test: the only place where the bench touches the engine. */
-export function diagnoseTable(_current: SpanTable, _baseline?: SpanTable): Promise<Report> | Report {
-  throw new Error("bench/accuracy-adapter.ts is not connected to the engine yet");
+export function diagnoseTable(current: SpanTable, baseline?: SpanTable): Promise<Report> {
+  return diagnose({ spans: current, ...(baseline === undefined ? {} : { baseline }) });
 }
 
 /** `changes` in the `--change` grammar; all of them happen together. */
-export function whatIfTable(_table: SpanTable, _changes: readonly string[]): Promise<WhatIfAnswer> | WhatIfAnswer {
-  throw new Error("bench/accuracy-adapter.ts is not connected to the engine yet");
+export async function whatIfTable(table: SpanTable, changes: readonly string[]): Promise<WhatIfAnswer> {
+  try {
+    const report = await whatIf(table, changes);
+    return {
+      kind: "predicted",
+      endpoints: report.endpoints.map(({ service, operation, p50, p99 }) => ({
+        service,
+        operation,
+        p50Ms: p50.predicted,
+        p99Ms: p99.predicted,
+      })),
+    };
+  } catch (error) {
+    return { kind: "cannot-tell", reason: (error as Error).message };
+  }
 }

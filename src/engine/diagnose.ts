@@ -87,11 +87,11 @@ async function findCauses(
   }
   void baseline;
   await checkpoint("predicting gains", 0, 1);
-  const findings = rankFindings(claims, replayPredictor(window, seed));
+  const findings = rankFindings(claims, replayPredictor(window, ownNs, seed));
   return { findings, cases, stopped };
 }
 
-function checkpointOf(hooks: DiagnoseHooks): Checkpoint {
+export function checkpointOf(hooks: DiagnoseHooks): Checkpoint {
   return async (stage, done, total) => {
     hooks.progress?.(stage, done, total);
     // A turn of the event loop, so that signals and timers are served between long steps.

@@ -1,21 +1,62 @@
 import { bootstrapQuantilePairs } from "../analysis/bootstrap.ts";
-import type { Window } from "./window.ts";
+import { applyChange, positionOfRow } from "../analysis/interventions.ts";
+import { learnProgram, type ProgramModel } from "../analysis/program-model.ts";
+import { noEdits, replay, type Edits } from "../analysis/replay.ts";
+import { prepareReplay, type ReplayPlan } from "../analysis/replay-plan.ts";
+import type { EndpointView } from "./endpoint-view.ts";
+import type { Undo } from "./hot-spot.ts";
 import type { Predict } from "./prediction.ts";
+import type { Window } from "./window.ts";
 
-export function replayPredictor(window: Window, seed: number): Predict {
+/**
+ * Traces of an endpoint that are replayed: every k-th of them in order of
+ * duration, which keeps the percentiles. 10,000 leave 100 beyond p99.
+ */
+const MAX_TRACES = 10_000;
+
+/** What many traces tell about the program; learned once per window. */
+export function programOf(window: Window): ProgramModel {
+  let model = models.get(window);
+  if (model === undefined) models.set(window, (model = learnProgram(window.forest, window.paths)));
+  return model;
+}
+const models = new WeakMap<Window, ProgramModel>();
+
+/** Predictions by replaying an endpoint's traces with causes taken away; plans are made once per endpoint. */
+export function replayPredictor(window: Window, ownNs: Float64Array, seed: number): Predict {
+  const plans = new Map<EndpointView, { plan: ReplayPlan; position: Int32Array }>();
   return (view, undo) => {
-    const predicted = view.endpoint.durationNs.slice();
-    for (const u of undo) {
-      if (u.kind === "change") {
-        for (let j = 0; j < predicted.length; j++) {
-          const t = view.endpoint.traces[j]!;
-          for (let i = window.segments.traceStart[t]!; i < window.segments.traceStart[t + 1]!; i++) {
-            if (u.nodes?.includes(window.paths.nodeOfRow[window.segments.row[i]!]!)) predicted[j]! -= 0.5 * (window.segments.endNs[i]! - window.segments.startNs[i]!);
-          }
-        }
-      }
+    let held = plans.get(view);
+    if (held === undefined) {
+      const plan = prepareReplay(window.forest, window.paths, programOf(window), chosenTraces(view));
+      plans.set(view, (held = { plan, position: positionOfRow(plan) }));
     }
-    const [p50, p95, p99] = bootstrapQuantilePairs(view.endpoint.durationNs, predicted, view.endpoint.weight, [0.5, 0.95, 0.99], { seed });
+    const { plan, position } = held;
+    const edits = noEdits(plan);
+    for (const one of undo) applyUndo(plan, position, edits, one, ownNs, seed);
+    const now = Float64Array.from(plan.traces, (_, t) => plan.durationNs[plan.traceStart[t]!]!);
+    const then = replay(plan, edits);
+    const weight = Float64Array.from(plan.traces, (trace) => window.forest.weight[trace]!);
+    const [p50, p95, p99] = bootstrapQuantilePairs(now, then, weight, [0.5, 0.95, 0.99], { seed });
     return { p50: p50!, p95: p95!, p99: p99! };
   };
+}
+
+function chosenTraces(view: EndpointView): Int32Array {
+  const { traces } = view.endpoint;
+  const step = Math.ceil(traces.length / MAX_TRACES);
+  return step <= 1 ? traces : traces.filter((_, i) => i % step === step >> 1);
+}
+
+function applyUndo(plan: ReplayPlan, position: Int32Array, edits: Edits, undo: Undo, ownNs: Float64Array, seed: number): void {
+  if (undo.kind === "change") {
+    applyChange(plan, edits, undo.change, { seed, ...(undo.nodes === undefined ? {} : { nodes: undo.nodes }) });
+    return;
+  }
+  for (let i = 0; i < undo.rows.length; i++) {
+    const row = undo.rows[i]!;
+    const at = position[row]!;
+    // Told as time on the critical path; the same factor holds for the rest of the span's own time.
+    if (at >= 0 && ownNs[row]! > 0) edits.ownFactor[at]! *= undo.ownNs[i]! / ownNs[row]!;
+  }
 }

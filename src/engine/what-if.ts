@@ -1,0 +1,97 @@
+import type { PairedEstimate } from "../analysis/bootstrap.ts";
+import { applyChange } from "../analysis/interventions.ts";
+import { parseChange } from "../analysis/parse-change.ts";
+import { noEdits } from "../analysis/replay.ts";
+import { prepareReplay } from "../analysis/replay-plan.ts";
+import { predictEndpoints, type EndpointPrediction } from "../analysis/what-if-prediction.ts";
+import type { Change } from "../model/change.ts";
+import type { SpanTable } from "../model/span-table.ts";
+import { NS_PER_MS } from "../model/units.ts";
+import { WHAT_IF_SCHEMA, type PredictedQuantile, type WhatIfReport } from "../model/what-if-report.ts";
+import { checkpointOf, type DiagnoseHooks } from "./diagnose.ts";
+import { programOf } from "./replay-predictor.ts";
+import { buildWindow } from "./window.ts";
+
+/** A change that cannot be tried: its spec is wrong, or names nothing that is there. The message says what was meant, perhaps. */
+export class ChangeError extends Error {
+  override readonly name: string = "ChangeError";
+}
+
+export interface WhatIfOptions {
+  readonly seed?: number;
+}
+
+/**
+ * Predicted percentiles of every endpoint with all changes together, by replaying
+ * all complete traces. Throws ChangeError for specs that cannot be read or match
+ * no operation; what needs a capacity model is told in `cannotTell`.
+ */
+export async function whatIf(
+  spans: SpanTable,
+  specs: readonly string[],
+  options: WhatIfOptions = {},
+  hooks: DiagnoseHooks = {},
+): Promise<WhatIfReport> {
+  const changes = specs.map(readChange);
+  const seed = options.seed ?? 1;
+  const checkpoint = checkpointOf(hooks);
+  const window = await buildWindow(spans, checkpoint);
+  await checkpoint("learning the program", 0, 2);
+  const plan = prepareReplay(window.forest, window.paths, programOf(window));
+  await checkpoint("replaying traces", 1, 2);
+  const edits = noEdits(plan);
+  const assumptions = new Set<string>(["waits for pools, locks and CPU stay as they are: they would shrink, too, so that a real fix may gain more"]);
+  const cannotTell = new Set<string>(["the throughput ceiling: it needs the capacity of hosts and pools, which traces do not show"]);
+  changes.forEach((change, i) => {
+    const applied = applyChange(plan, edits, change, { seed });
+    switch (applied.kind) {
+      case "applied":
+        for (const assumption of applied.assumptions) assumptions.add(assumption);
+        if (applied.spans === 0) cannotTell.add(`${specs[i]}: the operation is in none of the complete traces`);
+        break;
+      case "cannot-tell":
+        cannotTell.add(`${specs[i]}: ${applied.reason}`);
+        break;
+      case "no-match": {
+        const nearest = applied.nearest === undefined ? "" : `; nearest: service=${applied.nearest.service},operation=${applied.nearest.operation}`;
+        throw new ChangeError(`--change ${specs[i]}: no ${applied.looked} in these traces${nearest}`);
+      }
+    }
+  });
+  return {
+    schema: WHAT_IF_SCHEMA,
+    changes: specs,
+    endpoints: predictEndpoints(plan, edits, { seed }).map((endpoint) => ({
+      service: window.text(endpoint.service),
+      operation: window.text(endpoint.operation),
+      requests: endpoint.traces,
+      ...percentiles(endpoint),
+      unit: "ms",
+    })),
+    ceiling: null,
+    assumptions: [...assumptions],
+    cannotTell: [...cannotTell],
+  };
+}
+
+function readChange(spec: string): Change {
+  const parsed = parseChange(spec);
+  if (parsed.kind !== "change-spec-error") return parsed;
+  const found = parsed.part === "" ? "" : `, found "${parsed.part}"`;
+  const nearest = parsed.nearest === undefined ? "" : ` (did you mean "${parsed.nearest}"?)`;
+  throw new ChangeError(`--change ${spec}: expected ${parsed.expected}${found}${nearest}`);
+}
+
+function percentiles(endpoint: EndpointPrediction): { p50: PredictedQuantile; p95: PredictedQuantile; p99: PredictedQuantile } {
+  return { p50: inMs(endpoint.p50), p95: inMs(endpoint.p95), p99: inMs(endpoint.p99) };
+}
+
+function inMs(pair: PairedEstimate): PredictedQuantile {
+  const round = (ns: number): number => Math.round((ns / NS_PER_MS) * 1000) / 1000;
+  return {
+    now: round(pair.now.value),
+    predicted: round(pair.predicted.value),
+    low: round(pair.predicted.low),
+    high: round(pair.predicted.high),
+  };
+}
