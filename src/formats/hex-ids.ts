@@ -8,8 +8,8 @@ for (let i = 0; i < 16; i++) {
 /**
  * Reads the hex digits `bytes[start, end)` into `words` big-endian 32-bit words at
  * `out[at]`, filled with zeros on the left when there are fewer digits than fit.
- * Returns false, and leaves `out` as it was, when there are none, too many, or a
- * byte that is no hex digit.
+ * Returns false, with the words undefined, when there are none, too many, or a byte
+ * that is no hex digit.
  */
 export function readHexId(
   bytes: Uint8Array,
@@ -21,16 +21,20 @@ export function readHexId(
 ): boolean {
   const digits = end - start;
   if (digits < 1 || digits > 8 * words) return false;
-  for (let i = start; i < end; i++) if (HEX[bytes[i]!] === 255) return false;
+  let seen = 0;
   let from = end;
   for (let word = words - 1; word >= 0; word--) {
     const to = from;
     from = Math.max(start, to - 8);
     let value = 0;
-    for (let i = from; i < to; i++) value = (value << 4) | HEX[bytes[i]!]!;
+    for (let i = from; i < to; i++) {
+      const digit = HEX[bytes[i]!]!;
+      seen |= digit;
+      value = (value << 4) | digit;
+    }
     out[at + word] = value;
   }
-  return true;
+  return seen < 16;
 }
 
 /**

@@ -1,45 +1,61 @@
 /** `JsonKeys.find` and `JsonReader.nextKey`: a key that the table does not hold. */
 export const UNKNOWN_KEY = -1;
 
+const QUOTE = 0x22;
+
 /**
  * Known object keys, found by their bytes without making a string: keys are most
  * of the bytes of a JSON trace, and all but a few dozen of them are the same.
+ * The first two bytes leave one to four spellings to compare with.
  *
  * `names` maps each spelling to a number of the caller's; several spellings may
- * share one. Throws a RangeError where two spellings are equal.
+ * share one. Throws a RangeError where two spellings are equal or one is empty.
  */
 export class JsonKeys {
-  /** Open addressing, index of a spelling + 1, 0 = free. At most half full. */
-  private readonly slots: Uint8Array;
+  /** Bytes of each spelling and the quote behind it. */
   private readonly spellings: Uint8Array[] = [];
   private readonly numbers: number[] = [];
+  /** First spelling of each hash of two bytes, and the one after each spelling; -1 for none. */
+  private readonly first = new Int16Array(256).fill(-1);
+  private readonly next: number[] = [];
+  /** Length of the key that `match` found. */
+  matchedLength = 0;
 
   constructor(names: Iterable<readonly [spelling: string, number: number]>) {
-    const list = [...names];
-    if (list.length > 127) throw new RangeError(`${list.length} keys; at most 127 fit the table`);
-    this.slots = new Uint8Array(256);
     const encoder = new TextEncoder();
-    for (const [spelling, number] of list) {
-      const bytes = encoder.encode(spelling);
-      let slot = slotOf(bytes, 0, bytes.length);
-      for (; this.slots[slot] !== 0; slot = (slot + 1) & 255) {
-        if (sameBytes(this.spellings[this.slots[slot]! - 1]!, bytes, 0)) throw new RangeError(`key ${spelling} twice`);
-      }
+    for (const [spelling, number] of names) {
+      const bytes = encoder.encode(`${spelling}"`);
+      if (bytes.length === 1 || this.match(bytes, 0) !== UNKNOWN_KEY) throw new RangeError(`key "${spelling}" empty or twice`);
+      const hash = hashOf(bytes[0]!, bytes[1]!);
+      this.next.push(this.first[hash]!);
+      this.first[hash] = this.spellings.length;
       this.spellings.push(bytes);
       this.numbers.push(number);
-      this.slots[slot] = this.spellings.length;
     }
+  }
+
+  /** Number of the key that begins at `bytes[at]` and has a quote behind it, or UNKNOWN_KEY. */
+  match(bytes: Uint8Array, at: number): number {
+    if (at + 1 >= bytes.length) return UNKNOWN_KEY;
+    for (let i = this.first[hashOf(bytes[at]!, bytes[at + 1]!)]!; i >= 0; i = this.next[i]!) {
+      const spelling = this.spellings[i]!;
+      const length = spelling.length;
+      if (at + length > bytes.length || !sameBytes(spelling, bytes, at, length)) continue;
+      this.matchedLength = length - 1;
+      return this.numbers[i]!;
+    }
+    return UNKNOWN_KEY;
   }
 
   /** Number of the key `bytes[start, end)`, or UNKNOWN_KEY. */
   find(bytes: Uint8Array, start: number, end: number): number {
-    if (start === end) return UNKNOWN_KEY;
-    for (let slot = slotOf(bytes, start, end); ; slot = (slot + 1) & 255) {
-      const held = this.slots[slot]!;
-      if (held === 0) return UNKNOWN_KEY;
-      const spelling = this.spellings[held - 1]!;
-      if (spelling.length === end - start && sameBytes(spelling, bytes, start)) return this.numbers[held - 1]!;
+    const length = end - start;
+    if (length === 0) return UNKNOWN_KEY;
+    for (let i = this.first[hashOf(bytes[start]!, length === 1 ? QUOTE : bytes[start + 1]!)]!; i >= 0; i = this.next[i]!) {
+      const spelling = this.spellings[i]!;
+      if (spelling.length === length + 1 && sameBytes(spelling, bytes, start, length)) return this.numbers[i]!;
     }
+    return UNKNOWN_KEY;
   }
 }
 
@@ -56,13 +72,9 @@ export function camelAndSnake(names: Readonly<Record<string, number>>): [string,
   return [...spellings];
 }
 
-/** Length, first, middle and last byte tell the keys of all our formats apart with few collisions. */
-function slotOf(bytes: Uint8Array, start: number, end: number): number {
-  const length = end - start;
-  return (length * 7 + bytes[start]! * 3 + bytes[start + (length >> 1)]! * 5 + bytes[end - 1]!) & 255;
-}
+const hashOf = (first: number, second: number): number => (first * 31 + second) & 255;
 
-function sameBytes(spelling: Uint8Array, bytes: Uint8Array, start: number): boolean {
-  for (let i = 0; i < spelling.length; i++) if (spelling[i] !== bytes[start + i]) return false;
+function sameBytes(spelling: Uint8Array, bytes: Uint8Array, at: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (spelling[i] !== bytes[at + i]) return false;
   return true;
 }

@@ -96,24 +96,22 @@ export class JsonReader {
 
   /** Number of the next key, UNKNOWN_KEY, or END_OF_OBJECT; the reader then stands before the key's value. */
   nextKey(keys: JsonKeys): number {
-    return this.nextKeyText() ? keys.find(this.text, this.textStart, this.textEnd) : END_OF_OBJECT;
+    if (!this.toKey()) return END_OF_OBJECT;
+    let key = keys.match(this.bytes, this.position + 1);
+    if (key !== UNKNOWN_KEY) this.position += keys.matchedLength + 2;
+    else {
+      this.readString();
+      key = keys.find(this.text, this.textStart, this.textEnd);
+    }
+    this.toValue();
+    return key;
   }
 
   /** Like nextKey, for objects whose keys are data: the key is `text`; false at the object's end. */
   nextKeyText(): boolean {
-    const byte = this.peek("',' or '}'");
-    if (byte === CLOSE_OBJECT) {
-      this.position++;
-      this.fresh = false;
-      return false;
-    }
-    if (this.fresh) this.fresh = false;
-    else if (byte === COMMA) this.position++;
-    else this.fail("',' or '}'");
-    if (this.peek("a key") !== QUOTE) this.fail("a key");
+    if (!this.toKey()) return false;
     this.readString();
-    if (this.peek("':'") !== COLON) this.fail("':'");
-    this.position++;
+    this.toValue();
     return true;
   }
 
@@ -155,6 +153,23 @@ export class JsonReader {
       return;
     }
     this.readStringSlowly(start, stop);
+  }
+
+  /**
+   * Offset of the content of a string of exactly `length` bytes here, -1 where
+   * there may be none. Only a guess, for content that is then found to hold neither
+   * quote nor backslash: the caller does so and moves on with `passQuoted`.
+   */
+  quotedAt(length: number): number {
+    const { bytes, position } = this;
+    return position + length + 1 < this.end && bytes[position] === QUOTE && bytes[position + length + 1] === QUOTE
+      ? position + 1
+      : -1;
+  }
+
+  /** Moves past a string of `length` plain bytes, as `quotedAt` found it. */
+  passQuoted(length: number): void {
+    this.position += length + 2;
   }
 
   readBoolean(): boolean {
@@ -411,6 +426,14 @@ export class JsonReader {
 
   /** nextKeyText without the text. */
   private nextSkippedKey(): boolean {
+    if (!this.toKey()) return false;
+    this.skipString();
+    this.toValue();
+    return true;
+  }
+
+  /** Moves to the quote of the next key, or past the end of the object: false. */
+  private toKey(): boolean {
     const byte = this.peek("',' or '}'");
     if (byte === CLOSE_OBJECT) {
       this.position++;
@@ -421,10 +444,13 @@ export class JsonReader {
     else if (byte === COMMA) this.position++;
     else this.fail("',' or '}'");
     if (this.peek("a key") !== QUOTE) this.fail("a key");
-    this.skipString();
+    return true;
+  }
+
+  /** Moves past the colon behind a key. */
+  private toValue(): void {
     if (this.peek("':'") !== COLON) this.fail("':'");
     this.position++;
-    return true;
   }
 }
 

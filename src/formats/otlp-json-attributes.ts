@@ -49,6 +49,7 @@ const NO_VALUE = -1;
 export class OtlpJsonAttributes {
   private readonly writer: JsonSpanWriter;
   private readonly reader: JsonReader;
+  private readonly words: DataView;
   private readonly memory = new Int32Array(SLOTS * FIELDS);
 
   /** The KeyValue being read. */
@@ -63,6 +64,8 @@ export class OtlpJsonAttributes {
   constructor(writer: JsonSpanWriter) {
     this.writer = writer;
     this.reader = writer.reader;
+    const { buffer, byteOffset, byteLength } = writer.reader.bytes;
+    this.words = new DataView(buffer, byteOffset, byteLength);
   }
 
   /** Adds the list here to `sink`. `context`: any number that is the same for lists of the same shape. */
@@ -83,7 +86,7 @@ export class OtlpJsonAttributes {
     const held = slot * FIELDS;
     const replaced = writer.intake.invalidUtf8 + writer.intake.truncatedValues;
     const length = memory[held + LENGTH]!;
-    const same = length === 0 ? 0 : sameLength(reader.bytes, memory[held + START]!, at, length);
+    const same = length === 0 ? 0 : sameLength(reader.bytes, this.words, memory[held + START]!, at, length);
     if (length > 0 && same === length) {
       this.key = memory[held + KEY_ID]!;
       this.type = memory[held + TYPE]!;
@@ -178,10 +181,11 @@ export class OtlpJsonAttributes {
   }
 }
 
-/** Number of equal bytes at `a` and `b`, at most `length`. */
-function sameLength(bytes: Uint8Array, a: number, b: number, length: number): number {
+/** Number of equal bytes at `a` and `b`, at most `length`. Four at a time, which is most of the work here. */
+function sameLength(bytes: Uint8Array, words: DataView, a: number, b: number, length: number): number {
   const most = Math.min(length, bytes.length - b);
   let i = 0;
+  while (i + 4 <= most && words.getInt32(a + i) === words.getInt32(b + i)) i += 4;
   while (i < most && bytes[a + i] === bytes[b + i]) i++;
   return i;
 }

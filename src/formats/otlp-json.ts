@@ -256,6 +256,12 @@ class OtlpJsonDecoder {
     const { reader, writer } = this;
     reader.kind();
     const from = reader.position;
+    const quick = reader.quotedAt(8 * words);
+    if (quick > 0 && readHexId(reader.bytes, quick, quick + 8 * words, out, at, words)) {
+      reader.passQuoted(8 * words);
+      return;
+    }
+    out.fill(0, at, at + words);
     if (!writer.textHere()) return;
     const { text, textStart: start, textEnd: end } = reader;
     if (start === end) return;
