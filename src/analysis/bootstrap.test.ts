@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { ratio } from "../model/units.ts";
 import { exponential, lognormal, normal, sampleOf } from "../testing/distributions.ts";
 import {
   bootstrapMean,
@@ -174,6 +175,22 @@ test("window means add up to the mean duration in the window", () => {
   expect(value[1]).toBeCloseTo((990 * 3) / 4, 9);
   expect(low[1]).toBeLessThan(value[1]!);
   expect(high[1]).toBeGreaterThan(value[1]!);
+});
+
+test("an observation partly inside the window counts partly", () => {
+  // durations 10, 20, 30 of weight 1, 2, 1; the middle half of the weight is half of the second; from 1/8 it is
+  // (1/4 - 1/8) of 10 and 1/2 of 20: (0.125 x 10 + 0.5 x 20) / 0.625 = 18
+  const sample = sortSample(Float64Array.of(20, 10, 30), Float64Array.of(2, 1, 1));
+  const rows: SparseRows = {
+    rowStart: Int32Array.of(0, 1, 2, 3),
+    column: new Int32Array(3),
+    value: Float64Array.of(20, 10, 30),
+    columnCount: 1,
+  };
+  const mean = (low: number, high: number) =>
+    bootstrapWindowMeans(sample, { low: ratio(low), high: ratio(high) }, rows, { seed: 1 }).value[0];
+  expect(mean(0.375, 0.625)).toBe(20);
+  expect(mean(0.125, 0.75)).toBeCloseTo(18, 12);
 });
 
 test("90 % intervals of a window mean cover 85 to 95 %", () => {
