@@ -1,4 +1,5 @@
 import { mean } from "../distribution.ts";
+import { consumerName } from "../conventions.ts";
 import { compute, step } from "../steps.ts";
 import type { SystemSpec } from "../system.ts";
 import { cloneSystem, offeredWork, provision, serviceOf } from "../system-walk.ts";
@@ -98,7 +99,7 @@ export const CAPACITY_FAULTS: readonly Fault[] = [
       const { faulty, fixed } = variants(base);
       faulty.queues[0]!.consumersPerInstance = slots;
       fixed.queues[0]!.consumersPerInstance = 3 * slots;
-      return { faulty, fixed, service: consumer.name, mechanism: "queue-backlog", operation: `process ${queue.name}`, measure: "flow" };
+      return { faulty, fixed, service: consumer.name, mechanism: "queue-backlog", operation: consumerName(base, queue.name), measure: "flow" };
     },
   },
   {
