@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { assertSpanTable, SpanKind, type SpanTable, spanIdHex, SpanStatus, traceIdHex } from "../../model/span-table.ts";
 import { attributeText, findAttribute } from "../../model/attribute-table.ts";
@@ -6,7 +7,7 @@ import { Draws } from "./random.ts";
 import { type Run, simulate } from "./simulate.ts";
 import { call, compute, db, loop, step, together, wait } from "./steps.ts";
 import type { ServiceSpec, Step, SystemSpec } from "./system.ts";
-import { cloneSystem, numberSteps, operationOf, serviceOf } from "./system-walk.ts";
+import { cloneSystem, numberSteps, offeredWork, operationOf, serviceOf } from "./system-walk.ts";
 import { chain } from "./systems/chain.ts";
 import { shop } from "./systems/shop.ts";
 import { threeTier } from "./systems/three-tier.ts";
@@ -108,6 +109,20 @@ describe.each(SHAPES)("$name", ({ build }) => {
     }
   });
 
+  it("does the work that the spec offers", () => {
+    const offered = offeredWork(system);
+    const nominal = run.windowMs;
+    for (const { name, meanBusy } of run.usage) {
+      const [kind, of] = name.split(":") as [string, string];
+      if (kind !== "cpu" && kind !== "db") continue;
+      const expected = (offered.get(of) ?? 0) / 1000;
+      // 1500 requests: a few per cent of chance, and the CPU of event loops to take up answers, which is no step
+      const wakeUps = (0.5 * run.table.rowCount * 0.02) / nominal;
+      expect(meanBusy).toBeGreaterThan(0.85 * expected - 0.01);
+      expect(meanBusy).toBeLessThan(1.15 * expected + wakeUps + 0.01);
+    }
+  });
+
   it("keeps Little's law: time-average of requests in the system = rate × mean residence", () => {
     // by counting the requests present at 20,000 instants, apart from any duration
     const ends = run.roots.arrivalMs.map((at, i) => at + run.roots.durationMs[i]!).sort();
@@ -147,6 +162,44 @@ describe("programs, worked by hand", () => {
   it("runs loops one after another or in lanes", () => {
     const of = (width: number): number => simulate(tiny({ a: [loop(constant(6), [wait(constant(5))], width)] }), { seed: 1, requests: 1 }).roots.durationMs[0]!;
     expect([of(1), of(3), of(6)]).toEqual([30, 10, 5]);
+  });
+
+  it("takes as long as the program says, for any program without contention", () => {
+    const program = fc.letrec<{ list: Step[]; step: Step }>((tie) => ({
+      list: fc.array(tie("step"), { maxLength: 4, depthIdentifier: "program" }),
+      step: fc.oneof(
+        { maxDepth: 4, depthIdentifier: "program" },
+        fc.integer({ min: 1, max: 50 }).map((ms) => wait(constant(ms))),
+        fc.constant(call("b", "GET /")),
+        fc.array(tie("list"), { minLength: 1, maxLength: 3 }).map((branches) => together(...branches)),
+        fc.tuple(fc.integer({ min: 0, max: 4 }), tie("list")).map(([times, steps]) => loop(constant(times), steps)),
+        tie("list").map((steps) => step({ kind: "span", name: "part", steps })),
+      ),
+    })).list;
+    // a second, direct reading of a program: its length, and the spans that it makes
+    const read = (steps: Step[]): { ms: number; spans: number } => {
+      let [ms, made] = [0, 0];
+      for (const own of steps) {
+        const inner = (own.kind === "par" ? own.branches : "steps" in own ? [own.steps] : []).map(read);
+        const times = own.kind === "loop" ? Math.round(own.times.kind === "constant" ? own.times.value : 0) : 1;
+        ms += times * Math.max(0, ...inner.map((one) => one.ms));
+        made += times * inner.reduce((sum, one) => sum + one.spans, 0);
+        if (own.kind === "wait" && own.time.kind === "constant") ms += own.time.value;
+        if (own.kind === "call") [ms, made] = [ms + 2 + 7, made + 2];
+        if (own.kind === "span") made++;
+      }
+      return { ms, spans: made };
+    };
+    fc.assert(
+      fc.property(program, (steps) => {
+        const run = simulate(tiny({ a: steps, b: [wait(constant(7))] }), { seed: 1, requests: 2 });
+        const expected = read(steps);
+        expect(run.roots.durationMs[0]).toBeCloseTo(expected.ms, 6);
+        expect(run.spans).toEqual({ opened: 2 * (expected.spans + 1), written: 2 * (expected.spans + 1), unsampled: 0 });
+        expect(parents(run.table).includes(-2)).toBe(false);
+      }),
+      { seed: 20, numRuns: 150 },
+    );
   });
 
   it("retries a failing call after its backoff, a span for each attempt", () => {

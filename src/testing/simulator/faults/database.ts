@@ -1,5 +1,5 @@
 import { constant, lognormal, mean, scaled } from "../distribution.ts";
-import { db, loop, step } from "../steps.ts";
+import { compute, db, loop, step } from "../steps.ts";
 import { cloneSystem, numberSteps, operationOf, serviceOf, type Site, sitesOf } from "../system-walk.ts";
 import type { SystemSpec } from "../system.ts";
 import { chain } from "../systems/chain.ts";
@@ -108,10 +108,14 @@ export const DATABASE_FAULTS: readonly Fault[] = [
       const again = Math.min(8, Math.max(2, Math.round(extraMs / 5)));
       const { steps } = operationOf(site.service, site.operation);
       const spread = Math.max(1, Math.floor((steps.length + 1) / again));
-      for (let i = 0; i < again; i++) {
-        const copy = { ...site.step, id: 0 };
-        const thought = step({ kind: "compute", time: lognormal(0.4, 0.5) });
-        steps.splice(Math.min(steps.length, 1 + i * (spread + 2)), 0, copy, thought);
+      for (const variant of [faulty, fixed]) {
+        const list = operationOf(serviceOf(variant, site.service.name), site.operation).steps;
+        for (let i = 0; i < again; i++) {
+          // what is done between two of them is done without them too
+          const copies = variant === faulty ? [{ ...site.step, id: 0 }] : [];
+          const at = 1 + i * (spread + 1 + copies.length);
+          list.splice(Math.min(list.length, at), 0, ...copies, compute(0.4, 0.5));
+        }
       }
       sameMachines(faulty, [fixed]);
       const whatIf = changeOfCall(faulty, site.service, site.step, "batch");
