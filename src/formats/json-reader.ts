@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { InputError, type Intake } from "../model/intake.ts";
+import { decodeEscape, isSurrogate, writeUtf8 } from "./json-escape.ts";
 import { UNKNOWN_KEY, type JsonKeys } from "./json-keys.ts";
 import { asciiText, DecimalOutcome, parseDouble, type Decimal64 } from "./json-number.ts";
 
@@ -309,8 +310,8 @@ export class JsonReader {
       if (bytes[stop] === QUOTE) break;
       if (bytes[stop] !== BACKSLASH) this.fail("no control character in a string");
       const code = this.readEscape();
-      if (code >= 0xd800 && code <= 0xdfff) replaced = true;
-      length = writeUtf8(code >= 0xd800 && code <= 0xdfff ? 0xfffd : code, this.scratch, length);
+      if (isSurrogate(code)) replaced = true;
+      length = writeUtf8(code, this.scratch, length);
       from = this.position;
       stop = this.scanString(from);
     }
@@ -328,40 +329,15 @@ export class JsonReader {
     this.textEnd = length;
   }
 
-  /** Code point of the escape at `position`, a backslash; a surrogate without its other half as it is. */
+  /** Moves past the escape at `position`, a backslash; returns its code point or lone surrogate. */
   private readEscape(): number {
-    const { bytes } = this;
-    const code = ESCAPES[bytes[this.position + 1] ?? 0]!;
-    if (code !== 0) {
-      this.position += 2;
-      return code;
+    const escape = decodeEscape(this.bytes, this.position, this.end);
+    if (escape < 0) {
+      this.position = -1 - escape;
+      this.fail("a JSON escape");
     }
-    const high = this.readHexEscape();
-    if (high < 0xd800 || high > 0xdbff || bytes[this.position] !== BACKSLASH || bytes[this.position + 1] !== 0x75) {
-      return high;
-    }
-    const second = this.position;
-    const low = this.readHexEscape();
-    if (low >= 0xdc00 && low <= 0xdfff) return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-    this.position = second;
-    return high;
-  }
-
-  /** The four digits of a \u escape at `position`. */
-  private readHexEscape(): number {
-    const { bytes, end, position } = this;
-    if (position + 1 < end && bytes[position + 1] !== 0x75) this.fail("a JSON escape");
-    let code = 0;
-    for (let i = position + 2; i < position + 6; i++) {
-      const digit = i < end ? Number.parseInt(String.fromCharCode(bytes[i]!), 16) : Number.NaN;
-      if (Number.isNaN(digit)) {
-        this.position = i;
-        this.fail("4 hex digits of an escape");
-      }
-      code = code * 16 + digit;
-    }
-    this.position = position + 6;
-    return code;
+    this.position += escape & 15;
+    return escape >> 4;
   }
 
   private reserve(length: number): void {
@@ -452,23 +428,4 @@ export class JsonReader {
     if (this.peek("':'") !== COLON) this.fail("':'");
     this.position++;
   }
-}
-
-/** Code of each one-letter escape, by its letter; 0 for none. */
-const ESCAPES = new Uint8Array(256);
-for (const [letter, code] of ['""', "\\\\", "//", "b\b", "f\f", "n\n", "r\r", "t\t"] as const) {
-  ESCAPES[letter!.charCodeAt(0)] = code!.charCodeAt(0);
-}
-
-/** Writes `code` at `at`; returns the offset after it. */
-function writeUtf8(code: number, out: Uint8Array, at: number): number {
-  if (code < 0x80) {
-    out[at] = code;
-    return at + 1;
-  }
-  const more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  // 0xff00 >> (more + 1) sets the top more + 1 bits of the byte that is kept.
-  out[at] = ((0xff00 >> (more + 1)) | (code >> (6 * more))) & 0xff;
-  for (let i = more; i > 0; i--) out[at + more - i + 1] = 0x80 | ((code >> (6 * (i - 1))) & 63);
-  return at + more + 1;
 }
