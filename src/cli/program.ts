@@ -4,6 +4,7 @@ import { SEVERITIES } from "../model/report.ts";
 import { analyze } from "./commands/analyze.ts";
 import { changepoints } from "./commands/changepoints.ts";
 import { printCriticalPaths } from "./commands/critical-path.ts";
+import { predictChanges } from "./commands/what-if.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The grammar of the command line. `done` gets the exit code of a command that ran to its end. */
@@ -32,6 +33,17 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     )
     .addHelpText("after", EXAMPLES.analyze)
     .action(async (files: string[], options) => done(await analyze(files, options, terminal)));
+
+  common(program.command("what-if"))
+    .description("Predict p50, p95 and p99 of every endpoint under changes.")
+    .argument("<files...>", "recordings or folders of them; - for standard input")
+    .addOption(
+      new Option("--change <spec>", "a change to try; may be repeated, all happen together")
+        .argParser((spec: string, before: string[] | undefined) => [...(before ?? []), spec])
+        .makeOptionMandatory(),
+    )
+    .addHelpText("after", EXAMPLES["what-if"])
+    .action(async (files: string[], options) => done(await predictChanges(files, options, terminal)));
 
   common(program.command("critical-path"))
     .description("Print the critical path of each trace; with --json one object per line.")
@@ -97,6 +109,18 @@ const EXAMPLES = {
 Examples:
   longpole analyze examples/missing-index/fault/traces.otlp.pb.gz
   longpole analyze examples/small-pool/fault --baseline examples/small-pool/fixed --fail-on warning`,
+  "what-if": `
+Changes:
+  service=S,operation=OP,time=F      OP's own work (of a call: the callee's) takes F times as long
+  service=S,operation=CALL,remove    the call is no longer made
+  service=S,operation=CALL,cache=H   a share H of the calls is no longer made
+  service=S,operation=CALL,batch     a loop of the call becomes one call
+  service=S,operation=OP,parallel    OP's calls that don't need each other run together
+  service=S,operation=OP,retries=N   at most N retries; timeout=MS cuts the calls
+
+Example:
+  longpole what-if examples/missing-index/fault/traces.otlp.pb.gz \\
+    --change 'service=orders,operation=pg.query:SELECT shop,time=0.1'`,
   "critical-path": `
 Example:
   longpole critical-path examples/missing-index/fault/traces.otlp.pb.gz --json | head -1`,

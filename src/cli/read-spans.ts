@@ -1,40 +1,32 @@
-import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
-import { decodeOtlpJson } from "../formats/otlp-json.ts";
-import { decodeOtlpTraces } from "../formats/otlp-protobuf.ts";
-import { InputError, Intake } from "../model/intake.ts";
-import { SpanTableBuilder } from "../model/span-table-builder.ts";
-import type { SpanTable } from "../model/span-table.ts";
+import { loadSpans, type LoadedSpans, type LoadProgress } from "../formats/load-spans.ts";
+import { count } from "./render/numbers.ts";
 
-/** Spans of all `paths` in one table. What cannot be read stands in `intake.errors`; the rest is still read. */
+/** Spans of all `paths` in one table, with its progress told in words. What cannot be read stands in `intake.errors`. */
 export async function readSpans(
   paths: readonly string[],
-  progress: (text: string) => void,
+  tell: (text: string) => void,
   signal: AbortSignal,
-): Promise<{ spans: SpanTable; intake: Intake }> {
-  const builder = new SpanTableBuilder();
-  const intake = new Intake();
-  for (const path of paths) {
-    if (signal.aborted) break;
-    progress(`reading ${path}`);
-    try {
-      const bytes = readFileSync(path);
-      const plain = bytes[0] === 0x1f ? gunzipSync(bytes) : bytes;
-      if (plain[0] === 0x7b) {
-        for (let at = 0; at < plain.length;) {
-          const end = plain.indexOf(10, at) < 0 ? plain.length : plain.indexOf(10, at);
-          decodeOtlpJson(plain.subarray(at, end), builder, intake, path, at);
-          at = end + 1;
-        }
-      } else decodeOtlpTraces(plain, builder, intake, path);
-    } catch (error) {
-      if (!(error instanceof InputError)) {
-        const found = error instanceof Error ? error.message : String(error);
-        intake.errors.push(
-          new InputError("unreadable", { file: path, byteOffset: -1, expected: "a readable file", found }),
-        );
-      } else intake.errors.push(error);
-    }
+): Promise<LoadedSpans> {
+  const began = performance.now();
+  const loading = loadSpans(paths, { signal });
+  for (;;) {
+    const step = await loading.next();
+    if (step.done === true) return step.value;
+    tell(progressText(step.value, (performance.now() - began) / 1000));
   }
-  return { spans: builder.finish().table, intake };
+}
+
+/** "reading 12 MB of 40 MB, 210k spans, 160k/s". */
+export function progressText(progress: LoadProgress, seconds: number): string {
+  const total = progress.bytesTotal < 0 ? "" : ` of ${megabytes(progress.bytesTotal)}`;
+  const speed = seconds > 0 ? `, ${thousands(progress.spans / seconds)}/s` : "";
+  return `reading ${megabytes(progress.bytesRead)}${total}, ${thousands(progress.spans)} spans${speed}`;
+}
+
+function megabytes(bytes: number): string {
+  return bytes < 1e7 ? `${(bytes / 1e6).toFixed(1)} MB` : `${count(bytes / 1e6)} MB`;
+}
+
+function thousands(value: number): string {
+  return value < 10_000 ? count(value) : `${count(value / 1000)}k`;
 }

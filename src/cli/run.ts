@@ -1,10 +1,10 @@
 import { CommanderError } from "commander";
+import { ChangeError } from "../engine/what-if.ts";
 import { InputError } from "../model/intake.ts";
 import { EXIT } from "./exit-code.ts";
 import { longpole } from "./program.ts";
 import { safeText } from "./render/safe-text.ts";
 import type { Terminal } from "./terminal.ts";
-import { UsageError } from "./usage-error.ts";
 
 /**
  * Runs one command line (without node and script) to its end and returns the exit code.
@@ -25,7 +25,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
 function explain(error: unknown, terminal: Terminal): number {
   // --help and --version end by such an error too, with code 0; commander has printed what there is to say.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.unusable;
-  if (error instanceof InputError || error instanceof UsageError) {
+  if (error instanceof InputError || error instanceof ChangeError) {
     terminal.err(`longpole: ${safeText(error.message)}\n`);
     return EXIT.unusable;
   }
