@@ -16,8 +16,6 @@ export type Independence =
   | { readonly kind: "dependent"; readonly because: "acquires" }
   /** parts of one transaction, which has one connection */
   | { readonly kind: "dependent"; readonly because: "transaction" }
-  /** the later one was never made after the earlier had failed or was not made */
-  | { readonly kind: "dependent"; readonly because: "gate" }
   /** the later is a loop whose length varies from trace to trace, right after the earlier: it iterates over its result */
   | { readonly kind: "dependent"; readonly because: "loop-over-result" }
   /** always in the same order, which proves nothing: a program may await one after the other without need */
@@ -27,7 +25,8 @@ export type Independence =
  * Does `to` need what `from` found out? Both are call-path nodes of the same parent, `from` made before `to`.
  *
  * Order is no proof of dependence: that A always comes before B is what a needlessly sequential program looks like
- * as well. Dependence shows when A fails or is absent, in B's number, or in what the two calls are.
+ * as well. Nor is it one that B is never made after A failed (any error ends a sequence of awaited calls) or where
+ * A is absent (one condition may guard both). What is left is what the calls are, and how many B's follow an A.
  */
 export function independence(model: ProgramModel, paths: CallPaths, from: number, to: number): Independence {
   const byNature = natureOf(paths, from, to);
@@ -49,11 +48,6 @@ export function independence(model: ProgramModel, paths: CallPaths, from: number
   const madeWithout = toWithout + afterFailure;
   if (madeWithout >= 2 && clopperPearsonInterval(madeWithout, Math.max(without, madeWithout), 0.9).low > 0.01) {
     return { kind: "independent", because: "without-it" };
-  }
-  const answered = behaviour.parents[from]! - behaviour.failedParents[from]!;
-  const usual = answered > 0 ? (before - afterFailure) / answered : 0;
-  if (without >= 5 && clopperPearsonInterval(madeWithout, without, 0.9).high < usual / 2) {
-    return { kind: "dependent", because: "gate" };
   }
   const varies = behaviour.loops[to]! > 0 && behaviour.fewest[to] !== behaviour.most[to] && behaviour.most[to]! > 2;
   if (varies && behaviour.most[from] === 1 && after === 0) return { kind: "dependent", because: "loop-over-result" };
