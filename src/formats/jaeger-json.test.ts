@@ -18,7 +18,8 @@ interface Decoded {
 
 /** Decodes; any error but an InputError is thrown. The invariants of every outcome are checked here. */
 function decode(source: unknown): Decoded {
-  const bytes = source instanceof Uint8Array ? source : encode(typeof source === "string" ? source : JSON.stringify(source));
+  const bytes =
+    source instanceof Uint8Array ? source : encode(typeof source === "string" ? source : JSON.stringify(source));
   const into = new SpanTableBuilder();
   const intake = new Intake();
   let error: InputError | undefined;
@@ -37,9 +38,25 @@ function decode(source: unknown): Decoded {
   return { spans: outOfRange === 0 ? spanObjects(table) : [], intake, error };
 }
 
-const SPAN = { traceID: "a1", spanID: "b1", operationName: "op", startTime: 1_544_712_660_300_000, duration: 1500, processID: "p1" };
-const PROCESSES = { p1: { serviceName: "frontend", tags: [{ key: "hostname", type: "string", value: "h1" }, { key: "ip", type: "string", value: "10.0.0.1" }] } };
-const one = (fields: object): Decoded => decode([{ traceID: "a1", spans: [{ ...SPAN, ...fields }], processes: PROCESSES }]);
+const SPAN = {
+  traceID: "a1",
+  spanID: "b1",
+  operationName: "op",
+  startTime: 1_544_712_660_300_000,
+  duration: 1500,
+  processID: "p1",
+};
+const PROCESSES = {
+  p1: {
+    serviceName: "frontend",
+    tags: [
+      { key: "hostname", type: "string", value: "h1" },
+      { key: "ip", type: "string", value: "10.0.0.1" },
+    ],
+  },
+};
+const one = (fields: object): Decoded =>
+  decode([{ traceID: "a1", spans: [{ ...SPAN, ...fields }], processes: PROCESSES }]);
 const padded = (id: string): string => id.padStart(16, "0");
 
 test("an export of the UI", () => {
@@ -64,11 +81,22 @@ test("an export of the UI", () => {
               { key: "w3c.tracestate", type: "string", value: "ot=th:8" },
             ],
             logs: [
-              { timestamp: 1_544_712_660_300_100, fields: [{ key: "event", type: "string", value: "cache miss" }, { key: "n", type: "int64", value: 3 }] },
+              {
+                timestamp: 1_544_712_660_300_100,
+                fields: [
+                  { key: "event", type: "string", value: "cache miss" },
+                  { key: "n", type: "int64", value: 3 },
+                ],
+              },
             ],
             warnings: null,
           },
-          { ...SPAN, spanID: "b2", references: [{ refType: "CHILD_OF", traceID: "a1", spanID: "b1" }], processID: "p9" },
+          {
+            ...SPAN,
+            spanID: "b2",
+            references: [{ refType: "CHILD_OF", traceID: "a1", spanID: "b1" }],
+            processID: "p9",
+          },
         ],
         processes: PROCESSES,
         warnings: null,
@@ -106,9 +134,20 @@ test.each<[string, unknown, number]>([
   ["an export without traces", { data: [] }, 0],
   ["an export of nothing", { data: null, errors: [{ code: 404 }] }, 0],
   ["trace with its processes last", { spans: [SPAN], traceID: "a1", processes: PROCESSES }, 1],
-  ["spans with their process inside", [{ ...SPAN, process: PROCESSES.p1 }, { ...SPAN, process: PROCESSES.p1 }], 2],
+  [
+    "spans with their process inside",
+    [
+      { ...SPAN, process: PROCESSES.p1 },
+      { ...SPAN, process: PROCESSES.p1 },
+    ],
+    2,
+  ],
   ["one such span", { ...SPAN, process: PROCESSES.p1 }, 1],
-  ["spans without a trace id of their own", { traceID: "a1", processes: PROCESSES, spans: [{ ...SPAN, traceID: undefined }] }, 1],
+  [
+    "spans without a trace id of their own",
+    { traceID: "a1", processes: PROCESSES, spans: [{ ...SPAN, traceID: undefined }] },
+    1,
+  ],
 ])("%s", (_, document, count) => {
   const { spans, error, intake } = decode(document);
   expect(error).toBeUndefined();
@@ -137,13 +176,26 @@ describe("references", () => {
     ["a second CHILD_OF is a link", { references: [childOf("c1"), childOf("c2")] }, "c1", ["c2"]],
     ["CHILD_OF into another trace is a link", { references: [childOf("c1", "ff")] }, "", ["c1"]],
     ["FOLLOWS_FROM into another trace is no parent", { references: [followsFrom("c1", "ff")] }, "", ["c1"]],
-    ["a reference without trace id is one into this trace", { references: [{ refType: "CHILD_OF", spanID: "c1" }] }, "c1", []],
+    [
+      "a reference without trace id is one into this trace",
+      { references: [{ refType: "CHILD_OF", spanID: "c1" }] },
+      "c1",
+      [],
+    ],
     ["the legacy parent", { parentSpanID: "c1", references: [] }, "c1", []],
-    ["the legacy parent goes before FOLLOWS_FROM", { parentSpanID: "c1", references: [followsFrom("c2")] }, "c1", ["c2"]],
+    [
+      "the legacy parent goes before FOLLOWS_FROM",
+      { parentSpanID: "c1", references: [followsFrom("c2")] },
+      "c1",
+      ["c2"],
+    ],
     ["a legacy parent of zero is none", { parentSpanID: "0" }, "", []],
     ["no references", { references: null }, "", []],
   ])("%s", (_, fields, parent, links) => {
-    for (const span of [{ ...SPAN, ...fields }, { ...fields, ...SPAN }]) {
+    for (const span of [
+      { ...SPAN, ...fields },
+      { ...fields, ...SPAN },
+    ]) {
       const { spans, error } = decode([{ spans: [span], processes: PROCESSES }]);
       expect(error).toBeUndefined();
       expect(spans[0]!.parentSpanId).toBe(parent === "" ? "" : padded(parent));
@@ -155,7 +207,12 @@ describe("references", () => {
 test("ids that are not hex are the same wherever they stand", () => {
   const { spans } = decode([
     { ...SPAN, traceID: "trace one", spanID: "root" },
-    { ...SPAN, traceID: "trace one", spanID: "leaf", references: [{ refType: "CHILD_OF", traceID: "trace one", spanID: "root" }] },
+    {
+      ...SPAN,
+      traceID: "trace one",
+      spanID: "leaf",
+      references: [{ refType: "CHILD_OF", traceID: "trace one", spanID: "root" }],
+    },
   ]);
   expect(spans[1]!.parentSpanId).toBe(spans[0]!.spanId);
   expect(spans[1]!.traceId).toBe(spans[0]!.traceId);
@@ -165,18 +222,60 @@ test("ids that are not hex are the same wherever they stand", () => {
 test.each<[string, object, Partial<SpanObject>]>([
   ["start 0", { startTime: 0 }, { startUnixNs: 0n, endUnixNs: 1_500_000n }],
   ["a fraction of a microsecond", { startTime: 10.25, duration: 0.5 }, { startUnixNs: 10_250n, endUnixNs: 10_750n }],
-  ["startTimeMillis", { startTime: undefined, startTimeMillis: 1_544_712_660_300 }, { startUnixNs: 1_544_712_660_300_000_000n }],
+  [
+    "startTimeMillis",
+    { startTime: undefined, startTimeMillis: 1_544_712_660_300 },
+    { startUnixNs: 1_544_712_660_300_000_000n },
+  ],
   ["startTime goes before startTimeMillis", { startTimeMillis: 5 }, { startUnixNs: 1_544_712_660_300_000_000n }],
   ["no duration", { duration: undefined }, { endUnixNs: 1_544_712_660_300_000_000n }],
   ["negative duration", { duration: -1000 }, { endUnixNs: 1_544_712_660_299_000_000n }],
-  ["numbers as text", { startTime: "1544712660300001", tags: [{ key: "n", type: "int64", value: "200" }, { key: "b", value: "true", type: "bool" }] }, { startUnixNs: 1_544_712_660_300_001_000n, attributes: { n: 200, b: true } }],
-  ["type behind the value, or missing", { tags: [{ value: "2.5", key: "n", type: "float64" }, { key: "s", value: "2" }, { key: "m", value: 2 }, { key: "z", value: null }] }, { attributes: { n: 2.5, s: "2", m: 2 } }],
+  [
+    "numbers as text",
+    {
+      startTime: "1544712660300001",
+      tags: [
+        { key: "n", type: "int64", value: "200" },
+        { key: "b", value: "true", type: "bool" },
+      ],
+    },
+    { startUnixNs: 1_544_712_660_300_001_000n, attributes: { n: 200, b: true } },
+  ],
+  [
+    "type behind the value, or missing",
+    {
+      tags: [
+        { value: "2.5", key: "n", type: "float64" },
+        { key: "s", value: "2" },
+        { key: "m", value: 2 },
+        { key: "z", value: null },
+      ],
+    },
+    { attributes: { n: 2.5, s: "2", m: 2 } },
+  ],
   ["error as text", { tags: [{ key: "error", type: "string", value: "true" }] }, { status: 2, attributes: {} }],
   ["error = false", { tags: [{ key: "error", type: "bool", value: false }] }, { status: 0, attributes: {} }],
-  ["error with a message", { tags: [{ key: "error", type: "string", value: "boom" }] }, { status: 0, attributes: { error: "boom" } }],
-  ["otel.status_code decides", { tags: [{ key: "otel.status_code", value: "OK" }, { key: "error", type: "bool", value: true }] }, { status: 1, attributes: {} }],
+  [
+    "error with a message",
+    { tags: [{ key: "error", type: "string", value: "boom" }] },
+    { status: 0, attributes: { error: "boom" } },
+  ],
+  [
+    "otel.status_code decides",
+    {
+      tags: [
+        { key: "otel.status_code", value: "OK" },
+        { key: "error", type: "bool", value: true },
+      ],
+    },
+    { status: 1, attributes: {} },
+  ],
   ["otel.status_code = ERROR", { tags: [{ key: "otel.status_code", value: "ERROR" }] }, { status: 2 }],
-  ["an unknown kind stays a tag", { tags: [{ key: "span.kind", value: "odd" }] }, { kind: 0, attributes: { "span.kind": "odd" } }],
+  [
+    "an unknown kind stays a tag",
+    { tags: [{ key: "span.kind", value: "odd" }] },
+    { kind: 0, attributes: { "span.kind": "odd" } },
+  ],
 ])("%s", (_, fields, expected) => {
   const { spans, error, intake } = one(fields);
   expect(error).toBeUndefined();
@@ -239,7 +338,8 @@ interface Tag {
 
 function reference(text: string): SpanObject[] {
   const document = JSON.parse(text);
-  const attributes = (list: Tag[] | undefined): AttributeObject => Object.fromEntries((list ?? []).map(({ key, value }) => [key, value]));
+  const attributes = (list: Tag[] | undefined): AttributeObject =>
+    Object.fromEntries((list ?? []).map(({ key, value }) => [key, value]));
   const spans: SpanObject[] = [];
   for (const { processes, spans: list } of document.data ?? document) {
     for (const span of list) {
@@ -258,7 +358,11 @@ function reference(text: string): SpanObject[] {
         traceState: "",
         attributes: attributes(span.tags),
         resource: process === undefined ? {} : { "service.name": process.serviceName, ...attributes(process.tags) },
-        events: (span.logs ?? []).map((log: { timestamp: number; fields: Tag[] }) => ({ unixNs: ns(log.timestamp), name: "", attributes: attributes(log.fields) })),
+        events: (span.logs ?? []).map((log: { timestamp: number; fields: Tag[] }) => ({
+          unixNs: ns(log.timestamp),
+          name: "",
+          attributes: attributes(log.fields),
+        })),
         links: [],
       });
     }
@@ -271,7 +375,11 @@ const string = fc.oneof(fc.constantFrom("GET", "é😀", 'q"\\\n'), fc.string({ 
 const tags = fc.uniqueArray(
   fc.oneof(
     fc.record({ key: fc.constantFrom("a", "b"), type: fc.constant("string"), value: string }),
-    fc.record({ key: fc.constantFrom("c", "d"), type: fc.constant("int64"), value: fc.maxSafeInteger().map((value) => value + 0) }),
+    fc.record({
+      key: fc.constantFrom("c", "d"),
+      type: fc.constant("int64"),
+      value: fc.maxSafeInteger().map((value) => value + 0),
+    }),
     fc.record({ key: fc.constantFrom("e", "f"), type: fc.constant("bool"), value: fc.boolean() }),
   ),
   { selector: ({ key }) => key, maxLength: 4 },
@@ -281,7 +389,9 @@ const jaegerSpan = fc.record({
   traceID: fc.constant("abc"),
   spanID: hexId,
   operationName: string,
-  references: fc.array(fc.record({ refType: fc.constant("CHILD_OF"), traceID: fc.constant("abc"), spanID: hexId }), { maxLength: 1 }),
+  references: fc.array(fc.record({ refType: fc.constant("CHILD_OF"), traceID: fc.constant("abc"), spanID: hexId }), {
+    maxLength: 1,
+  }),
   startTime: microseconds,
   duration: fc.integer({ min: 0, max: 1e9 }),
   tags,
@@ -308,7 +418,22 @@ test("any spelling of any document decodes to what JSON.parse and a walk give", 
 });
 
 const SMALL = encode(
-  JSON.stringify({ data: [{ ...trace, spans: [SPAN, { ...SPAN, tags: [{ key: "é", type: "int64", value: 1 }], references: [{ refType: "CHILD_OF", traceID: "a1", spanID: "x" }], logs: [{ timestamp: 1, fields: [] }] }] }] }),
+  JSON.stringify({
+    data: [
+      {
+        ...trace,
+        spans: [
+          SPAN,
+          {
+            ...SPAN,
+            tags: [{ key: "é", type: "int64", value: 1 }],
+            references: [{ refType: "CHILD_OF", traceID: "a1", spanID: "x" }],
+            logs: [{ timestamp: 1, fields: [] }],
+          },
+        ],
+      },
+    ],
+  }),
 );
 
 test("cut at every byte: an InputError, and accepted spans only grow", () => {

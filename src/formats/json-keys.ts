@@ -25,7 +25,8 @@ export class JsonKeys {
     const encoder = new TextEncoder();
     for (const [spelling, number] of names) {
       const bytes = encoder.encode(`${spelling}"`);
-      if (bytes.length === 1 || this.match(bytes, 0) !== UNKNOWN_KEY) throw new RangeError(`key "${spelling}" empty or twice`);
+      if (bytes.length === 1 || this.match(bytes, 0) !== UNKNOWN_KEY)
+        throw new RangeError(`key "${spelling}" empty or twice`);
       const hash = hashOf(bytes[0]!, bytes[1]!);
       this.next.push(this.first[hash]!);
       this.first[hash] = this.spellings.length;
@@ -51,7 +52,11 @@ export class JsonKeys {
   find(bytes: Uint8Array, start: number, end: number): number {
     const length = end - start;
     if (length === 0) return UNKNOWN_KEY;
-    for (let i = this.first[hashOf(bytes[start]!, length === 1 ? QUOTE : bytes[start + 1]!)]!; i >= 0; i = this.next[i]!) {
+    for (
+      let i = this.first[hashOf(bytes[start]!, length === 1 ? QUOTE : bytes[start + 1]!)]!;
+      i >= 0;
+      i = this.next[i]!
+    ) {
       const spelling = this.spellings[i]!;
       if (spelling.length === length + 1 && sameBytes(spelling, bytes, start, length)) return this.numbers[i]!;
     }

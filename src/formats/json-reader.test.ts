@@ -159,8 +159,16 @@ describe("nesting", () => {
 test("reads and skips what JSON.parse reads, and refuses what it refuses", () => {
   const source = fc.json({ maxDepth: 4 });
   const mutated = fc
-    .tuple(source, fc.nat(), fc.constantFrom(...'{}[]",:\\0123456789-+.eEtfnu \n\u0001x'), fc.integer({ min: 0, max: 1 }))
-    .map(([json, at, letter, cut]) => json.slice(0, at % (json.length + 1)) + letter + json.slice((at % (json.length + 1)) + cut));
+    .tuple(
+      source,
+      fc.nat(),
+      fc.constantFrom(...'{}[]",:\\0123456789-+.eEtfnu \n\u0001x'),
+      fc.integer({ min: 0, max: 1 }),
+    )
+    .map(
+      ([json, at, letter, cut]) =>
+        json.slice(0, at % (json.length + 1)) + letter + json.slice((at % (json.length + 1)) + cut),
+    );
   fc.assert(
     fc.property(fc.oneof(source, mutated), (json) => {
       const expected = parsed(json);
@@ -191,7 +199,13 @@ test("keys are told apart by all of their bytes", () => {
     expect(keys.find(bytes, 1, bytes.length - 2)).not.toBe(i);
   }
   expect(keys.find(encode(""), 0, 0)).toBe(UNKNOWN_KEY);
-  expect(() => new JsonKeys([["a", 0], ["a", 1]])).toThrow(RangeError);
+  expect(
+    () =>
+      new JsonKeys([
+        ["a", 0],
+        ["a", 1],
+      ]),
+  ).toThrow(RangeError);
 });
 
 test("camelCase and snake_case are the same key, escaped or not", () => {

@@ -318,7 +318,9 @@ export class JsonReader {
     this.position++;
     if (!this.isUtf8 && !isUtf8(this.scratch.subarray(0, length))) {
       replaced = true;
-      const clean = new TextEncoder().encode(new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.scratch.subarray(0, length)));
+      const clean = new TextEncoder().encode(
+        new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.scratch.subarray(0, length)),
+      );
       length = clean.length;
       this.reserve(length);
       this.scratch.set(clean);

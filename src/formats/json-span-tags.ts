@@ -14,7 +14,9 @@ export type ErrorTagRule = "any-text" | "only-true";
 export class SpanTags implements AttributeSink {
   private readonly into: SpanTableBuilder;
   private readonly errorRule: ErrorTagRule;
-  private readonly ids: Readonly<Record<"kind" | "error" | "statusCode" | "scope" | "library" | "traceState" | "format" | "yes" | "no", number>>;
+  private readonly ids: Readonly<
+    Record<"kind" | "error" | "statusCode" | "scope" | "library" | "traceState" | "format" | "yes" | "no", number>
+  >;
   private hasError = false;
   private explicitStatus = 0;
 

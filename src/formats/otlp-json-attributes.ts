@@ -21,8 +21,13 @@ const KEYS = new JsonKeys(camelAndSnake(Key));
 /** Deeper values of an attribute are written as null, as the protobuf decoder does. */
 const MAX_DEPTH = 64;
 
-/** Slots of the memory below; a power of two. A recording has some hundred attribute shapes. */
-const SLOTS = 1024;
+/**
+ * Slots of the memory below; powers of two. A recording has some hundred attribute
+ * shapes; a document of one span has no use for them, and pays for each.
+ */
+const MOST_SLOTS = 1024;
+const FEWEST_SLOTS = 32;
+const BYTES_PER_SLOT = 256;
 /** Fields of a slot. */
 const START = 0;
 const LENGTH = 1;
@@ -50,7 +55,8 @@ export class OtlpJsonAttributes {
   private readonly writer: JsonSpanWriter;
   private readonly reader: JsonReader;
   private readonly words: DataView;
-  private readonly memory = new Int32Array(SLOTS * FIELDS);
+  private readonly memory: Int32Array;
+  private readonly slotMask: number;
 
   /** The KeyValue being read. */
   private key = 0;
@@ -66,16 +72,20 @@ export class OtlpJsonAttributes {
     this.reader = writer.reader;
     const { buffer, byteOffset, byteLength } = writer.reader.bytes;
     this.words = new DataView(buffer, byteOffset, byteLength);
+    let slots = FEWEST_SLOTS;
+    while (slots < MOST_SLOTS && slots * BYTES_PER_SLOT < byteLength) slots *= 2;
+    this.memory = new Int32Array(slots * FIELDS);
+    this.slotMask = slots - 1;
   }
 
   /** Adds the list here to `sink`. `context`: any number that is the same for lists of the same shape. */
   readList(sink: AttributeSink, context: number): void {
     if (!this.writer.arrayHere()) return;
-    let slot = Math.imul(context, 0x9e3779b1) >>> 22;
+    let slot = (Math.imul(context, 0x9e3779b1) >>> 16) & this.slotMask;
     while (this.reader.nextElement()) {
       this.readKeyValue(slot);
       if (this.type !== NO_VALUE) sink.add(this.key, this.type as AttributeType, this.value);
-      slot = (Math.imul(slot, 31) + this.key + 1) & (SLOTS - 1);
+      slot = (Math.imul(slot, 31) + this.key + 1) & this.slotMask;
     }
   }
 

@@ -36,7 +36,13 @@ function decode(source: string | Uint8Array, byteBase = 0): Decoded {
 }
 
 const TRACE = "5b8efff798038103d269b633813fc60c";
-const SPAN = { traceId: TRACE, spanId: "eee19b7ec3c1b174", name: "s", startTimeUnixNano: "1544712660000000000", endTimeUnixNano: "1544712661000000000" };
+const SPAN = {
+  traceId: TRACE,
+  spanId: "eee19b7ec3c1b174",
+  name: "s",
+  startTimeUnixNano: "1544712660000000000",
+  endTimeUnixNano: "1544712661000000000",
+};
 const request = (...spans: unknown[]): unknown => ({ resourceSpans: [{ scopeSpans: [{ spans }] }] });
 
 test("a whole request", () => {
@@ -64,11 +70,24 @@ test("a whole request", () => {
                     { key: "double", value: { doubleValue: 0.25 } },
                     { key: "bool", value: { boolValue: true } },
                     { key: "empty", value: {} },
-                    { key: "list", value: { arrayValue: { values: [{ stringValue: 'a"' }, { intValue: "9007199254740993" }, {}] } } },
-                    { key: "map", value: { kvlistValue: { values: [{ value: { boolValue: false }, key: "k" }, { key: "n" }] } } },
+                    {
+                      key: "list",
+                      value: { arrayValue: { values: [{ stringValue: 'a"' }, { intValue: "9007199254740993" }, {}] } },
+                    },
+                    {
+                      key: "map",
+                      value: { kvlistValue: { values: [{ value: { boolValue: false }, key: "k" }, { key: "n" }] } },
+                    },
                     { key: "bytes", value: { bytesValue: "AAEC" } },
                   ],
-                  events: [{ timeUnixNano: "1544712660500000000", name: "e", attributes: [{ key: "a", value: { intValue: 1 } }] }, { timeUnixNano: "1544712660600000000" }],
+                  events: [
+                    {
+                      timeUnixNano: "1544712660500000000",
+                      name: "e",
+                      attributes: [{ key: "a", value: { intValue: 1 } }],
+                    },
+                    { timeUnixNano: "1544712660600000000" },
+                  ],
                   links: [{ traceId: TRACE, spanId: "00000000000000aa", attributes: [] }],
                   status: { code: "STATUS_CODE_ERROR", message: "bad" },
                 },
@@ -128,7 +147,14 @@ test("resource and scope may stand behind their spans", () => {
 test("equal resources of several documents are kept once", () => {
   const into = new SpanTableBuilder();
   const document = encode(
-    JSON.stringify({ resourceSpans: [{ resource: { attributes: [{ key: "service.name", value: { stringValue: "a" } }] }, scopeSpans: [{ spans: [SPAN] }] }] }),
+    JSON.stringify({
+      resourceSpans: [
+        {
+          resource: { attributes: [{ key: "service.name", value: { stringValue: "a" } }] },
+          scopeSpans: [{ spans: [SPAN] }],
+        },
+      ],
+    }),
   );
   for (let i = 0; i < 3; i++) decodeOtlpJson(document, into, new Intake(), "f", 0);
   expect(into.finish().table.resources.listCount).toBe(1);
@@ -140,9 +166,21 @@ test.each<[string, object, Partial<SpanObject>]>([
   ["kind by name", { kind: "SPAN_KIND_CONSUMER" }, { kind: 5 }],
   ["kind 99", { kind: 99 }, { kind: 0 }],
   ["status by number", { status: { code: 1 } }, { status: 1 }],
-  ["null fields", { parentSpanId: null, attributes: null, status: null, kind: null, events: null, traceState: null }, {}],
-  ["snake_case", { parent_span_id: "00000000000000ff", trace_state: "a=b" }, { parentSpanId: "00000000000000ff", traceState: "a=b" }],
-  ["base64 ids", { traceId: "W47/95gDgQPSabYzgT/GDA==", spanId: "7uGbfsPBsXQ=" }, { traceId: TRACE, spanId: "eee19b7ec3c1b174" }],
+  [
+    "null fields",
+    { parentSpanId: null, attributes: null, status: null, kind: null, events: null, traceState: null },
+    {},
+  ],
+  [
+    "snake_case",
+    { parent_span_id: "00000000000000ff", trace_state: "a=b" },
+    { parentSpanId: "00000000000000ff", traceState: "a=b" },
+  ],
+  [
+    "base64 ids",
+    { traceId: "W47/95gDgQPSabYzgT/GDA==", spanId: "7uGbfsPBsXQ=" },
+    { traceId: TRACE, spanId: "eee19b7ec3c1b174" },
+  ],
   ["upper case hex", { spanId: "EEE19B7EC3C1B174" }, { spanId: "eee19b7ec3c1b174" }],
   ["zero and empty parents", { parentSpanId: "0000000000000000" }, { parentSpanId: "" }],
   ["an end before the start", { endTimeUnixNano: "1544712659000000000" }, { endUnixNs: 1544712659000000000n }],
@@ -203,7 +241,15 @@ test.each([
 
 describe("limits", () => {
   const withValue = (value: unknown): string =>
-    JSON.stringify(request({ ...SPAN, attributes: [{ key: "v", value }, { key: "after", value: { intValue: 1 } }] }));
+    JSON.stringify(
+      request({
+        ...SPAN,
+        attributes: [
+          { key: "v", value },
+          { key: "after", value: { intValue: 1 } },
+        ],
+      }),
+    );
 
   test("long values are cut at a character's end", () => {
     const { spans, intake } = decode(withValue({ stringValue: `a${"é".repeat(40_000)}` }));
@@ -246,7 +292,19 @@ test("remembered attributes: same shape, other values, other order, odd forms", 
     '[{"key":"a","value":{"boolValue":false}}]',
   ];
   const spans = attributeLists.map((list) => `${JSON.stringify(SPAN).slice(0, -1)},"attributes":${list}}`);
-  const expected = [{ a: "x", n: 1 }, { a: "x", n: 12 }, { a: "xy" }, { a: "xA", n: 1 }, { a: 3 }, { b: "x" }, { a: "x" }, { a: "x" }, { a: "x" }, { a: true }, { a: false }];
+  const expected = [
+    { a: "x", n: 1 },
+    { a: "x", n: 12 },
+    { a: "xy" },
+    { a: "xA", n: 1 },
+    { a: 3 },
+    { b: "x" },
+    { a: "x" },
+    { a: "x" },
+    { a: "x" },
+    { a: true },
+    { a: false },
+  ];
   const { spans: found } = decode(`{"resourceSpans":[{"scopeSpans":[{"spans":[${[...spans, ...spans].join(",")}]}]}]}`);
   expect(found.map(({ attributes }) => attributes)).toEqual([...expected, ...expected]);
 });
@@ -255,7 +313,13 @@ test("remembered attributes: same shape, other values, other order, odd forms", 
 
 interface OtlpAttribute {
   key: string;
-  value: { stringValue?: string; intValue?: string; doubleValue?: number | string; boolValue?: boolean; arrayValue?: { values: OtlpAttribute["value"][] } };
+  value: {
+    stringValue?: string;
+    intValue?: string;
+    doubleValue?: number | string;
+    boolValue?: boolean;
+    arrayValue?: { values: OtlpAttribute["value"][] };
+  };
 }
 
 function plainValue(value: OtlpAttribute["value"]): unknown {
@@ -266,7 +330,10 @@ function plainValue(value: OtlpAttribute["value"]): unknown {
 function reference(text: string): SpanObject[] {
   const attributes = (list: OtlpAttribute[]): AttributeObject =>
     Object.fromEntries(
-      list.map(({ key, value }) => [key, (value.arrayValue === undefined ? plainValue(value) : { json: plainValue(value) }) as string]),
+      list.map(({ key, value }) => [
+        key,
+        (value.arrayValue === undefined ? plainValue(value) : { json: plainValue(value) }) as string,
+      ]),
     );
   const spans: SpanObject[] = [];
   for (const { resource, scopeSpans } of JSON.parse(text).resourceSpans) {
@@ -299,7 +366,9 @@ function reference(text: string): SpanObject[] {
 }
 
 const hexId = (digits: number): fc.Arbitrary<string> =>
-  fc.array(fc.constantFrom(..."0123456789abcdef"), { minLength: digits - 1, maxLength: digits - 1 }).map((list) => `${list.join("")}1`);
+  fc
+    .array(fc.constantFrom(..."0123456789abcdef"), { minLength: digits - 1, maxLength: digits - 1 })
+    .map((list) => `${list.join("")}1`);
 const nanoseconds = fc.bigInt({ min: 1_790_000_000_000_000_000n, max: 1_790_000_900_000_000_000n }).map(String);
 const string = fc.oneof(fc.constantFrom("GET", "POST", "/a", "", "é😀", 'q"\\\n'), fc.string({ unit: "grapheme" }));
 const anyValue: fc.Arbitrary<OtlpAttribute["value"]> = fc.oneof(
@@ -309,10 +378,13 @@ const anyValue: fc.Arbitrary<OtlpAttribute["value"]> = fc.oneof(
   fc.record({ boolValue: fc.boolean() }),
   fc.record({ arrayValue: fc.record({ values: fc.array(fc.record({ stringValue: string }), { maxLength: 3 }) }) }),
 );
-const attributes = fc.uniqueArray(fc.record({ key: fc.constantFrom("http.method", "url", "n", "é", "a\"b"), value: anyValue }), {
-  selector: ({ key }) => key,
-  maxLength: 5,
-});
+const attributes = fc.uniqueArray(
+  fc.record({ key: fc.constantFrom("http.method", "url", "n", "é", 'a"b'), value: anyValue }),
+  {
+    selector: ({ key }) => key,
+    maxLength: 5,
+  },
+);
 const span = fc.record({
   traceId: hexId(32),
   spanId: hexId(16),
@@ -331,7 +403,9 @@ const document = fc.record({
   resourceSpans: fc.array(
     fc.record({
       resource: fc.record({ attributes }),
-      scopeSpans: fc.array(fc.record({ scope: fc.record({ name: string }), spans: fc.array(span, { maxLength: 4 }) }), { maxLength: 2 }),
+      scopeSpans: fc.array(fc.record({ scope: fc.record({ name: string }), spans: fc.array(span, { maxLength: 4 }) }), {
+        maxLength: 2,
+      }),
     }),
     { maxLength: 2 },
   ),
@@ -358,7 +432,18 @@ const SMALL = encode(
         scopeSpans: [
           {
             scope: { name: "l" },
-            spans: [SPAN, { ...SPAN, attributes: [{ key: "a", value: { arrayValue: { values: [{ intValue: "1" }] } } }, { key: "b", value: { doubleValue: 1.5 } }], events: [{ timeUnixNano: 1e18, name: "\u0007" }] }, SPAN],
+            spans: [
+              SPAN,
+              {
+                ...SPAN,
+                attributes: [
+                  { key: "a", value: { arrayValue: { values: [{ intValue: "1" }] } } },
+                  { key: "b", value: { doubleValue: 1.5 } },
+                ],
+                events: [{ timeUnixNano: 1e18, name: "\u0007" }],
+              },
+              SPAN,
+            ],
           },
         ],
       },
@@ -367,9 +452,9 @@ const SMALL = encode(
 );
 
 test("cut at every byte: an InputError that says so, and the spans before it", () => {
-  const ends = [...new TextDecoder().decode(SMALL).matchAll(/\{"traceId.*?000000"(,"attributes.*?"name":"[^"]*"\}\])?\}/g)].map(
-    (match) => encode(match.input.slice(0, match.index + match[0].length)).length,
-  );
+  const ends = [
+    ...new TextDecoder().decode(SMALL).matchAll(/\{"traceId.*?000000"(,"attributes.*?"name":"[^"]*"\}\])?\}/g),
+  ].map((match) => encode(match.input.slice(0, match.index + match[0].length)).length);
   expect(ends.length).toBe(3);
   for (let length = 0; length < SMALL.length; length++) {
     const { error, intake } = decode(SMALL.slice(0, length));

@@ -110,7 +110,8 @@ class OtlpJsonDecoder {
         else if (writer.arrayHere()) while (reader.nextElement()) this.scopeSpans();
       }
     } finally {
-      if (into.open > first) into.resource.fill(resource < 0 ? this.resources.closeEmpty() : resource, first, into.open);
+      if (into.open > first)
+        into.resource.fill(resource < 0 ? this.resources.closeEmpty() : resource, first, into.open);
     }
   }
 

@@ -17,7 +17,8 @@ interface Decoded {
 
 /** Decodes; any error but an InputError is thrown. The invariants of every outcome are checked here. */
 function decode(source: unknown): Decoded {
-  const bytes = source instanceof Uint8Array ? source : encode(typeof source === "string" ? source : JSON.stringify(source));
+  const bytes =
+    source instanceof Uint8Array ? source : encode(typeof source === "string" ? source : JSON.stringify(source));
   const into = new SpanTableBuilder();
   const intake = new Intake();
   let error: InputError | undefined;
@@ -36,7 +37,13 @@ function decode(source: unknown): Decoded {
   return { spans: outOfRange === 0 ? spanObjects(table) : [], intake, error };
 }
 
-const SPAN = { traceId: "5af7183fb1d4cf5f", id: "6b221d5bc9e6496c", name: "get", timestamp: 1_556_604_172_355_737, duration: 1431 };
+const SPAN = {
+  traceId: "5af7183fb1d4cf5f",
+  id: "6b221d5bc9e6496c",
+  name: "get",
+  timestamp: 1_556_604_172_355_737,
+  duration: 1431,
+};
 
 test("a span with everything", () => {
   const { spans, error } = decode([
@@ -68,7 +75,13 @@ test("a span with everything", () => {
       endUnixNs: 1_556_604_172_357_168_000n,
       scope: "lib",
       traceState: "",
-      attributes: { "http.method": "GET", error: "timed out", "peer.service": "backend", "server.address": "172.19.0.2", "server.port": 58_648 },
+      attributes: {
+        "http.method": "GET",
+        error: "timed out",
+        "peer.service": "backend",
+        "server.address": "172.19.0.2",
+        "server.port": 58_648,
+      },
       resource: { "service.name": "frontend", "host.ip": "192.168.99.1" },
       events: [{ unixNs: 1_556_604_172_355_800_000n, name: "wr", attributes: {} }],
       links: [],
@@ -91,12 +104,24 @@ test.each<[string, object, Partial<SpanObject>]>([
   ["16 digits of a trace id", {}, { traceId: "00000000000000005af7183fb1d4cf5f" }],
   ["no duration", { duration: undefined }, { endUnixNs: 1_556_604_172_355_737_000n }],
   ["no parent", { parentId: null }, { parentSpanId: "" }],
-  ["server half of a shared span", { kind: "SERVER", shared: true }, { kind: 2, attributes: { "zipkin.shared": true } }],
+  [
+    "server half of a shared span",
+    { kind: "SERVER", shared: true },
+    { kind: 2, attributes: { "zipkin.shared": true } },
+  ],
   ["not shared", { shared: false }, { attributes: {} }],
   ["producer", { kind: "PRODUCER" }, { kind: 4 }],
   ["consumer", { kind: "CONSUMER" }, { kind: 5 }],
-  ["the remote end of a server span is no server", { kind: "SERVER", remoteEndpoint: { serviceName: "c", ipv4: "1.2.3.4", port: 5 } }, { attributes: { "peer.service": "c" } }],
-  ["kind behind the remote endpoint; IPv6", { remoteEndpoint: { ipv6: "::1" }, kind: "CLIENT" }, { attributes: { "server.address": "::1" } }],
+  [
+    "the remote end of a server span is no server",
+    { kind: "SERVER", remoteEndpoint: { serviceName: "c", ipv4: "1.2.3.4", port: 5 } },
+    { attributes: { "peer.service": "c" } },
+  ],
+  [
+    "kind behind the remote endpoint; IPv6",
+    { remoteEndpoint: { ipv6: "::1" }, kind: "CLIENT" },
+    { attributes: { "server.address": "::1" } },
+  ],
   ["an empty error tag", { tags: { error: "" } }, { status: 2, attributes: { error: "" } }],
   ["error = true", { tags: { error: "true" } }, { status: 2, attributes: {} }],
   ["error = false", { tags: { error: "false" } }, { status: 0, attributes: {} }],
@@ -143,7 +168,13 @@ const zipkinSpan = fc.record({
   duration: fc.integer({ min: 0, max: 1e9 }),
   localEndpoint: endpoint,
   tags: fc.dictionary(fc.constantFrom("a", "é", "http.url"), fc.string({ unit: "grapheme" })),
-  annotations: fc.array(fc.record({ timestamp: fc.integer({ min: 1_790_000_000_000_000, max: 1_790_000_900_000_000 }), value: fc.string() }), { maxLength: 2 }),
+  annotations: fc.array(
+    fc.record({
+      timestamp: fc.integer({ min: 1_790_000_000_000_000, max: 1_790_000_900_000_000 }),
+      value: fc.string(),
+    }),
+    { maxLength: 2 },
+  ),
 });
 
 test("any spelling of any document decodes to what JSON.parse and a walk give", () => {
@@ -166,7 +197,11 @@ test("any spelling of any document decodes to what JSON.parse and a walk give", 
           traceState: "",
           attributes: { ...span.tags },
           resource: { "service.name": span.localEndpoint.serviceName, "host.ip": span.localEndpoint.ipv4 },
-          events: span.annotations.map(({ timestamp, value }) => ({ unixNs: BigInt(timestamp) * 1000n, name: value, attributes: {} })),
+          events: span.annotations.map(({ timestamp, value }) => ({
+            unixNs: BigInt(timestamp) * 1000n,
+            name: value,
+            attributes: {},
+          })),
           links: [],
         })),
       );
@@ -175,7 +210,21 @@ test("any spelling of any document decodes to what JSON.parse and a walk give", 
   );
 });
 
-const SMALL = encode(JSON.stringify([[SPAN, { ...SPAN, kind: "CLIENT", remoteEndpoint: { serviceName: "é", port: 1 }, tags: { a: "b" }, annotations: [{ timestamp: 1, value: "x" }], shared: true }]]));
+const SMALL = encode(
+  JSON.stringify([
+    [
+      SPAN,
+      {
+        ...SPAN,
+        kind: "CLIENT",
+        remoteEndpoint: { serviceName: "é", port: 1 },
+        tags: { a: "b" },
+        annotations: [{ timestamp: 1, value: "x" }],
+        shared: true,
+      },
+    ],
+  ]),
+);
 
 test("cut at every byte: an InputError, and accepted spans only grow", () => {
   let before = 0;

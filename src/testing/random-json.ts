@@ -21,7 +21,9 @@ export function randomJson(value: unknown, seed: number): string {
     if (typeof held !== "object" || held === null) return JSON.stringify(held);
     const parts = Array.isArray(held)
       ? held.map((element) => space() + write(element) + space())
-      : Object.entries(held).map(([key, inner]) => `${space()}${string(key)}${space()}:${space()}${write(inner)}${space()}`);
+      : Object.entries(held).map(
+          ([key, inner]) => `${space()}${string(key)}${space()}:${space()}${write(inner)}${space()}`,
+        );
     if (!isPlain && !Array.isArray(held)) {
       for (let i = parts.length - 1; i > 0; i--) {
         const j = below(i + 1);
