@@ -69,9 +69,10 @@ function jsonKind(prefix: Uint8Array, start: number): ContentKind | undefined {
   if (has("o:traceId", "ao:traceId", "aao:traceId")) return { kind: "zipkin-json", layout };
   if (has("o:traceEvents", "ao:ph")) return unsupported("a Chrome trace", "give OTLP, Jaeger or Zipkin traces");
   if (has("o:nodes") && has("o:samples", "o:timeDeltas")) return unsupported("a .cpuprofile", "give traces to this command");
-  // Nothing but brackets: an empty request, or an empty list of traces.
-  if (shape.keys.size === 0 && shape.end > 0) return { kind: shape.top === "object" ? "otlp-json" : "zipkin-json", layout };
-  if (has("o:data") && shape.end > 0) return { kind: "jaeger-json", layout };
+  const outline = shape.end > 0 ? outlineOf(prefix, start, shape.end) : "";
+  if (outline === "{}") return { kind: "otlp-json", layout };
+  if (outline === "[]" || outline === "[[]]") return { kind: "zipkin-json", layout };
+  if (outline === '{"data":[]}') return { kind: "jaeger-json", layout };
   return { kind: "unknown", found: `JSON with ${keyList(shape)}` };
 }
 
@@ -81,6 +82,11 @@ function layoutOf(prefix: Uint8Array, shape: JsonShape): "document" | "lines" | 
   if (shape.end < 0) return "unsure";
   for (let at = shape.end; at < prefix.length; at++) if (!isSpace(prefix[at]!)) return "lines";
   return prefix.length < PREFIX_BYTES ? "document" : "lines";
+}
+
+/** The value's text without white space, if it is as short as an empty request or list of traces. */
+function outlineOf(bytes: Uint8Array, start: number, end: number): string {
+  return end - start > 100 ? "" : String.fromCharCode(...bytes.subarray(start, end)).replace(/\s+/g, "");
 }
 
 function keyList(shape: JsonShape): string {

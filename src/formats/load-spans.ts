@@ -1,0 +1,234 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { InputError, Intake } from "../model/intake.ts";
+import { SpanTableBuilder } from "../model/span-table-builder.ts";
+import type { SpanTable } from "../model/span-table.ts";
+import { decompress } from "./decompress.ts";
+import { type ContentKind, detectKind, PREFIX_BYTES } from "./detect-kind.ts";
+import { JsonDocument, JsonLines } from "./json-content.ts";
+import { type InputFile, listInputs, type SkippedFile, unreadable } from "./list-inputs.ts";
+import { OtlpProtobufStream } from "./otlp-protobuf-stream.ts";
+import { readChunks } from "./read-chunks.ts";
+
+/** Milliseconds of work between two reports of progress. */
+const PROGRESS_MS = 100;
+
+export interface LoadOptions {
+  /** Stops reading; what was read until then is returned. */
+  readonly signal?: AbortSignal;
+  /** What "-" reads; the process's stdin if absent. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
+}
+
+export interface LoadProgress {
+  /** the file being read, "" before the first */
+  readonly file: string;
+  readonly filesDone: number;
+  readonly filesTotal: number;
+  /** bytes as they lie on disk, i.e. compressed ones */
+  readonly bytesRead: number;
+  /** -1 when stdin or a pipe is among the inputs */
+  readonly bytesTotal: number;
+  /** spans accepted so far */
+  readonly spans: number;
+}
+
+export interface LoadedSpans {
+  readonly spans: SpanTable;
+  /** received = accepted + rejected over all files; errors of files are in `errors` */
+  readonly intake: Intake;
+  /** paths that spans were read from */
+  readonly files: readonly string[];
+  /** what was not used although it could be read, e.g. metrics, and other files of directories */
+  readonly skipped: readonly SkippedFile[];
+  /** whether `signal` ended it early */
+  readonly aborted: boolean;
+}
+
+/** Takes the content of a file chunk by chunk; throws InputError, after which it is not used any more. */
+export interface ContentSink {
+  push(chunk: Uint8Array): void;
+  finish(): void;
+}
+
+/**
+ * Reads the spans of files, directories (with all below them) and stdin ("-") into one
+ * table: OTLP protobuf and JSON, Jaeger JSON and Zipkin v2 JSON, gzip or zstd, told
+ * by content. Yields progress first and at least every 100 ms of reading.
+ *
+ * Bad input never throws: it is told in `intake.errors`, what was read before it in the
+ * same file stays, and the other files are still read. In directories files that hold
+ * no traces are listed in `skipped`. Memory is bounded by the columns and one message.
+ */
+export async function* loadSpans(
+  paths: readonly string[],
+  options: LoadOptions = {},
+): AsyncGenerator<LoadProgress, LoadedSpans> {
+  const { signal } = options;
+  const into = new SpanTableBuilder();
+  const intake = new Intake();
+  const { files, skipped, errors } = await listInputs(paths);
+  intake.errors.push(...errors);
+  const used: string[] = [];
+  const bytesTotal = files.some((file) => file.bytes < 0) ? -1 : files.reduce((sum, file) => sum + file.bytes, 0);
+  let reported = performance.now();
+  const progress = (file: string, filesDone: number): LoadProgress => {
+    reported = performance.now();
+    return { file, filesDone, filesTotal: files.length, bytesRead: intake.bytesRead, bytesTotal, spans: intake.accepted };
+  };
+  yield progress("", 0);
+
+  for (const [done, file] of files.entries()) {
+    if (signal?.aborted) break;
+    const content = new FileContent(file, into, intake);
+    try {
+      let cutOff = false;
+      try {
+        for await (const chunk of decompress(openInput(file, options, intake), file.path)) {
+          if (signal?.aborted || !content.push(chunk)) break;
+          if (performance.now() - reported < PROGRESS_MS) continue;
+          yield progress(file.path, done);
+          await nextTurn();
+        }
+      } catch (error) {
+        cutOff = true;
+        if (!signal?.aborted) intake.errors.push(error instanceof InputError ? error : unreadable(file.path, error));
+      }
+      content.finish(cutOff || (signal?.aborted ?? false));
+    } finally {
+      into.strings.releaseSource();
+    }
+    if (content.skipReason !== "") skipped.push({ path: file.path, reason: content.skipReason });
+    if (content.used) used.push(file.path);
+    yield progress(file.path, done + 1);
+  }
+  return { spans: finishTable(into, intake), intake, files: used, skipped, aborted: signal?.aborted ?? false };
+}
+
+/** Chunks of a file or of stdin as they come; counts them in `intake.bytesRead`. */
+async function* openInput(file: InputFile, options: LoadOptions, intake: Intake): AsyncGenerator<Uint8Array> {
+  if (file.path !== "-") {
+    yield* readChunks(file.path, (bytes) => (intake.bytesRead += bytes));
+    return;
+  }
+  const stdin = options.stdin ?? process.stdin;
+  // A pipe that nothing comes from would not notice the signal.
+  const stop = (): void => void process.stdin.destroy();
+  if (options.stdin === undefined) options.signal?.addEventListener("abort", stop, { once: true });
+  try {
+    for await (const chunk of stdin) {
+      intake.bytesRead += chunk.length;
+      yield chunk as Uint8Array;
+    }
+  } finally {
+    options.signal?.removeEventListener("abort", stop);
+  }
+}
+
+/** Gathers the beginning of a file, tells its kind from it, and hands all of it to the decoder of that kind. */
+class FileContent {
+  /** Whether a decoder was found for it. */
+  used = false;
+  /** Why the file, or a part of it, was passed over; "" when it was not. */
+  skipReason = "";
+  private readonly file: InputFile;
+  private readonly into: SpanTableBuilder;
+  private readonly intake: Intake;
+  private prefix: Uint8Array[] = [];
+  private prefixBytes = 0;
+  private sink: ContentSink | undefined;
+  /** Nothing more of the file is wanted: it is damaged, or not of use. */
+  private over = false;
+
+  constructor(file: InputFile, into: SpanTableBuilder, intake: Intake) {
+    this.file = file;
+    this.into = into;
+    this.intake = intake;
+  }
+
+  /** False when nothing more of the file is wanted. */
+  push(chunk: Uint8Array): boolean {
+    if (this.sink !== undefined) return this.attempt((sink) => sink.push(chunk));
+    this.prefix.push(chunk.slice());
+    this.prefixBytes += chunk.length;
+    return this.prefixBytes < PREFIX_BYTES || this.decide();
+  }
+
+  /** The content ends here: as it should, or, with `cutOff`, because its source failed, which is told already. */
+  finish(cutOff: boolean): void {
+    if (this.over) return;
+    if (this.sink === undefined && (cutOff && this.prefixBytes === 0 ? true : !this.decide())) return;
+    this.attempt((sink) => sink.finish(), cutOff);
+    if (this.sink instanceof JsonLines && this.sink.unusedLines > 0) {
+      this.skipReason = `${this.sink.unusedLines} lines of metrics, logs or profiles, which are not used here`;
+    }
+  }
+
+  private attempt(step: (sink: ContentSink) => void, cutOff = false): boolean {
+    try {
+      step(this.sink!);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      // That content which was cut off ends early is no second error.
+      if (!(cutOff && error.code === "truncated")) this.intake.errors.push(error);
+      this.over = true;
+    }
+    return !this.over;
+  }
+
+  private decide(): boolean {
+    const prefix = Buffer.concat(this.prefix);
+    this.prefix = [];
+    this.sink = this.sinkFor(detectKind(prefix.subarray(0, PREFIX_BYTES)));
+    this.over = this.sink === undefined;
+    this.used = !this.over;
+    return this.used && this.attempt((sink) => sink.push(prefix));
+  }
+
+  private sinkFor(kind: ContentKind): ContentSink | undefined {
+    const { into, intake } = this;
+    const file = this.file.path;
+    switch (kind.kind) {
+      case "otlp-protobuf":
+        return new OtlpProtobufStream(into, intake, file, kind.framing);
+      case "otlp-json":
+      case "jaeger-json":
+      case "zipkin-json":
+        if (kind.layout === "document") return new JsonDocument(kind.kind, into, intake, file);
+        return new JsonLines(kind.kind, into, intake, file);
+      case "not-used":
+        // Lines of traces may follow; messages of a protobuf file are all of one signal.
+        if (kind.format === "JSON") return new JsonLines("not-used", into, intake, file);
+        this.skipReason = `OTLP ${kind.signal}, which are not used here`;
+        return undefined;
+      case "empty":
+        return this.refuse("empty", "an empty file");
+      case "unsupported":
+        return this.refuse("unsupported", `${kind.what} (${kind.instead})`);
+      case "unknown":
+        return this.refuse("unknown-kind", kind.found);
+    }
+  }
+
+  /** A file that the user named is an error; one that lies in a directory is passed over. */
+  private refuse(code: "empty" | "unsupported" | "unknown-kind", found: string): undefined {
+    if (!this.file.named) {
+      this.skipReason = found;
+      return undefined;
+    }
+    const expected = "traces as OTLP, Jaeger JSON or Zipkin v2 JSON";
+    this.intake.errors.push(new InputError(code, { file: this.file.path, byteOffset: 0, expected, found }));
+    return undefined;
+  }
+}
+
+/** The table; spans too far from the others in time become rejected ones. */
+function finishTable(into: SpanTableBuilder, intake: Intake): SpanTable {
+  const { table, outOfRange } = into.finish();
+  if (outOfRange > 0) {
+    intake.accepted -= outOfRange;
+    const example = "a start or end more than 104 days from the middle of the window";
+    const held = intake.rejected.get("time-out-of-range");
+    intake.rejected.set("time-out-of-range", { spans: (held?.spans ?? 0) + outOfRange, example: held?.example ?? example });
+  }
+  return table;
+}
