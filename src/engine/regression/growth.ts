@@ -1,0 +1,53 @@
+import { benjaminiHochberg } from "../../analysis/false-discovery.ts";
+import { growthOf, type SampleGrowth } from "../../analysis/sample-change.ts";
+import type { Operation, Operations } from "./operations.ts";
+
+/** An operation whose self time (of a call: transit, or time in the callee) can be compared. */
+export interface OperationGrowth {
+  readonly operation: Operation;
+  readonly growth: SampleGrowth;
+  readonly qValue: number;
+  /** significant, and enough of it to matter to anybody */
+  readonly grown: boolean;
+  /** mean growth of one span */
+  readonly perSpanNs: number;
+  /** growth over all spans, per trace of the slice */
+  readonly perTraceNs: number;
+  readonly spansNow: number;
+  readonly spansBefore: number;
+}
+
+/** Fewest spans on each side: below, no test can reach significance among some hundred others. */
+const MIN_SPANS = 5;
+const Q = 0.01;
+/** Clocks and schedulers wobble by this much; less is never a cause. */
+const MIN_GROWTH_NS = 20e3;
+/** Two windows of one healthy system differ by some percent wherever there are enough spans to see it. */
+const MIN_FACTOR = 1.15;
+
+/** Growth of every operation with enough spans in both slices, most per trace first. */
+export function growthByOperation(operations: Operations): OperationGrowth[] {
+  const { list, now, before } = operations;
+  const compared = list.filter(({ id }) => now.rows[id]!.length >= MIN_SPANS && before.rows[id]!.length >= MIN_SPANS);
+  const growths = compared.map(({ id }) => growthOf(selfOf(before, id), selfOf(now, id)));
+  const qValues = benjaminiHochberg(Float64Array.from(growths, (growth) => growth.pValue));
+  return compared
+    .map((operation, i): OperationGrowth => {
+      const growth = growths[i]!;
+      const spansNow = now.rows[operation.id]!.length;
+      const perSpanNs = growth.excess / spansNow;
+      return {
+        operation,
+        growth,
+        qValue: qValues[i]!,
+        grown: qValues[i]! <= Q && perSpanNs >= MIN_GROWTH_NS && growth.factor >= MIN_FACTOR,
+        perSpanNs,
+        perTraceNs: growth.excess / Math.max(1, now.traces),
+        spansNow,
+        spansBefore: before.rows[operation.id]!.length,
+      };
+    })
+    .sort((a, b) => b.perTraceNs - a.perTraceNs || a.operation.id - b.operation.id);
+}
+
+const selfOf = (side: Operations["now"], id: number): Float64Array => Float64Array.from(side.rows[id]!, (row) => side.selfNs[row]!);
