@@ -4,6 +4,9 @@ export type DecimalOutcome = (typeof DecimalOutcome)[keyof typeof DecimalOutcome
 
 const TWO_32 = 2 ** 32;
 
+/** Longer texts are not taken for numbers: the exact decimal expansion of a double has at most 1,075 digits. */
+const MAX_NUMBER_BYTES = 4096;
+
 /**
  * A decimal number as sign and 64-bit magnitude in two words. Nanoseconds since
  * 1970 need 61 bits: read as a double they would be off by up to 128 ns.
@@ -69,6 +72,7 @@ export class Decimal64 {
 
   /** Signs, fractions, exponents, leading zeros: rare, so text and BigInt are good enough. */
   private parseGeneral(bytes: Uint8Array, start: number, end: number, shift: number): DecimalOutcome {
+    if (end - start > MAX_NUMBER_BYTES) return DecimalOutcome.notANumber;
     const text = asciiText(bytes, start, end);
     const match = /^([+-]?)(\d+)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/.exec(text);
     if (match === null) return DecimalOutcome.notANumber;
@@ -110,7 +114,7 @@ export function parseDouble(bytes: Uint8Array, start: number, end: number): numb
     } else if (byte === 46 && point < 0 && digits > 0 && i + 1 < end) {
       point = i;
     } else {
-      return parseGeneralDouble(asciiText(bytes, start, end));
+      return end - start > MAX_NUMBER_BYTES ? undefined : parseGeneralDouble(asciiText(bytes, start, end));
     }
   }
   if (digits === 0) return undefined;

@@ -182,7 +182,10 @@ export class JsonReader {
   /** The double nearest to the number here. */
   readNumber(): number {
     const start = this.scanNumber();
-    return parseDouble(this.bytes, start, this.position)!;
+    const value = parseDouble(this.bytes, start, this.position);
+    if (value !== undefined) return value;
+    this.position = start;
+    return this.fail("a number of at most 4096 bytes", "too-large");
   }
 
   /**

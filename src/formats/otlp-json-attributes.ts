@@ -320,7 +320,12 @@ class ValueText {
   }
 
   private readerText(): string {
-    const { text, textStart, textEnd } = this.reader;
+    const { text, textStart } = this.reader;
+    let { textEnd } = this.reader;
+    if (textEnd - textStart > MAX_VALUE_BYTES) {
+      textEnd = textStart + MAX_VALUE_BYTES;
+      this.cut = true;
+    }
     return Buffer.from(text.buffer, text.byteOffset + textStart, textEnd - textStart).toString("utf8");
   }
 }
