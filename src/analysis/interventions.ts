@@ -3,6 +3,7 @@ import { SpanRole } from "../model/span-facts.ts";
 import { NS_PER_MS } from "../model/units.ts";
 import { nearestWord } from "./nearest-word.ts";
 import { runTogether } from "./parallel-calls.ts";
+import { acquisitionOf } from "./pool-acquisitions.ts";
 import { Gone, type Edits } from "./replay.ts";
 import type { ReplayPlan } from "./replay-plan.ts";
 
@@ -167,22 +168,6 @@ function dropCall(plan: ReplayPlan, edits: Edits, at: number): void {
   edits.gone[at] = Math.max(edits.gone[at]!, Gone.call);
   const acquisition = acquisitionOf(plan, at);
   if (acquisition >= 0) edits.gone[acquisition] = Math.max(edits.gone[acquisition]!, Gone.call);
-}
-
-/**
- * The pool acquisition that serves this database call and no other, -1 for none: it starts right before the call,
- * and the next database call has its own. (A connection that is taken for several statements stays.)
- */
-function acquisitionOf(plan: ReplayPlan, at: number): number {
-  const { role } = plan.forest.facts;
-  const parent = plan.parentAt[at]!;
-  if (parent < 0 || at === plan.childFrom[parent] || role[plan.row[at]!] !== SpanRole.database) return -1;
-  if (role[plan.row[at - 1]!] !== SpanRole.pool) return -1;
-  for (let next = at + 1; next < plan.childTo[parent]!; next++) {
-    if (role[plan.row[next]!] === SpanRole.database) return -1;
-    if (role[plan.row[next]!] === SpanRole.pool) break;
-  }
-  return at - 1;
 }
 
 /** Marks the calls of one node under one parent as one. Returns how many calls are saved. */

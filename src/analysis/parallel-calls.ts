@@ -1,6 +1,7 @@
 import { SpanRole } from "../model/span-facts.ts";
 import { independence, transactionNodes, type Independence } from "./independence.ts";
-import type { Edits } from "./replay.ts";
+import { acquisitionOf } from "./pool-acquisitions.ts";
+import { WaitFor, type Edits } from "./replay.ts";
 import type { ReplayPlan } from "./replay-plan.ts";
 
 /**
@@ -32,24 +33,36 @@ export function runTogether(plan: ReplayPlan, edits: Edits, parents: readonly nu
 /** Returns how many calls wait for less than before. */
 function releaseCalls(plan: ReplayPlan, edits: Edits, at: number, verdicts: Verdicts): number {
   const nodeOfClass = new Int32Array(plan.classes[at]!);
+  const lastOfClass = new Int32Array(plan.classes[at]!);
   let released = 0;
   for (let child = plan.childFrom[at]!; child < plan.childTo[at]!; child++) {
     const row = plan.row[child]!;
     const node = plan.paths.nodeOfRow[row]!;
-    if (plan.classAt[child]! >= 0) nodeOfClass[plan.classAt[child]!] = node;
-    if (!isCall(plan, child)) continue;
+    if (isCall(plan, child) && release(child, row, node)) released++;
+    const local = plan.classAt[child]!;
+    if (local < 0) continue;
+    nodeOfClass[local] = node;
+    lastOfClass[local] = child;
+  }
+  return released;
+
+  function release(child: number, row: number, node: number): boolean {
+    const isAcquisition = plan.paths.role[node] === SpanRole.pool;
     let isReleased = false;
     for (let slot = plan.slotFrom[child]!; slot < plan.slotFrom[child + 1]!; slot++) {
-      const from = nodeOfClass[plan.slotClass[slot]!]!;
+      const local = plan.slotClass[slot]!;
+      const from = nodeOfClass[local]!;
       if (!isCallRole(plan.paths.role[from]!)) continue;
       if (from === node && plan.model.retryOf[row]! >= 0) continue;
       if (verdicts.of(from, node).kind === "dependent") continue;
-      edits.slotStarts[slot] = 1;
+      // A query begins with its acquisition: the next one is issued after that, not after the connection was got.
+      const began = isAcquisition && acquisitionOf(plan, lastOfClass[local]!) >= 0;
+      edits.slotWait[slot] = began ? WaitFor.nothing : WaitFor.start;
       isReleased = true;
     }
-    if (isReleased) released++;
+    if (isReleased) edits.waitsAlone[child] = 1;
+    return isReleased;
   }
-  return released;
 }
 
 const isCallRole = (role: number): boolean => role === SpanRole.client || role === SpanRole.database || role === SpanRole.pool;

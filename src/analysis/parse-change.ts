@@ -90,21 +90,26 @@ function parseOperationChange(service: string, rest: string): Change | ChangeSpe
 }
 
 function parseServiceChange(text: string): Change | ChangeSpecError {
-  const match = /^service=(.*),((?:pool:(.*)|[^=,]*)(?:=([^=]*))?)$/s.exec(text);
-  if (match === null) return specError("", `one of ${SETTINGS.join(", ")} behind the service`, "", SETTINGS);
-  const [, service, part, pool, value] = match;
+  const poolAt = text.indexOf(",pool:");
+  const comma = poolAt >= 0 ? poolAt : text.lastIndexOf(",");
+  if (comma < 0) return specError("", `one of ${SETTINGS.join(", ")} behind the service`, "", SETTINGS);
+  const service = text.slice("service=".length, comma);
+  const part = text.slice(comma + 1);
+  const equals = part.lastIndexOf("=");
+  const value = equals < 0 ? undefined : part.slice(equals + 1).trim();
+  const key = (equals < 0 ? part : part.slice(0, equals)).trim();
   if (service === "") return { kind: "change-spec-error", part: "service=", expected: "the name of a service" };
-  const at = { service: service! };
+  const at = { service };
   const expected = "a whole number above 0";
   const isPositiveCount = (n: number): boolean => isCount(n) && n > 0;
-  if (pool !== undefined) {
-    if (pool === "") return { kind: "change-spec-error", part: part!, expected: "the name of a pool: pool:postgres=20" };
-    return numberOf(part!, value, expected, isPositiveCount, (size) => ({ kind: "pool", ...at, pool, size }));
+  if (key.startsWith("pool:")) {
+    const pool = key.slice("pool:".length);
+    if (pool === "") return { kind: "change-spec-error", part, expected: "the name of a pool: pool:postgres=20" };
+    return numberOf(part, value, expected, isPositiveCount, (size) => ({ kind: "pool", ...at, pool, size }));
   }
-  const key = /^[^=]*/.exec(part!)![0].trim();
-  if (key === "replicas") return numberOf(part!, value, expected, isPositiveCount, (replicas) => ({ kind: "replicas", ...at, replicas }));
-  if (key === "cpu") return numberOf(part!, value, "cores above 0: cpu=2", (n) => n > 0, (cores) => ({ kind: "cpu", ...at, cores }));
-  return specError(part!, `one of ${SETTINGS.join(", ")} behind the service`, key, [...SETTINGS, ...ACTIONS]);
+  if (key === "replicas") return numberOf(part, value, expected, isPositiveCount, (replicas) => ({ kind: "replicas", ...at, replicas }));
+  if (key === "cpu") return numberOf(part, value, "cores above 0: cpu=2", (n) => n > 0, (cores) => ({ kind: "cpu", ...at, cores }));
+  return specError(part, `one of ${SETTINGS.join(", ")} behind the service`, key, [...SETTINGS, ...ACTIONS]);
 }
 
 function parseWithout(text: string): Change | ChangeSpecError {

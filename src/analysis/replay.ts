@@ -10,7 +10,10 @@ export const Gone = {
   callAndThink: 2,
 } as const;
 
-/** What is different in a replay; columns per position of the plan (`slotStarts`: per element of `slotClass`). */
+/** What a call waits for of the earlier calls of a kind. */
+export const WaitFor = { end: 0, start: 1, nothing: 2 } as const;
+
+/** What is different in a replay; columns per position of the plan (`slotWait`: per element of `slotClass`). */
 export interface Edits {
   /** the span's own time takes so many times as long: the gaps between its calls, its tail */
   readonly ownFactor: Float64Array;
@@ -22,8 +25,10 @@ export interface Edits {
   readonly gone: Uint8Array;
   /** first call of the loop that this call is made one with, -1 for none; the first one's own position there */
   readonly batch: Int32Array;
-  /** 1 where a call waits for the start of that kind of call, not for its end */
-  readonly slotStarts: Uint8Array;
+  /** WaitFor */
+  readonly slotWait: Uint8Array;
+  /** 1 where a call does not share the wait of the sibling named by the plan's `inherit` */
+  readonly waitsAlone: Uint8Array;
 }
 
 /** Edits that change nothing. */
@@ -34,7 +39,8 @@ export function noEdits(plan: ReplayPlan): { -readonly [K in keyof Edits]: Edits
     cutNs: new Float64Array(plan.count).fill(Infinity),
     gone: new Uint8Array(plan.count),
     batch: new Int32Array(plan.count).fill(-1),
-    slotStarts: new Uint8Array(plan.slotClass.length),
+    slotWait: new Uint8Array(plan.slotClass.length),
+    waitsAlone: new Uint8Array(plan.count),
   };
 }
 
@@ -157,11 +163,13 @@ class Run {
 
   private start(child: number, own: number): void {
     const { plan, edits, baseNs, startNs, classEndNs, classStartNs } = this;
-    const inherit = plan.inherit[child]!;
+    const inherit = edits.waitsAlone[child] === 1 ? -1 : plan.inherit[child]!;
     let base = inherit < 0 ? 0 : baseNs[inherit]!;
     for (let slot = plan.slotFrom[child]!; slot < plan.slotFrom[child + 1]!; slot++) {
       const local = plan.slotClass[slot]!;
-      const waitNs = edits.slotStarts[slot] === 1 ? classStartNs[local]! : classEndNs[local]!;
+      const wait = edits.slotWait[slot]!;
+      if (wait === WaitFor.nothing) continue;
+      const waitNs = wait === WaitFor.start ? classStartNs[local]! : classEndNs[local]!;
       if (waitNs > base) base = waitNs;
     }
     const local = plan.classAt[child]!;
