@@ -45,8 +45,6 @@ interface HealthyResult {
   readonly failure: string | null;
 }
 
-
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -61,7 +59,8 @@ async function main(): Promise<void> {
   const wanted = ({ name }: { name: string }): boolean => values.only === undefined || name === values.only;
   const faults = FAULTS.filter(wanted);
   const kinds = values["skip-healthy"] ? [] : HEALTHY_KINDS.filter(wanted);
-  if (faults.length + kinds.length === 0) throw new Error(`nothing is named ${values.only}; there are ${FAULTS.map(({ name }) => name).join(", ")}`);
+  if (faults.length + kinds.length === 0)
+    throw new Error(`nothing is named ${values.only}; there are ${FAULTS.map(({ name }) => name).join(", ")}`);
 
   const faultResults: FaultResult[] = [];
   const healthyResults: HealthyResult[] = [];
@@ -93,9 +92,27 @@ async function runFault(fault: Fault, seed: number): Promise<FaultResult> {
     const { findings } = await diagnoseTable(current, baseline);
     const cpuSeconds = clock.seconds();
     const whatIf = truth.whatIf === null ? null : await whatIfError(current, truth, truth.whatIf);
-    return { fault: fault.name, seed, truth, score: score(findings, truth), first: describe(findings), whatIf, cpuSeconds, failure: null };
+    return {
+      fault: fault.name,
+      seed,
+      truth,
+      score: score(findings, truth),
+      first: describe(findings),
+      whatIf,
+      cpuSeconds,
+      failure: null,
+    };
   } catch (error) {
-    return { fault: fault.name, seed, truth: found?.truth ?? null, score: null, first: "", whatIf: null, cpuSeconds: clock.seconds(), failure: messageOf(error) };
+    return {
+      fault: fault.name,
+      seed,
+      truth: found?.truth ?? null,
+      score: null,
+      first: "",
+      whatIf: null,
+      cpuSeconds: clock.seconds(),
+      failure: messageOf(error),
+    };
   }
 }
 
@@ -105,7 +122,9 @@ async function runHealthy(kind: HealthyKind, seed: number): Promise<HealthyResul
     const { current, baseline } = healthyCase(kind, seed);
     clock.restart();
     const { findings } = await diagnoseTable(current, baseline);
-    const texts = alarms(findings).map((finding) => `${finding.severity} ${finding.mechanism} ${finding.subject.service}: ${finding.title}`);
+    const texts = alarms(findings).map(
+      (finding) => `${finding.severity} ${finding.mechanism} ${finding.subject.service}: ${finding.title}`,
+    );
     return { kind: kind.name, seed, alarms: texts, cpuSeconds: clock.seconds(), failure: null };
   } catch (error) {
     return { kind: kind.name, seed, alarms: [], cpuSeconds: clock.seconds(), failure: messageOf(error) };
@@ -116,23 +135,37 @@ async function whatIfError(table: SpanTable, truth: Truth, changes: readonly str
   const answer = await whatIfTable(table, changes);
   if (answer.kind === "cannot-tell") return answer.reason;
   const { service, operation } = truth.endpoint;
-  const endpoint = answer.endpoints.find((candidate) => candidate.service === service && candidate.operation === operation);
+  const endpoint = answer.endpoints.find(
+    (candidate) => candidate.service === service && candidate.operation === operation,
+  );
   if (endpoint === undefined) return `no prediction for ${service} ${operation}`;
-  return { p50: Math.abs(endpoint.p50Ms / truth.fixed.p50Ms - 1), p99: Math.abs(endpoint.p99Ms / truth.fixed.p99Ms - 1) };
+  return {
+    p50: Math.abs(endpoint.p50Ms / truth.fixed.p50Ms - 1),
+    p99: Math.abs(endpoint.p99Ms / truth.fixed.p99Ms - 1),
+  };
 }
 
 function print(faults: readonly FaultResult[], healthy: readonly HealthyResult[]): void {
   const rows = [["fault", "cases", "service", "+mechanism", "what-if p50", "what-if p99", "cpu s"]];
-  for (const name of new Set(faults.map(({ fault }) => fault))) rows.push(summary(name, faults.filter(({ fault }) => fault === name)));
+  for (const name of new Set(faults.map(({ fault }) => fault)))
+    rows.push(
+      summary(
+        name,
+        faults.filter(({ fault }) => fault === name),
+      ),
+    );
   if (faults.length > 0) rows.push(summary("all", faults));
   printTable(rows);
   for (const result of faults) {
     if (result.failure !== null) console.log(`failed: ${result.fault} ${result.seed}: ${result.failure}`);
     else if (result.score!.byServiceAndMechanism !== 1) {
       const { service, mechanism, system } = result.truth!;
-      console.log(`missed: ${result.fault} ${result.seed} (${system}): ${mechanism} ${service} has rank ${result.score!.byServiceAndMechanism}; first: ${result.first}`);
+      console.log(
+        `missed: ${result.fault} ${result.seed} (${system}): ${mechanism} ${service} has rank ${result.score!.byServiceAndMechanism}; first: ${result.first}`,
+      );
     }
-    if (typeof result.whatIf === "string") console.log(`no prediction: ${result.fault} ${result.seed}: ${result.whatIf}`);
+    if (typeof result.whatIf === "string")
+      console.log(`no prediction: ${result.fault} ${result.seed}: ${result.whatIf}`);
   }
   if (healthy.length === 0) return;
   console.log("");
@@ -141,7 +174,13 @@ function print(faults: readonly FaultResult[], healthy: readonly HealthyResult[]
     const own = healthy.filter(({ kind }) => name === "all" || kind === name);
     const ran = own.filter(({ failure }) => failure === null);
     const count = ran.reduce((sum, result) => sum + result.alarms.length, 0);
-    kinds.push([name, `${ran.length}/${own.length}`, String(ran.filter((result) => result.alarms.length > 0).length), String(count), median(ran.map(({ cpuSeconds }) => cpuSeconds)).toFixed(2)]);
+    kinds.push([
+      name,
+      `${ran.length}/${own.length}`,
+      String(ran.filter((result) => result.alarms.length > 0).length),
+      String(count),
+      median(ran.map(({ cpuSeconds }) => cpuSeconds)).toFixed(2),
+    ]);
   }
   printTable(kinds);
   for (const result of healthy) {
@@ -154,7 +193,8 @@ function print(faults: readonly FaultResult[], healthy: readonly HealthyResult[]
 function summary(name: string, results: readonly FaultResult[]): string[] {
   const ran = results.filter(({ failure }) => failure === null);
   const errors = ran.map(({ whatIf }) => whatIf).filter((whatIf) => whatIf !== null && typeof whatIf === "object");
-  const first = (of: (own: Score) => number): string => percent(ran.filter((result) => of(result.score!) === 1).length / ran.length);
+  const first = (of: (own: Score) => number): string =>
+    percent(ran.filter((result) => of(result.score!) === 1).length / ran.length);
   return [
     name,
     `${ran.length}/${results.length}`,
@@ -168,15 +208,23 @@ function summary(name: string, results: readonly FaultResult[]): string[] {
 
 function printTable(rows: readonly string[][]): void {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  for (const row of rows) console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]! + 2))).join(""));
+  for (const row of rows)
+    console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]! + 2))).join(""));
 }
 
-const percent = (share: number, of?: number): string => (Number.isNaN(share) ? "-" : `${(100 * share).toFixed(of === undefined ? 0 : 1)} %${of === undefined ? "" : ` (${of})`}`);
+const percent = (share: number, of?: number): string =>
+  Number.isNaN(share)
+    ? "-"
+    : `${(100 * share).toFixed(of === undefined ? 0 : 1)} %${of === undefined ? "" : ` (${of})`}`;
 
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length === 0 ? NaN : sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return sorted.length === 0
+    ? NaN
+    : sorted.length % 2 === 1
+      ? sorted[middle]!
+      : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 function describe(findings: readonly Finding[]): string {

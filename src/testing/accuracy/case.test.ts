@@ -44,5 +44,9 @@ it.each(HEALTHY_KINDS)("healthy $name makes a table", (kind) => {
 
 it("takes percentiles by nearest rank", () => {
   // of 1..200: ranks 100, 190 and 198
-  expect(percentiles(Float64Array.from({ length: 200 }, (_, i) => 200 - i))).toEqual({ p50Ms: 100, p95Ms: 190, p99Ms: 198 });
+  expect(percentiles(Float64Array.from({ length: 200 }, (_, i) => 200 - i))).toEqual({
+    p50Ms: 100,
+    p95Ms: 190,
+    p99Ms: 198,
+  });
 });

@@ -28,7 +28,8 @@ export interface HealthyCase {
 }
 
 /** The statements of the first endpoint, at least one in every shape. */
-const statements = (system: SystemSpec): ReturnType<typeof sitesOf> => sitesOf(system, 0).filter(({ step: { kind } }) => kind === "db");
+const statements = (system: SystemSpec): ReturnType<typeof sitesOf> =>
+  sitesOf(system, 0).filter(({ step: { kind } }) => kind === "db");
 
 export const HEALTHY_KINDS: readonly HealthyKind[] = [
   { name: "light-load", baseline: false, decoy: (system) => loadTo(system, 0.2) },
@@ -51,7 +52,12 @@ export const HEALTHY_KINDS: readonly HealthyKind[] = [
       // a report takes longer than a page and is rare; that is what it is
       const { service } = system.endpoints[0]!;
       const store = system.databases[0]!.name;
-      const report = db(store, "SELECT day, SUM(total) FROM daily_totals WHERE day > $1 GROUP BY day", draws.between(60, 120), 0.3);
+      const report = db(
+        store,
+        "SELECT day, SUM(total) FROM daily_totals WHERE day > $1 GROUP BY day",
+        draws.between(60, 120),
+        0.3,
+      );
       serviceOf(system, service).operations["GET /reports/daily"] = { steps: [compute(3), report, compute(10)] };
       for (const endpoint of system.endpoints) endpoint.share *= 0.98;
       system.endpoints.push({ service, operation: "GET /reports/daily", share: 0.02 });
@@ -62,7 +68,9 @@ export const HEALTHY_KINDS: readonly HealthyKind[] = [
     baseline: false,
     decoy: (system, draws) => {
       const { service, operation } = system.endpoints[0]!;
-      operationOf(serviceOf(system, service), operation).steps.push(step({ kind: "fail", probability: draws.between(0.002, 0.01), status: 500 }));
+      operationOf(serviceOf(system, service), operation).steps.push(
+        step({ kind: "fail", probability: draws.between(0.002, 0.01), status: 500 }),
+      );
     },
   },
   {
@@ -73,7 +81,11 @@ export const HEALTHY_KINDS: readonly HealthyKind[] = [
       const { list, index, step: own } = statements(system)[0]!;
       if (own.kind !== "db") return;
       const names = ["account", "plan", "limits"];
-      list.splice(index + 1, 0, ...names.flatMap((name) => [compute(0.4), db(own.database, `SELECT id, value FROM ${name} WHERE id = $1`, 2)]));
+      list.splice(
+        index + 1,
+        0,
+        ...names.flatMap((name) => [compute(0.4), db(own.database, `SELECT id, value FROM ${name} WHERE id = $1`, 2)]),
+      );
     },
   },
   {
@@ -82,7 +94,13 @@ export const HEALTHY_KINDS: readonly HealthyKind[] = [
     decoy: (system) => {
       const { list, index, step: own } = statements(system)[0]!;
       if (own.kind !== "db") return;
-      list.splice(index + 1, 0, loop({ kind: "uniform", low: 1.5, high: 3.49 }, [db(own.database, "SELECT id, chunk FROM chunks WHERE id = $1", 1.2)]));
+      list.splice(
+        index + 1,
+        0,
+        loop({ kind: "uniform", low: 1.5, high: 3.49 }, [
+          db(own.database, "SELECT id, chunk FROM chunks WHERE id = $1", 1.2),
+        ]),
+      );
     },
   },
   {
@@ -91,7 +109,11 @@ export const HEALTHY_KINDS: readonly HealthyKind[] = [
     decoy: (system) => {
       const { list, index, step: own } = statements(system)[0]!;
       if (own.kind !== "db") return;
-      list.splice(index + 1, 0, loop(constant(6), [db(own.database, "SELECT id, part FROM parts WHERE shard = $1", 1.5)], 6));
+      list.splice(
+        index + 1,
+        0,
+        loop(constant(6), [db(own.database, "SELECT id, part FROM parts WHERE shard = $1", 1.5)], 6),
+      );
     },
   },
   {
@@ -128,5 +150,11 @@ export function healthyCase(kind: HealthyKind, seed: number, traces = 3000): Hea
   const requests = Math.ceil(traces / system.endpoints[0]!.share / system.telemetry.headSampling);
   const current = simulate(system, { seed: key, requests }).table;
   const before = kind.name === "a-little-more-load" ? { ...system, ratePerSecond: 0.9 * system.ratePerSecond } : system;
-  return { name: kind.name, seed, system: shape.name, current, baseline: kind.baseline ? earlier(before, key, requests) : undefined };
+  return {
+    name: kind.name,
+    seed,
+    system: shape.name,
+    current,
+    baseline: kind.baseline ? earlier(before, key, requests) : undefined,
+  };
 }

@@ -9,8 +9,10 @@ export interface Score {
 
 export function score(findings: readonly Finding[], truth: Truth): Score {
   const ordered = findings.toSorted((a, b) => a.rank - b.rank);
-  const namesService = ({ subject: { service } }: Finding): boolean => service === truth.service || truth.acceptableServices.includes(service);
-  const namesMechanism = ({ mechanism }: Finding): boolean => mechanism === truth.mechanism || truth.acceptableMechanisms.includes(mechanism);
+  const namesService = ({ subject: { service } }: Finding): boolean =>
+    service === truth.service || truth.acceptableServices.includes(service);
+  const namesMechanism = ({ mechanism }: Finding): boolean =>
+    mechanism === truth.mechanism || truth.acceptableMechanisms.includes(mechanism);
   return {
     byService: ordered.findIndex(namesService) + 1,
     byServiceAndMechanism: ordered.findIndex((finding) => namesService(finding) && namesMechanism(finding)) + 1,
@@ -18,4 +20,5 @@ export function score(findings: readonly Finding[], truth: Truth): Score {
 }
 
 /** Findings that would alarm somebody; a healthy run must have none. */
-export const alarms = (findings: readonly Finding[]): readonly Finding[] => findings.filter(({ severity }) => severity !== "note");
+export const alarms = (findings: readonly Finding[]): readonly Finding[] =>
+  findings.filter(({ severity }) => severity !== "note");

@@ -56,7 +56,12 @@ export class Conventions {
       const { method, path } = httpParts(operation);
       const byRoute = this.system.telemetry.clientNames === "route";
       const attributes = this.isNew
-        ? { "http.request.method": method, "server.address": service, "server.port": 8080, ...(byRoute && { "url.template": path }) }
+        ? {
+            "http.request.method": method,
+            "server.address": service,
+            "server.port": 8080,
+            ...(byRoute && { "url.template": path }),
+          }
         : { "http.method": method, "net.peer.name": service, "net.peer.port": 8080 };
       const name = byRoute ? operation : this.isNew ? method : `HTTP ${method}`;
       return this.http(name, attributes, this.isNew ? "url.full" : "http.url", `http://${service}:8080${path}`);
@@ -78,7 +83,9 @@ export class Conventions {
       const { operation, table } = statementParts(statement);
       const attributes: Record<string, string | number> = {
         ...this.connection(database),
-        ...(this.isNew ? { "db.operation.name": operation, "db.collection.name": table } : { "db.operation": operation, "db.sql.table": table }),
+        ...(this.isNew
+          ? { "db.operation.name": operation, "db.collection.name": table }
+          : { "db.operation": operation, "db.sql.table": table }),
       };
       if (!this.system.telemetry.literals) attributes[this.statementKey] = statement;
       return this.plain(statementName(this.system, database, statement), attributes);
@@ -109,18 +116,31 @@ export class Conventions {
   }
 
   producer(queue: string): SpanShape {
-    return this.shape(`producer ${queue}`, () => this.plain(this.isNew ? `send ${queue}` : `${queue} publish`, this.messaging(queue, "send")));
+    return this.shape(`producer ${queue}`, () =>
+      this.plain(this.isNew ? `send ${queue}` : `${queue} publish`, this.messaging(queue, "send")),
+    );
   }
 
   consumer(queue: string): SpanShape {
-    return this.shape(`consumer ${queue}`, () => this.plain(consumerName(this.system, queue), this.messaging(queue, "process")));
+    return this.shape(`consumer ${queue}`, () =>
+      this.plain(consumerName(this.system, queue), this.messaging(queue, "process")),
+    );
   }
 
   private messaging(queue: string, type: "send" | "process"): Record<string, string> {
     const system = queueOf(this.system, queue).system;
     return this.isNew
-      ? { "messaging.system": system, "messaging.destination.name": queue, "messaging.operation.type": type, "messaging.operation.name": type }
-      : { "messaging.system": system, "messaging.destination": queue, "messaging.operation": type === "send" ? "publish" : "process" };
+      ? {
+          "messaging.system": system,
+          "messaging.destination.name": queue,
+          "messaging.operation.type": type,
+          "messaging.operation.name": type,
+        }
+      : {
+          "messaging.system": system,
+          "messaging.destination": queue,
+          "messaging.operation": type === "send" ? "publish" : "process",
+        };
   }
 
   /** A cache has no `db.namespace`: its name is the host's. */
@@ -149,7 +169,12 @@ export class Conventions {
     return { name: this.writer.text(operation), template, statusKey, urlKey: 0, urlPattern: "", grpc: true };
   }
 
-  private http(name: string, attributes: Record<string, string | number>, urlKey: string, urlPattern: string): SpanShape {
+  private http(
+    name: string,
+    attributes: Record<string, string | number>,
+    urlKey: string,
+    urlPattern: string,
+  ): SpanShape {
     return {
       name: this.writer.text(name),
       template: this.writer.template(attributes),
@@ -161,7 +186,14 @@ export class Conventions {
   }
 
   private plain(name: string, attributes: Record<string, string | number>): SpanShape {
-    return { name: this.writer.text(name), template: this.writer.template(attributes), statusKey: 0, urlKey: 0, urlPattern: "", grpc: false };
+    return {
+      name: this.writer.text(name),
+      template: this.writer.template(attributes),
+      statusKey: 0,
+      urlKey: 0,
+      urlPattern: "",
+      grpc: false,
+    };
   }
 
   private shape(key: string, make: () => SpanShape): SpanShape {

@@ -1,5 +1,16 @@
 import { expect, it } from "vitest";
-import { constant, type Distribution, exponential, gamma, lognormal, mean, sample, scaled, secondMoment, sometimes } from "./distribution.ts";
+import {
+  constant,
+  type Distribution,
+  exponential,
+  gamma,
+  lognormal,
+  mean,
+  sample,
+  scaled,
+  secondMoment,
+  sometimes,
+} from "./distribution.ts";
 import { Draws, mixKey } from "./random.ts";
 
 const KINDS: [string, Distribution][] = [

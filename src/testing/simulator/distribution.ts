@@ -66,7 +66,10 @@ export function secondMoment(distribution: Distribution): number {
     case "gamma":
       return distribution.mean ** 2 * (1 + distribution.cv ** 2);
     case "mixture":
-      return distribution.share * secondMoment(distribution.rare) + (1 - distribution.share) * secondMoment(distribution.usual);
+      return (
+        distribution.share * secondMoment(distribution.rare) +
+        (1 - distribution.share) * secondMoment(distribution.usual)
+      );
     case "scaled": {
       const { factor, add, of } = distribution;
       return factor ** 2 * secondMoment(of) + 2 * factor * add * mean(of) + add ** 2;
@@ -78,9 +81,19 @@ export const constant = (value: number): Distribution => ({ kind: "constant", va
 export const exponential = (of: number): Distribution => ({ kind: "exponential", mean: of });
 export const lognormal = (of: number, cv: number): Distribution => ({ kind: "lognormal", mean: of, cv });
 export const gamma = (of: number, cv: number): Distribution => ({ kind: "gamma", mean: of, cv });
-export const scaled = (of: Distribution, factor: number, add = 0): Distribution => ({ kind: "scaled", factor, add, of });
+export const scaled = (of: Distribution, factor: number, add = 0): Distribution => ({
+  kind: "scaled",
+  factor,
+  add,
+  of,
+});
 /** The usual draw, but with probability `share` a `rare` one. */
-export const sometimes = (share: number, rare: Distribution, usual: Distribution): Distribution => ({ kind: "mixture", share, rare, usual });
+export const sometimes = (share: number, rare: Distribution, usual: Distribution): Distribution => ({
+  kind: "mixture",
+  share,
+  rare,
+  usual,
+});
 
 /** Marsaglia and Tsang (2000); shapes below 1 by the power-of-uniform boost. */
 function sampleGamma(shape: number, draws: Draws): number {

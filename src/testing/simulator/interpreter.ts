@@ -101,7 +101,8 @@ export class Interpreter {
           const shape = this.conventions.server(service, operation);
           if (bytes > 0) this.writer.number(this.conventions.bodySize, Math.round(bytes));
           for (const { key: name, everywhere } of this.system.requestAttributes) {
-            if (everywhere || parent === null) this.writer.string(this.attributeKeys.get(name)!, this.writer.text(request.attributes.get(name)!));
+            if (everywhere || parent === null)
+              this.writer.string(this.attributeKeys.get(name)!, this.writer.text(request.attributes.get(name)!));
           }
           this.endSpan(span, instance, SpanKind.server, shape, outcome, key);
           instance.workers.release();
@@ -147,7 +148,9 @@ export class Interpreter {
         return this.runList(branches.flat(), 0, frame, done);
       }
       case "when":
-        return frame.request.attributes.get(step.key) === step.value ? this.runList(step.steps, 0, frame, done) : done(OK);
+        return frame.request.attributes.get(step.key) === step.value
+          ? this.runList(step.steps, 0, frame, done)
+          : done(OK);
       case "span":
         return this.runSpan(step.name, step.steps, frame, done);
       case "lock":
@@ -254,7 +257,9 @@ export class Interpreter {
       const instance = this.replica(step.service, key);
       this.serve(frame.request, instance, step.service, step.operation, span, key, (outcome, _start, bytes) => {
         const wire = ((operationOf(instance.spec, step.operation).body?.wireMsPerKb ?? 0) * bytes) / 1024;
-        this.transmit(frame.instance.spec.name, step.service, key, 1, () => this.events.after(wire, () => end(outcome, bytes)));
+        this.transmit(frame.instance.spec.name, step.service, key, 1, () =>
+          this.events.after(wire, () => end(outcome, bytes)),
+        );
       });
     });
   }
@@ -274,7 +279,8 @@ export class Interpreter {
     const span = frame.instance.spec.pools[pool]!.spans ? this.writer.start(frame.span.trace, frame.span, start) : null;
     permits.acquire(() =>
       frame.instance.resume(() => {
-        if (span !== null) this.endSpan(span, frame.instance, SpanKind.client, this.conventions.poolConnect(pool), OK, frame.key);
+        if (span !== null)
+          this.endSpan(span, frame.instance, SpanKind.client, this.conventions.poolConnect(pool), OK, frame.key);
         taken(() => permits.release());
       }),
     );
@@ -287,30 +293,41 @@ export class Interpreter {
     this.takeConnection(step.database, frame, (release) => {
       const span = this.writer.start(frame.span.trace, frame.span, this.events.now);
       const growth = 1 + (step.growsTo - 1) * Math.min(1, this.events.now / this.windowMs);
-      const time = sample(step.time, draws.seed(frame.key, step.id)) * growth + Math.max(0, rows) * (step.rows?.msPerRow ?? 0);
+      const time =
+        sample(step.time, draws.seed(frame.key, step.id)) * growth + Math.max(0, rows) * (step.rows?.msPerRow ?? 0);
       const database = this.runtime.databases.get(step.database)!;
       const end = (): void => {
         this.events.after(2 * sample(this.system.network, draws.seed(key, 3)), () =>
           frame.instance.resume(() => {
             if (rows >= 0) this.writer.number(this.conventions.returnedRows, rows);
             if (this.system.telemetry.literals) {
-              this.writer.string(this.writer.text(this.conventions.statementKey), this.writer.text(withLiterals(step.statement, draws.seed(key, IDENTIFIER))));
+              this.writer.string(
+                this.writer.text(this.conventions.statementKey),
+                this.writer.text(withLiterals(step.statement, draws.seed(key, IDENTIFIER))),
+              );
             }
-            this.endSpan(span, frame.instance, SpanKind.client, this.conventions.statement(step.database, step.statement), OK, key);
+            this.endSpan(
+              span,
+              frame.instance,
+              SpanKind.client,
+              this.conventions.statement(step.database, step.statement),
+              OK,
+              key,
+            );
             release();
             done(OK);
           }),
         );
       };
       if (step.rowLock === undefined) return database.station.request(time, end);
-      const { name, then } = step.rowLock;
+      const { name, commit } = step.rowLock;
       let lock = database.rowLocks.get(name);
       if (lock === undefined) database.rowLocks.set(name, (lock = new Semaphore(this.events, 1)));
       const held = lock;
       held.acquire(() =>
         database.station.request(time, () => {
           // the transaction commits a little later: the row stays locked until then
-          this.events.after(sample(then, draws.seed(key, 5)), () => held.release());
+          this.events.after(sample(commit, draws.seed(key, 5)), () => held.release());
           end();
         }),
       );
@@ -384,10 +401,20 @@ export class Interpreter {
     return instances[Math.floor(this.draws.seed(key, REPLICA).uniform() * instances.length)]!;
   }
 
-  private endSpan(span: OpenSpan, instance: Instance, kind: SpanKind, shape: SpanShape, outcome: Outcome, key: number, link: OpenSpan | null = null): void {
+  private endSpan(
+    span: OpenSpan,
+    instance: Instance,
+    kind: SpanKind,
+    shape: SpanShape,
+    outcome: Outcome,
+    key: number,
+    link: OpenSpan | null = null,
+  ): void {
     const { writer } = this;
     if (shape.urlKey !== 0) {
-      const url = shape.urlPattern.includes("{id}") ? shape.urlPattern.replace("{id}", String(this.draws.seed(key, IDENTIFIER).whole(1, 9999))) : shape.urlPattern;
+      const url = shape.urlPattern.includes("{id}")
+        ? shape.urlPattern.replace("{id}", String(this.draws.seed(key, IDENTIFIER).whole(1, 9999)))
+        : shape.urlPattern;
       writer.string(shape.urlKey, writer.text(url));
     }
     // a call that was cut off never saw a status
@@ -400,4 +427,5 @@ export class Interpreter {
 }
 
 /** The statement with a number for every `$n`. */
-const withLiterals = (statement: string, draws: Draws): string => statement.replace(/\$\d+/g, () => String(draws.whole(1, 50_000)));
+const withLiterals = (statement: string, draws: Draws): string =>
+  statement.replace(/\$\d+/g, () => String(draws.whole(1, 50_000)));

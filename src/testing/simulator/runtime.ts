@@ -28,7 +28,8 @@ export class Instance {
     this.events = events;
     this.pauses = pauses;
     this.speed = spec.speeds[number] ?? 1;
-    this.cpu = spec.cpu === "event-loop" ? new FifoStation(events, 1, pauses) : new SharedStation(events, spec.cores, pauses);
+    this.cpu =
+      spec.cpu === "event-loop" ? new FifoStation(events, 1, pauses) : new SharedStation(events, spec.cores, pauses);
     this.workers = new Semaphore(events, spec.workers);
     for (const name in spec.pools) this.pools.set(name, new Semaphore(events, spec.pools[name]!.size));
   }
@@ -89,7 +90,14 @@ export class Runtime {
   }
 }
 
-function originOf(system: SystemSpec, spec: ServiceSpec, number: number, host: number, writer: SpanWriter, draws: Draws): Origin {
+function originOf(
+  system: SystemSpec,
+  spec: ServiceSpec,
+  number: number,
+  host: number,
+  writer: SpanWriter,
+  draws: Draws,
+): Origin {
   const suffix = draws.next32().toString(36).padStart(7, "0").slice(0, 5);
   return writer.origin(
     {
@@ -100,7 +108,12 @@ function originOf(system: SystemSpec, spec: ServiceSpec, number: number, host: n
       "telemetry.sdk.language": spec.language,
       "telemetry.sdk.name": "opentelemetry",
     },
-    { nodejs: "@opentelemetry/instrumentation-http", java: "io.opentelemetry.tomcat-10.0", go: "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp", python: "opentelemetry.instrumentation.fastapi" }[spec.language],
+    {
+      nodejs: "@opentelemetry/instrumentation-http",
+      java: "io.opentelemetry.tomcat-10.0",
+      go: "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp",
+      python: "opentelemetry.instrumentation.fastapi",
+    }[spec.language],
     system.telemetry.clockSkewMs * draws.normal(),
   );
 }

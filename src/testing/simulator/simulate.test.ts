@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { assertSpanTable, SpanKind, type SpanTable, spanIdHex, SpanStatus, traceIdHex } from "../../model/span-table.ts";
+import {
+  assertSpanTable,
+  SpanKind,
+  type SpanTable,
+  spanIdHex,
+  SpanStatus,
+  traceIdHex,
+} from "../../model/span-table.ts";
 import { attributeText, findAttribute } from "../../model/attribute-table.ts";
 import { constant, exponential } from "./distribution.ts";
 import { Draws } from "./random.ts";
@@ -17,20 +24,18 @@ const SHAPES = [threeTier, shop, worker, chain];
 
 /** One service per entry, in one instance with plenty of cores; the first is called from outside at "GET /". */
 function tiny(programs: Record<string, Step[]>, change: (system: SystemSpec) => void = () => {}): SystemSpec {
-  const services = Object.entries(programs).map(
-    ([name, steps]): ServiceSpec => ({
-      name,
-      language: "go",
-      instances: 1,
-      cores: 64,
-      cpu: "threads",
-      workers: 0,
-      speeds: [],
-      pauses: [],
-      pools: {},
-      operations: { "GET /": { steps } },
-    }),
-  );
+  const services = Object.entries(programs).map(([name, steps]): ServiceSpec => ({
+    name,
+    language: "go",
+    instances: 1,
+    cores: 64,
+    cpu: "threads",
+    workers: 0,
+    speeds: [],
+    pauses: [],
+    pools: {},
+    operations: { "GET /": { steps } },
+  }));
   const system: SystemSpec = {
     name: "tiny",
     ratePerSecond: 1,
@@ -42,13 +47,23 @@ function tiny(programs: Record<string, Step[]>, change: (system: SystemSpec) => 
     requestAttributes: [],
     network: constant(1),
     edgeDelay: {},
-    telemetry: { conventions: "new", clientNames: "route", literals: false, clockSkewMs: 0, headSampling: 1, consumerIs: "child" },
+    telemetry: {
+      conventions: "new",
+      clientNames: "route",
+      literals: false,
+      clockSkewMs: 0,
+      headSampling: 1,
+      consumerIs: "child",
+    },
   };
   change(system);
   return system;
 }
 
-const spans = ({ table }: Run, of: number = SpanKind.server): { name: string; ms: number; start: number; status: number }[] =>
+const spans = (
+  { table }: Run,
+  of: number = SpanKind.server,
+): { name: string; ms: number; start: number; status: number }[] =>
   [...table.kind.keys()]
     .filter((row) => table.kind[row] === of)
     .map((row) => ({
@@ -65,7 +80,9 @@ function parents(table: SpanTable): Int32Array {
   return Int32Array.from({ length: table.rowCount }, (_, row) => {
     const [high, low] = [table.parentSpanId[2 * row]!, table.parentSpanId[2 * row + 1]!];
     if (high === 0 && low === 0) return -1;
-    return rowOf.get(traceIdHex(table, row) + high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0")) ?? -2;
+    return (
+      rowOf.get(traceIdHex(table, row) + high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0")) ?? -2
+    );
   });
 }
 
@@ -105,7 +122,9 @@ describe.each(SHAPES)("$name", ({ build }) => {
     for (let row = 0; row < table.rowCount; row++) {
       const up = parent[row]!;
       if (up < 0 || table.kind[row] === SpanKind.consumer) continue;
-      expect(table.startOffsetNs[row]! >= table.startOffsetNs[up]! && table.endOffsetNs[row]! <= table.endOffsetNs[up]!).toBe(true);
+      expect(
+        table.startOffsetNs[row]! >= table.startOffsetNs[up]! && table.endOffsetNs[row]! <= table.endOffsetNs[up]!,
+      ).toBe(true);
     }
   });
 
@@ -144,23 +163,42 @@ describe.each(SHAPES)("$name", ({ build }) => {
 describe("programs, worked by hand", () => {
   it("adds up network, CPU and statements", () => {
     // 5 own + [1 there + 3 + (10 store + 2 network) + 1 back] = 22
-    const store: Step = step({ kind: "db", database: "store", statement: "SELECT a FROM t WHERE id = $1", time: constant(10), growsTo: 1 });
-    const system = tiny({ a: [step({ kind: "compute", time: constant(5) }), call("b", "GET /")], b: [step({ kind: "compute", time: constant(3) }), store] });
+    const store: Step = step({
+      kind: "db",
+      database: "store",
+      statement: "SELECT a FROM t WHERE id = $1",
+      time: constant(10),
+      growsTo: 1,
+    });
+    const system = tiny({
+      a: [step({ kind: "compute", time: constant(5) }), call("b", "GET /")],
+      b: [step({ kind: "compute", time: constant(3) }), store],
+    });
     const run = simulate(system, { seed: 1, requests: 20 });
     expect(run.roots.durationMs.every((ms) => Math.abs(ms - 22) < 1e-9)).toBe(true);
-    const statement = [...run.table.kind.keys()].find((row) => run.table.strings.get(run.table.name[row]!) === "SELECT t")!;
+    const statement = [...run.table.kind.keys()].find(
+      (row) => run.table.strings.get(run.table.name[row]!) === "SELECT t",
+    )!;
     const row = findAttribute(run.table.attributes, statement, run.table.strings.intern("db.namespace"));
     expect(attributeText(run.table.attributes, run.table.strings, row)).toBe("store");
   });
 
   it("waits for the slowest of a join, or the first", () => {
     const branches = [[wait(constant(10))], [wait(constant(30))]];
-    expect(simulate(tiny({ a: [together(...branches)] }), { seed: 1, requests: 3 }).roots.durationMs[0]).toBeCloseTo(30, 9);
-    expect(simulate(tiny({ a: [step({ kind: "par", join: "first", branches })] }), { seed: 1, requests: 3 }).roots.durationMs[0]).toBeCloseTo(10, 9);
+    expect(simulate(tiny({ a: [together(...branches)] }), { seed: 1, requests: 3 }).roots.durationMs[0]).toBeCloseTo(
+      30,
+      9,
+    );
+    expect(
+      simulate(tiny({ a: [step({ kind: "par", join: "first", branches })] }), { seed: 1, requests: 3 }).roots
+        .durationMs[0],
+    ).toBeCloseTo(10, 9);
   });
 
   it("runs loops one after another or in lanes", () => {
-    const of = (width: number): number => simulate(tiny({ a: [loop(constant(6), [wait(constant(5))], width)] }), { seed: 1, requests: 1 }).roots.durationMs[0]!;
+    const of = (width: number): number =>
+      simulate(tiny({ a: [loop(constant(6), [wait(constant(5))], width)] }), { seed: 1, requests: 1 }).roots
+        .durationMs[0]!;
     expect([of(1), of(3), of(6)]).toEqual([30, 10, 5]);
   });
 
@@ -195,7 +233,11 @@ describe("programs, worked by hand", () => {
         const run = simulate(tiny({ a: steps, b: [wait(constant(7))] }), { seed: 1, requests: 2 });
         const expected = read(steps);
         expect(run.roots.durationMs[0]).toBeCloseTo(expected.ms, 6);
-        expect(run.spans).toEqual({ opened: 2 * (expected.spans + 1), written: 2 * (expected.spans + 1), unsampled: 0 });
+        expect(run.spans).toEqual({
+          opened: 2 * (expected.spans + 1),
+          written: 2 * (expected.spans + 1),
+          unsampled: 0,
+        });
         expect(parents(run.table).includes(-2)).toBe(false);
       }),
       { seed: 20, numRuns: 150 },
@@ -203,19 +245,44 @@ describe("programs, worked by hand", () => {
   });
 
   it("retries a failing call after its backoff, a span for each attempt", () => {
-    const attempts: Step = step({ kind: "call", service: "b", operation: "GET /", timeoutMs: 0, retries: 2, backoff: constant(40) });
-    const run = simulate(tiny({ a: [attempts], b: [step({ kind: "fail", probability: 1, status: 503 })] }), { seed: 1, requests: 1 });
+    const attempts: Step = step({
+      kind: "call",
+      service: "b",
+      operation: "GET /",
+      timeoutMs: 0,
+      retries: 2,
+      backoff: constant(40),
+    });
+    const run = simulate(tiny({ a: [attempts], b: [step({ kind: "fail", probability: 1, status: 503 })] }), {
+      seed: 1,
+      requests: 1,
+    });
     // three times 2 ms of network, two backoffs
     expect(run.roots.durationMs[0]).toBeCloseTo(86, 9);
-    expect(spans(run, SpanKind.client).map(({ status }) => status)).toEqual([SpanStatus.error, SpanStatus.error, SpanStatus.error]);
+    expect(spans(run, SpanKind.client).map(({ status }) => status)).toEqual([
+      SpanStatus.error,
+      SpanStatus.error,
+      SpanStatus.error,
+    ]);
     expect(run.roots.failed[0]).toBe(1);
   });
 
   it("gives up at the timeout, while the callee goes on", () => {
-    const impatient: Step = step({ kind: "call", service: "b", operation: "GET /", timeoutMs: 50, retries: 0, backoff: constant(0) });
+    const impatient: Step = step({
+      kind: "call",
+      service: "b",
+      operation: "GET /",
+      timeoutMs: 50,
+      retries: 0,
+      backoff: constant(0),
+    });
     const run = simulate(tiny({ a: [impatient], b: [wait(constant(200))] }), { seed: 1, requests: 1 });
     expect(run.roots.durationMs[0]).toBeCloseTo(50, 9);
-    expect(spans(run).map(({ ms }) => ms).toSorted((x, y) => x - y)).toEqual([50, 200]);
+    expect(
+      spans(run)
+        .map(({ ms }) => ms)
+        .toSorted((x, y) => x - y),
+    ).toEqual([50, 200]);
     expect(run.spans.written).toBe(run.spans.opened);
   });
 
@@ -224,13 +291,21 @@ describe("programs, worked by hand", () => {
     numberSteps(base);
     const slower = cloneSystem(base);
     operationOf(serviceOf(slower, "b"), "GET /").steps.unshift(wait(constant(1000)));
-    const [before, after] = [base, slower].map((system) => simulate(system, { seed: 4, requests: 50 }).roots.durationMs) as [Float64Array, Float64Array];
+    const [before, after] = [base, slower].map(
+      (system) => simulate(system, { seed: 4, requests: 50 }).roots.durationMs,
+    ) as [Float64Array, Float64Array];
     expect(after.every((ms, i) => Math.abs(ms - before[i]! - 1000) < 1e-6)).toBe(true);
   });
 
   it("makes requests of a full pool wait as M/M/c says", () => {
     // statements of 10 ms mean at 150 per second on 2 connections: Erlang C at a = 1.5 is 9/14; wait = C · S / (c - a)
-    const read: Step = step({ kind: "db", database: "store", statement: "SELECT a FROM t WHERE id = $1", time: exponential(10), growsTo: 1 });
+    const read: Step = step({
+      kind: "db",
+      database: "store",
+      statement: "SELECT a FROM t WHERE id = $1",
+      time: exponential(10),
+      growsTo: 1,
+    });
     const system = tiny({ a: [read] }, (spec) => {
       spec.ratePerSecond = 150;
       spec.network = constant(0);
@@ -266,7 +341,9 @@ describe("programs, worked by hand", () => {
     for (const consumerIs of ["child", "linked"] as const) {
       const system = tiny({ a: [step({ kind: "publish", queue: "jobs", time: constant(2) })], w: [] }, (spec) => {
         spec.queues = [{ name: "jobs", system: "kafka", consumer: "w", consumersPerInstance: 1 }];
-        serviceOf(spec, "w").operations["process jobs"] = { steps: [wait(constant(30)), db("store", "SELECT a FROM t", 1)] };
+        serviceOf(spec, "w").operations["process jobs"] = {
+          steps: [wait(constant(30)), db("store", "SELECT a FROM t", 1)],
+        };
         spec.telemetry.consumerIs = consumerIs;
       });
       const run = simulate(system, { seed: 5, requests: 10 });

@@ -110,7 +110,7 @@ function arrivals(system: SystemSpec, seed: number, requests: number): Float64Ar
   const gap = 1000 / system.ratePerSecond;
   const out = new Float64Array(requests);
   let now = 0;
-  for (let i = 0; i < requests; ) {
+  for (let i = 0; i < requests;) {
     const burst = system.arrivals === "bursty" ? draws.whole(1, 9) : 1;
     // the mean burst has 5 requests, so bursts come 5 times as rarely
     now += draws.exponential(system.arrivals === "bursty" ? 5 * gap : gap);
@@ -121,7 +121,10 @@ function arrivals(system: SystemSpec, seed: number, requests: number): Float64Ar
 
 function usageOf(runtime: Runtime, windowMs: number): Usage[] {
   const out: Usage[] = [];
-  const permits = (name: string, semaphores: { capacity: number; heldMs: number; acquired: number; waitMs: number }[]): void => {
+  const permits = (
+    name: string,
+    semaphores: { capacity: number; heldMs: number; acquired: number; waitMs: number }[],
+  ): void => {
     let held = 0;
     let acquired = 0;
     let waitMs = 0;
@@ -138,10 +141,21 @@ function usageOf(runtime: Runtime, windowMs: number): Usage[] {
     const work = instances.reduce((sum, { cpu }) => sum + cpu.workMs, 0);
     const capacity = instances.reduce((sum, { cpu }) => sum + cpu.servers, 0);
     out.push({ name: `cpu:${service}`, capacity, meanBusy: work / windowMs, meanWaitMs: NaN });
-    permits(`workers:${service}`, instances.map(({ workers }) => workers));
-    for (const pool of instances[0]?.pools.keys() ?? []) permits(`pool:${service}:${pool}`, instances.map(({ pools }) => pools.get(pool)!));
+    permits(
+      `workers:${service}`,
+      instances.map(({ workers }) => workers),
+    );
+    for (const pool of instances[0]?.pools.keys() ?? [])
+      permits(
+        `pool:${service}:${pool}`,
+        instances.map(({ pools }) => pools.get(pool)!),
+      );
     const locks = new Set(instances.flatMap((instance) => [...instance.lockNames].map(([name]) => name)));
-    for (const name of locks) permits(`lock:${service}:${name}`, instances.map((instance) => instance.lock(name)));
+    for (const name of locks)
+      permits(
+        `lock:${service}:${name}`,
+        instances.map((instance) => instance.lock(name)),
+      );
   }
   for (const [name, { station, rowLocks }] of runtime.databases) {
     out.push({ name: `db:${name}`, capacity: station.servers, meanBusy: station.workMs / windowMs, meanWaitMs: NaN });

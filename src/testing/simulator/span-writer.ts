@@ -60,7 +60,8 @@ export class SpanWriter {
   }
 
   origin(attributes: Record<string, string>, scope: string, clockOffsetMs: number): Origin {
-    for (const key in attributes) this.builder.resources.add(this.text(key), AttributeType.string, this.text(attributes[key]!));
+    for (const key in attributes)
+      this.builder.resources.add(this.text(key), AttributeType.string, this.text(attributes[key]!));
     return { resource: this.builder.resources.closeList(), scope: this.text(scope), clockOffsetMs };
   }
 

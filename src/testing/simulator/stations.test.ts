@@ -1,12 +1,27 @@
 import { describe, expect, it } from "vitest";
-import { constant, type Distribution, exponential, gamma, lognormal, mean, sample, secondMoment } from "./distribution.ts";
+import {
+  constant,
+  type Distribution,
+  exponential,
+  gamma,
+  lognormal,
+  mean,
+  sample,
+  secondMoment,
+} from "./distribution.ts";
 import { EventQueue } from "./event-queue.ts";
 import { Pauses } from "./pauses.ts";
 import { Draws } from "./random.ts";
 import { FifoStation, Semaphore, SharedStation, type Station } from "./stations.ts";
 
 /** Mean time in the system over Poisson arrivals, and its standard error by batch means (20 batches, the first left out as warm-up). */
-function residence(make: (events: EventQueue) => Station, ratePerMs: number, service: Distribution, jobs: number, seed: number): { mean: number; error: number } {
+function residence(
+  make: (events: EventQueue) => Station,
+  ratePerMs: number,
+  service: Distribution,
+  jobs: number,
+  seed: number,
+): { mean: number; error: number } {
   const events = new EventQueue();
   const station = make(events);
   const draws = new Draws(seed, 1);
@@ -21,7 +36,8 @@ function residence(make: (events: EventQueue) => Station, ratePerMs: number, ser
   events.run();
   const batch = Math.floor(jobs / 20);
   const means: number[] = [];
-  for (let b = 1; b < 20; b++) means.push(times.subarray(b * batch, (b + 1) * batch).reduce((sum, t) => sum + t, 0) / batch);
+  for (let b = 1; b < 20; b++)
+    means.push(times.subarray(b * batch, (b + 1) * batch).reduce((sum, t) => sum + t, 0) / batch);
   const overall = means.reduce((sum, m) => sum + m, 0) / means.length;
   const variance = means.reduce((sum, m) => sum + (m - overall) ** 2, 0) / (means.length - 1);
   return { mean: overall, error: Math.sqrt(variance / means.length) };
@@ -61,17 +77,23 @@ describe("stations against queueing theory", () => {
     expect(errorsOff(got, expected)).toBeLessThan(LIMIT);
   });
 
-  it.each([constant(1), gamma(1, 0.5), lognormal(1, 1.3)])("M/G/1 at 0.7 with %o: Pollaczek and Khinchine", (service) => {
-    const rho = 0.7;
-    const expected = mean(service) + (rho * secondMoment(service)) / (2 * (1 - rho));
-    const got = residence((events) => new FifoStation(events, 1), rho, service, 200_000, 13);
-    expect(errorsOff(got, expected)).toBeLessThan(LIMIT);
-  });
+  it.each([constant(1), gamma(1, 0.5), lognormal(1, 1.3)])(
+    "M/G/1 at 0.7 with %o: Pollaczek and Khinchine",
+    (service) => {
+      const rho = 0.7;
+      const expected = mean(service) + (rho * secondMoment(service)) / (2 * (1 - rho));
+      const got = residence((events) => new FifoStation(events, 1), rho, service, 200_000, 13);
+      expect(errorsOff(got, expected)).toBeLessThan(LIMIT);
+    },
+  );
 
-  it.each([exponential(1), constant(1), lognormal(1, 1.3)])("processor sharing on one core with %o does not care about the distribution: S / (1 - rho)", (service) => {
-    const got = residence((events) => new SharedStation(events, 1), 0.7, service, 150_000, 14);
-    expect(errorsOff(got, 1 / 0.3)).toBeLessThan(LIMIT);
-  });
+  it.each([exponential(1), constant(1), lognormal(1, 1.3)])(
+    "processor sharing on one core with %o does not care about the distribution: S / (1 - rho)",
+    (service) => {
+      const got = residence((events) => new SharedStation(events, 1), 0.7, service, 150_000, 14);
+      expect(errorsOff(got, 1 / 0.3)).toBeLessThan(LIMIT);
+    },
+  );
 
   it("processor sharing on 4 cores with exponential work has M/M/4's mean", () => {
     const expected = 1 + erlangC(4, 2.8) / (4 * 0.3);
@@ -91,19 +113,55 @@ describe("stations, worked by hand", () => {
   };
 
   it("shares one core: 2 and 1 started together end at 3 and 2", () => {
-    expect(ends((events) => new SharedStation(events, 1), [[0, 2], [0, 1]])).toEqual([3, 2]);
+    expect(
+      ends(
+        (events) => new SharedStation(events, 1),
+        [
+          [0, 2],
+          [0, 1],
+        ],
+      ),
+    ).toEqual([3, 2]);
   });
 
   it("gives a job on two cores no more than one", () => {
-    expect(ends((events) => new SharedStation(events, 2), [[0, 2], [0, 1], [3, 1]])).toEqual([2, 1, 4]);
+    expect(
+      ends(
+        (events) => new SharedStation(events, 2),
+        [
+          [0, 2],
+          [0, 1],
+          [3, 1],
+        ],
+      ),
+    ).toEqual([2, 1, 4]);
   });
 
   it("stands still in pauses, first come first served and shared alike", () => {
-    const pauses = [{ start: 1, end: 5 }, { start: 6, end: 7 }];
+    const pauses = [
+      { start: 1, end: 5 },
+      { start: 6, end: 7 },
+    ];
     // 1 ms before the first pause, 1 between the two, 1 after the second
-    expect(ends((events) => new FifoStation(events, 1, new Pauses(pauses)), [[0, 3], [2, 1]])).toEqual([8, 9]);
+    expect(
+      ends(
+        (events) => new FifoStation(events, 1, new Pauses(pauses)),
+        [
+          [0, 3],
+          [2, 1],
+        ],
+      ),
+    ).toEqual([8, 9]);
     // A has 1 ms for itself; B comes in the pause; between the pauses each gets half; A needs 1.5 more at half speed
-    expect(ends((events) => new SharedStation(events, 1, new Pauses(pauses)), [[0, 3], [2, 2]])).toEqual([10, 10]);
+    expect(
+      ends(
+        (events) => new SharedStation(events, 1, new Pauses(pauses)),
+        [
+          [0, 3],
+          [2, 2],
+        ],
+      ),
+    ).toEqual([10, 10]);
   });
 
   it("hands permits on in order and accounts for waits", () => {
@@ -120,6 +178,10 @@ describe("stations, worked by hand", () => {
     }
     events.run();
     expect(granted).toEqual([0, 5, 10]);
-    expect({ waited: permits.waited, waitMs: permits.waitMs, heldMs: permits.heldMs }).toEqual({ waited: 2, waitMs: 12, heldMs: 15 });
+    expect({ waited: permits.waited, waitMs: permits.waitMs, heldMs: permits.heldMs }).toEqual({
+      waited: 2,
+      waitMs: 12,
+      heldMs: 15,
+    });
   });
 });

@@ -5,7 +5,8 @@ import type { Step, StepBody } from "./system.ts";
 export const compute = (ms: number, cv = 0.6): Step => step({ kind: "compute", time: lognormal(ms, cv) });
 export const wait = (time: Distribution): Step => step({ kind: "wait", time });
 export const together = (...branches: Step[][]): Step => step({ kind: "par", join: "all", branches });
-export const loop = (times: Distribution, steps: Step[], width = 1): Step => step({ kind: "loop", times, width, steps });
+export const loop = (times: Distribution, steps: Step[], width = 1): Step =>
+  step({ kind: "loop", times, width, steps });
 export const maybe = (probability: number, steps: Step[]): Step => step({ kind: "maybe", probability, steps });
 export const span = (name: string, steps: Step[]): Step => step({ kind: "span", name, steps });
 export const call = (service: string, operation: string): Step =>

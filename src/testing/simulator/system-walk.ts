@@ -149,7 +149,8 @@ export const cloneSystem = (system: SystemSpec): SystemSpec => JSON.parse(JSON.s
 /** Numbers the steps that have no number yet; those that have one keep it, and so keep their draws. */
 export function numberSteps(system: SystemSpec): void {
   const lists: Step[][] = [];
-  for (const service of system.services) for (const key in service.operations) lists.push(service.operations[key]!.steps);
+  for (const service of system.services)
+    for (const key in service.operations) lists.push(service.operations[key]!.steps);
   const unnumbered: Step[] = [];
   let highest = 0;
   for (let list = lists.pop(); list !== undefined; list = lists.pop()) {

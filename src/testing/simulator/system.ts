@@ -127,13 +127,21 @@ export type StepBody =
       /** factor on `time` that is reached at the window's end, linearly from 1 */
       growsTo: number;
       rows?: { count: Distribution; msPerRow: number };
-      /** a row lock of the database, held during the statement and `then` more */
-      rowLock?: { name: string; then: Distribution };
+      /** a row lock of the database, held during the statement and until the commit */
+      rowLock?: { name: string; commit: Distribution };
     }
   /** look-up in a cache; on a miss the steps follow */
   | { kind: "cached"; cache: string; key: string; hitRatio: number; time: Distribution; steps: Step[] }
   /** an HTTP service without instrumentation */
-  | { kind: "external"; address: string; method: string; path: string; time: Distribution; timeoutMs: number; failure: number }
+  | {
+      kind: "external";
+      address: string;
+      method: string;
+      path: string;
+      time: Distribution;
+      timeoutMs: number;
+      failure: number;
+    }
   | { kind: "publish"; queue: string; time: Distribution }
   | { kind: "fail"; probability: number; status: number }
   /** when `steps` fail, `otherwise` runs and its outcome counts */

@@ -11,24 +11,36 @@ const ALL = [threeTier, shop, worker, chain] as const;
 
 /** Faults in how services call each other and in what lies between them. */
 export const CALL_FAULTS: readonly Fault[] = [
-  ...[false, true].map(
-    (varying): Fault => ({
-      name: varying ? "sequential-calls-varying" : "sequential-calls",
-      summary: varying ? "independent calls wait for each other, in an order that varies" : "calls that used to run together now wait for each other",
-      // always in the same order, independent calls cannot be told from dependent ones within one window
-      baseline: !varying,
-      shapes: ALL,
-      inject: (system, { severity }, draws) => {
-        const { faulty, fixed } = variants(system);
-        const site = draws.pick(places(faulty, "par", ({ step: { branches } }) => branches.length >= 3));
-        for (const variant of [faulty, fixed]) slowDown(sameSite(variant, site).step, 1.5 + 3 * severity);
-        site.list[site.index] = { id: site.step.id, kind: "any-order", mixed: varying ? draws.between(0.15, 0.6) : 0, branches: site.step.branches };
-        sameMachines(faulty, [fixed]);
-        const service = site.service.name;
-        return { faulty, fixed, service, mechanism: "sequential-calls", operation: site.operation, whatIf: [`service=${service},operation=${site.operation},parallel`] };
-      },
-    }),
-  ),
+  ...[false, true].map((varying): Fault => ({
+    name: varying ? "sequential-calls-varying" : "sequential-calls",
+    summary: varying
+      ? "independent calls wait for each other, in an order that varies"
+      : "calls that used to run together now wait for each other",
+    // always in the same order, independent calls cannot be told from dependent ones within one window
+    baseline: !varying,
+    shapes: ALL,
+    inject: (system, { severity }, draws) => {
+      const { faulty, fixed } = variants(system);
+      const site = draws.pick(places(faulty, "par", ({ step: { branches } }) => branches.length >= 3));
+      for (const variant of [faulty, fixed]) slowDown(sameSite(variant, site).step, 1.5 + 3 * severity);
+      site.list[site.index] = {
+        id: site.step.id,
+        kind: "any-order",
+        mixed: varying ? draws.between(0.15, 0.6) : 0,
+        branches: site.step.branches,
+      };
+      sameMachines(faulty, [fixed]);
+      const service = site.service.name;
+      return {
+        faulty,
+        fixed,
+        service,
+        mechanism: "sequential-calls",
+        operation: site.operation,
+        whatIf: [`service=${service},operation=${site.operation},parallel`],
+      };
+    },
+  })),
   {
     name: "n-plus-one-calls",
     summary: "one call of another service per row",
@@ -43,7 +55,14 @@ export const CALL_FAULTS: readonly Fault[] = [
       site.list[site.index] = loop(lognormal(5 + 10 * severity + draws.whole(0, 3), 0.25), [site.step]);
       sameMachines(faulty, [fixed]);
       const whatIf = changeOfCall(faulty, site.service, site.step, "batch");
-      return { faulty, fixed, service: site.service.name, mechanism: "n-plus-one", operation: site.operation, ...(whatIf && { whatIf }) };
+      return {
+        faulty,
+        fixed,
+        service: site.service.name,
+        mechanism: "n-plus-one",
+        operation: site.operation,
+        ...(whatIf && { whatIf }),
+      };
     },
   },
   {
@@ -63,7 +82,15 @@ export const CALL_FAULTS: readonly Fault[] = [
       sameMachines(faulty, [fixed]);
       const whatIf = changeOfCall(faulty, site.service, site.step, "retries=0");
       // the caller's policy costs the time, the callee's failures are behind it: either is a place to mend it
-      return { faulty, fixed, service: site.service.name, acceptableServices: [site.step.service], mechanism: "retries", operation: site.operation, ...(whatIf && { whatIf }) };
+      return {
+        faulty,
+        fixed,
+        service: site.service.name,
+        acceptableServices: [site.step.service],
+        mechanism: "retries",
+        operation: site.operation,
+        ...(whatIf && { whatIf }),
+      };
     },
   },
   {
@@ -83,7 +110,15 @@ export const CALL_FAULTS: readonly Fault[] = [
       }
       const whatIf = changeOfCall(faulty, site.service, site.step, `timeout=${shorter}`);
       // as with retries: the setting is the caller's, the hang the callee's
-      return { faulty, fixed, service: site.service.name, acceptableServices: [site.step.service], mechanism: "timeout", operation: site.operation, ...(whatIf && { whatIf }) };
+      return {
+        faulty,
+        fixed,
+        service: site.service.name,
+        acceptableServices: [site.step.service],
+        mechanism: "timeout",
+        operation: site.operation,
+        ...(whatIf && { whatIf }),
+      };
     },
   },
   {
@@ -93,10 +128,21 @@ export const CALL_FAULTS: readonly Fault[] = [
     shapes: ALL,
     inject: (system, { extraMs }, draws) => {
       const { faulty, fixed } = variants(system);
-      const { service, operation, step: { service: callee } } = draws.pick(places(faulty, "call"));
+      const {
+        service,
+        operation,
+        step: { service: callee },
+      } = draws.pick(places(faulty, "call"));
       faulty.edgeDelay[`${service.name}>${callee}`] = lognormal(extraMs / 2, 0.3);
       // an edge has two ends
-      return { faulty, fixed, service: callee, acceptableServices: [service.name], mechanism: "network-latency", operation };
+      return {
+        faulty,
+        fixed,
+        service: callee,
+        acceptableServices: [service.name],
+        mechanism: "network-latency",
+        operation,
+      };
     },
   },
   {
@@ -111,7 +157,14 @@ export const CALL_FAULTS: readonly Fault[] = [
       const factor = 1.5 + extraMs / 5;
       site.step.time = scaled(site.step.time, factor);
       const whatIf = changeOfCall(faulty, site.service, site.step, `time=${factorText(1 / factor)}`);
-      return { faulty, fixed, service: site.step.address, mechanism: "external-dependency", operation: site.operation, ...(whatIf && { whatIf }) };
+      return {
+        faulty,
+        fixed,
+        service: site.step.address,
+        mechanism: "external-dependency",
+        operation: site.operation,
+        ...(whatIf && { whatIf }),
+      };
     },
   },
   {
@@ -132,9 +185,17 @@ export const CALL_FAULTS: readonly Fault[] = [
         };
       }
       // serialising is not a step, so the machines are made roomy by hand
-      for (const variant of [faulty, fixed]) Object.assign(serviceOf(variant, site.step.service), { cpu: "threads", cores: 8 });
+      for (const variant of [faulty, fixed])
+        Object.assign(serviceOf(variant, site.step.service), { cpu: "threads", cores: 8 });
       // the callee sends too much, or the caller asks for too much
-      return { faulty, fixed, service: site.step.service, acceptableServices: [site.service.name], mechanism: "payload-size", operation: site.step.operation };
+      return {
+        faulty,
+        fixed,
+        service: site.step.service,
+        acceptableServices: [site.service.name],
+        mechanism: "payload-size",
+        operation: site.step.operation,
+      };
     },
   },
 ];

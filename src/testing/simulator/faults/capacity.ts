@@ -27,7 +27,16 @@ export const CAPACITY_FAULTS: readonly Fault[] = [
       before.ratePerSecond = faulty.ratePerSecond * draws.between(0.4, 0.6);
       const whatIf = [`service=${name},replicas=${serviceOf(fixed, name).instances}`];
       // more load and a processor at its limit are the two halves of one sentence
-      return { faulty, fixed, before, service: name, mechanism: "load-increase", acceptableMechanisms: ["cpu-saturated"], operation, whatIf };
+      return {
+        faulty,
+        fixed,
+        before,
+        service: name,
+        mechanism: "load-increase",
+        acceptableMechanisms: ["cpu-saturated"],
+        operation,
+        whatIf,
+      };
     },
   },
   {
@@ -39,7 +48,15 @@ export const CAPACITY_FAULTS: readonly Fault[] = [
       const { name, operation, faulty, fixed } = saturated(system, 0.9 + 0.07 * severity, draws);
       const whatIf = [`service=${name},replicas=${serviceOf(fixed, name).instances}`];
       // own time that grows with the requests in flight: cores, run queue, threads and one loop look alike from spans
-      return { faulty, fixed, service: name, mechanism: "cpu-saturated", acceptableMechanisms: ["run-queue", "thread-starvation", "event-loop-blocked"], operation, whatIf };
+      return {
+        faulty,
+        fixed,
+        service: name,
+        mechanism: "cpu-saturated",
+        acceptableMechanisms: ["run-queue", "thread-starvation", "event-loop-blocked"],
+        operation,
+        whatIf,
+      };
     },
   },
   {
@@ -60,7 +77,15 @@ export const CAPACITY_FAULTS: readonly Fault[] = [
       serviceOf(fixed, service.name).instances *= 2;
       const whatIf = [`service=${service.name},replicas=${2 * service.instances}`];
       // the wait is in front of the SERVER span: an accept queue or a thread pool, spans don't say which
-      return { faulty, fixed, service: service.name, mechanism: "thread-starvation", acceptableMechanisms: ["accept-queue"], operation: site.step.operation, whatIf };
+      return {
+        faulty,
+        fixed,
+        service: service.name,
+        mechanism: "thread-starvation",
+        acceptableMechanisms: ["accept-queue"],
+        operation: site.step.operation,
+        whatIf,
+      };
     },
   },
   {
@@ -99,7 +124,14 @@ export const CAPACITY_FAULTS: readonly Fault[] = [
       const { faulty, fixed } = variants(base);
       faulty.queues[0]!.consumersPerInstance = slots;
       fixed.queues[0]!.consumersPerInstance = 3 * slots;
-      return { faulty, fixed, service: consumer.name, mechanism: "queue-backlog", operation: consumerName(base, queue.name), measure: "flow" };
+      return {
+        faulty,
+        fixed,
+        service: consumer.name,
+        mechanism: "queue-backlog",
+        operation: consumerName(base, queue.name),
+        measure: "flow",
+      };
     },
   },
   {
@@ -122,20 +154,37 @@ export const CAPACITY_FAULTS: readonly Fault[] = [
           everywhere: true,
         });
         const place = places(variant, "compute").find((other) => other.step.id === site.step.id)!;
-        place.list.splice(place.index + 1, 0, step({ kind: "when", key: "app.view", value: "full", steps: [compute(1.5 * extraMs, 0.4)] }));
+        place.list.splice(
+          place.index + 1,
+          0,
+          step({ kind: "when", key: "app.view", value: "full", steps: [compute(1.5 * extraMs, 0.4)] }),
+        );
       }
       sameMachines(faulty, [fixed]);
       // what changed is what users ask of the endpoint; where it costs is the service that does the work
-      return { faulty, fixed, service: faulty.endpoints[0]!.service, acceptableServices: [site.service.name], mechanism: "mix-shift", operation: faulty.endpoints[0]!.operation };
+      return {
+        faulty,
+        fixed,
+        service: faulty.endpoints[0]!.service,
+        acceptableServices: [site.service.name],
+        mechanism: "mix-shift",
+        operation: faulty.endpoints[0]!.operation,
+      };
     },
   },
 ];
 
 /** The load at which one service's processors are busy to `rho` while all others have room; the fix doubles its instances. */
-function saturated(system: SystemSpec, rho: number, draws: Draws): { name: string; operation: string; faulty: SystemSpec; fixed: SystemSpec } {
+function saturated(
+  system: SystemSpec,
+  rho: number,
+  draws: Draws,
+): { name: string; operation: string; faulty: SystemSpec; fixed: SystemSpec } {
   const { faulty, fixed } = variants(system);
   const entry = faulty.endpoints[0]!.service;
-  const site = draws.pick(places(faulty, "compute", ({ service, step: { time } }) => service.name !== entry && mean(time) > 1));
+  const site = draws.pick(
+    places(faulty, "compute", ({ service, step: { time } }) => service.name !== entry && mean(time) > 1),
+  );
   const { name } = site.service;
   const limited = serviceOf(faulty, name);
   // few processors of full tasks: waits are long there
@@ -146,7 +195,8 @@ function saturated(system: SystemSpec, rho: number, draws: Draws): { name: strin
   provision(faulty, 0.5);
   limited.instances = 2;
   limited.cores = 1;
-  for (const key of ["services", "databases", "ratePerSecond"] as const) Object.assign(fixed, { [key]: cloneSystem(faulty)[key] });
+  for (const key of ["services", "databases", "ratePerSecond"] as const)
+    Object.assign(fixed, { [key]: cloneSystem(faulty)[key] });
   serviceOf(fixed, name).instances = 4;
   return { name, operation: site.operation, faulty, fixed };
 }

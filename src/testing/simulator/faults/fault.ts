@@ -56,14 +56,22 @@ export function variants(system: SystemSpec): { faulty: SystemSpec; fixed: Syste
 export function sameMachines(system: SystemSpec, others: readonly SystemSpec[], utilisation = 0.7): void {
   provision(system, utilisation);
   for (const other of others) {
-    system.services.forEach((service, i) => Object.assign(other.services[i]!, { instances: service.instances, cores: service.cores }));
+    system.services.forEach((service, i) =>
+      Object.assign(other.services[i]!, { instances: service.instances, cores: service.cores }),
+    );
     system.databases.forEach((database, i) => Object.assign(other.databases[i]!, { cores: database.cores }));
   }
 }
 
 /** Places of the first endpoint that (nearly) every request passes and waits for; `kind` narrows them. */
-export function places<K extends Step["kind"]>(system: SystemSpec, kind: K, accept: (site: Site<K>) => boolean = () => true): Site<K>[] {
-  const all = sitesOf(system, 0).filter(({ step, runs, asynchronous }) => step.kind === kind && runs > 0.9 && runs < 1.1 && !asynchronous);
+export function places<K extends Step["kind"]>(
+  system: SystemSpec,
+  kind: K,
+  accept: (site: Site<K>) => boolean = () => true,
+): Site<K>[] {
+  const all = sitesOf(system, 0).filter(
+    ({ step, runs, asynchronous }) => step.kind === kind && runs > 0.9 && runs < 1.1 && !asynchronous,
+  );
   return (all as unknown as Site<K>[]).filter(accept);
 }
 
@@ -83,7 +91,12 @@ export function spanNameOf(system: SystemSpec, step: Step): string | undefined {
 }
 
 /** The change, provided that the span name of `step` means this call alone within its service. */
-export function changeOfCall(system: SystemSpec, service: ServiceSpec, step: Step, change: string): readonly string[] | undefined {
+export function changeOfCall(
+  system: SystemSpec,
+  service: ServiceSpec,
+  step: Step,
+  change: string,
+): readonly string[] | undefined {
   const name = spanNameOf(system, step)!;
   const same = new Set<string>();
   system.endpoints.forEach((_, row) => {
@@ -95,7 +108,13 @@ export function changeOfCall(system: SystemSpec, service: ServiceSpec, step: Ste
 }
 
 const callee = (step: Step): string =>
-  step.kind === "call" ? `${step.service} ${step.operation}` : step.kind === "db" ? step.statement : step.kind === "external" ? step.address + step.path : "";
+  step.kind === "call"
+    ? `${step.service} ${step.operation}`
+    : step.kind === "db"
+      ? step.statement
+      : step.kind === "external"
+        ? step.address + step.path
+        : "";
 
 /** Multiplies the times of the step and of all that is in it. */
 export function slowDown(step: Step, factor: number): void {
@@ -112,7 +131,9 @@ export function slowDown(step: Step, factor: number): void {
  */
 export function loadUntilBusy(system: SystemSpec, usage: string, target: number, seed: number): void {
   for (let round = 0; round < 2; round++) {
-    const busy = simulate(cloneSystem(system), { seed, requests: 1500 }).usage.find(({ name }) => name === usage)!.meanBusy;
+    const busy = simulate(cloneSystem(system), { seed, requests: 1500 }).usage.find(
+      ({ name }) => name === usage,
+    )!.meanBusy;
     system.ratePerSecond *= target / busy;
     provision(system, 0.6);
   }
@@ -131,4 +152,5 @@ export function passesPerRequest(system: SystemSpec, id: number): number {
 export const factorText = (factor: number): string => String(Number(factor.toPrecision(9)));
 
 /** CPU of a run of these steps, without what they call. */
-export const ownTime = (steps: readonly Step[]): number => steps.reduce((sum, step) => sum + (step.kind === "compute" ? mean(step.time) : 0), 0);
+export const ownTime = (steps: readonly Step[]): number =>
+  steps.reduce((sum, step) => sum + (step.kind === "compute" ? mean(step.time) : 0), 0);

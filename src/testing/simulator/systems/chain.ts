@@ -38,7 +38,9 @@ export const chain: Shape = {
         [`GET /${thing}/{id}`]: [compute(ms(0.5, 2)), call(links[0]!, operation(links[0]!))],
         [`GET /${other}/{id}`]: [compute(ms(0.5, 2)), call(links.at(-2)!, operation(links.at(-2)!))],
       }),
-      ...links.map((name, index) => withPools(service(draws, name, { [operation(name)]: steps(name, index) }), [store, second], pooled)),
+      ...links.map((name, index) =>
+        withPools(service(draws, name, { [operation(name)]: steps(name, index) }), [store, second], pooled),
+      ),
     ];
     system.endpoints = [
       { service: gateway, operation: `GET /${thing}/{id}`, share: 0.65 },

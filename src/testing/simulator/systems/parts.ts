@@ -50,7 +50,11 @@ export function service(draws: Draws, name: string, operations: Record<string, S
   };
 }
 
-export const database = (draws: Draws, name: string): DatabaseSpec => ({ name, system: draws.pick(["postgresql", "postgresql", "mysql"] as const), cores: 4 });
+export const database = (draws: Draws, name: string): DatabaseSpec => ({
+  name,
+  system: draws.pick(["postgresql", "postgresql", "mysql"] as const),
+  cores: 4,
+});
 export const cache = (name: string): DatabaseSpec => ({ name, system: "redis", cores: 2 });
 
 /** A roomy pool towards each of the databases; spans of it or not. */

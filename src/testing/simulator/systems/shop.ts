@@ -15,7 +15,8 @@ export const shop: Shape = {
     const [page, list] = draws.shuffled(RESOURCES) as [string, string];
     const pooled = draws.chance(0.5);
     const grpc = draws.chance(0.4);
-    const operation = (name: string): string => (grpc ? `${page}.v1.${name[0]!.toUpperCase()}${name.slice(1)}/Get` : `GET /${name}/{id}`);
+    const operation = (name: string): string =>
+      grpc ? `${page}.v1.${name[0]!.toUpperCase()}${name.slice(1)}/Get` : `GET /${name}/{id}`;
     system.databases = [...stores.map((name) => database(draws, name)), cache("redis-hot")];
     const leaf = (name: string, index: number): Step[] => {
       const store = stores[index % stores.length]!;
@@ -40,14 +41,20 @@ export const shop: Shape = {
       service(draws, gateway, {
         [`GET /${page}/{id}`]: gatewaySteps,
         [`GET /${list}`]: [compute(ms(0.5, 2)), call(rest[0]!, operation(rest[0]!))],
-        [`POST /${list}`]: [compute(ms(0.5, 2)), call(rest[1]!, operation(rest[1]!)), maybe(0.5, [external(draws.pick(PARTNERS), "POST", "/v1/charge", ms(8, 15))])],
+        [`POST /${list}`]: [
+          compute(ms(0.5, 2)),
+          call(rest[1]!, operation(rest[1]!)),
+          maybe(0.5, [external(draws.pick(PARTNERS), "POST", "/v1/charge", ms(8, 15))]),
+        ],
       }),
       withPools(
         service(draws, aggregator, {
           [operation(aggregator)]: [
             compute(ms(1, 3)),
             db(stores[0]!, "SELECT id, locale, segment FROM visitors WHERE id = $1", ms(1, 3)),
-            together(...fanOut.map((name) => [call(name, operation(name))]), [external(draws.pick(PARTNERS), "GET", "/v1/offers", ms(5, 10))]),
+            together(...fanOut.map((name) => [call(name, operation(name))]), [
+              external(draws.pick(PARTNERS), "GET", "/v1/offers", ms(5, 10)),
+            ]),
             compute(ms(1, 3)),
           ],
         }),

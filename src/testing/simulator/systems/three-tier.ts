@@ -24,7 +24,9 @@ export const threeTier: Shape = {
       withPools(
         service(draws, app, {
           [`GET /internal/${thing}/{id}`]: [
-            cached("redis-cache", "session", 0.95, [db(store, "SELECT id, expires_at FROM sessions WHERE id = $1", ms(1, 3))]),
+            cached("redis-cache", "session", 0.95, [
+              db(store, "SELECT id, expires_at FROM sessions WHERE id = $1", ms(1, 3)),
+            ]),
             compute(ms(1, 4)),
             db(store, `SELECT id, status, total FROM ${thing} WHERE id = $1`, ms(1.5, 5)),
             together(

@@ -15,7 +15,14 @@ export const worker: Shape = {
     const queue = `${thing}-created`;
     const pooled = draws.chance(0.5);
     system.databases = [database(draws, store), database(draws, archive), cache("redis-main")];
-    system.queues = [{ name: queue, system: draws.pick(["kafka", "rabbitmq"] as const), consumer: `${thing}-worker`, consumersPerInstance: 8 }];
+    system.queues = [
+      {
+        name: queue,
+        system: draws.pick(["kafka", "rabbitmq"] as const),
+        consumer: `${thing}-worker`,
+        consumersPerInstance: 8,
+      },
+    ];
     system.services = [
       service(draws, gateway, {
         [`POST /${thing}`]: [compute(ms(0.5, 2)), call(api, `POST /${thing}`)],
@@ -24,7 +31,9 @@ export const worker: Shape = {
       withPools(
         service(draws, api, {
           [`POST /${thing}`]: [
-            cached("redis-main", "limits", 0.92, [db(store, "SELECT quota, used FROM limits WHERE tenant_id = $1", ms(1, 3))]),
+            cached("redis-main", "limits", 0.92, [
+              db(store, "SELECT quota, used FROM limits WHERE tenant_id = $1", ms(1, 3)),
+            ]),
             compute(ms(1, 4)),
             together(
               [call(checker, "POST /check")],
@@ -34,12 +43,21 @@ export const worker: Shape = {
             db(store, `INSERT INTO ${thing} (customer_id, body) VALUES ($1, $2)`, ms(2, 6)),
             publish(queue),
           ],
-          [`GET /${other}/{id}`]: [compute(ms(1, 3)), db(store, `SELECT id, body FROM ${other} WHERE id = $1`, ms(2, 6))],
+          [`GET /${other}/{id}`]: [
+            compute(ms(1, 3)),
+            db(store, `SELECT id, body FROM ${other} WHERE id = $1`, ms(2, 6)),
+          ],
         }),
         [store],
         pooled,
       ),
-      withPools(service(draws, checker, { "POST /check": [compute(ms(1.5, 5)), db(store, "SELECT rule FROM rules WHERE kind = $1", ms(1, 3))] }), [store], pooled),
+      withPools(
+        service(draws, checker, {
+          "POST /check": [compute(ms(1.5, 5)), db(store, "SELECT rule FROM rules WHERE kind = $1", ms(1, 3))],
+        }),
+        [store],
+        pooled,
+      ),
       withPools(
         service(draws, `${thing}-worker`, {
           [`process ${queue}`]: [
