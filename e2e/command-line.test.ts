@@ -15,7 +15,7 @@ function file(name: string, content: string): string {
   return join(folder, name);
 }
 
-const COMMANDS = ["analyze", "critical-path", "changepoints"];
+const COMMANDS = ["analyze", "what-if", "critical-path", "changepoints"];
 
 test.each([[], ...COMMANDS.map((command) => [command])])("longpole %s --help", (...command) => {
   const { code, stdout, stderr } = longpole([...command, "--help"]);
@@ -108,6 +108,32 @@ describe("analyze", () => {
 
   test("--quiet says nothing on stderr", () => {
     expect(longpole(["analyze", FAULT, "--quiet"]).stderr).toBe("");
+  });
+});
+
+describe("what-if", () => {
+  const CHANGE = "service=orders,operation=pg.query:SELECT shop,time=0.1";
+
+  test("--json is one prediction; the endpoint that waits for the statement gains most", () => {
+    const { code, stdout } = longpole(["what-if", FAULT, "--change", CHANGE, "--json"]);
+    const prediction = JSON.parse(stdout) as {
+      schema: string;
+      endpoints: { operation: string; p99: { now: number; predicted: number; low: number; high: number } }[];
+    };
+    expect([code, prediction.schema]).toEqual([0, "longpole.what-if/1"]);
+    const { p99 } = prediction.endpoints.find((endpoint) => endpoint.operation === "GET /api/customers/:id/orders")!;
+    expect(p99.predicted).toBeLessThan(p99.now / 2);
+    expect(p99.low).toBeLessThanOrEqual(p99.predicted);
+    expect(p99.high).toBeGreaterThanOrEqual(p99.predicted);
+  });
+
+  test.each([
+    ["a word it does not know", "service=orders,operatin=x", "did you mean"],
+    ["an operation that is not there", "service=orders,operation=pg.query:SELECT shp,time=0.1", "nearest"],
+  ])("%s: 2, and what was meant", (_, change, hint) => {
+    const { code, stdout, stderr } = longpole(["what-if", FAULT, "--change", change]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(hint);
   });
 });
 

@@ -43,8 +43,8 @@ export function renderWhatIf(prediction: ShownPrediction, look: Look): string[] 
 
 function percentileLine(name: Percentile, value: ShownPercentile, pen: Pen): string {
   const change = value.predicted - value.now;
-  const text = padStart(difference(change), 9);
   const unchanged = Math.abs(change) < 0.005 * value.now;
+  const text = padStart(unchanged ? "unchanged" : difference(change), 9);
   const painted = unchanged ? pen.faint(text) : change < 0 ? pen.better(text) : pen.worse(text);
   const interval = pen.faint(`90 % interval ${range(value.low, value.high)}`);
   return `  ${pen.strong(name)}  ${padEnd(fromTo(value.now, value.predicted), 20)} ${painted}   ${interval}`;
