@@ -25,8 +25,8 @@ export class ByteSource {
   /** Makes at least `count` bytes available; false when the stream ends before. */
   async need(count: number): Promise<boolean> {
     while (this.available < count) {
-      // A copy, as the chunk is not valid any more after `next`.
-      const rest = this.available > 0 ? this.bytes.slice(this.at) : this.bytes.subarray(0, 0);
+      // A copy, as the chunk is not valid any more after `next`; Buffer.slice would be none.
+      const rest = new Uint8Array(this.bytes.subarray(this.at));
       const next = await this.chunks.next();
       if (next.done) {
         this.base += this.at;

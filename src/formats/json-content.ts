@@ -120,7 +120,7 @@ export class JsonLines {
     const start = line.subarray(0, LINE_START);
     if (start.length === LINE_START && Buffer.compare(start, this.lineStart) === 0) return;
     const kind = detectKind(line.subarray(0, LINE_PREFIX));
-    this.lineStart = start.slice();
+    this.lineStart = new Uint8Array(start);
     switch (kind.kind) {
       case "otlp-json":
       case "jaeger-json":

@@ -148,7 +148,7 @@ class FileContent {
   /** False when nothing more of the file is wanted. */
   push(chunk: Uint8Array): boolean {
     if (this.sink !== undefined) return this.attempt((sink) => sink.push(chunk));
-    this.prefix.push(chunk.slice());
+    this.prefix.push(new Uint8Array(chunk));
     this.prefixBytes += chunk.length;
     return this.prefixBytes < PREFIX_BYTES || this.decide();
   }

@@ -37,7 +37,7 @@ async function* frame(source: ByteSource, file: string): AsyncGenerator<Uint8Arr
   });
   const push = (count: number, last: boolean): void => {
     try {
-      decoder.push(source.bytes.slice(source.at, source.at + count), last);
+      decoder.push(new Uint8Array(source.bytes.subarray(source.at, source.at + count)), last);
     } catch (error) {
       throw fail("malformed", source, file, "zstd-compressed bytes", (error as Error).message);
     }
