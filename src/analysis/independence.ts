@@ -2,7 +2,7 @@ import type { CallPaths } from "../model/call-paths.ts";
 import { SpanRole } from "../model/span-facts.ts";
 import { clopperPearsonInterval } from "./hypothesis-tests.ts";
 import type { ProgramModel } from "./program-model.ts";
-import { pairRow, siblingOrder } from "./sibling-order.ts";
+import { pairRow } from "./sibling-order.ts";
 
 /** Why two kinds of call of one parent are held to be independent of, or dependent on, each other. */
 export type Independence =
@@ -33,7 +33,7 @@ export function independence(model: ProgramModel, paths: CallPaths, from: number
   if (byNature !== undefined) return byNature;
   const forward = pairRow(model.pairs, from, to);
   const backward = pairRow(model.pairs, to, from);
-  const isFree = (row: number): boolean => row >= 0 && siblingOrder(model.pairs, row) === "free";
+  const isFree = (row: number): boolean => row >= 0 && model.free[row] === 1;
   if (isFree(forward) || (from !== to && isFree(backward))) return { kind: "independent", because: "overlap" };
   if (from === to) return { kind: "unknown" };
   const { pairs, behaviour } = model;

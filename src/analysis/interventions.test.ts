@@ -39,7 +39,10 @@ describe("pool acquisitions", () => {
   test("belong to the one call that they serve", () => {
     const plan = planOf(traceFromText(LOOP));
     // The first item starts at 13, as before; it takes (4 + 4 + 2) / 3, and the tail of 3 follows.
-    expect(columnsAfter(plan, { kind: "batch", service: "shop", operation: "item" })[0]).toBeCloseTo(13 + 10 / 3 + 3, 9);
+    expect(columnsAfter(plan, { kind: "batch", service: "shop", operation: "item" })[0]).toBeCloseTo(
+      13 + 10 / 3 + 3,
+      9,
+    );
   });
 
   test("are the only part of their call that is not made in parallel to it", () => {
@@ -65,7 +68,16 @@ describe("cache", () => {
   const rows: SpanRow[] = [];
   for (let trace = 1; trace <= 4000; trace++) {
     rows.push({ trace, id: 2 * trace, parent: 0, startNs: 0, endNs: 10_000, kind: 2, service: "s", name: "root" });
-    rows.push({ trace, id: 2 * trace + 1, parent: 2 * trace, startNs: 1000, endNs: 9000, kind: 3, service: "s", name: "call" });
+    rows.push({
+      trace,
+      id: 2 * trace + 1,
+      parent: 2 * trace,
+      startNs: 1000,
+      endNs: 9000,
+      kind: 3,
+      service: "s",
+      name: "call",
+    });
   }
   const hit = (list: readonly SpanRow[], seed: number): number[] => {
     const plan = planOf(spansFromRows(list));
@@ -73,7 +85,10 @@ describe("cache", () => {
     applyChange(plan, edits, { kind: "cache", service: "s", operation: "call", hitRatio: 0.8 }, { seed });
     const durations = replay(plan, edits);
     const traceOf = (t: number): number => plan.forest.spans.traceId[4 * plan.row[plan.traceStart[t]!]! + 3]!;
-    return [...durations.keys()].filter((t) => durations[t] === 2000).map(traceOf).sort((a, b) => a - b);
+    return [...durations.keys()]
+      .filter((t) => durations[t] === 2000)
+      .map(traceOf)
+      .sort((a, b) => a - b);
   };
 
   test("answers the asked-for share of calls: a mixture, not a mean", () => {
@@ -102,9 +117,15 @@ describe("answers that are no prediction", () => {
   });
 
   test("an unknown operation is answered with the nearest known one", () => {
-    expect(apply({ kind: "remove", service: "shop", operation: "SELCT" })).toMatchObject({ nearest: { service: "shop", operation: "SELECT" } });
-    expect(apply({ kind: "remove", service: "hsop", operation: "SELECT" })).toMatchObject({ nearest: { service: "shop", operation: "SELECT" } });
-    expect(apply({ kind: "remove", service: "warehouse", operation: "SELECT" })).toMatchObject({ nearest: { service: "shop", operation: "SELECT" } });
+    expect(apply({ kind: "remove", service: "shop", operation: "SELCT" })).toMatchObject({
+      nearest: { service: "shop", operation: "SELECT" },
+    });
+    expect(apply({ kind: "remove", service: "hsop", operation: "SELECT" })).toMatchObject({
+      nearest: { service: "shop", operation: "SELECT" },
+    });
+    expect(apply({ kind: "remove", service: "warehouse", operation: "SELECT" })).toMatchObject({
+      nearest: { service: "shop", operation: "SELECT" },
+    });
     expect(apply({ kind: "remove", service: "warehouse", operation: "xyz" })).toEqual({
       kind: "no-match",
       looked: 'operation "xyz" of service "warehouse"',
@@ -129,7 +150,9 @@ test("parallel says what it takes for granted, and a transaction stays in order"
   const free = run(picture("SELECT", "UPDATE", "INSERT"));
   expect(free.ns).toBeLessThan(20_000);
   expect(free.applied).toMatchObject({ spans: 2 });
-  expect(JSON.stringify(free.applied)).toContain("UPDATE does not need the result of SELECT: it followed it in all 1 cases");
+  expect(JSON.stringify(free.applied)).toContain(
+    "UPDATE does not need the result of SELECT: it followed it in all 1 cases",
+  );
   const bound = run(picture("BEGIN", "INSERT", "COMMIT"));
   expect(bound.applied).toMatchObject({ spans: 0 });
   expect(bound.ns).toBe(22_000);
@@ -146,7 +169,12 @@ test("own time of a span can be set; nodes narrow a change down", () => {
   const edits = noEdits(plan);
   expect(setOwnTime(plan, edits, root, 1000)).toBe(true);
   expect(replay(plan, edits)[0]).toBe(9000);
-  const elsewhere = applyChange(plan, noEdits(plan), { kind: "time", service: "shop", operation: "A", factor: 0 }, { seed: 1, nodes: [0] });
+  const elsewhere = applyChange(
+    plan,
+    noEdits(plan),
+    { kind: "time", service: "shop", operation: "A", factor: 0 },
+    { seed: 1, nodes: [0] },
+  );
   expect(elsewhere.kind).toBe("no-match");
 });
 
@@ -154,8 +182,26 @@ test("predicted percentiles of each endpoint, weighted", () => {
   const rows: SpanRow[] = [];
   for (let i = 1; i <= 101; i++) {
     // 1.01 µs to 2.01 µs in steps of 10 ns; half of each is the call.
-    rows.push({ trace: i, id: 2 * i, parent: 0, startNs: 0, endNs: 1000 + 20 * i, kind: 2, service: "s", name: "root" });
-    rows.push({ trace: i, id: 2 * i + 1, parent: 2 * i, startNs: 0, endNs: 500 + 10 * i, kind: 3, service: "s", name: "call" });
+    rows.push({
+      trace: i,
+      id: 2 * i,
+      parent: 0,
+      startNs: 0,
+      endNs: 1000 + 20 * i,
+      kind: 2,
+      service: "s",
+      name: "root",
+    });
+    rows.push({
+      trace: i,
+      id: 2 * i + 1,
+      parent: 2 * i,
+      startNs: 0,
+      endNs: 500 + 10 * i,
+      kind: 3,
+      service: "s",
+      name: "call",
+    });
   }
   const plan = planOf(spansFromRows(rows));
   const edits = noEdits(plan);

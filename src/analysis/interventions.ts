@@ -14,7 +14,11 @@ export type Applied =
   /** traces alone do not tell what it does */
   | { readonly kind: "cannot-tell"; readonly reason: string }
   /** no operation of that name; the nearest one that is */
-  | { readonly kind: "no-match"; readonly looked: string; readonly nearest?: { readonly service: string; readonly operation: string } };
+  | {
+      readonly kind: "no-match";
+      readonly looked: string;
+      readonly nearest?: { readonly service: string; readonly operation: string };
+    };
 
 export interface ApplyOptions {
   /** draws the calls that a cache answers */
@@ -45,7 +49,10 @@ export function applyChange(plan: ReplayPlan, edits: Edits, change: Change, opti
     case "replicas":
     case "cpu":
     case "without":
-      return { kind: "cannot-tell", reason: `${change.kind} changes how long requests wait for each other: that needs a capacity model` };
+      return {
+        kind: "cannot-tell",
+        reason: `${change.kind} changes how long requests wait for each other: that needs a capacity model`,
+      };
     default:
       break;
   }
@@ -55,24 +62,48 @@ export function applyChange(plan: ReplayPlan, edits: Edits, change: Change, opti
   switch (change.kind) {
     case "time":
       for (const at of spans) scaleTime(plan, edits, at, change.factor);
-      return { kind: "applied", spans: spans.length, assumptions: ["waiting for pools, CPU and locks is scaled as if it were work"] };
+      return {
+        kind: "applied",
+        spans: spans.length,
+        assumptions: ["waiting for pools, CPU and locks is scaled as if it were work"],
+      };
     case "remove":
       for (const at of spans) dropCall(plan, edits, at);
-      return { kind: "applied", spans: spans.length, assumptions: ["nothing that follows needs the removed call's result"] };
+      return {
+        kind: "applied",
+        spans: spans.length,
+        assumptions: ["nothing that follows needs the removed call's result"],
+      };
     case "cache": {
       const hits = spans.filter((at) => drawOf(plan, at, options.seed) < change.hitRatio);
       for (const at of hits) dropCall(plan, edits, at);
-      return { kind: "applied", spans: hits.length, assumptions: ["hits are independent of the call's duration and cost no time"] };
+      return {
+        kind: "applied",
+        spans: hits.length,
+        assumptions: ["hits are independent of the call's duration and cost no time"],
+      };
     }
     case "batch":
-      return { kind: "applied", spans: batchLoops(plan, edits, spans), assumptions: ["the one call takes as long as the mean of those it replaces"] };
+      return {
+        kind: "applied",
+        spans: batchLoops(plan, edits, spans),
+        assumptions: ["the one call takes as long as the mean of those it replaces"],
+      };
     case "parallel":
       return { kind: "applied", ...runTogether(plan, edits, spans) };
     case "retries":
-      return { kind: "applied", spans: limitRetries(plan, edits, spans, change.retries), assumptions: ["a request that gives up earlier goes on as it did after its last attempt"] };
+      return {
+        kind: "applied",
+        spans: limitRetries(plan, edits, spans, change.retries),
+        assumptions: ["a request that gives up earlier goes on as it did after its last attempt"],
+      };
     case "timeout":
       for (const at of spans) edits.cutNs[at] = Math.min(edits.cutNs[at]!, change.timeoutMs * NS_PER_MS);
-      return { kind: "applied", spans: spans.length, assumptions: ["what follows a call that timed out is as it was after its answer"] };
+      return {
+        kind: "applied",
+        spans: spans.length,
+        assumptions: ["what follows a call that timed out is as it was after its answer"],
+      };
   }
 }
 
@@ -100,7 +131,11 @@ export function setOwnTime(plan: ReplayPlan, edits: Edits, at: number, ownNs: nu
 type OperationChange = Extract<Change, { operation: string }>;
 
 /** Call-path nodes that the change names; undefined for none. */
-function matchingNodes(plan: ReplayPlan, change: OperationChange, only: readonly number[] | undefined): Uint8Array | undefined {
+function matchingNodes(
+  plan: ReplayPlan,
+  change: OperationChange,
+  only: readonly number[] | undefined,
+): Uint8Array | undefined {
   const { paths, forest } = plan;
   const { strings } = forest.spans;
   const isMatch = new Uint8Array(paths.nodeCount);
@@ -108,7 +143,11 @@ function matchingNodes(plan: ReplayPlan, change: OperationChange, only: readonly
   let found = false;
   for (const node of candidates) {
     if (!isChangeable(paths.role[node]!, change)) continue;
-    if (strings.get(paths.operation[node]!) !== change.operation || strings.get(paths.service[node]!) !== change.service) continue;
+    if (
+      strings.get(paths.operation[node]!) !== change.operation ||
+      strings.get(paths.service[node]!) !== change.service
+    )
+      continue;
     isMatch[node] = 1;
     found = true;
   }
@@ -138,7 +177,8 @@ function noMatch(plan: ReplayPlan, change: OperationChange): Applied {
   const operation = nearestWord(change.operation, inService);
   const elsewhere = [...operations.values()].find((o) => o.operation === change.operation);
   const looked = `operation "${change.operation}" of service "${change.service}"`;
-  if (service !== undefined && operation !== undefined) return { kind: "no-match", looked, nearest: { service, operation } };
+  if (service !== undefined && operation !== undefined)
+    return { kind: "no-match", looked, nearest: { service, operation } };
   return elsewhere === undefined ? { kind: "no-match", looked } : { kind: "no-match", looked, nearest: elsewhere };
 }
 

@@ -13,7 +13,11 @@ import type { ReplayPlan } from "./replay-plan.ts";
  * Calls are CLIENT spans and the pool acquisitions before them. Where a parent's calls are all made by INTERNAL
  * spans below it (a handler), theirs are meant.
  */
-export function runTogether(plan: ReplayPlan, edits: Edits, parents: readonly number[]): { spans: number; assumptions: string[] } {
+export function runTogether(
+  plan: ReplayPlan,
+  edits: Edits,
+  parents: readonly number[],
+): { spans: number; assumptions: string[] } {
   const verdicts = new Verdicts(plan);
   const stack = [...parents];
   let spans = 0;
@@ -65,7 +69,8 @@ function releaseCalls(plan: ReplayPlan, edits: Edits, at: number, verdicts: Verd
   }
 }
 
-const isCallRole = (role: number): boolean => role === SpanRole.client || role === SpanRole.database || role === SpanRole.pool;
+const isCallRole = (role: number): boolean =>
+  role === SpanRole.client || role === SpanRole.database || role === SpanRole.pool;
 const isCall = (plan: ReplayPlan, at: number): boolean => isCallRole(plan.forest.facts.role[plan.row[at]!]!);
 
 /** Independence of each pair of nodes, found out once. */
@@ -100,10 +105,14 @@ class Verdicts {
       const from = Math.floor(key / paths.nodeCount);
       const to = key % paths.nodeCount;
       if (paths.role[from] === SpanRole.pool || paths.role[to] === SpanRole.pool) continue;
-      if (verdict.kind === "unknown" && from === to) texts.push(`repeated calls of ${name(to)} do not need each other's results`);
+      if (verdict.kind === "unknown" && from === to)
+        texts.push(`repeated calls of ${name(to)} do not need each other's results`);
       else if (verdict.kind === "unknown") {
-        texts.push(`${name(to)} does not need the result of ${name(from)}: it followed it in all ${model.behaviour.parents[to]} cases, which proves neither`);
-      } else if (verdict.kind === "dependent") texts.push(`${name(to)} still waits for ${name(from)} (${verdict.because})`);
+        texts.push(
+          `${name(to)} does not need the result of ${name(from)}: it followed it in all ${model.behaviour.parents[to]} cases, which proves neither`,
+        );
+      } else if (verdict.kind === "dependent")
+        texts.push(`${name(to)} still waits for ${name(from)} (${verdict.because})`);
     }
     return [...new Set(texts)];
   }

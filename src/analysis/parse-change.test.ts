@@ -5,7 +5,10 @@ import { editDistance, nearestWord } from "./nearest-word.ts";
 import { formatChange, parseChange } from "./parse-change.ts";
 
 test.each<[string, Change]>([
-  ["service=orders,operation=GET /orders,time=0.5", { kind: "time", service: "orders", operation: "GET /orders", factor: 0.5 }],
+  [
+    "service=orders,operation=GET /orders,time=0.5",
+    { kind: "time", service: "orders", operation: "GET /orders", factor: 0.5 },
+  ],
   [
     "service=orders,operation=SELECT a, b FROM t WHERE x = $1,remove",
     { kind: "remove", service: "orders", operation: "SELECT a, b FROM t WHERE x = $1" },
@@ -56,9 +59,15 @@ test("what is formatted reads back as the same change", () => {
   const positive = fc.integer({ min: 1, max: 1000 });
   const at = fc.record({ service: name, operation });
   const change: fc.Arbitrary<Change> = fc.oneof(
-    fc.tuple(at, fc.double({ min: 0, max: 1e6, noNaN: true })).map(([o, factor]) => ({ kind: "time" as const, ...o, factor: factor + 0 })),
-    fc.tuple(at, fc.double({ min: 0, max: 1, noNaN: true })).map(([o, hitRatio]) => ({ kind: "cache" as const, ...o, hitRatio })),
-    fc.tuple(at, fc.constantFrom("remove" as const, "batch" as const, "parallel" as const)).map(([o, kind]) => ({ kind, ...o })),
+    fc
+      .tuple(at, fc.double({ min: 0, max: 1e6, noNaN: true }))
+      .map(([o, factor]) => ({ kind: "time" as const, ...o, factor: factor + 0 })),
+    fc
+      .tuple(at, fc.double({ min: 0, max: 1, noNaN: true }))
+      .map(([o, hitRatio]) => ({ kind: "cache" as const, ...o, hitRatio })),
+    fc
+      .tuple(at, fc.constantFrom("remove" as const, "batch" as const, "parallel" as const))
+      .map(([o, kind]) => ({ kind, ...o })),
     fc.tuple(at, positive).map(([o, retries]) => ({ kind: "retries" as const, ...o, retries })),
     fc.tuple(at, positive).map(([o, timeoutMs]) => ({ kind: "timeout" as const, ...o, timeoutMs })),
     fc.tuple(name, name, positive).map(([service, pool, size]) => ({ kind: "pool" as const, service, pool, size })),
@@ -75,7 +84,20 @@ test("what is formatted reads back as the same change", () => {
 });
 
 test("any text is read or told to be wrong", () => {
-  const piece = fc.constantFrom("service=", "operation=", "host=", "without=", ",", "=", "pool:", "time=", "remove", "x", "0.5", "\n");
+  const piece = fc.constantFrom(
+    "service=",
+    "operation=",
+    "host=",
+    "without=",
+    ",",
+    "=",
+    "pool:",
+    "time=",
+    "remove",
+    "x",
+    "0.5",
+    "\n",
+  );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 10 }), (pieces) => {
       expect(parseChange(pieces.join(""))).toHaveProperty("kind");
@@ -86,7 +108,12 @@ test("any text is read or told to be wrong", () => {
 
 test("edit distance", () => {
   // The textbook pair, a swap as one edit, and nothing.
-  expect([editDistance("kitten", "sitting"), editDistance("ab", "ba"), editDistance("", "abc"), editDistance("x", "x")]).toEqual([3, 1, 3, 0]);
+  expect([
+    editDistance("kitten", "sitting"),
+    editDistance("ab", "ba"),
+    editDistance("", "abc"),
+    editDistance("x", "x"),
+  ]).toEqual([3, 1, 3, 0]);
   expect(nearestWord("ordres", ["orders", "order", "users"])).toBe("orders");
   expect(nearestWord("payment", ["orders", "users"])).toBeUndefined();
 });

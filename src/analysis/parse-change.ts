@@ -77,13 +77,35 @@ function parseOperationChange(service: string, rest: string): Change | ChangeSpe
       if (value !== undefined) return { kind: "change-spec-error", part, expected: `${action} without a value` };
       return { kind: action, ...at };
     case "time":
-      return numberOf(part, value, "a factor, 0 or more: time=0.5", (f) => f >= 0, (factor) => ({ kind: "time", ...at, factor }));
+      return numberOf(
+        part,
+        value,
+        "a factor, 0 or more: time=0.5",
+        (f) => f >= 0,
+        (factor) => ({ kind: "time", ...at, factor }),
+      );
     case "cache":
-      return numberOf(part, value, "a share from 0 to 1: cache=0.8", (h) => h >= 0 && h <= 1, (hitRatio) => ({ kind: "cache", ...at, hitRatio }));
+      return numberOf(
+        part,
+        value,
+        "a share from 0 to 1: cache=0.8",
+        (h) => h >= 0 && h <= 1,
+        (hitRatio) => ({ kind: "cache", ...at, hitRatio }),
+      );
     case "retries":
-      return numberOf(part, value, "a whole number, 0 or more: retries=1", isCount, (retries) => ({ kind: "retries", ...at, retries }));
+      return numberOf(part, value, "a whole number, 0 or more: retries=1", isCount, (retries) => ({
+        kind: "retries",
+        ...at,
+        retries,
+      }));
     case "timeout":
-      return numberOf(part, value, "milliseconds above 0: timeout=500", (ms) => ms > 0, (timeoutMs) => ({ kind: "timeout", ...at, timeoutMs }));
+      return numberOf(
+        part,
+        value,
+        "milliseconds above 0: timeout=500",
+        (ms) => ms > 0,
+        (timeoutMs) => ({ kind: "timeout", ...at, timeoutMs }),
+      );
     default:
       return specError(part, `one of ${ACTIONS.join(", ")} behind the operation`, action, ACTIONS);
   }
@@ -107,14 +129,23 @@ function parseServiceChange(text: string): Change | ChangeSpecError {
     if (pool === "") return { kind: "change-spec-error", part, expected: "the name of a pool: pool:postgres=20" };
     return numberOf(part, value, expected, isPositiveCount, (size) => ({ kind: "pool", ...at, pool, size }));
   }
-  if (key === "replicas") return numberOf(part, value, expected, isPositiveCount, (replicas) => ({ kind: "replicas", ...at, replicas }));
-  if (key === "cpu") return numberOf(part, value, "cores above 0: cpu=2", (n) => n > 0, (cores) => ({ kind: "cpu", ...at, cores }));
+  if (key === "replicas")
+    return numberOf(part, value, expected, isPositiveCount, (replicas) => ({ kind: "replicas", ...at, replicas }));
+  if (key === "cpu")
+    return numberOf(
+      part,
+      value,
+      "cores above 0: cpu=2",
+      (n) => n > 0,
+      (cores) => ({ kind: "cpu", ...at, cores }),
+    );
   return specError(part, `one of ${SETTINGS.join(", ")} behind the service`, key, [...SETTINGS, ...ACTIONS]);
 }
 
 function parseWithout(text: string): Change | ChangeSpecError {
   const match = /^host=(.*?),without=(.*)$/s.exec(text);
-  if (match !== null && match[1] !== "" && match[2] !== "") return { kind: "without", host: match[1]!, service: match[2]! };
+  if (match !== null && match[1] !== "" && match[2] !== "")
+    return { kind: "without", host: match[1]!, service: match[2]! };
   const rest = /^host=[^,]*,?(.*)$/s.exec(text)![1]!;
   return specError(rest === "" ? text : rest, "host=NAME,without=SERVICE", /^[^=]*/.exec(rest)![0], ["without"]);
 }

@@ -22,7 +22,9 @@ interface Learned {
 
 /** Learns from `copies` of each picture. */
 function learn(copies: number, ...pictures: string[]): Learned {
-  const table = traceFromText(pictures.flatMap((picture) => Array.from({ length: copies }, () => picture)).join("\n\n"));
+  const table = traceFromText(
+    pictures.flatMap((picture) => Array.from({ length: copies }, () => picture)).join("\n\n"),
+  );
   const forest = assembleTraces(table, plainFacts(table));
   const paths = buildCallPaths(forest);
   const model = learnProgram(forest, paths);
@@ -72,13 +74,19 @@ describe("order of siblings", () => {
       shop A            |-----|
       shop B             |--|          `,
     );
-    expect([order("A", "B"), order("B", "A"), order("A", "A"), order("B", "B")]).toEqual(["free", "waits", "waits", "waits"]);
+    expect([order("A", "B"), order("B", "A"), order("A", "A"), order("B", "B")]).toEqual([
+      "free",
+      "waits",
+      "waits",
+      "waits",
+    ]);
   });
 });
 
 describe("independence", () => {
   test("order proves nothing; both orders, overlap, and one without the other do", () => {
-    const verdict = (learned: Learned) => independence(learned.model, learned.paths, learned.node("A"), learned.node("B"));
+    const verdict = (learned: Learned) =>
+      independence(learned.model, learned.paths, learned.node("A"), learned.node("B"));
     expect(verdict(learn(50, SEQUENCE))).toEqual({ kind: "unknown" });
     expect(verdict(learn(2, SEQUENCE, REVERSED))).toEqual({ kind: "independent", because: "both-orders" });
     expect(verdict(learn(2, TOGETHER))).toEqual({ kind: "independent", because: "overlap" });
@@ -105,14 +113,20 @@ describe("independence", () => {
       shop B            |--|
       shop B                |--| `;
     const { model, paths, node } = learn(3, short, long);
-    expect(independence(model, paths, node("A"), node("B"))).toEqual({ kind: "dependent", because: "loop-over-result" });
+    expect(independence(model, paths, node("A"), node("B"))).toEqual({
+      kind: "dependent",
+      because: "loop-over-result",
+    });
   });
 });
 
 describe("behaviour", () => {
   test("repetition counts the parents that make the calls one after the other", () => {
     const loop = (n: number): string =>
-      ["    shop root  |------------------------------|", ...Array.from({ length: n }, (_, i) => `      shop item ${" ".repeat(3 * i)} |-|`)].join("\n");
+      [
+        "    shop root  |------------------------------|",
+        ...Array.from({ length: n }, (_, i) => `      shop item ${" ".repeat(3 * i)} |-|`),
+      ].join("\n");
     const { model, node } = learn(1, loop(4), loop(6), loop(1), "    shop root  |--|");
     expect(repetition(model.behaviour, node("item"))).toEqual({ mean: 5, max: 6, parents: 2, share: 0.5 });
     expect(model.behaviour.fewest[node("item")]).toBe(0);

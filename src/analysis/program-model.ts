@@ -3,7 +3,7 @@ import { SpanFlag, type TraceForest } from "../model/trace-forest.ts";
 import { CallBehaviourCounter, type CallBehaviour } from "./call-behaviour.ts";
 import { ChildClasses } from "./child-classes.ts";
 import { findRetries } from "./retries.ts";
-import { siblingOrder, SiblingPairCounter, type SiblingPairs } from "./sibling-order.ts";
+import { isFree, SiblingPairCounter, type SiblingPairs } from "./sibling-order.ts";
 import { spanWaiters } from "./span-waiters.ts";
 
 /** What many traces tell about the program that made them. */
@@ -52,7 +52,7 @@ export function learnProgram(forest: TraceForest, paths: CallPaths): ProgramMode
     }
   }
   const found = pairs.finish();
-  const free = Uint8Array.from({ length: found.count }, (_, row) => (siblingOrder(found, row) === "free" ? 1 : 0));
+  const free = Uint8Array.from({ length: found.count }, (_, row) => (isFree(found, row) ? 1 : 0));
   const calls = behaviour.finish();
   return { behaviour: calls, pairs: found, free, waiter, retryOf: findRetries(forest, paths, calls), traces };
 }

@@ -72,7 +72,12 @@ export interface ReplayPlan {
 }
 
 /** Positions of the spans that are reachable from the roots of `traces`; all complete traces when absent. */
-export function prepareReplay(forest: TraceForest, paths: CallPaths, model: ProgramModel, traces?: Int32Array): ReplayPlan {
+export function prepareReplay(
+  forest: TraceForest,
+  paths: CallPaths,
+  model: ProgramModel,
+  traces?: Int32Array,
+): ReplayPlan {
   const chosen = traces ?? completeTraces(forest);
   const builder = new PlanBuilder(forest, paths, model, chosen);
   for (let t = 0; t < chosen.length; t++) builder.trace(t, forest.root[chosen[t]!]!);
@@ -181,7 +186,14 @@ class PlanBuilder {
     const { plan, seen } = this;
     const { forest } = plan;
     const row = plan.row[at]!;
-    const sweep: Sweep = { busyUntilNs: 0, ownNs: 0, latestEndNs: -Infinity, barrier: -1, previous: -1, previousStartNs: 0 };
+    const sweep: Sweep = {
+      busyUntilNs: 0,
+      ownNs: 0,
+      latestEndNs: -Infinity,
+      barrier: -1,
+      previous: -1,
+      previousStartNs: 0,
+    };
     plan.childFrom[at] = this.next;
     seen.begin();
     this.ends.clear();

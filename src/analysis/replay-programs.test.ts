@@ -51,7 +51,8 @@ class Interpreter {
     for (const step of steps) {
       if (step.kind === "work") at += this.length(step.key, owner);
       else if (step.kind === "call") at = this.call(step, at, parent);
-      else if (step.kind === "all") at = Math.max(at, ...step.branches.map((branch) => this.run(branch, at, parent, owner)));
+      else if (step.kind === "all")
+        at = Math.max(at, ...step.branches.map((branch) => this.run(branch, at, parent, owner)));
       else for (let i = 0; i < step.times; i++) at = this.run(step.body, at, parent, owner);
     }
     return at;
@@ -64,7 +65,16 @@ class Interpreter {
     }
     const index = this.rows.length;
     const id = index + 1;
-    this.rows.push({ trace: this.trace, id, parent, startNs: now, endNs: now, kind: parent === 0 ? 2 : 3, service: "s", name: step.name });
+    this.rows.push({
+      trace: this.trace,
+      id,
+      parent,
+      startNs: now,
+      endNs: now,
+      kind: parent === 0 ? 2 : 3,
+      service: "s",
+      name: step.name,
+    });
     const end = this.run(step.body, now, id, step.name);
     this.rows[index] = { ...this.rows[index]!, endNs: end };
     return end;
@@ -100,13 +110,15 @@ function randomProgram(random: Random, chains: boolean): readonly Step[] {
     const body = depth >= 2 || random.uniform() < 0.5 ? [work()] : [work(), ...sequence(depth + 1), work()];
     return { kind: "call", name, key: key(), body };
   };
-  const branch = (depth: number): Step[] => (!chains || random.uniform() < 0.6 ? [call(depth)] : [call(depth), call(depth)]);
+  const branch = (depth: number): Step[] =>
+    !chains || random.uniform() < 0.6 ? [call(depth)] : [call(depth), call(depth)];
   const sequence = (depth: number): Step[] => {
     const steps: Step[] = [];
     for (let i = 0; i <= random.below(3); i++) {
       const kind = random.uniform();
       if (kind < 0.5) steps.push(call(depth));
-      else if (kind < 0.75) steps.push({ kind: "all", branches: Array.from({ length: 2 + random.below(2) }, () => branch(depth)) });
+      else if (kind < 0.75)
+        steps.push({ kind: "all", branches: Array.from({ length: 2 + random.below(2) }, () => branch(depth)) });
       else steps.push({ kind: "loop", times: 2 + random.below(3), body: [call(depth), work()] });
       steps.push(work());
     }
@@ -135,7 +147,13 @@ function rootDurations(program: readonly Step[], fix: Fix): { rows: SpanRow[]; d
     const run = new Interpreter(trace, fix);
     run.call({ name: "root", key: "root", body: program }, 1e6 * trace, 0);
     // Ids are unique over all traces here.
-    rows.push(...run.rows.map((row) => ({ ...row, id: row.id + 1000 * trace, parent: row.parent === 0 ? 0 : row.parent + 1000 * trace })));
+    rows.push(
+      ...run.rows.map((row) => ({
+        ...row,
+        id: row.id + 1000 * trace,
+        parent: row.parent === 0 ? 0 : row.parent + 1000 * trace,
+      })),
+    );
     durations.push(run.rows[0]!.endNs - run.rows[0]!.startNs);
   }
   return { rows, durations };
@@ -158,7 +176,9 @@ function sampleErrors(chains: boolean, runs: number): number[] {
     const isGone = remove && name !== "root";
     // A CLIENT span is scaled with all that is inside of it; only leaves have nothing but own work.
     if (!isGone && name !== "root" && !leafNames(program).includes(name)) continue;
-    const change: Change = isGone ? { kind: "remove", service: "s", operation: name } : { kind: "time", service: "s", operation: name, factor };
+    const change: Change = isGone
+      ? { kind: "remove", service: "s", operation: name }
+      : { kind: "time", service: "s", operation: name, factor };
     errors.push(...errorsOf(program, { name, isGone, ownFactor: isGone ? 1 : factor }, change));
   }
   return errors;
@@ -196,7 +216,16 @@ test("parallel: calls of a sequence overlap, the caller's own time in between st
       const length = MIN_NS + random.below(200_000);
       sequential += work;
       launched += work;
-      rows.push({ trace, id: id + i, parent: id, startNs: sequential, endNs: sequential + length, kind: 3, service: "s", name: `call${i}` });
+      rows.push({
+        trace,
+        id: id + i,
+        parent: id,
+        startNs: sequential,
+        endNs: sequential + length,
+        kind: 3,
+        service: "s",
+        name: `call${i}`,
+      });
       sequential += length;
       ended = Math.max(ended, launched + length);
     }
@@ -225,7 +254,18 @@ test("a worker pool: the k-th place is taken over in the order of issue", () => 
       return { starts, end: Math.max(...freeAt) };
     };
     const now = schedule(1);
-    now.starts.forEach((startNs, i) => rows.push({ trace, id: id + 1 + i, parent: id, startNs, endNs: startNs + lengths[i]!, kind: 3, service: "s", name: "item" }));
+    now.starts.forEach((startNs, i) =>
+      rows.push({
+        trace,
+        id: id + 1 + i,
+        parent: id,
+        startNs,
+        endNs: startNs + lengths[i]!,
+        kind: 3,
+        service: "s",
+        name: "item",
+      }),
+    );
     // Something else runs all along, so that the caller's own time does not tell the answer.
     rows.push({ trace, id: id + 50, parent: id, startNs: 0, endNs: 7000, kind: 3, service: "s", name: "other" });
     rows.push({ trace, id, parent: 0, startNs: 0, endNs: now.end + 9000, kind: 2, service: "s", name: "root" });

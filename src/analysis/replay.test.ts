@@ -15,7 +15,12 @@ import { assembleTraces } from "./trace-assembly.ts";
 function planOf(table: SpanTable): ReplayPlan {
   const forest = assembleTraces(table, plainFacts(table));
   const paths = buildCallPaths(forest);
-  return prepareReplay(forest, paths, learnProgram(forest, paths), Int32Array.from({ length: forest.traceCount }, (_, t) => t));
+  return prepareReplay(
+    forest,
+    paths,
+    learnProgram(forest, paths),
+    Int32Array.from({ length: forest.traceCount }, (_, t) => t),
+  );
 }
 
 /** Durations of the roots, in columns of the picture, after changes. */
@@ -25,10 +30,16 @@ function columnsAfter(plan: ReplayPlan, ...changes: Change[]): number[] {
   return [...replay(plan, edits)].map((ns) => ns / 1000);
 }
 
-const time = (service: string, operation: string, factor: number): Change => ({ kind: "time", service, operation, factor });
+const time = (service: string, operation: string, factor: number): Change => ({
+  kind: "time",
+  service,
+  operation,
+  factor,
+});
 
 /** `copies` of a picture, as traces of their own. */
-const repeated = (picture: string, copies: number): string => Array.from({ length: copies }, () => picture).join("\n\n");
+const repeated = (picture: string, copies: number): string =>
+  Array.from({ length: copies }, () => picture).join("\n\n");
 
 describe("hand-worked pictures", () => {
   test("another branch becomes critical", () => {
@@ -84,7 +95,10 @@ describe("hand-worked pictures", () => {
           shop item       |--|                    client`),
     );
     // Items of 3, 3 and 6 with gaps of 1 before each: 4 for the one call, and the first gap.
-    expect(columnsAfter(plan, { kind: "batch", service: "shop", operation: "item" })).toEqual([27 - (3 + 1 + 3 + 1 + 6) + 4, 9]);
+    expect(columnsAfter(plan, { kind: "batch", service: "shop", operation: "item" })).toEqual([
+      27 - (3 + 1 + 3 + 1 + 6) + 4,
+      9,
+    ]);
     expect(columnsAfter(plan, { kind: "batch", service: "shop", operation: "list" })).toEqual([27, 9]);
   });
 
@@ -94,9 +108,16 @@ describe("hand-worked pictures", () => {
           shop pay    |--|                  client error
           shop pay           |--|           client error
           shop pay                  |--|    client`;
-    const plan = planOf(traceFromText(`${picture}\n\n        shop root    |----|\n          shop pay    |--|   client`));
-    const after = (retries: number) => columnsAfter(plan, { kind: "retries", service: "shop", operation: "pay", retries });
-    expect([after(2), after(1), after(0)]).toEqual([[21, 5], [14, 5], [7, 5]]);
+    const plan = planOf(
+      traceFromText(`${picture}\n\n        shop root    |----|\n          shop pay    |--|   client`),
+    );
+    const after = (retries: number) =>
+      columnsAfter(plan, { kind: "retries", service: "shop", operation: "pay", retries });
+    expect([after(2), after(1), after(0)]).toEqual([
+      [21, 5],
+      [14, 5],
+      [7, 5],
+    ]);
     expect(columnsAfter(plan, { kind: "retries", service: "shop", operation: "root", retries: 0 })).toEqual([7, 5]);
   });
 
@@ -251,20 +272,22 @@ const randomTable = fc
     return table;
   });
 
-const randomChange = fc.tuple(fc.constantFrom("a", "b", "c"), fc.nat(7), fc.double({ min: 0, max: 1, noNaN: true })).map(([operation, kind, x]): Change => {
-  const at = { service: "s", operation };
-  const changes: Change[] = [
-    { kind: "time", ...at, factor: x },
-    { kind: "remove", ...at },
-    { kind: "cache", ...at, hitRatio: x },
-    { kind: "parallel", ...at },
-    { kind: "retries", ...at, retries: Math.floor(3 * x) },
-    { kind: "timeout", ...at, timeoutMs: 0.001 + x / 50 },
-    { kind: "time", ...at, factor: x * x },
-    { kind: "batch", ...at },
-  ];
-  return changes[kind]!;
-});
+const randomChange = fc
+  .tuple(fc.constantFrom("a", "b", "c"), fc.nat(7), fc.double({ min: 0, max: 1, noNaN: true }))
+  .map(([operation, kind, x]): Change => {
+    const at = { service: "s", operation };
+    const changes: Change[] = [
+      { kind: "time", ...at, factor: x },
+      { kind: "remove", ...at },
+      { kind: "cache", ...at, hitRatio: x },
+      { kind: "parallel", ...at },
+      { kind: "retries", ...at, retries: Math.floor(3 * x) },
+      { kind: "timeout", ...at, timeoutMs: 0.001 + x / 50 },
+      { kind: "time", ...at, factor: x * x },
+      { kind: "batch", ...at },
+    ];
+    return changes[kind]!;
+  });
 
 describe("laws", () => {
   test("without a change every start and end is reproduced bit for bit", () => {
@@ -328,6 +351,38 @@ describe("laws", () => {
         for (let t = 0; t < forth.length; t++) expect(back[t]!).toBeCloseTo(forth[t]!, 6);
       }),
       { numRuns: 500, seed: 4 },
+    );
+  });
+
+  test("clocks of another unit: all times times 8 gives all predictions times 8", () => {
+    fc.assert(
+      fc.property(randomTable, fc.array(randomChange, { maxLength: 3 }), (table, changes) => {
+        // The tolerance is 1 µs whatever the unit: times that fall within it are left out of the law.
+        const round = (ns: number): number => 8000 * Math.floor(ns / 8000);
+        const small = {
+          ...table,
+          startOffsetNs: table.startOffsetNs.map(round),
+          endOffsetNs: table.endOffsetNs.map(round),
+        };
+        const big = {
+          ...table,
+          startOffsetNs: small.startOffsetNs.map((ns) => 8 * ns),
+          endOffsetNs: small.endOffsetNs.map((ns) => 8 * ns),
+        };
+        const run = (spans: SpanTable, unit: number): Float64Array => {
+          const plan = planOf(spans);
+          const edits = noEdits(plan);
+          for (const change of changes) {
+            const scaled = change.kind === "timeout" ? { ...change, timeoutMs: unit * change.timeoutMs } : change;
+            applyChange(plan, edits, scaled, { seed: 3 });
+          }
+          return replay(plan, edits);
+        };
+        const one = run(small, 1);
+        const eight = run(big, 8);
+        for (let t = 0; t < one.length; t++) expect(eight[t]!).toBeCloseTo(8 * one[t]!, 5);
+      }),
+      { numRuns: 300, seed: 5 },
     );
   });
 });

@@ -71,7 +71,11 @@ export function replaySpans(plan: ReplayPlan, edits: Edits): Replayed {
 }
 
 /** Start and end of every span on the clock of the forest, per position; spans that are gone last no time. */
-export function absoluteTimes(plan: ReplayPlan, edits: Edits, replayed: Replayed): { startNs: Float64Array; endNs: Float64Array } {
+export function absoluteTimes(
+  plan: ReplayPlan,
+  edits: Edits,
+  replayed: Replayed,
+): { startNs: Float64Array; endNs: Float64Array } {
   const startNs = new Float64Array(plan.count);
   const endNs = new Float64Array(plan.count);
   // A factor on a subtree stretches what is inside of it.
@@ -148,7 +152,8 @@ class Run {
         if (endNs > latestNs) latestNs = endNs;
       } else if (join === Join.race) raceNs = Math.min(raceNs, endNs);
       else if (join === Join.givenUp) givenUpNs = Math.max(givenUpNs, endNs);
-      else if (join === Join.awaitedAbove && this.edits.gone[child] === Gone.no) this.escapeNs[at] = Math.max(this.escapeNs[at]!, endNs);
+      else if (join === Join.awaitedAbove && this.edits.gone[child] === Gone.no)
+        this.escapeNs[at] = Math.max(this.escapeNs[at]!, endNs);
       if (plan.escape[child] === 0) continue;
       const escapeNs = startNs[child]! + this.escapeNs[child]!;
       if (plan.escape[child] === 1) latestNs = Math.max(latestNs, escapeNs);
@@ -156,8 +161,12 @@ class Run {
     }
     if (limited) this.ends.clear();
     if (raceNs < Infinity) latestNs = Math.max(latestNs, raceNs);
-    const endNs = givenUpNs > -Infinity ? Math.min(plan.durationNs[at]!, Math.max(latestNs, givenUpNs) + tailNs) : latestNs + tailNs;
-    for (let child = from; child < to; child++) if (plan.join[child] === Join.follows) startNs[child] = endNs + plan.thinkNs[child]!;
+    const endNs =
+      givenUpNs > -Infinity
+        ? Math.min(plan.durationNs[at]!, Math.max(latestNs, givenUpNs) + tailNs)
+        : latestNs + tailNs;
+    for (let child = from; child < to; child++)
+      if (plan.join[child] === Join.follows) startNs[child] = endNs + plan.thinkNs[child]!;
     return endNs;
   }
 

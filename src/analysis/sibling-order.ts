@@ -43,11 +43,18 @@ export type SiblingOrder = "unknown" | "waits" | "free";
  */
 export function siblingOrder(pairs: SiblingPairs, row: number): SiblingOrder {
   const n = pairs.parents[row]!;
-  const k = pairs.overlapping[row]!;
   if (n === 0) return "unknown";
-  const { low, high } = clopperPearsonInterval(k, n, 0.9);
-  if (k >= 2 && low > 0.01) return "free";
-  return high < 0.1 ? "waits" : "unknown";
+  if (isFree(pairs, row)) return "free";
+  return clopperPearsonInterval(pairs.overlapping[row]!, n, 0.9).high < 0.1 ? "waits" : "unknown";
+}
+
+/** Whether `siblingOrder` is "free". */
+export function isFree(pairs: SiblingPairs, row: number): boolean {
+  const n = pairs.parents[row]!;
+  const k = pairs.overlapping[row]!;
+  if (k < 2) return false;
+  // From a fifth on the bound need not be computed: that of 2 of 10 is 3.7 %, and it grows with the number.
+  return k / n >= 0.2 || clopperPearsonInterval(k, n, 0.9).low > 0.01;
 }
 
 /** Collects SiblingPairs: `start` once per call, before it is added to its parent's classes. */

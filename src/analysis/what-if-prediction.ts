@@ -17,7 +17,11 @@ export interface EndpointPrediction {
  * Replays all traces of the plan and compares, per endpoint, its percentiles with the observed ones; weighted by
  * what each trace stands for, with bootstrap intervals over traces. Endpoints with the most traces first.
  */
-export function predictEndpoints(plan: ReplayPlan, edits: Edits, options: { seed: number; resamples?: number }): EndpointPrediction[] {
+export function predictEndpoints(
+  plan: ReplayPlan,
+  edits: Edits,
+  options: { seed: number; resamples?: number },
+): EndpointPrediction[] {
   const { forest } = plan;
   const predicted = replay(plan, edits);
   const groups = new Map<string, number[]>();
