@@ -41,6 +41,11 @@ export class ByteSource {
     return true;
   }
 
+  /** Ends the stream early, so that its file is closed. */
+  async close(): Promise<void> {
+    await this.chunks.return?.();
+  }
+
   /** The bytes from `at` on to the end of the stream, chunk by chunk. */
   async *rest(): AsyncGenerator<Uint8Array> {
     while (await this.need(1)) {

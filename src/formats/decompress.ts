@@ -26,11 +26,18 @@ export function compressionOf(bytes: Uint8Array, at = 0): Compression {
  */
 export async function* decompress(chunks: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {
   let source = new ByteSource(chunks[Symbol.asyncIterator]());
-  for (let layer = 0; layer < MAX_LAYERS; layer++) {
-    await source.need(4);
-    const compression = compressionOf(source.bytes, source.at);
-    if (compression === "none") break;
-    source = new ByteSource(compression === "gzip" ? gunzip(source, file) : unzstd(source, file));
+  const layers = [source];
+  try {
+    for (let layer = 0; layer < MAX_LAYERS; layer++) {
+      await source.need(4);
+      const compression = compressionOf(source.bytes, source.at);
+      if (compression === "none") break;
+      source = new ByteSource(compression === "gzip" ? gunzip(source, file) : unzstd(source, file));
+      layers.push(source);
+    }
+    yield* source.rest();
+  } finally {
+    // From the inside out: a decompressor may hold a chunk of the layer below.
+    for (const layer of layers.toReversed()) await layer.close();
   }
-  yield* source.rest();
 }

@@ -38,7 +38,8 @@ export function skipBlank(bytes: Uint8Array): number {
 function protobufKind(prefix: Uint8Array): ContentKind | undefined {
   const framing: Framing = prefix[0] === 0x0a ? "message" : "length-prefixed";
   if (framing === "length-prefixed" && prefix[4] !== 0x0a) return pprofOrNothing(prefix);
-  const signal = protobufSignal(prefix, framing === "message" ? 0 : 4);
+  const request = framing === "message" ? prefix : prefix.subarray(4, 4 + Buffer.from(prefix.subarray(0, 4)).readUInt32BE());
+  const signal = protobufSignal(request);
   if (signal === undefined) return pprofOrNothing(prefix);
   if (signal === "traces") return { kind: "otlp-protobuf", framing };
   return { kind: "not-used", signal, format: "protobuf" };

@@ -84,19 +84,20 @@ export class JsonLines {
     else this.pending.append(rest, this.offset);
   }
 
-  finish(): void {
+  /** `cutOff`: the content ended early, so that the last line is damaged for a reason told elsewhere. */
+  finish(cutOff: boolean): void {
     if (this.document !== undefined) {
       this.document.finish();
       return;
     }
-    this.line(this.pending.take());
+    this.line(this.pending.take(), cutOff);
     if (this.damagedLines > TOLD_LINES) {
       const found = `damage in ${this.damagedLines - TOLD_LINES} more lines`;
       this.intake.errors.push(new InputError("malformed", { file: this.file, byteOffset: -1, expected: "JSON lines", found }));
     }
   }
 
-  private line(line: Uint8Array): void {
+  private line(line: Uint8Array, cutOff = false): void {
     const at = this.offset;
     this.offset += line.length;
     if (skipBlank(line) === line.length) return;
@@ -111,7 +112,7 @@ export class JsonLines {
       else DECODERS[this.format](line, this.into, this.intake, this.file, at);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      if (++this.damagedLines <= TOLD_LINES) this.intake.errors.push(error);
+      if (!cutOff && ++this.damagedLines <= TOLD_LINES) this.intake.errors.push(error);
     }
   }
 

@@ -47,7 +47,8 @@ export interface LoadedSpans {
 /** Takes the content of a file chunk by chunk; throws InputError, after which it is not used any more. */
 export interface ContentSink {
   push(chunk: Uint8Array): void;
-  finish(): void;
+  /** `cutOff`: the content ended early, which is told already. */
+  finish(cutOff: boolean): void;
 }
 
 /**
@@ -156,8 +157,9 @@ class FileContent {
   /** The content ends here: as it should, or, with `cutOff`, because its source failed, which is told already. */
   finish(cutOff: boolean): void {
     if (this.over) return;
-    if (this.sink === undefined && (cutOff && this.prefixBytes === 0 ? true : !this.decide())) return;
-    this.attempt((sink) => sink.finish(), cutOff);
+    // With nothing to tell its kind from, the error of the source says it all.
+    if (this.sink === undefined && ((cutOff && this.prefixBytes === 0) || !this.decide(cutOff))) return;
+    this.attempt((sink) => sink.finish(cutOff), cutOff);
     if (this.sink instanceof JsonLines && this.sink.unusedLines > 0) {
       this.skipReason = `${this.sink.unusedLines} lines of metrics, logs or profiles, which are not used here`;
     }
@@ -175,10 +177,11 @@ class FileContent {
     return !this.over;
   }
 
-  private decide(): boolean {
+  private decide(cutOff = false): boolean {
     const prefix = Buffer.concat(this.prefix);
     this.prefix = [];
-    this.sink = this.sinkFor(detectKind(prefix.subarray(0, PREFIX_BYTES)));
+    const kind = detectKind(prefix.subarray(0, PREFIX_BYTES));
+    if (!cutOff || kind.kind !== "unknown") this.sink = this.sinkFor(kind);
     this.over = this.sink === undefined;
     this.used = !this.over;
     return this.used && this.attempt((sink) => sink.push(prefix));

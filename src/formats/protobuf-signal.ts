@@ -1,17 +1,16 @@
 /** What OTLP protobuf messages carry. */
 export type Signal = "traces" | "metrics" | "logs" | "profiles";
 
-/** A field that was found; a value that the bytes end in is `clipped`. */
+/** A field that was found; its value ends at the latest where the bytes do. */
 interface Field {
   readonly number: number;
   readonly wire: number;
   readonly start: number;
   readonly end: number;
-  readonly clipped: boolean;
 }
 
 /**
- * Signal of the OTLP message at `start`, of which `bytes` may hold only the beginning;
+ * Signal of the OTLP message of which `bytes` is the beginning or all;
  * undefined where it is none. All signals have the same layers (request, resource, scope,
  * item); they differ in the fields of their items:
  *
@@ -22,8 +21,8 @@ interface Field {
  *
  * A message without items is taken as traces: nothing speaks against it.
  */
-export function protobufSignal(bytes: Uint8Array, start: number): Signal | undefined {
-  const request = fields(bytes, start, bytes.length);
+export function protobufSignal(bytes: Uint8Array): Signal | undefined {
+  const request = fields(bytes, 0, bytes.length);
   if (request === undefined || request.length === 0) return undefined;
   let undecided = false;
   for (const field of request) {
@@ -81,7 +80,7 @@ function fields(bytes: Uint8Array, start: number, end: number): Field[] | undefi
   const found: Field[] = [];
   for (let at = start; at < limit; ) {
     const tag = varint(bytes, at, limit);
-    if (tag === undefined) return end > limit || limit === bytes.length ? found : undefined;
+    if (tag === undefined) return limit === bytes.length ? found : undefined;
     const number = Math.floor(tag.value / 8);
     const wire = tag.value % 8;
     if (number === 0 || number >= 2 ** 29) return undefined;
@@ -98,7 +97,7 @@ function fields(bytes: Uint8Array, start: number, end: number): Field[] | undefi
       return undefined;
     }
     if (valueEnd > limit && limit < bytes.length) return undefined;
-    found.push({ number, wire, start: valueStart, end: Math.min(valueEnd, limit), clipped: valueEnd > limit });
+    found.push({ number, wire, start: valueStart, end: Math.min(valueEnd, limit) });
     at = valueEnd;
   }
   return found;

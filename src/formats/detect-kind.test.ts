@@ -1,0 +1,90 @@
+import { describe, expect, test } from "vitest";
+import { encodeRequest, sampleRequests } from "../../bench/otlp-sample.ts";
+import { detectKind } from "./detect-kind.ts";
+
+const kind = (content: string | Uint8Array): unknown => detectKind(typeof content === "string" ? Buffer.from(content) : content);
+const pb = encodeRequest(sampleRequests(1, 1)[0]!);
+const prefixed = Buffer.concat([Buffer.from([0, 0, pb.length >> 8, pb.length & 255]), pb]);
+const field = (number: number, ...parts: Uint8Array[]): Buffer => {
+  const body = Buffer.concat(parts);
+  return Buffer.concat([Buffer.from([number * 8 + 2, body.length]), body]);
+};
+const otlp = (...item: Uint8Array[]): Buffer => field(1, field(1, field(1, field(1, Buffer.from("k")))), field(2, field(2, ...item)));
+const metric = otlp(field(1, Buffer.from("http.requests")), field(7, field(1, Buffer.alloc(9, 0x11))));
+const log = otlp(Buffer.from([0x09, 1, 2, 3, 4, 5, 6, 7, 8]), field(3, Buffer.from("INFO")));
+
+describe("OTLP protobuf", () => {
+  test("a request, plain and behind its length, and cut anywhere behind its head", () => {
+    for (const size of [100, 1000, 5000, pb.length]) {
+      expect(kind(pb.subarray(0, size))).toEqual({ kind: "otlp-protobuf", framing: "message" });
+      expect(kind(prefixed.subarray(0, size))).toEqual({ kind: "otlp-protobuf", framing: "length-prefixed" });
+    }
+  });
+  test("other signals by their items", () => {
+    expect(kind(metric)).toEqual({ kind: "not-used", signal: "metrics", format: "protobuf" });
+    expect(kind(log)).toEqual({ kind: "not-used", signal: "logs", format: "protobuf" });
+    expect(kind(Buffer.concat([field(1, field(1, Buffer.alloc(0))), field(2, Buffer.from([8, 1]))]))).toEqual({ kind: "not-used", signal: "profiles", format: "protobuf" });
+  });
+  test("a span with ids of wrong length but with times is a span", () => {
+    expect(kind(otlp(field(1, Buffer.alloc(3)), Buffer.from([0x39, 1, 2, 3, 4, 5, 6, 7, 8])))).toMatchObject({ kind: "otlp-protobuf" });
+  });
+});
+
+describe("JSON", () => {
+  const document = { layout: "document" };
+  test.each([
+    ['{"resourceSpans":[]}', { kind: "otlp-json", ...document }],
+    ['\ufeff \n{"resource_spans":[{"scope_spans":', { kind: "otlp-json", layout: "unsure" }],
+    ['{\n "resourceSpans": [', { kind: "otlp-json", ...document }],
+    ['{"resourceSpans":[]}\n{"resourceSpans":[]}\n', { kind: "otlp-json", layout: "lines" }],
+    ["{}", { kind: "otlp-json", ...document }],
+    ['{"resourceMetrics":[{}]}', { kind: "not-used", signal: "metrics", format: "JSON" }],
+    ['{"resourceLogs":[', { kind: "not-used", signal: "logs", format: "JSON" }],
+    ['{"data":[{"traceID":"a","spans":[]}],"total":0}', { kind: "jaeger-json", ...document }],
+    ['{"total":0,"data":[]}', { kind: "unknown" }],
+    ['{"data":[]}', { kind: "jaeger-json", ...document }],
+    ['{"data":"dog"}', { kind: "unknown" }],
+    ['[{"traceID":"a","spans":[]}]', { kind: "jaeger-json", ...document }],
+    ['{"traceID":"a","spans":[]}', { kind: "jaeger-json", ...document }],
+    ['{"traceID":"a","spans":[]}\n{"traceID":"b"}', { kind: "jaeger-json", layout: "lines" }],
+    ['[{"traceId":"a","id":"b"}]', { kind: "zipkin-json", ...document }],
+    ['[[{"traceId":"a","id":"b"', { kind: "zipkin-json", layout: "unsure" }],
+    ['{"traceId":"a","id":"b"}\n{"traceId":"a","id":"c"}', { kind: "zipkin-json", layout: "lines" }],
+    ["[]", { kind: "zipkin-json", ...document }],
+    ['[{"traceId":"a","binaryAnnotations":[]}]', { kind: "unsupported", what: "Zipkin v1 JSON" }],
+    ['{"traceEvents":[]}', { kind: "unsupported", what: "a Chrome trace" }],
+    ['{"nodes":[],"samples":[]}', { kind: "unsupported", what: "a .cpuprofile" }],
+    ['{"name":"x","scripts":{"traceId":1}}', { kind: "unknown", found: 'JSON with the keys "name", "scripts", "traceId"' }],
+    ["[//]: # (a comment)", { kind: "unknown" }],
+    ['{"a":"resourceSpans\\"', { kind: "unknown" }],
+  ])("%s", (content, want) => {
+    expect(kind(content)).toMatchObject(want);
+  });
+});
+
+describe("what is not traces", () => {
+  test.each([
+    ["", "empty"],
+    [" \n\t\n", "empty"],
+    ["# HELP up x\n# TYPE up gauge\nup 1\n", "Prometheus metrics"],
+    ['http_requests_total{code="200"} 1027\n', "Prometheus metrics"],
+    ["main;parse;read 42\n", "folded stacks"],
+    ["time,value\n1,2\n", "a CSV file"],
+    ["<!DOCTYPE html><html>", "an HTML or XML page"],
+    ["PK\x03\x04....", "a zip archive"],
+    ["BZh91AY", "a bzip2-compressed file"],
+    ["hello world", 'unknown "hello world"'],
+  ])("%j", (content, want) => {
+    const found = detectKind(Buffer.from(content, "latin1"));
+    const text = found.kind === "unsupported" ? found.what : found.kind === "unknown" ? `unknown ${found.found}` : found.kind;
+    expect(text).toBe(want);
+  });
+
+  test("pprof, tar and zeros", () => {
+    expect(kind(Buffer.from([0x0a, 4, 8, 1, 0x10, 2, 0x0a, 4, 8, 3, 0x10, 4]))).toMatchObject({ what: "a pprof profile" });
+    const tar = Buffer.alloc(600, 0x61);
+    tar.write("ustar", 257);
+    expect(kind(tar)).toMatchObject({ what: "a tar archive" });
+    expect(kind(Buffer.alloc(65_536))).toEqual({ kind: "unknown", found: "bytes 00 00 00 00 00 00 00 00" });
+  });
+});
