@@ -106,6 +106,12 @@ describe("analyze", () => {
     expect(longpole(["analyze", FAULT, "--json"]).stdout).toBe(longpole(["analyze", FAULT, "--json"]).stdout);
   });
 
+  test("what a folder holds besides traces is said, and is no error", () => {
+    const { code, stderr } = longpole(["analyze", "examples/missing-index/fault"]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/longpole: not used: .*load\.json \(.+\)/);
+  });
+
   test("--quiet says nothing on stderr", () => {
     expect(longpole(["analyze", FAULT, "--quiet"]).stderr).toBe("");
   });

@@ -1,7 +1,9 @@
 import type { Intake } from "../model/intake.ts";
 import type { SpanTable } from "../model/span-table.ts";
+import type { LoadedSpans } from "../formats/load-spans.ts";
 import { progressOn, type Progress } from "./progress.ts";
 import { readSpans } from "./read-spans.ts";
+import { plural } from "./render/numbers.ts";
 import { safeText } from "./render/safe-text.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -29,6 +31,7 @@ export async function withInputs(
   const read: Inputs["read"] = async (paths) => {
     const loaded = await readSpans(paths, (text) => progress.report(text), abort.signal);
     progress.clear();
+    if (!quiet) terminal.err(skippedText(loaded.skipped));
     for (const error of loaded.intake.errors) terminal.err(`longpole: ${safeText(error.message)}\n`);
     return loaded;
   };
@@ -38,4 +41,12 @@ export async function withInputs(
     progress.clear();
     stopListening();
   }
+}
+
+/** What was found besides traces, in one line: nobody should think that it was analysed. */
+function skippedText(skipped: LoadedSpans["skipped"]): string {
+  if (skipped.length === 0) return "";
+  const { path, reason } = skipped[0]!;
+  const others = skipped.length === 1 ? "" : `, and ${plural(skipped.length - 1, "other file")}`;
+  return `longpole: not used: ${safeText(path)} (${safeText(reason)})${others}\n`;
 }
