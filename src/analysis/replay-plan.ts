@@ -6,6 +6,7 @@ import { ChildClasses } from "./child-classes.ts";
 import { GreatestEnds } from "./greatest-ends.ts";
 import type { ProgramModel } from "./program-model.ts";
 import { pairRow } from "./sibling-order.ts";
+import { answersEarly } from "./span-waiters.ts";
 
 /** How a child takes part in its parent's end. */
 export const Join = {
@@ -51,7 +52,8 @@ export interface ReplayPlan {
   readonly thinkNs: Float64Array;
   /** the part of `thinkNs` in which no other call of the parent ran: the parent's own work */
   readonly ownThinkNs: Float64Array;
-  /** end − latest end of the awaited children (of a leaf the duration); of a CLIENT that gave up the assumed response leg */
+  /** end − latest end of the awaited children (of a leaf the duration; negative within the tolerance of clocks and where
+   * a SERVER ends after the answer was read); of a CLIENT that gave up the assumed response leg */
   readonly tailNs: Float64Array;
   readonly ownTailNs: Float64Array;
   /** number of its kind of call among its parent's, -1 where nothing waits for it */
@@ -346,7 +348,7 @@ function joinOf(
   const kind = model.behaviour.join[plan.paths.nodeOfRow[row]!];
   if (kind === JoinKind.detached) return Join.none;
   if (kind === JoinKind.firstOf && isRace(plan, at, child, races)) return Join.race;
-  if (inTime) return Join.awaited;
+  if (inTime || answersEarly(forest, row)) return Join.awaited;
   const { role } = forest.facts;
   if (role[plan.row[at]!] === SpanRole.client && role[row] === SpanRole.server) return Join.givenUp;
   return model.waiter[row]! >= 0 ? Join.awaitedAbove : Join.none;

@@ -25,6 +25,8 @@ export interface Edits {
   readonly gone: Uint8Array;
   /** first call of the loop that this call is made one with, -1 for none; the first one's own position there */
   readonly batch: Int32Array;
+  /** random numbers: the call of a batch with the lowest stands for its cost */
+  readonly batchDraw: Float64Array;
   /** WaitFor */
   readonly slotWait: Uint8Array;
   /** 1 where a call does not share the wait of the sibling named by the plan's `inherit` */
@@ -39,6 +41,7 @@ export function noEdits(plan: ReplayPlan): { -readonly [K in keyof Edits]: Edits
     cutNs: new Float64Array(plan.count).fill(Infinity),
     gone: new Uint8Array(plan.count),
     batch: new Int32Array(plan.count).fill(-1),
+    batchDraw: new Float64Array(plan.count),
     slotWait: new Uint8Array(plan.slotClass.length),
     waitsAlone: new Uint8Array(plan.count),
   };
@@ -164,7 +167,7 @@ class Run {
     const endNs =
       givenUpNs > -Infinity
         ? Math.min(plan.durationNs[at]!, Math.max(latestNs, givenUpNs) + tailNs)
-        : latestNs + tailNs;
+        : Math.max(0, latestNs + tailNs);
     for (let child = from; child < to; child++)
       if (plan.join[child] === Join.follows) startNs[child] = endNs + plan.thinkNs[child]!;
     return endNs;
@@ -199,21 +202,20 @@ class Run {
     if (limit !== 0 && gone === Gone.no) this.ends.addToClass(local, limit, end);
   }
 
-  /** Calls that are made one take the mean of their durations, at the first one's place. */
+  /** Calls that are made one take as long as the one of them with the lowest draw, at the first one's place. */
   private batch(from: number, to: number): void {
     const { edits, durationNs } = this;
     for (let child = from; child < to; child++) {
       const first = edits.batch[child]!;
       if (first !== child) continue;
-      let sum = 0;
-      let calls = 0;
+      let drawn = -1;
       for (let other = child; other < to; other++) {
         if (edits.batch[other] !== first || edits.gone[other] !== Gone.no) continue;
-        sum += durationNs[other]!;
-        calls++;
+        if (drawn < 0 || edits.batchDraw[other]! < edits.batchDraw[drawn]!) drawn = other;
       }
+      const costNs = drawn < 0 ? 0 : durationNs[drawn]!;
       for (let other = child + 1; other < to; other++) if (edits.batch[other] === first) durationNs[other] = 0;
-      durationNs[child] = calls === 0 ? 0 : sum / calls;
+      durationNs[child] = costNs;
     }
   }
 }

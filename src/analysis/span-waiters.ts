@@ -27,3 +27,16 @@ export function spanWaiters(forest: TraceForest): Int32Array {
   }
   return waiter;
 }
+
+/**
+ * Whether `row` is a SERVER that ends a little after its CLIENT although the CLIENT did not fail: the answer was read
+ * before the SERVER's instrumentation noticed that it was sent (Node's HTTP servers end their spans so). Nobody gave
+ * up. A SERVER that goes on for longer than half of its time is another matter.
+ */
+export function answersEarly(forest: TraceForest, row: number): boolean {
+  const { parent, startNs, endNs, facts } = forest;
+  const client = parent[row]!;
+  if (client < 0 || facts.role[row] !== SpanRole.server || facts.role[client] !== SpanRole.client) return false;
+  const lateNs = endNs[row]! - endNs[client]!;
+  return lateNs > 0 && lateNs < (endNs[row]! - startNs[row]!) / 2 && facts.error[client] !== 1;
+}
