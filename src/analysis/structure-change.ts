@@ -81,10 +81,13 @@ export interface StructureChange {
 
 /** Fewest spans of an operation on each side. */
 const MIN_PARENTS = 8;
-/** A pattern that was this frequent is an ordinary way through the code: more of it is another mix of requests, not a loss. */
-const USUAL = 0.05;
-/** A pattern this frequent shows what the operation does when it does all. */
+/**
+ * A set of calls that this share of the spans made is an ordinary way through the code: it shows what the operation
+ * does when it does all, and more spans with a smaller ordinary set are another mix of requests, not a loss.
+ */
 const COMMON = 0.1;
+/** What was rare before has to have become this many times as frequent. */
+const RARE_FACTOR = 2;
 const Q = 0.01;
 
 /**
@@ -128,7 +131,7 @@ function stoppedShort(earlier: CallingHabit, current: CallingHabit): Omit<LostCa
   let rare = 0;
   for (const [pattern, held] of current.patterns) {
     const had = earlier.patterns.get(pattern)?.length ?? 0;
-    if (had > USUAL * n1) continue;
+    if (had >= COMMON * n1) continue;
     const members = membersOf(pattern);
     const whole = common.find((set) => members.length < set.size && members.every((member) => set.has(member)));
     if (whole === undefined) continue;
@@ -136,7 +139,7 @@ function stoppedShort(earlier: CallingHabit, current: CallingHabit): Omit<LostCa
     rows.push(...held);
     for (const member of whole) if (!members.includes(member)) missing.add(member);
   }
-  if (rows.length === 0) return undefined;
+  if (rows.length === 0 || rows.length / n2 < (RARE_FACTOR * rare) / n1) return undefined;
   const p = fisherExact(rows.length, n2 - rows.length, rare, n1 - rare, "greater");
   return { shareNow: rows.length / n2, shareBefore: rare / n1, rows, missing: [...missing], p };
 }

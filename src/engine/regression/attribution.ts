@@ -17,6 +17,8 @@ export interface Culprit {
   readonly perTraceNs: number;
   /** share of its operations with own work, by time, that grew */
   readonly ownShare: number;
+  /** false where the growth is only suspected */
+  readonly proven: boolean;
 }
 
 interface Edge {
@@ -38,6 +40,13 @@ const ALIKE = 0.25;
  * on a tie, and with nothing else to go by, the callee. Growth of own work belongs to its service.
  */
 export function attributeGrowth(growths: readonly OperationGrowth[]): Culprit[] {
+  const proven = culpritsOf(growths, true);
+  const known = new Set(proven.map((culprit) => culprit.service));
+  const suspected = growths.map((growth) => ({ ...growth, grown: growth.grown || growth.suspected }));
+  return [...proven, ...culpritsOf(suspected, false).filter((culprit) => !known.has(culprit.service))];
+}
+
+function culpritsOf(growths: readonly OperationGrowth[], proven: boolean): Culprit[] {
   const edges = edgesOf(growths);
   const own = ownWork(growths);
   const byEnd = new Map<string, Edge[]>();
@@ -70,6 +79,7 @@ export function attributeGrowth(growths: readonly OperationGrowth[]): Culprit[] 
       otherSupport: held?.other ?? 0,
       perTraceNs: [...mine, ...calls].reduce((sum, growth) => sum + growth.perTraceNs, 0),
       ownShare: work === undefined ? 0 : work.grownNs / Math.max(1, work.totalNs),
+      proven,
     };
   });
   return culprits.sort((a, b) => b.perTraceNs - a.perTraceNs || (a.service < b.service ? -1 : 1));

@@ -22,6 +22,9 @@ const OWN_SHARE = 0.1;
 /** Share of a service's own work that has to have grown to blame its processor instead of one operation. */
 const MOST = 0.6;
 
+/** What remains of the confidence in growth that is not significant among all that was compared. */
+const SUSPECTED = 0.4;
+
 /** One claim per endpoint for a service (or what it calls) that became slower. */
 export function claimSlowdown(comparison: Comparison, culprit: Culprit): RegressionClaim[] {
   const grown = [...culprit.own, ...culprit.calls].sort((a, b) => b.perTraceNs - a.perTraceNs);
@@ -64,7 +67,7 @@ function readingOf(culprit: Culprit, grown: readonly OperationGrowth[]): Reading
   const mechanism = mechanismOf(culprit, grown, ownNs / total);
   // Growth that only lies between two services may as well be the other's; how much better this end explains it counts.
   const share = culprit.calls.length === 0 ? 1 : 0.6 + 0.4 * (culprit.support / (culprit.support + culprit.otherSupport));
-  return { mechanism, main, confidence: 0.95 * confidenceOfFactor(2 ** factor) * share, factor: 2 ** factor };
+  return { mechanism, main, confidence: 0.95 * confidenceOfFactor(2 ** factor) * share * (culprit.proven ? 1 : SUSPECTED), factor: 2 ** factor };
 }
 
 function mechanismOf(culprit: Culprit, grown: readonly OperationGrowth[], ownPart: number): Mechanism {
@@ -109,7 +112,7 @@ function wording(
     title: titleOf(culprit, grown, reading, what),
     why: `Against the baseline ${describe(grown[0]!)}${grown.length > 1 ? `; ${grown.length - 1} more of its operations and calls grew` : ""}. Together ${ms(perRequest)} of an average request of ${endpoint}.`,
     confidence: reading.confidence,
-    harmful: reading.factor >= 1.3,
+    harmful: culprit.proven && reading.factor >= 1.3,
     evidence: [
       tracesEvidence("requests with most of it", examples, `self time of ${grown[0]!.operation.service} ${grown[0]!.operation.operation}`),
       ...grown.slice(0, 4).map((g) => ({
@@ -118,8 +121,14 @@ function wording(
         query: `self time of "${g.operation.operation}" of ${g.operation.service}${g.operation.callee === "" ? "" : ` towards ${g.operation.callee}`}, both windows (Mann–Whitney, Fisher on the tail)`,
       })),
     ],
-    ...adviceOf(culprit, mechanism),
+    ...withDoubt(adviceOf(culprit, mechanism), culprit, grown),
   };
+}
+
+function withDoubt(advice: ReturnType<typeof adviceOf>, { proven }: Culprit, grown: readonly OperationGrowth[]): ReturnType<typeof adviceOf> {
+  if (proven) return advice;
+  const spans = Math.min(...grown.map((g) => Math.min(g.spansNow, g.spansBefore)));
+  return { ...advice, counter: [`only ${spans} spans to compare: among so many operations such a difference may be chance`, ...advice.counter] };
 }
 
 function titleOf(culprit: Culprit, grown: readonly OperationGrowth[], { mechanism, factor }: Reading, what: string | undefined): string {

@@ -1,0 +1,141 @@
+import type { AddedCalls } from "../../analysis/structure-change.ts";
+import type { Mechanism } from "../../model/report.ts";
+import { SpanRole } from "../../model/span-facts.ts";
+import type { Undo } from "../hot-spot.ts";
+import { count, percent, shorten } from "../wording.ts";
+import { exampleTracesOf, nodesOf, rowsByView, symptom, tracesEvidence, type Comparison, type RegressionClaim } from "./affected.ts";
+import { isCall } from "./attribution.ts";
+import type { Operation } from "./operations.ts";
+
+/** Growth of the share of parents that make a call, and of the calls of each, from which on it is told. */
+const MIN_SHARE_GROWTH = 0.05;
+const MIN_TIMES_FACTOR = 1.5;
+/** A loop, rather than two calls where there was one. */
+const LOOP = 3;
+
+/** Calls that are made by more of their parents than before, or more often by each: lost caches, loops, retries. */
+export function claimAddedCalls(comparison: Comparison, added: readonly AddedCalls[]): RegressionClaim[] {
+  const { list } = comparison.operations;
+  return added
+    .filter((entry) => isCall(list[entry.called]!.role) && !isReplacement(comparison, entry))
+    .filter((entry) => moreParents(entry) || entry.timesNow >= MIN_TIMES_FACTOR * entry.timesBefore)
+    .flatMap((entry) => claimOf(comparison, entry));
+}
+
+const moreParents = (entry: AddedCalls): boolean => entry.shareNow - entry.shareBefore >= MIN_SHARE_GROWTH;
+
+/** Whether the parents make about as many calls as before: then one call took the place of another. */
+function isReplacement({ operations }: Comparison, entry: AddedCalls): boolean {
+  const perParent = (side: Comparison["operations"]["now"]): number => {
+    const { forest } = side.slice.window;
+    let calls = 0;
+    for (const row of side.rows[entry.operation]!) {
+      for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++) {
+        const other = side.operation[forest.child[i]!]!;
+        if (other >= 0 && isCall(operations.list[other]!.role)) calls++;
+      }
+    }
+    return calls / side.rows[entry.operation]!.length;
+  };
+  const more = entry.shareNow * entry.timesNow - entry.shareBefore * entry.timesBefore;
+  return perParent(operations.now) - perParent(operations.before) < 0.5 * more;
+}
+
+function claimOf(comparison: Comparison, entry: AddedCalls): RegressionClaim[] {
+  const { list, now } = comparison.operations;
+  const { forest, facts } = now.slice.window;
+  const parent = list[entry.operation]!;
+  const called = list[entry.called]!;
+  const parents = new Set(now.rows[entry.operation]!);
+  const all = Array.from(now.rows[entry.called]!).filter((row) => parents.has(forest.parent[row]!));
+  const errors = all.reduce((sum, row) => sum + facts.error[row]!, 0) / Math.max(1, all.length);
+  const mechanism = mechanismOf(comparison, entry, parent, called, errors);
+  const kept = Math.min(1, (entry.shareBefore * entry.timesBefore) / (entry.shareNow * entry.timesNow));
+  const what = called.statement === "" ? called.operation : shorten(called.statement, 60);
+  const change = `${percent(entry.shareBefore)} -> ${percent(entry.shareNow)} of ${parent.operation} make it, ${count(entry.timesBefore)} -> ${count(entry.timesNow)} times each`;
+  return [...rowsByView(comparison, all)].map(([index, rows]): RegressionClaim => {
+    const view = comparison.views[index]!;
+    const nodes = nodesOf(comparison, rows);
+    const examples = exampleTracesOf(comparison, (row) => comparison.ownNs[row]!, rows);
+    return {
+      view,
+      explanation: {
+        mechanism,
+        kind: "regression",
+        subject: { service: parent.service, operation: called.operation, ...(called.statement === "" ? {} : { statement: called.statement }) },
+        title: titleOf(mechanism, entry, parent.service, what),
+        why: `Given that ${parent.operation} runs: ${change}.`,
+        confidence: mechanism === "unknown" ? 0.5 : 0.85,
+        harmful: true,
+        nodes,
+        undo: [undoOf(mechanism, entry, parent.service, called.operation, kept, nodes)],
+        chain: [
+          symptom(view),
+          { claim: `${parent.service} makes more calls of ${what} than before`, evidence: [0, 1] },
+        ],
+        evidence: [
+          tracesEvidence("requests that make it", examples, `spans "${called.operation}" under "${parent.operation}" of ${parent.service}`),
+          { kind: "statistic", text: `${change}; q = ${entry.qValue.toExponential(1)}`, query: `calls of "${called.operation}" per "${parent.operation}" of ${parent.service}, both windows` },
+        ],
+        counter: mechanism === "cache-miss" ? ["that a cache answered before is read from calls that were not made; other inputs would look alike"] : [],
+        refutedBy: `the same requests made as many calls of ${called.operation} at the time of the baseline`,
+        remedy: { text: remedyOf(mechanism, parent.service) },
+      },
+    };
+  });
+}
+
+function mechanismOf(comparison: Comparison, entry: AddedCalls, parent: Operation, called: Operation, errors: number): Mechanism {
+  const oftener = entry.timesNow >= MIN_TIMES_FACTOR * entry.timesBefore && entry.timesBefore > 0;
+  if (oftener && errors >= 0.2) return "retries";
+  if (oftener && entry.timesNow >= LOOP) return "n-plus-one";
+  if (oftener && !moreParents(entry)) return "duplicate-calls";
+  // Made by some of the parents before: something decided whether it is needed. A new call is a new call.
+  if (entry.shareBefore > 0 || asksCache(comparison, parent.id, called.id)) return "cache-miss";
+  return entry.timesNow >= LOOP ? "n-plus-one" : "unknown";
+}
+
+function asksCache({ operations }: Comparison, parent: number, called: number): boolean {
+  const { forest } = operations.now.slice.window;
+  for (const row of operations.now.rows[parent]!.subarray(0, 100)) {
+    for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++) {
+      const other = operations.now.operation[forest.child[i]!]!;
+      if (other < 0 || other === called) continue;
+      const { operation, callee, role } = operations.list[other]!;
+      if (role !== SpanRole.server && /redis|memcache|valkey|cache/i.test(`${operation} ${callee}`)) return true;
+    }
+  }
+  return false;
+}
+
+function undoOf(mechanism: Mechanism, entry: AddedCalls, service: string, operation: string, kept: number, nodes: readonly number[]): Undo {
+  if (mechanism === "retries") return { kind: "change", change: { kind: "retries", service, operation, retries: 0 }, nodes };
+  if (mechanism === "n-plus-one" && entry.timesBefore < 2) return { kind: "change", change: { kind: "batch", service, operation }, nodes };
+  return { kind: "change", change: { kind: "cache", service, operation, hitRatio: 1 - kept }, nodes };
+}
+
+function titleOf(mechanism: Mechanism, entry: AddedCalls, service: string, what: string): string {
+  switch (mechanism) {
+    case "cache-miss":
+      return `${percent(entry.shareNow)} of the requests of ${service} have to call ${what}, ${percent(entry.shareBefore)} before`;
+    case "retries":
+      return `${service} calls ${what} ${count(entry.timesNow)} times instead of ${count(entry.timesBefore)}, after errors`;
+    case "unknown":
+      return `${service} calls ${what}, which it did not before`;
+    default:
+      return `${service} calls ${what} ${count(entry.timesNow)} times per request, ${count(entry.timesBefore)} before`;
+  }
+}
+
+function remedyOf(mechanism: Mechanism, service: string): string {
+  switch (mechanism) {
+    case "cache-miss":
+      return "Find out why the cache no longer answers: expiry, size, evictions, a key that varies since the last change, a cold start.";
+    case "retries":
+      return "Mend what fails; retry once and within a budget only.";
+    case "n-plus-one":
+      return "Fetch all of them by one call; look at what made the list longer or brought the loop in.";
+    default:
+      return `Look at what was deployed to ${service} between the two windows.`;
+  }
+}
