@@ -152,9 +152,19 @@ export function sampleRequests(count: number, seed: number): SampleRequest[] {
     ];
   };
   const scopes = [
-    { name: "@opentelemetry/instrumentation-http", kind: 2, attributes: server, operation: (): string => `GET ${pick(routes)}` },
+    {
+      name: "@opentelemetry/instrumentation-http",
+      kind: 2,
+      attributes: server,
+      operation: (): string => `GET ${pick(routes)}`,
+    },
     { name: "@opentelemetry/instrumentation-undici", kind: 3, attributes: client, operation: (): string => "GET" },
-    { name: "@opentelemetry/instrumentation-pg", kind: 3, attributes: query, operation: (): string => `pg.query:SELECT ${pick(tables)}` },
+    {
+      name: "@opentelemetry/instrumentation-pg",
+      kind: 3,
+      attributes: query,
+      operation: (): string => `pg.query:SELECT ${pick(tables)}`,
+    },
   ];
 
   let now = 1_790_000_000_000_000_000n;
@@ -176,7 +186,16 @@ export function sampleRequests(count: number, seed: number): SampleRequest[] {
       attributes: scope.attributes(),
       ...(failed
         ? {
-            events: [{ timeUnixNano: String(end), name: "exception", attributes: [text("exception.type", "TimeoutError"), text("exception.message", `no answer in ${unique()} ms`)] }],
+            events: [
+              {
+                timeUnixNano: String(end),
+                name: "exception",
+                attributes: [
+                  text("exception.type", "TimeoutError"),
+                  text("exception.message", `no answer in ${unique()} ms`),
+                ],
+              },
+            ],
           }
         : {}),
       ...(random() < 0.01 ? { links: [{ traceId: id(16), spanId: id(8) }] } : {}),

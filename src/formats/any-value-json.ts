@@ -24,7 +24,13 @@ export interface ValueText {
  * integers exactly, NaN and infinities as strings. Ends after `limit` characters
  * and leaves out what is nested deeper than 64 levels; both are told in `cut`.
  */
-export function anyValueJson(reader: ProtobufReader, tag: number, start: number, end: number, limit: number): ValueText {
+export function anyValueJson(
+  reader: ProtobufReader,
+  tag: number,
+  start: number,
+  end: number,
+  limit: number,
+): ValueText {
   const writer = new ValueWriter(reader, limit);
   writer.value(tag, start, end, 0);
   return { text: writer.text.slice(0, limit), cut: writer.cut || writer.text.length > limit };
@@ -81,7 +87,7 @@ class ValueWriter {
     const reader = this.reader;
     this.text += tag === ARRAY ? "[" : "{";
     let first = true;
-    for (let at = start; at < end && this.text.length <= this.limit; ) {
+    for (let at = start; at < end && this.text.length <= this.limit;) {
       const inner = reader.tag(at, end);
       if (inner !== 0x0a) {
         at = reader.skip(inner, reader.at, end);
@@ -101,7 +107,7 @@ class ValueWriter {
   private anyValue(start: number, end: number, depth: number): void {
     const reader = this.reader;
     let [tag, from, to] = [0, start, start];
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const inner = reader.tag(at, end);
       const behindTag = reader.at;
       at = reader.skip(inner, behindTag, end);
@@ -116,7 +122,7 @@ class ValueWriter {
   private keyValue(start: number, end: number, depth: number): void {
     const reader = this.reader;
     let [key, keyEnd, value, valueEnd] = [start, start, start, start];
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const tag = reader.tag(at, end);
       const behindTag = reader.at;
       at = reader.skip(tag, behindTag, end);

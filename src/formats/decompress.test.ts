@@ -39,7 +39,14 @@ describe("decompress", () => {
     const trailer = gzipSync(Buffer.from("abc")).subarray(-8);
     const flags = 2 | 4 | 8 | 16;
     const long = [0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 3, 2, 0, 7, 7, 0x6e, 0, 0x63, 0, 1, 2];
-    const all = Buffer.concat([gzipSync(sample), gzipSync(Buffer.alloc(0)), Buffer.from(long), raw, trailer, Buffer.alloc(20)]);
+    const all = Buffer.concat([
+      gzipSync(sample),
+      gzipSync(Buffer.alloc(0)),
+      Buffer.from(long),
+      raw,
+      trailer,
+      Buffer.alloc(20),
+    ]);
     for (const size of [1, 13, 1e6]) {
       const { text, error } = await content(all, size);
       expect(error).toBeUndefined();
@@ -110,7 +117,8 @@ describe("decompress", () => {
     }
   })();
   test.skipIf(!zstd)("what the zstd command writes, with checksum, several levels and frames", async () => {
-    const compress = (level: string, input: Buffer): Buffer => execFileSync("zstd", [level, "-c"], { input, stdio: ["pipe", "pipe", "ignore"], maxBuffer: 1e9 });
+    const compress = (level: string, input: Buffer): Buffer =>
+      execFileSync("zstd", [level, "-c"], { input, stdio: ["pipe", "pipe", "ignore"], maxBuffer: 1e9 });
     const big = Buffer.concat(Array.from({ length: 8 }, () => sample));
     const all = Buffer.concat([compress("-1", big), compress("-19", sample)]);
     const { text, error } = await content(all, 4096);

@@ -11,7 +11,8 @@ export type Compression = "gzip" | "zstd" | "none";
 export function compressionOf(bytes: Uint8Array, at = 0): Compression {
   if (bytes[at] === 0x1f && bytes[at + 1] === 0x8b) return "gzip";
   const isZstd = bytes[at] === 0x28 && bytes[at + 1] === 0xb5 && bytes[at + 2] === 0x2f && bytes[at + 3] === 0xfd;
-  const isSkippable = (bytes[at]! & 0xf0) === 0x50 && bytes[at + 1] === 0x2a && bytes[at + 2] === 0x4d && bytes[at + 3] === 0x18;
+  const isSkippable =
+    (bytes[at]! & 0xf0) === 0x50 && bytes[at + 1] === 0x2a && bytes[at + 2] === 0x4d && bytes[at + 3] === 0x18;
   return isZstd || isSkippable ? "zstd" : "none";
 }
 

@@ -2,14 +2,16 @@ import { describe, expect, test } from "vitest";
 import { encodeRequest, sampleRequests } from "../../bench/otlp-sample.ts";
 import { detectKind } from "./detect-kind.ts";
 
-const kind = (content: string | Uint8Array): unknown => detectKind(typeof content === "string" ? Buffer.from(content) : content);
+const kind = (content: string | Uint8Array): unknown =>
+  detectKind(typeof content === "string" ? Buffer.from(content) : content);
 const pb = encodeRequest(sampleRequests(1, 1)[0]!);
 const prefixed = Buffer.concat([Buffer.from([0, 0, pb.length >> 8, pb.length & 255]), pb]);
 const field = (number: number, ...parts: Uint8Array[]): Buffer => {
   const body = Buffer.concat(parts);
   return Buffer.concat([Buffer.from([number * 8 + 2, body.length]), body]);
 };
-const otlp = (...item: Uint8Array[]): Buffer => field(1, field(1, field(1, field(1, Buffer.from("k")))), field(2, field(2, ...item)));
+const otlp = (...item: Uint8Array[]): Buffer =>
+  field(1, field(1, field(1, field(1, Buffer.from("k")))), field(2, field(2, ...item)));
 const metric = otlp(field(1, Buffer.from("http.requests")), field(7, field(1, Buffer.alloc(9, 0x11))));
 const log = otlp(Buffer.from([0x09, 1, 2, 3, 4, 5, 6, 7, 8]), field(3, Buffer.from("INFO")));
 
@@ -23,10 +25,16 @@ describe("OTLP protobuf", () => {
   test("other signals by their items", () => {
     expect(kind(metric)).toEqual({ kind: "not-used", signal: "metrics", format: "protobuf" });
     expect(kind(log)).toEqual({ kind: "not-used", signal: "logs", format: "protobuf" });
-    expect(kind(Buffer.concat([field(1, field(1, Buffer.alloc(0))), field(2, Buffer.from([8, 1]))]))).toEqual({ kind: "not-used", signal: "profiles", format: "protobuf" });
+    expect(kind(Buffer.concat([field(1, field(1, Buffer.alloc(0))), field(2, Buffer.from([8, 1]))]))).toEqual({
+      kind: "not-used",
+      signal: "profiles",
+      format: "protobuf",
+    });
   });
   test("a span with ids of wrong length but with times is a span", () => {
-    expect(kind(otlp(field(1, Buffer.alloc(3)), Buffer.from([0x39, 1, 2, 3, 4, 5, 6, 7, 8])))).toMatchObject({ kind: "otlp-protobuf" });
+    expect(kind(otlp(field(1, Buffer.alloc(3)), Buffer.from([0x39, 1, 2, 3, 4, 5, 6, 7, 8])))).toMatchObject({
+      kind: "otlp-protobuf",
+    });
   });
 });
 
@@ -54,7 +62,10 @@ describe("JSON", () => {
     ['[{"traceId":"a","binaryAnnotations":[]}]', { kind: "unsupported", what: "Zipkin v1 JSON" }],
     ['{"traceEvents":[]}', { kind: "unsupported", what: "a Chrome trace" }],
     ['{"nodes":[],"samples":[]}', { kind: "unsupported", what: "a .cpuprofile" }],
-    ['{"name":"x","scripts":{"traceId":1}}', { kind: "unknown", found: 'JSON with the keys "name", "scripts", "traceId"' }],
+    [
+      '{"name":"x","scripts":{"traceId":1}}',
+      { kind: "unknown", found: 'JSON with the keys "name", "scripts", "traceId"' },
+    ],
     ["[//]: # (a comment)", { kind: "unknown" }],
     ['{"a":"resourceSpans\\"', { kind: "unknown" }],
   ])("%s", (content, want) => {
@@ -76,12 +87,15 @@ describe("what is not traces", () => {
     ["hello world", 'unknown "hello world"'],
   ])("%j", (content, want) => {
     const found = detectKind(Buffer.from(content, "latin1"));
-    const text = found.kind === "unsupported" ? found.what : found.kind === "unknown" ? `unknown ${found.found}` : found.kind;
+    const text =
+      found.kind === "unsupported" ? found.what : found.kind === "unknown" ? `unknown ${found.found}` : found.kind;
     expect(text).toBe(want);
   });
 
   test("pprof, tar and zeros", () => {
-    expect(kind(Buffer.from([0x0a, 4, 8, 1, 0x10, 2, 0x0a, 4, 8, 3, 0x10, 4]))).toMatchObject({ what: "a pprof profile" });
+    expect(kind(Buffer.from([0x0a, 4, 8, 1, 0x10, 2, 0x0a, 4, 8, 3, 0x10, 4]))).toMatchObject({
+      what: "a pprof profile",
+    });
     const tar = Buffer.alloc(600, 0x61);
     tar.write("ustar", 257);
     expect(kind(tar)).toMatchObject({ what: "a tar archive" });

@@ -38,7 +38,8 @@ export function skipBlank(bytes: Uint8Array): number {
 function protobufKind(prefix: Uint8Array): ContentKind | undefined {
   const framing: Framing = prefix[0] === 0x0a ? "message" : "length-prefixed";
   if (framing === "length-prefixed" && prefix[4] !== 0x0a) return pprofOrNothing(prefix);
-  const request = framing === "message" ? prefix : prefix.subarray(4, 4 + Buffer.from(prefix.subarray(0, 4)).readUInt32BE());
+  const request =
+    framing === "message" ? prefix : prefix.subarray(4, 4 + Buffer.from(prefix.subarray(0, 4)).readUInt32BE());
   const signal = protobufSignal(request);
   if (signal === undefined) return pprofOrNothing(prefix);
   if (signal === "traces") return { kind: "otlp-protobuf", framing };
@@ -66,10 +67,12 @@ function jsonKind(prefix: Uint8Array, start: number): ContentKind | undefined {
   if (has("ao:resourceSpans")) return unsupported("a JSON array of OTLP requests", "write one request per line");
   if (has("o:data") && has("oao:traceID", "oao:spans", "oao:processes")) return { kind: "jaeger-json", layout };
   if (has("o:traceID", "o:spans", "ao:traceID", "ao:spans", "ao:processes")) return { kind: "jaeger-json", layout };
-  if (has("ao:binaryAnnotations", "aao:binaryAnnotations")) return unsupported("Zipkin v1 JSON", "export Zipkin v2 JSON");
+  if (has("ao:binaryAnnotations", "aao:binaryAnnotations"))
+    return unsupported("Zipkin v1 JSON", "export Zipkin v2 JSON");
   if (has("o:traceId", "ao:traceId", "aao:traceId")) return { kind: "zipkin-json", layout };
   if (has("o:traceEvents", "ao:ph")) return unsupported("a Chrome trace", "give OTLP, Jaeger or Zipkin traces");
-  if (has("o:nodes") && has("o:samples", "o:timeDeltas")) return unsupported("a .cpuprofile", "give traces to this command");
+  if (has("o:nodes") && has("o:samples", "o:timeDeltas"))
+    return unsupported("a .cpuprofile", "give traces to this command");
   const outline = shape.end > 0 ? outlineOf(prefix, start, shape.end) : "";
   if (outline === "{}") return { kind: "otlp-json", layout };
   if (outline === "[]" || outline === "[[]]") return { kind: "zipkin-json", layout };
@@ -114,14 +117,19 @@ const MAGICS: readonly (readonly [at: number, text: string, what: string, instea
 function magicKind(prefix: Uint8Array): ContentKind | undefined {
   for (const [at, text, what, instead] of MAGICS) {
     if (prefix.length < at + text.length) continue;
-    if ([...text].every((char, i) => prefix[at + i] === char.charCodeAt(0))) return { kind: "unsupported", what, instead };
+    if ([...text].every((char, i) => prefix[at + i] === char.charCodeAt(0)))
+      return { kind: "unsupported", what, instead };
   }
   return undefined;
 }
 
 /** Text formats by their first line, most telling first. */
 const TEXTS: readonly (readonly [line: RegExp, what: string, instead: string])[] = [
-  [/^<(!doctype|html|\?xml|[a-z]+[ >])/i, "an HTML or XML page", "check the download: it may be a page of a login or an error"],
+  [
+    /^<(!doctype|html|\?xml|[a-z]+[ >])/i,
+    "an HTML or XML page",
+    "check the download: it may be a page of a login or an error",
+  ],
   [/^# (HELP|TYPE|EOF)\b/, "Prometheus metrics", "give traces to this command"],
   [/^[a-z_:][\w:]*(\{.*\})? [-+0-9.einfa]+( \d+)?$/i, "Prometheus metrics", "give traces to this command"],
   [/^[^,;{}]*;.* \d+$/, "folded stacks", "give traces to this command"],

@@ -93,7 +93,9 @@ export class JsonLines {
     this.line(this.pending.take(), cutOff);
     if (this.damagedLines > TOLD_LINES) {
       const found = `damage in ${this.damagedLines - TOLD_LINES} more lines`;
-      this.intake.errors.push(new InputError("malformed", { file: this.file, byteOffset: -1, expected: "JSON lines", found }));
+      this.intake.errors.push(
+        new InputError("malformed", { file: this.file, byteOffset: -1, expected: "JSON lines", found }),
+      );
     }
   }
 
@@ -101,7 +103,12 @@ export class JsonLines {
     const at = this.offset;
     this.offset += line.length;
     if (skipBlank(line) === line.length) return;
-    if (this.lines++ === 0 && line.at(-1) === 0x0a && jsonShape(line, skipBlank(line))?.end === -1 && this.format !== "not-used") {
+    if (
+      this.lines++ === 0 &&
+      line.at(-1) === 0x0a &&
+      jsonShape(line, skipBlank(line))?.end === -1 &&
+      this.format !== "not-used"
+    ) {
       this.document = new JsonDocument(this.format, this.into, this.intake, this.file);
       this.document.push(line);
       return;

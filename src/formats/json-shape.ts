@@ -30,7 +30,8 @@ export function jsonShape(bytes: Uint8Array, start: number): JsonShape | undefin
     if (byte === 0x22) {
       const from = at + 1;
       at = stringEnd(bytes, from);
-      if (level <= MAX_LEVEL && path.endsWith("o") && isKey(bytes, at + 1)) keys.add(`${path}:${ascii(bytes, from, at)}`);
+      if (level <= MAX_LEVEL && path.endsWith("o") && isKey(bytes, at + 1))
+        keys.add(`${path}:${ascii(bytes, from, at)}`);
     } else if (byte === 0x7b || byte === 0x5b) {
       if (++level <= MAX_LEVEL) path += byte === 0x7b ? "o" : "a";
     } else if (byte === 0x7d || byte === 0x5d) {

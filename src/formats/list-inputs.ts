@@ -47,7 +47,9 @@ async function addPath(path: string, named: boolean, inputs: Inputs, seen: Set<s
       const found = await stat(next.path);
       if (found.isDirectory()) {
         const entries = await readdir(next.path, { withFileTypes: true });
-        const names = entries.filter((entry) => !entry.name.startsWith(".")).toSorted((a, b) => (a.name < b.name ? 1 : -1));
+        const names = entries
+          .filter((entry) => !entry.name.startsWith("."))
+          .toSorted((a, b) => (a.name < b.name ? 1 : -1));
         for (const entry of names) {
           const inner = join(next.path, entry.name);
           if (entry.isSymbolicLink() && (await isDirectory(inner))) {

@@ -32,7 +32,9 @@ async function load(paths: string[], options?: LoadOptions, steps: LoadProgress[
     const { spans, intake } = step.value;
     assertSpanTable(spans);
     expect(spans.rowCount).toBe(intake.accepted);
-    expect(intake.received).toBe(intake.accepted + [...intake.rejected.values()].reduce((sum, held) => sum + held.spans, 0));
+    expect(intake.received).toBe(
+      intake.accepted + [...intake.rejected.values()].reduce((sum, held) => sum + held.spans, 0),
+    );
     return step.value;
   }
 }
@@ -46,11 +48,41 @@ const prefix = (body: Uint8Array): Buffer => {
 };
 /** OTLP JSON: ids in hex. */
 const json = (request: SampleRequest): string =>
-  JSON.stringify(RequestType.toObject(RequestType.fromObject(request), { longs: String, bytes: Array }), (_, value: unknown) =>
-    Array.isArray(value) && value.length > 0 && typeof value[0] === "number" ? Buffer.from(value as number[]).toString("hex") : value,
+  JSON.stringify(
+    RequestType.toObject(RequestType.fromObject(request), { longs: String, bytes: Array }),
+    (_, value: unknown) =>
+      Array.isArray(value) && value.length > 0 && typeof value[0] === "number"
+        ? Buffer.from(value as number[]).toString("hex")
+        : value,
   );
-const jaeger = JSON.stringify({ data: [{ traceID: "1", spans: [{ traceID: "1", spanID: "2", operationName: "op", references: [], startTime: 5, duration: 2, tags: [], logs: [], processID: "p" }], processes: { p: { serviceName: "s", tags: [] } } }] });
-const zipkinSpan = JSON.stringify({ traceId: "00000000000000aa", id: "00000000000000bb", name: "op", timestamp: 1_790_000_000_000_000, duration: 10 });
+const jaeger = JSON.stringify({
+  data: [
+    {
+      traceID: "1",
+      spans: [
+        {
+          traceID: "1",
+          spanID: "2",
+          operationName: "op",
+          references: [],
+          startTime: 5,
+          duration: 2,
+          tags: [],
+          logs: [],
+          processID: "p",
+        },
+      ],
+      processes: { p: { serviceName: "s", tags: [] } },
+    },
+  ],
+});
+const zipkinSpan = JSON.stringify({
+  traceId: "00000000000000aa",
+  id: "00000000000000bb",
+  name: "op",
+  timestamp: 1_790_000_000_000_000,
+  duration: 10,
+});
 const metrics = '{"resourceMetrics":[{"scopeMetrics":[]}]}';
 
 describe("every kind of file", () => {
@@ -62,7 +94,11 @@ describe("every kind of file", () => {
     ["OTLP JSON, a document with line breaks", JSON.stringify(JSON.parse(json(requests[0]!)), null, 1), 100],
     ["OTLP JSON, lines", requests.map(json).join("\n"), 600],
     ["OTLP JSON, lines, gzip members", Buffer.concat(requests.map((request) => gzipSync(`${json(request)}\n`))), 600],
-    ["a line break only after the first 64 KiB", json({ resourceSpans: requests.flatMap((r) => r.resourceSpans) }).replace(/\]\}$/, "\n]}"), 600],
+    [
+      "a line break only after the first 64 KiB",
+      json({ resourceSpans: requests.flatMap((r) => r.resourceSpans) }).replace(/\]\}$/, "\n]}"),
+      600,
+    ],
     ["Jaeger", jaeger, 1],
     ["Zipkin", `[${zipkinSpan}]`, 1],
     ["Zipkin, lines", `${zipkinSpan}\r\n\n${zipkinSpan}\n`, 2],
@@ -87,8 +123,14 @@ describe("every kind of file", () => {
   });
 
   test("a ResourceSpans larger than the chunks it comes in", async () => {
-    const big = { resourceSpans: [{ scopeSpans: [{ spans: requests.flatMap((r) => r.resourceSpans[0]!.scopeSpans.flatMap((s) => s.spans)) }] }] };
-    const many = { resourceSpans: [{ scopeSpans: Array.from({ length: 10 }, () => big.resourceSpans[0]!.scopeSpans[0]!) }] };
+    const big = {
+      resourceSpans: [
+        { scopeSpans: [{ spans: requests.flatMap((r) => r.resourceSpans[0]!.scopeSpans.flatMap((s) => s.spans)) }] },
+      ],
+    };
+    const many = {
+      resourceSpans: [{ scopeSpans: Array.from({ length: 10 }, () => big.resourceSpans[0]!.scopeSpans[0]!) }],
+    };
     expect((await load([write(encodeRequest(many))])).spans.rowCount).toBe(6000);
   });
 });
@@ -127,7 +169,9 @@ describe("directories", () => {
 });
 
 describe("damage", () => {
-  const small = encodeRequest({ resourceSpans: [{ scopeSpans: [{ spans: requests[0]!.resourceSpans[0]!.scopeSpans[0]!.spans.slice(0, 3) }] }] });
+  const small = encodeRequest({
+    resourceSpans: [{ scopeSpans: [{ spans: requests[0]!.resourceSpans[0]!.scopeSpans[0]!.spans.slice(0, 3) }] }],
+  });
   const lines = `${zipkinSpan}\n${zipkinSpan}\n`;
   test.each([
     ["protobuf", small, 7],
@@ -202,7 +246,14 @@ describe("progress and stopping", () => {
     await load([path], {}, steps);
     const bytesTotal = Buffer.concat(bodies).length;
     expect(steps[0]).toEqual({ file: "", filesDone: 0, filesTotal: 1, bytesRead: 0, bytesTotal, spans: 0 });
-    expect(steps.at(-1)).toEqual({ file: path, filesDone: 1, filesTotal: 1, bytesRead: bytesTotal, bytesTotal, spans: 600 });
+    expect(steps.at(-1)).toEqual({
+      file: path,
+      filesDone: 1,
+      filesTotal: 1,
+      bytesRead: bytesTotal,
+      bytesTotal,
+      spans: 600,
+    });
     for (let i = 1; i < steps.length; i++) expect(steps[i]!.bytesRead).toBeGreaterThanOrEqual(steps[i - 1]!.bytesRead);
   });
 

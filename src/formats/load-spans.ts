@@ -74,7 +74,14 @@ export async function* loadSpans(
   let reported = performance.now();
   const progress = (file: string, filesDone: number): LoadProgress => {
     reported = performance.now();
-    return { file, filesDone, filesTotal: files.length, bytesRead: intake.bytesRead, bytesTotal, spans: intake.accepted };
+    return {
+      file,
+      filesDone,
+      filesTotal: files.length,
+      bytesRead: intake.bytesRead,
+      bytesTotal,
+      spans: intake.accepted,
+    };
   };
   yield progress("", 0);
 
@@ -231,7 +238,10 @@ function finishTable(into: SpanTableBuilder, intake: Intake): SpanTable {
     intake.accepted -= outOfRange;
     const example = "a start or end more than 104 days from the middle of the window";
     const held = intake.rejected.get("time-out-of-range");
-    intake.rejected.set("time-out-of-range", { spans: (held?.spans ?? 0) + outOfRange, example: held?.example ?? example });
+    intake.rejected.set("time-out-of-range", {
+      spans: (held?.spans ?? 0) + outOfRange,
+      example: held?.example ?? example,
+    });
   }
   return table;
 }

@@ -104,7 +104,7 @@ export class KeyValueReader {
     let key = 0;
     let value = start;
     let valueEnd = start;
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const tag = reader.tag(at, end);
       if (tag === 0x0a) {
         at = reader.valueEnd(reader.at, end);
@@ -127,7 +127,7 @@ export class KeyValueReader {
     let last = 0;
     let from = start;
     let to = start;
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const tag = reader.tag(at, end);
       const behindTag = reader.at;
       at = reader.skip(tag, behindTag, end);

@@ -102,7 +102,8 @@ export class OtlpProtobufStream {
 
   private readPrefix(last: boolean): boolean {
     if (this.end - this.start < 4) {
-      if (last) this.fail("truncated", "a request's length in 4 bytes", `${this.end - this.start} bytes before the end`);
+      if (last)
+        this.fail("truncated", "a request's length in 4 bytes", `${this.end - this.start} bytes before the end`);
       return false;
     }
     this.requestLeft = new DataView(this.window.buffer, this.window.byteOffset + this.start, 4).getUint32(0);

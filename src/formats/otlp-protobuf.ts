@@ -94,7 +94,7 @@ export class OtlpTraceDecoder {
   request(bytes: Uint8Array, start: number, end: number, byteBase: number): void {
     const reader = this.reader;
     reader.over(bytes, byteBase);
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const tag = reader.tag(at, end);
       if (tag !== RESOURCE_SPANS) {
         at = reader.skip(tag, reader.at, end);
@@ -130,7 +130,7 @@ export class OtlpTraceDecoder {
   private resourceSpansFields(start: number, end: number): void {
     const reader = this.reader;
     this.resource = this.findResource(start, end);
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const tag = reader.tag(at, end);
       if (tag !== 0x12 && tag !== LIBRARY_SPANS) {
         at = reader.skip(tag, reader.at, end);
@@ -153,7 +153,7 @@ export class OtlpTraceDecoder {
     const reader = this.reader;
     const found: number[] = [];
     try {
-      for (let at = start; at < end; ) {
+      for (let at = start; at < end;) {
         const tag = reader.tag(at, end);
         const behindTag = reader.at;
         at = reader.skip(tag, behindTag, end);
@@ -176,7 +176,7 @@ export class OtlpTraceDecoder {
     this.keyValues.useGroup(RESOURCE_GROUP);
     for (let i = 0; i < messages.length; i += 2) {
       const end = messages[i + 1]!;
-      for (let at = messages[i]!; at < end; ) {
+      for (let at = messages[i]!; at < end;) {
         const tag = reader.tag(at, end);
         if (tag === 0x0a) {
           at = reader.valueEnd(reader.at, end);
@@ -194,7 +194,7 @@ export class OtlpTraceDecoder {
     const reader = this.reader;
     const firstRow = this.into.open;
     this.scope = 0;
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const tag = reader.tag(at, end);
       if (tag === 0x12) {
         this.spanAt = reader.at;
@@ -214,7 +214,7 @@ export class OtlpTraceDecoder {
 
   private scopeName(start: number, end: number): void {
     const reader = this.reader;
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const tag = reader.tag(at, end);
       if (tag === 0x0a) {
         at = reader.valueEnd(reader.at, end);
@@ -232,7 +232,7 @@ export class OtlpTraceDecoder {
     const keyValues = this.keyValues;
     const row = this.into.open;
     this.beginSpan();
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       let tag = bytes[at++]!;
       // Tags 0 to 7 would be of field number 0, which `tag` refuses.
       if (tag >= 0x80 || tag < 8) {
@@ -277,9 +277,10 @@ export class OtlpTraceDecoder {
       return valueEnd;
     }
     if (tag === 0x30) {
-      const kind = reader.varint(at, end);
+      const inOneByte = at < end && reader.bytes[at]! < 0x80;
+      const kind = inOneByte ? reader.bytes[at]! : reader.varint(at, end);
       into.kind[row] = kind <= 5 ? kind : 0;
-      return reader.at;
+      return inOneByte ? at + 1 : reader.at;
     }
     return reader.skip(tag, at, end);
   }
@@ -344,7 +345,10 @@ export class OtlpTraceDecoder {
     this.spanAt = -1;
   }
 
-  private reject(reason: "trace-id-invalid" | "span-id-invalid" | "time-missing" | "span-malformed", found: string): void {
+  private reject(
+    reason: "trace-id-invalid" | "span-id-invalid" | "time-missing" | "span-malformed",
+    found: string,
+  ): void {
     this.into.drop();
     this.intake.reject(reason, this.intake.rejected.has(reason) ? "" : this.example(`found ${found}`));
   }
@@ -362,7 +366,7 @@ export class OtlpTraceDecoder {
 
   private status(start: number, end: number): void {
     const reader = this.reader;
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const tag = reader.tag(at, end);
       if (tag === 0x08 || tag === 0x18) {
         const code = reader.varint(reader.at, end);
@@ -382,7 +386,7 @@ export class OtlpTraceDecoder {
     let high = 0;
     let low = 0;
     let name = 0;
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const tag = reader.tag(at, end);
       if (tag === 0x1a || tag === 0x12) {
         at = reader.valueEnd(reader.at, end);
@@ -405,7 +409,7 @@ export class OtlpTraceDecoder {
     const link = this.link.fill(0);
     let traceIdLength = 0;
     let spanIdLength = 0;
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const tag = reader.tag(at, end);
       if (tag === 0x0a || tag === 0x12) {
         at = reader.valueEnd(reader.at, end);

@@ -62,6 +62,15 @@ export class ProtobufReader {
         this.at = at + 1;
         return at + 1 + length;
       }
+      // Two bytes, for spans and statements.
+      if (at + 1 < end) {
+        const next = this.bytes[at + 1]!;
+        const valueEnd = at + 2 + (length & 0x7f) + next * 128;
+        if (length >= 0x80 && next < 0x80 && valueEnd <= end) {
+          this.at = at + 2;
+          return valueEnd;
+        }
+      }
     }
     const valueEnd = this.clippedEnd(at, end);
     if (this.missing > 0) this.failLength(at, end);
@@ -141,12 +150,14 @@ export class ProtobufReader {
       const inner = this.tag(at, end);
       const kind = inner & 7;
       if (kind === Wire.groupStart) {
-        if (open.length === MAX_GROUP_DEPTH) this.fail("malformed", at, `at most ${MAX_GROUP_DEPTH} nested groups`, "more");
+        if (open.length === MAX_GROUP_DEPTH)
+          this.fail("malformed", at, `at most ${MAX_GROUP_DEPTH} nested groups`, "more");
         open.push(inner >>> 3);
         at = this.at;
       } else if (kind === Wire.groupEnd) {
         const field = open.pop()!;
-        if (inner >>> 3 !== field) this.fail("malformed", at, `the end of group ${field}`, `the end of group ${inner >>> 3}`);
+        if (inner >>> 3 !== field)
+          this.fail("malformed", at, `the end of group ${field}`, `the end of group ${inner >>> 3}`);
         at = this.at;
       } else {
         at = this.skip(inner, this.at, end);

@@ -57,13 +57,16 @@ function resourceSignal(bytes: Uint8Array, resource: Field): Signal | "none" | u
 /** Resource messages hold attributes = 1, a count = 2 and entity references = 3. */
 function isResource(bytes: Uint8Array, layer: Field): boolean {
   const inner = fields(bytes, layer.start, layer.end);
-  return inner !== undefined && inner.every((field) => field.number <= 3 && field.wire === (field.number === 2 ? 0 : 2));
+  return (
+    inner !== undefined && inner.every((field) => field.number <= 3 && field.wire === (field.number === 2 ? 0 : 2))
+  );
 }
 
 function itemSignal(bytes: Uint8Array, item: Field): Signal | undefined {
   const inner = fields(bytes, item.start, item.end);
   if (inner === undefined) return undefined;
-  const has = (number: number, wire: number): boolean => inner.some((field) => field.number === number && field.wire === wire);
+  const has = (number: number, wire: number): boolean =>
+    inner.some((field) => field.number === number && field.wire === wire);
   const size = (number: number): number => {
     const field = inner.find((one) => one.number === number && one.wire === 2);
     return field === undefined ? -1 : field.end - field.start;
@@ -78,7 +81,7 @@ function itemSignal(bytes: Uint8Array, item: Field): Signal | undefined {
 function fields(bytes: Uint8Array, start: number, end: number): Field[] | undefined {
   const limit = Math.min(end, bytes.length);
   const found: Field[] = [];
-  for (let at = start; at < limit; ) {
+  for (let at = start; at < limit;) {
     const tag = varint(bytes, at, limit);
     if (tag === undefined) return limit === bytes.length ? found : undefined;
     const number = Math.floor(tag.value / 8);

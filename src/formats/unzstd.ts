@@ -45,7 +45,7 @@ async function* frame(source: ByteSource, file: string): AsyncGenerator<Uint8Arr
   };
   push(headerSize, false);
   const hasChecksum = (descriptor >> 2) & 1;
-  for (let last = 0; last === 0; ) {
+  for (let last = 0; last === 0;) {
     await demand(source, file, 3, "a zstd block");
     const block = word(source, 0) & 0xffffff;
     last = block & 1;
@@ -66,7 +66,8 @@ function checkWindow(source: ByteSource, file: string, single: boolean, sizeAt: 
     const byte = source.bytes[source.at + 5]!;
     window = 2 ** (10 + (byte >> 3)) * (1 + (byte & 7) / 8);
   }
-  if (window > MAX_WINDOW) throw fail("too-large", source, file, `a zstd window of at most ${MAX_WINDOW} bytes`, `${window}`);
+  if (window > MAX_WINDOW)
+    throw fail("too-large", source, file, `a zstd window of at most ${MAX_WINDOW} bytes`, `${window}`);
 }
 
 async function skipFrame(source: ByteSource, file: string): Promise<void> {
@@ -98,6 +99,12 @@ function word(source: ByteSource, ahead: number): number {
   return value >>> 0;
 }
 
-function fail(code: "malformed" | "too-large", source: ByteSource, file: string, expected: string, found: string): InputError {
+function fail(
+  code: "malformed" | "too-large",
+  source: ByteSource,
+  file: string,
+  expected: string,
+  found: string,
+): InputError {
   return new InputError(code, { file, byteOffset: source.offset, expected, found });
 }

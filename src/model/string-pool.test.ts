@@ -25,7 +25,7 @@ describe("StringPool", () => {
         const pool = new StringPool();
         const model = new Map<string, number>([["", 0]]);
         for (const [value, asBytes, shift] of inputs) {
-          const well = value.toWellFormed();
+          const well = Buffer.from(value).toString();
           const encoded = utf8("x".repeat(shift) + well + "tail");
           const id = asBytes ? pool.internBytes(encoded, shift, encoded.length - 4) : pool.intern(value);
           if (!model.has(well)) model.set(well, model.size);
@@ -50,7 +50,24 @@ describe("StringPool", () => {
     const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
     const strict = new TextDecoder("utf-8", { fatal: true });
     // Bytes near the edges of the encoding's ranges occur more often than by chance.
-    const edge = fc.constantFrom(0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc1, 0xc2, 0xdf, 0xe0, 0xed, 0xef, 0xf0, 0xf4, 0xf5);
+    const edge = fc.constantFrom(
+      0x7f,
+      0x80,
+      0x8f,
+      0x90,
+      0x9f,
+      0xa0,
+      0xbf,
+      0xc1,
+      0xc2,
+      0xdf,
+      0xe0,
+      0xed,
+      0xef,
+      0xf0,
+      0xf4,
+      0xf5,
+    );
     fc.assert(
       fc.property(fc.array(fc.oneof(edge, fc.nat(255)), { minLength: 1, maxLength: 12 }), (values) => {
         const bytes = Uint8Array.from(values);

@@ -15,9 +15,8 @@ export class StringPool {
   private words: DataView = new DataView(this.bytes.buffer);
   /** Start of string i in `bytes`; start of i + 1 is its end. Int32, not Float64, for fast indexing; see MAX_BYTES. */
   private starts = new Int32Array(1 << 10);
-  private hashes = new Int32Array(1 << 10);
-  /** Open addressing, id + 1, 0 = free. Length is a power of two, load <= 1/2. */
-  private slots = new Int32Array(1 << 11);
+  /** Open addressing: id + 1 (0 = free) and hash side by side, for one cache line. A power of two of pairs, load <= 1/2. */
+  private slots = new Int32Array(1 << 12);
   private decoded: (string | undefined)[] = [""];
   private count = 1;
   private readonly idByString = new Map<string, number>();
@@ -36,14 +35,14 @@ export class StringPool {
     if (length === 0) return 0;
     if (source !== this.source) this.view(source);
     const hash = hashBytes(source, this.sourceWords, start, length);
-    const mask = this.slots.length - 1;
-    let slot = hash & mask;
+    const slots = this.slots;
+    const mask = slots.length - 2;
+    let slot = (hash << 1) & mask;
     for (;;) {
-      const held = this.slots[slot]!;
+      const held = slots[slot]!;
       if (held === 0) break;
-      const id = held - 1;
-      if (this.hashes[id] === hash && this.matches(id, source, start, length)) return id;
-      slot = (slot + 1) & mask;
+      if (slots[slot + 1] === hash && this.matches(held - 1, source, start, length)) return held - 1;
+      slot = (slot + 2) & mask;
     }
     return this.add(source, start, end, hash, slot);
   }
@@ -79,7 +78,7 @@ export class StringPool {
 
   /** Bytes held, for memory budgets. */
   get byteLength(): number {
-    return this.bytes.length + this.starts.byteLength + this.hashes.byteLength + this.slots.byteLength;
+    return this.bytes.length + this.starts.byteLength + this.slots.byteLength;
   }
 
   /** Forgets the array read last, so that a decoder's buffer can be freed. */
@@ -113,10 +112,7 @@ export class StringPool {
 
   private add(source: Uint8Array, start: number, end: number, hash: number, freeSlot: number): number {
     const id = this.count;
-    if (id + 2 > this.starts.length) {
-      this.starts = grow(this.starts, Int32Array, id + 2);
-      this.hashes = grow(this.hashes, Int32Array, id + 2);
-    }
+    if (id + 2 > this.starts.length) this.starts = grow(this.starts, Int32Array, id + 2);
     const from = this.starts[id]!;
     const to = from + (end - start);
     if (to > MAX_BYTES) throw new RangeError(`distinct strings of more than ${MAX_BYTES} bytes in one table`);
@@ -129,19 +125,22 @@ export class StringPool {
     else this.bytes.set(source.subarray(start, end), from);
     this.count++;
     this.starts[id + 1] = to;
-    this.hashes[id] = hash;
     this.slots[freeSlot] = id + 1;
-    if (this.count * 2 > this.slots.length) this.rehash();
+    this.slots[freeSlot + 1] = hash;
+    if (this.count * 4 > this.slots.length) this.rehash();
     return id;
   }
 
   private rehash(): void {
-    const slots = new Int32Array(this.slots.length * 2);
-    const mask = slots.length - 1;
-    for (let id = 1; id < this.count; id++) {
-      let slot = this.hashes[id]! & mask;
-      while (slots[slot] !== 0) slot = (slot + 1) & mask;
-      slots[slot] = id + 1;
+    const old = this.slots;
+    const slots = new Int32Array(old.length * 2);
+    const mask = slots.length - 2;
+    for (let from = 0; from < old.length; from += 2) {
+      if (old[from] === 0) continue;
+      let slot = (old[from + 1]! << 1) & mask;
+      while (slots[slot] !== 0) slot = (slot + 2) & mask;
+      slots[slot] = old[from]!;
+      slots[slot + 1] = old[from + 1]!;
     }
     this.slots = slots;
   }
@@ -221,7 +220,7 @@ function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
   // fromCharCode takes its arguments on the stack: chunks of 4096 stay far from its limit.
   let text = "";
   let codes: number[] = [];
-  for (let i = start; i < end; ) {
+  for (let i = start; i < end;) {
     const byte = bytes[i]!;
     if (byte < 0x80) {
       codes.push(byte);
@@ -243,7 +242,7 @@ function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
 
 /** Whether `bytes[start, end)` is UTF-8 as in RFC 3629: no overlong forms, no surrogates. */
 export function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; ) {
+  for (let i = start; i < end;) {
     if (bytes[i]! < 0x80) {
       i++;
       continue;
