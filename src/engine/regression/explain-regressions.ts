@@ -1,30 +1,68 @@
-import type { EndpointView } from "../endpoint-view.ts";
 import { callingHabits, compareHabits } from "../../analysis/structure-change.ts";
+import type { EndpointView } from "../endpoint-view.ts";
+import { percent } from "../wording.ts";
 import { claimAddedCalls } from "./added-calls.ts";
-import { comparison, type RegressionClaim } from "./affected.ts";
+import { comparison, type Comparison, type RegressionClaim } from "./affected.ts";
 import { attributeGrowth } from "./attribution.ts";
 import { claimBreakage } from "./broken-off.ts";
-import { growthByOperation } from "./growth.ts";
+import { growthByOperation, type OperationGrowth } from "./growth.ts";
+import { becauseOfLoad, growsWithLoad, loadIncrease, type LoadChange } from "./load.ts";
+import { explainMix, type MixSplit } from "./mix-shift.ts";
 import { operationsOf, type Slice, type SliceRows } from "./operations.ts";
 import { claimSerialised } from "./serialised.ts";
 import { claimSlowdown } from "./slowdown.ts";
 
 export interface RegressionResult {
+  /** one per cause and endpoint */
   readonly claims: RegressionClaim[];
+  /** what was compared and found as before, for `checkedNotCause` */
+  readonly unchanged: string[];
+  /** per endpoint with traces in both slices: its change split exactly into mix and slowdown */
+  readonly splits: MixSplit[];
 }
 
+/**
+ * What became worse between two slices, `before` taken as good: operations that take longer (attributed to a
+ * service by common cause), calls that were added, serialised or broken off, errors, another mix of requests, more
+ * load. views: the endpoints of `now.window`. All tests are controlled for false discoveries at 1 %; what is less
+ * sure is marked as not harmful. Traces that are incomplete don't count. O(n log n) in the spans.
+ */
 export function explainRegressions(now: Slice, before: Slice, views: readonly EndpointView[]): RegressionResult {
   const operations = operationsOf(now, before);
   const compared = comparison(operations, views);
   const growths = growthByOperation(operations, compared.ownNs);
+  const mix = explainMix(compared, growths);
+  const load = loadIncrease(now, before);
   const structure = compareHabits(habitsOf(operations.before), habitsOf(operations.now));
-  const claims = [
-    ...attributeGrowth(growths).flatMap((culprit) => claimSlowdown(compared, culprit)),
-    ...claimBreakage(compared, structure.lost),
-    ...claimAddedCalls(compared, structure.added),
-    ...claimSerialised(compared),
-  ];
-  return { claims };
+  const slowdowns = claimGrowth(compared, growths.filter(({ operation }) => !mix.explained.has(operation.id)), load);
+  const broken = claimBreakage(compared, structure.lost);
+  const added = claimAddedCalls(compared, structure.added);
+  const serialised = claimSerialised(compared);
+  return {
+    claims: [...mix.claims, ...slowdowns, ...broken, ...added, ...serialised],
+    unchanged: [
+      ...(slowdowns.length === 0 ? [`self times of ${growths.length} operations: none grew (Mann–Whitney and tail, false discoveries at 1 %)`] : []),
+      ...(broken.length + added.length === 0 ? [`calls of ${structure.compared} operations: none lost, none added, no new errors`] : []),
+      ...(serialised.length === 0 ? ["no calls that ran together now wait for each other"] : []),
+      ...(load === undefined ? ["no sign of more load: the rate of requests rose by less than 30 %, or cannot be told"] : []),
+      ...mixUnchanged(mix.splits, mix.claims.length),
+    ],
+    splits: mix.splits,
+  };
+}
+
+function claimGrowth(compared: Comparison, growths: readonly OperationGrowth[], load: LoadChange | undefined): RegressionClaim[] {
+  return attributeGrowth(growths).flatMap((culprit) => {
+    const claims = claimSlowdown(compared, culprit);
+    const correlation = load === undefined || !culprit.proven ? undefined : growsWithLoad(compared, culprit);
+    return correlation === undefined ? claims : claims.map((claim) => becauseOfLoad(claim, load!, correlation));
+  });
 }
 
 const habitsOf = ({ slice, operation }: SliceRows): ReturnType<typeof callingHabits> => callingHabits(slice.window.forest, operation);
+
+function mixUnchanged(splits: readonly MixSplit[], claims: number): string[] {
+  if (claims > 0 || splits.length === 0) return [];
+  const largest = Math.max(...splits.map(({ comparison: { mix, meanA } }) => Math.abs(mix) / meanA));
+  return [`mix of requests: moves no endpoint's mean by more than ${percent(largest)}`];
+}
