@@ -37,6 +37,20 @@ export function growthWithInFlight(ownNs: Float64Array, inFlight: Float64Array):
   return { correlation: rankCorrelation(ownNs, inFlight), aloneNs, crowdedNs, few, many };
 }
 
+/** Rank correlation of own time and in-flight below which nothing is read into it. */
+const MIN_CORRELATION = 0.35;
+/** How much longer the crowded have to take. */
+const MIN_GROWTH = 1.8;
+
+/** Whether the crowded wait; differences under 0.1 ms are not looked at. */
+export const isGrowth = (g: Growth): boolean => g.correlation >= MIN_CORRELATION && g.crowdedNs >= MIN_GROWTH * Math.max(1e5, g.aloneNs);
+
+/** What a row's own time would be without the others in flight, by the line between `few` and `many`. */
+export function withoutWaiting(ownNs: number, inFlight: number, g: Growth): number {
+  const above = Math.max(0, inFlight - g.few) / Math.max(1, g.many - g.few);
+  return (ownNs * g.aloneNs) / (g.aloneNs + Math.min(1.5, above) * Math.max(0, g.crowdedNs - g.aloneNs));
+}
+
 /** In-flight counts that explanations look at, each computed once per window. */
 export interface InFlightCounts {
   /** requests (SERVER, CONSUMER) open in the span's process */

@@ -8,7 +8,7 @@ import { reportEndpoint } from "./endpoint-report.ts";
 import { MIN_TRACES, viewEndpoint, type EndpointView } from "./endpoint-view.ts";
 import { explain } from "./explain.ts";
 import { rankFindings, type Claim } from "./findings.ts";
-import { hotSpots } from "./hot-spot.ts";
+import { explainQueues } from "./explain/queue-backlog.ts";
 import { replayPredictor } from "./replay-predictor.ts";
 import { unexplainedTime } from "./unexplained.ts";
 import { buildWindow, type Checkpoint, type Window } from "./window.ts";
@@ -83,8 +83,9 @@ async function findCauses(
     await checkpoint("explaining endpoints", i, explained.length);
     const theCase: Case = { window, view, ownNs };
     cases.push(theCase);
-    for (const explanation of explain(theCase, hotSpots(window, view))) claims.push({ view, explanation });
+    for (const explanation of explain(theCase)) claims.push({ view, explanation });
   }
+  if (!stopped) claims.push(...explainQueues(window, explained, seed));
   void baseline;
   await checkpoint("predicting gains", 0, 1);
   const findings = rankFindings(claims, replayPredictor(window, ownNs, seed));

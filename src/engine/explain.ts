@@ -1,25 +1,37 @@
+import { callSpots } from "./call-spots.ts";
 import type { Case } from "./case.ts";
+import { explainAttribute } from "./explain/attributes.ts";
 import { explainCacheMiss } from "./explain/cache-miss.ts";
 import { explainContention } from "./explain/contention.ts";
+import { explainFixedDelay } from "./explain/delay-modes.ts";
+import { explainErrorHandling } from "./explain/errors.ts";
 import { explainExternal } from "./explain/external.ts";
 import { explainRetries, explainTimeouts } from "./explain/failed-calls.ts";
 import { explainOwnCode } from "./explain/own-code.ts";
 import { explainPoolWait } from "./explain/pool-wait.ts";
 import { explainRepeatedCalls } from "./explain/repeated-calls.ts";
+import { explainSequentialCalls } from "./explain/sequential-calls.ts";
+import { explainSize } from "./explain/sizes.ts";
 import { explainSlowStatement } from "./explain/slow-statement.ts";
 import { explainStalls } from "./explain/stalled-process.ts";
 import { explainStraggler } from "./explain/straggler.ts";
 import { explainTransit } from "./explain/transit.ts";
-import type { Explanation, HotSpot } from "./hot-spot.ts";
+import { explainGrowth } from "./explain/trend.ts";
+import { hotSpots, type Explanation, type HotSpot } from "./hot-spot.ts";
 
 type Explain = (theCase: Case, spot: HotSpot) => Explanation | undefined;
 
-/** Everything that may explain a hot spot; the order only breaks ties. */
-const EXPLANATIONS: readonly Explain[] = [
-  explainRetries,
-  explainTimeouts,
-  explainRepeatedCalls,
+/** What may be wrong with making a call at all. */
+const OF_CALLS: readonly Explain[] = [explainRetries, explainTimeouts, explainRepeatedCalls];
+
+/** What may explain the own time of a hot spot; the order only breaks ties. */
+const OF_OWN_TIME: readonly Explain[] = [
   explainPoolWait,
+  explainFixedDelay,
+  explainErrorHandling,
+  explainAttribute,
+  explainSize,
+  explainGrowth,
   explainStraggler,
   explainStalls,
   explainContention,
@@ -31,17 +43,21 @@ const EXPLANATIONS: readonly Explain[] = [
 ];
 
 /**
- * The best explanation of each hot spot: one that shows harm before one that does
- * not, then the more confident. An explanation that claims several nodes (a loop
- * with its pool acquisitions) takes them all, so that the same time is not
- * explained twice.
+ * The best explanation of each hot spot of an endpoint: one that shows harm before
+ * one that does not, then the more confident. An explanation that claims several
+ * call paths (a loop with everything below it) takes them all, so that the same
+ * time is not explained twice.
  */
-export function explain(theCase: Case, spots: readonly HotSpot[]): Explanation[] {
-  const candidates = spots.flatMap((spot) =>
-    EXPLANATIONS.map((tryToExplain, order) => ({ spot, order, explanation: tryToExplain(theCase, spot) })).filter(
-      (c): c is typeof c & { explanation: Explanation } => c.explanation !== undefined,
-    ),
-  );
+export function explain(theCase: Case): Explanation[] {
+  const { window, view } = theCase;
+  const tried = (spots: readonly HotSpot[], explains: readonly Explain[], rank: number): Candidate[] =>
+    spots.flatMap((spot) =>
+      explains.flatMap((tryToExplain, order) => {
+        const explanation = tryToExplain(theCase, spot);
+        return explanation === undefined ? [] : [{ spot, order: rank + order, explanation }];
+      }),
+    );
+  const candidates = [...tried(callSpots(window, view), OF_CALLS, 0), ...tried(hotSpots(window, view), OF_OWN_TIME, OF_CALLS.length)];
   candidates.sort(
     (a, b) =>
       Number(b.explanation.harmful) - Number(a.explanation.harmful) ||
@@ -57,5 +73,11 @@ export function explain(theCase: Case, spots: readonly HotSpot[]): Explanation[]
     taken.add(spot.node);
     kept.push(explanation);
   }
-  return kept;
+  return [...kept, ...explainSequentialCalls(theCase)];
+}
+
+interface Candidate {
+  readonly spot: HotSpot;
+  readonly order: number;
+  readonly explanation: Explanation;
 }

@@ -9,6 +9,9 @@ import { ms, percent } from "./wording.ts";
 export interface Claim {
   readonly view: EndpointView;
   readonly explanation: Explanation;
+  /** given where the prediction is not a replay of the endpoint's traces (a flow through a queue), and for what */
+  readonly predicted?: PredictedEndpoint;
+  readonly at?: { readonly service: string; readonly operation: string };
 }
 
 /** Gains below this are not worth waking anybody. */
@@ -65,15 +68,17 @@ function fnv1a(text: string): string {
 }
 
 function draft(group: readonly Claim[], predict: Predict): Draft {
-  const byView = new Map<EndpointView, Explanation[]>();
-  for (const { view, explanation } of group) {
-    const held = byView.get(view);
-    if (held === undefined) byView.set(view, [explanation]);
-    else held.push(explanation);
+  const byView = new Map<EndpointView, Claim[]>();
+  for (const claim of group) {
+    const held = byView.get(claim.view);
+    if (held === undefined) byView.set(claim.view, [claim]);
+    else held.push(claim);
   }
-  const perEndpoint = [...byView].map(([view, explanations]) => {
-    const predicted = predict(view, explanations.flatMap((e) => e.undo) satisfies Undo[]);
-    return { view, explanations, predicted, best: bestGain(predicted) };
+  const perEndpoint = [...byView].map(([view, claims]) => {
+    const explanations = claims.map((claim) => claim.explanation);
+    const predicted = claims[0]!.predicted ?? predict(view, explanations.flatMap((e) => e.undo) satisfies Undo[]);
+    const at = claims[0]!.at ?? { service: view.service, operation: view.operation };
+    return { view, at, explanations, predicted, best: bestGain(predicted) };
   });
   const expected = perEndpoint.reduce((sum, e) => sum + e.view.traffic * Math.max(0, e.best.gain), 0);
   const main = perEndpoint.reduce((a, b) => (b.view.traffic * b.best.gain > a.view.traffic * a.best.gain ? b : a));
@@ -92,6 +97,7 @@ function severityOf(explanation: Explanation, gain: number, gainNs: number): Sev
 
 interface AtEndpoint {
   readonly view: EndpointView;
+  readonly at: { readonly service: string; readonly operation: string };
   readonly predicted: PredictedEndpoint;
   readonly best: ReturnType<typeof bestGain>;
 }
@@ -113,7 +119,7 @@ function finding(explanation: Explanation, severity: Severity, main: AtEndpoint,
     subject: explanation.subject,
     mechanism: explanation.mechanism,
     impact: {
-      endpoint: { service: main.view.service, operation: main.view.operation },
+      endpoint: main.at,
       metric,
       now: inMs(pair.now.value),
       predicted: inMs(pair.predicted.value),

@@ -1,139 +1,182 @@
 import type { Mechanism, Subject } from "../../model/report.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
-import { growthWithInFlight, inFlightCounts, type Growth } from "../contention.ts";
+import { isCongested, resourceOfNode, type Member, type SharedResource } from "../congestion.ts";
+import { inFlightCounts, isGrowth, withoutWaiting, type Growth } from "../contention.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
-import { ms, percent, times } from "../wording.ts";
-
-/** Rank correlation of own time and in-flight below which nothing is read into it. */
-const MIN_CORRELATION = 0.35;
-/** How much longer the crowded have to take. */
-const MIN_GROWTH = 1.8;
+import { ms, percent, shorten, times } from "../wording.ts";
+import { statementCause } from "./slow-statement.ts";
+import { pooledCallee } from "./unseen-pool.ts";
 
 /**
- * Own time that grows with the number of others in flight is waiting, not work.
- * For what, tells who else waits: only this operation — a lock; everything in
- * the process — its CPU, threads or event loop; every statement of a database —
- * the database; one statement — a row or table lock.
+ * Time that grows with the number of others in flight is waiting, not work. For
+ * what, tells who else waits: only this operation — a lock; one statement — a row
+ * lock; most of the work in a process or on a database — that resource, and then
+ * who uses it up.
  */
 export function explainContention(theCase: Case, spot: HotSpot): Explanation | undefined {
   const isDatabase = spot.role === SpanRole.database && spot.timeKind === "callee";
   if (spot.timeKind !== "unexplained" && !isDatabase) return undefined;
+  const found = resourceOfNode(theCase.window, theCase.ownNs, spot.node);
+  if (found === undefined) return undefined;
+  const { resource, member } = found;
+  if (isCongested(resource)) return explainCongestion(theCase, spot, resource, member);
+  return explainLock(theCase, spot, resource, member);
+}
+
+function explainCongestion(theCase: Case, spot: HotSpot, resource: SharedResource, member: Member): Explanation | undefined {
+  const growth = member.shared;
   const { window, view, ownNs } = theCase;
   const counts = inFlightCounts(window);
-  const own = isDatabase ? counts.statement : counts.operation;
-  const shared = isDatabase ? counts.callee : counts.process;
+  const column = resource.kind === "database" ? counts.callee : counts.process;
   const rows = spanRows(window, spot.node).filter((row) => ownNs[row]! > 0);
-  const byOwn = growth(ownNs, own, rows);
-  const byShared = growth(ownNs, shared, rows);
-  const best = [byOwn, byShared].filter((g): g is Growth => g !== undefined && isGrowth(g)).sort((a, b) => b.correlation - a.correlation)[0];
-  if (best === undefined) return undefined;
-  const others = othersGrow(theCase, spot, isDatabase, shared);
-  const own1 = byOwn !== undefined && isGrowth(byOwn);
-  const isLock = own1 && !others.grow && byOwn.correlation >= 0.8 * (byShared?.correlation ?? 0);
-  const { mechanism, subject, waitsFor, remedy } = cause(spot, isDatabase, isLock);
-  const column = isLock ? own : shared;
-  const basis = isLock ? byOwn : best;
-  const factor = (row: number): number => {
-    const above = Math.max(0, column[row]! - basis.few) / Math.max(1, basis.many - basis.few);
-    return basis.aloneNs / (basis.aloneNs + Math.min(1.5, above) * (basis.crowdedNs - basis.aloneNs));
-  };
-  const waitShare = Math.max(0, 1 - (basis.aloneNs || 1) / Math.max(1, spot.slowNs));
-  const harmful = spot.slowNs * waitShare >= 0.15 * view.p99;
+  const pool = resource.kind === "process" ? pooledCallee(theCase, spot.node) : undefined;
+  const { mechanism, subject, title, remedy, why } = congestionCause(spot, resource, pool);
+  const waitShare = Math.max(0, 1 - member.aloneNs / Math.max(1, spot.slowNs));
+  const harmful = spot.slowNs * waitShare >= 0.1 * view.p99;
+  const isHeaviest = member === resource.heaviest;
   return {
     mechanism,
-    kind: isLock ? "latency" : "resource",
+    kind: mechanism === "cpu-saturated" || mechanism === "pool-exhausted" ? "resource" : "latency",
     subject,
-    title: `${spot.operation} of ${spot.service} ${waitsFor}: ${ms(basis.aloneNs)} alone, ${ms(basis.crowdedNs)} with ${Math.round(basis.many)} others in flight`,
-    why: `Its time grows with the number in flight (rank correlation ${basis.correlation.toFixed(2)} over ${rows.length} spans): ${times(basis.crowdedNs / Math.max(1, basis.aloneNs))} from ${Math.round(basis.few)} to ${Math.round(basis.many)}. ${others.text}`,
-    confidence: harmful ? Math.min(0.85, 0.5 + basis.correlation * 0.4) : 0.3,
+    title,
+    why: `${why} ${spot.operation} of ${spot.service} takes ${ms(member.aloneNs)} alone and ${ms(member.meanNs)} on average; ${percent(resource.growingShare)} of the calls on it slow down as more are in flight.`,
+    confidence: harmful ? Math.min(0.9, 0.6 + 0.05 * resource.stretch) : 0.3,
     harmful,
     nodes: [spot.node],
-    undo: [{ kind: "own-time", rows, ownNs: Float64Array.from(rows, (row) => ownNs[row]! * factor(row)) }],
+    undo: [
+      {
+        kind: "own-time",
+        rows,
+        // With the heaviest user mended the others hardly wait; it keeps a tenth of what it needs.
+        ownNs: Float64Array.from(rows, (row) => {
+          const without = growth === undefined ? ownNs[row]! : withoutWaiting(ownNs[row]!, column[row]!, growth);
+          return isHeaviest && mechanism !== "cpu-saturated" && mechanism !== "pool-exhausted" ? without * 0.1 : without;
+        }),
+      },
+    ],
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
-      { claim: `${spot.service} ${spot.operation}: ${ms(spot.slowNs)} of it, ${percent(waitShare)} more than it takes alone`, evidence: [0] },
-      { claim: `it ${waitsFor}`, evidence: [1] },
+      { claim: `${spot.service} ${spot.operation}: ${ms(spot.slowNs)} of it, where it takes ${ms(member.aloneNs)} alone`, evidence: [0] },
+      { claim: why, evidence: [1] },
     ],
     evidence: [
       { kind: "trace", text: `slow requests that wait there: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `own time of ${spot.service} ${spot.operation}` },
       {
         kind: "statistic",
-        text: `median ${ms(basis.aloneNs)} at up to ${Math.round(basis.few)} in flight, ${ms(basis.crowdedNs)} at ${Math.round(basis.many)} and more; rank correlation ${basis.correlation.toFixed(2)}`,
-        query: `own time of "${spot.operation}" against the count in flight at its start`,
+        text: resource.members
+          .toSorted((a, b) => b.rows.length * b.aloneNs - a.rows.length * a.aloneNs)
+          .slice(0, 4)
+          .map((m) => `${shorten(m.statement || m.operation, 40)}: ${ms(m.aloneNs)} alone, ${ms(m.meanNs)} on average, ${m.rows.length} calls`)
+          .join("; "),
+        query: `own time against the count in flight on ${resource.name}, by ${resource.kind === "database" ? "statement" : "operation"}`,
       },
     ],
-    counter: ["estimated from spans alone: the wait itself was not seen (lock events, run queue and pool metrics would show it)"],
-    refutedBy: "the same time at low load, or off-CPU samples that show it computing",
+    counter: ["estimated from spans alone: utilisation was not measured; host metrics would settle it"],
+    refutedBy: `${resource.name} is idle (CPU, disk, run queue) while these requests wait`,
     remedy,
   };
 }
 
-const isGrowth = (g: Growth): boolean => g.correlation >= MIN_CORRELATION && g.crowdedNs >= MIN_GROWTH * Math.max(1e5, g.aloneNs);
-
-function growth(ownNs: Float64Array, counts: Int32Array, rows: Int32Array): Growth | undefined {
-  return growthWithInFlight(Float64Array.from(rows, (row) => ownNs[row]!), Float64Array.from(rows, (row) => counts[row]!));
+interface Cause {
+  readonly mechanism: Mechanism;
+  readonly subject: Subject;
+  readonly title: string;
+  readonly why: string;
+  readonly remedy: Explanation["remedy"];
 }
 
-/** Whether the other operations of the same process, or statements of the same database, grow with the shared count too. */
-function othersGrow(theCase: Case, spot: HotSpot, isDatabase: boolean, shared: Int32Array): { grow: boolean; text: string } {
-  const { window, ownNs } = theCase;
-  const { paths } = window;
-  let compared = 0;
-  let growing = 0;
-  for (let node = 0; node < paths.nodeCount; node++) {
-    const comparable = isDatabase
-      ? paths.role[node] === SpanRole.database && paths.callee[node] === paths.callee[spot.node] && paths.statement[node] !== paths.statement[spot.node]
-      : paths.service[node] === paths.service[spot.node] &&
-        paths.operation[node] !== paths.operation[spot.node] &&
-        (paths.role[node] === SpanRole.server || paths.role[node] === SpanRole.internal || paths.role[node] === SpanRole.consumer);
-    if (!comparable) continue;
-    const rows = spanRows(window, node).filter((row) => ownNs[row]! > 0);
-    const g = growth(ownNs, shared, rows);
-    if (g === undefined) continue;
-    compared++;
-    if (isGrowth(g)) growing++;
-  }
-  const what = isDatabase ? "statements of this database" : `operations of ${spot.service}`;
-  if (compared === 0) return { grow: false, text: `No other ${what} to compare with.` };
-  return { grow: growing * 2 >= compared && growing > 0, text: `${growing} of ${compared} other ${what} grow with the load as well.` };
-}
-
-function cause(
-  spot: HotSpot,
-  isDatabase: boolean,
-  isLock: boolean,
-): { mechanism: Mechanism; subject: Subject; waitsFor: string; remedy: Explanation["remedy"] } {
-  const statement = spot.statement === "" ? {} : { statement: spot.statement };
-  if (isDatabase) {
-    const service = spot.callee === "" ? spot.service : spot.callee;
-    if (isLock) {
+/** The heaviest user is the cause when it needs much more per call than the rest; else the resource is too small for all. */
+function congestionCause(spot: HotSpot, resource: SharedResource, pool: { callee: string; size: number } | undefined): Cause {
+  const { heaviest, heaviestShare, name } = resource;
+  const others = resource.members.filter((m) => m !== heaviest);
+  const othersAlone = Math.max(0, ...others.map((m) => m.aloneNs));
+  const busy = `${name} is congested: work on it takes ${times(resource.stretch)} as long as alone.`;
+  if (resource.kind === "database") {
+    if (others.length > 0 && heaviestShare >= 0.35 && heaviest.aloneNs >= 2.5 * othersAlone) {
+      const cause = statementCause(heaviest.statement, heaviest.operation, name, heaviest.aloneNs);
       return {
-        mechanism: "lock-contention",
-        subject: { service, operation: spot.operation, resource: "lock:rows", ...statement },
-        waitsFor: "waits for others that run the same statement",
-        remedy: { text: "Shorten the transaction that holds the row (no calls inside it), update fewer requests' common row, or queue the updates; pg_locks and log_lock_waits name the holder." },
+        ...cause,
+        title: `${shorten(heaviest.statement || heaviest.operation, 60)} uses ${percent(heaviestShare)} of ${name}: ${ms(heaviest.aloneNs)} each, and everything else waits for it`,
+        why: `${busy} ${percent(heaviestShare)} of what is asked of it is this statement.`,
       };
     }
     return {
       mechanism: "cpu-saturated",
-      subject: { service, operation: spot.operation, resource: "cpu", ...statement },
-      waitsFor: "waits while the database is busy",
+      subject: { service: name, resource: "cpu" },
+      title: `${name} is busy: its statements take ${times(resource.stretch)} as long as alone`,
+      why: busy,
       remedy: { text: "See which statements use the database's time (pg_stat_statements) and its CPU and disk; fewer or cheaper statements, or more cores." },
     };
   }
-  if (isLock) {
+  if (pool !== undefined) {
     return {
-      mechanism: "lock-contention",
-      subject: { service: spot.service, operation: spot.operation, resource: `lock:${spot.operation}` },
-      waitsFor: "waits for others that do the same",
-      remedy: { text: "Find the lock, or other section that one request at a time may enter, in this operation: hold it for a shorter time, split it by key, or do without." },
+      mechanism: "pool-exhausted",
+      subject: { service: name, resource: `pool:${pool.callee}`, setting: "pool.max" },
+      title: `${name} waits for a connection to ${pool.callee}: never more than ${pool.size} calls at once, however many requests are open`,
+      why: `Calls to ${pool.callee} stop at ${pool.size} at once while requests pile up before them.`,
+      remedy: {
+        text: "Give the pool more connections, as far as the database bears them, or hold each for a shorter time.",
+        change: `pool.max: ${pool.size} -> ${Math.max(pool.size + 2, Math.ceil(pool.size * 1.6))}`,
+      },
     };
   }
   return {
-    mechanism: "thread-starvation",
-    subject: { service: spot.service, operation: spot.operation, resource: "threads" },
-    waitsFor: "waits while the process is busy with other requests",
-    remedy: { text: `See CPU, thread pool and event-loop delay of ${spot.service} at this load: more workers if the CPU is idle, more cores or instances if it is not.` },
+    mechanism: "cpu-saturated",
+    subject: { service: name, resource: "cpu" },
+    title: `${name} is overloaded: its own work takes ${times(resource.stretch)} as long as alone`,
+    why: busy,
+    remedy: { text: `More instances or cores for ${name}, or less work per request; its CPU (or its only thread) should show as busy.` },
   };
 }
+
+/** One kind of work waits for its own kind only: a lock around it, a row that all of them update. */
+function explainLock(theCase: Case, spot: HotSpot, resource: SharedResource, member: Member): Explanation | undefined {
+  const growth = member.own;
+  if (growth === undefined || !isGrowth(growth)) return undefined;
+  const stretch = member.meanNs / Math.max(1, member.aloneNs);
+  const others = resource.members.filter((m) => m !== member && m.shared !== undefined);
+  const growing = others.filter((m) => isGrowth(m.shared!)).length;
+  const { window, view, ownNs } = theCase;
+  const rows = spanRows(window, spot.node).filter((row) => ownNs[row]! > 0);
+  const counts = inFlightCounts(window);
+  const isDatabase = resource.kind === "database";
+  const column = isDatabase ? counts.statement : counts.operation;
+  const waitShare = Math.max(0, 1 - member.aloneNs / Math.max(1, spot.slowNs));
+  const alone = growing === 0 || growing < 0.3 * others.length;
+  const harmful = alone && stretch >= 2.5 && spot.slowNs * waitShare >= 0.15 * view.p99;
+  const statement = spot.statement === "" ? {} : { statement: spot.statement };
+  return {
+    mechanism: "lock-contention",
+    kind: "latency",
+    subject: {
+      service: isDatabase ? resource.name : spot.service,
+      operation: spot.operation,
+      resource: isDatabase ? "lock:rows" : `lock:${spot.operation}`,
+      ...statement,
+    },
+    title: `${shorten(spot.statement || spot.operation, 50)} of ${spot.service} waits for others that do the same: ${ms(growth.aloneNs)} alone, ${ms(growth.crowdedNs)} with ${Math.round(growth.many)} in flight`,
+    why: `Its time grows with the number of its own kind in flight (rank correlation ${growth.correlation.toFixed(2)}, ${rows.length} spans); ${others.length === 0 ? "there is no other work to compare with" : `${growing} of ${others.length} other kinds of work on ${resource.name} do so`}.`,
+    confidence: harmful ? Math.min(0.85, 0.5 + growth.correlation * 0.4) : 0.28,
+    harmful,
+    nodes: [spot.node],
+    undo: [{ kind: "own-time", rows, ownNs: Float64Array.from(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, growth)) }],
+    chain: [
+      { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
+      { claim: `${spot.service} ${spot.operation}: ${ms(spot.slowNs)} of it, where it takes ${ms(growth.aloneNs)} alone`, evidence: [0] },
+      { claim: isDatabase ? "the same statement of other requests holds what it waits for" : "one request at a time gets through a section of it", evidence: [1] },
+    ],
+    evidence: [
+      { kind: "trace", text: `slow requests that wait there: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `own time of ${spot.service} ${spot.operation}` },
+      { kind: "statistic", text: growthText(growth), query: `own time of "${spot.operation}" against the count in flight at its start` },
+    ],
+    counter: ["the wait itself was not seen: lock events (pg_locks, off-CPU samples) would name the holder"],
+    refutedBy: "the same time at low load, or off-CPU samples that show it computing",
+    remedy: isDatabase
+      ? { text: "Shorten the transaction that holds the row (no calls inside it), update fewer requests' common row, or queue the updates; pg_locks and log_lock_waits name the holder." }
+      : { text: "Find the lock, or other section that one request at a time may enter, in this operation: hold it for a shorter time, split it by key, or do without." },
+  };
+}
+
+const growthText = (g: Growth): string =>
+  `median ${ms(g.aloneNs)} with up to ${Math.round(g.few)} in flight, ${ms(g.crowdedNs)} with ${Math.round(g.many)} and more; rank correlation ${g.correlation.toFixed(2)}`;

@@ -1,4 +1,5 @@
 import { SpanRole } from "../../model/span-facts.ts";
+import { subtree } from "../call-spots.ts";
 import { exampleTraces, spanDuration, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { medianOf, siblingCalls } from "../sibling-calls.ts";
@@ -38,7 +39,7 @@ export function explainRetries(theCase: Case, spot: HotSpot): Explanation | unde
     why: `${retried.length} of ${groups.length} requests called ${spot.operation} again after an error; until the last attempt started ${ms(medianOf(cost))} had passed (median). ${percent(slowShare)} of the slow requests are among them.`,
     confidence: harmful ? 0.9 : 0.35,
     harmful,
-    nodes: [spot.node],
+    nodes: [...subtree(window, spot.node), window.paths.parent[spot.node]!],
     undo: [{ kind: "change", change: { kind: "retries", service: spot.service, operation: spot.operation, retries: 0 }, nodes: [spot.node] }],
     whatIf: `service=${spot.service},operation=${spot.operation},retries=0`,
     chain: [
@@ -49,7 +50,7 @@ export function explainRetries(theCase: Case, spot: HotSpot): Explanation | unde
     evidence: [
       {
         kind: "trace",
-        text: `requests with repeated attempts: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        text: `requests with repeated attempts: ${exampleTraces(theCase, subtree(window, spot.node)).join(", ")}`,
         query: `several "${spot.operation}" under one parent, all but the last in error`,
       },
       {
@@ -85,7 +86,6 @@ export function explainTimeouts(theCase: Case, spot: HotSpot): Explanation | und
   ).size;
   const slowShare = inSlow / Math.max(1, view.slow.length);
   const harmful = slowShare >= 0.1 || spot.meanNs >= 0.1 * view.p50;
-  const failedRows = Int32Array.from(spanRows(window, spot.node)).filter((row) => facts.error[row] === 1);
   return {
     mechanism: "timeout",
     kind: "latency",
@@ -94,8 +94,14 @@ export function explainTimeouts(theCase: Case, spot: HotSpot): Explanation | und
     why: `${failed.length} of ${failed.length + passed.length} calls failed after ${ms(limit)} (${percent(near)} of the failures within 10 % of it); those that succeed take ${ms(usual)} (median). They are in ${percent(slowShare)} of the slow requests.`,
     confidence: harmful ? 0.9 : 0.35,
     harmful,
-    nodes: [spot.node],
-    undo: [{ kind: "own-time", rows: failedRows, ownNs: new Float64Array(failedRows.length).fill(usual) }],
+    nodes: subtree(window, spot.node),
+    undo: [
+      {
+        kind: "change",
+        change: { kind: "timeout", service: spot.service, operation: spot.operation, timeoutMs: Math.max(1, (2 * usual) / 1e6) },
+        nodes: [spot.node],
+      },
+    ],
     whatIf: `service=${spot.service},operation=${spot.operation},timeout=${Math.max(1, Math.round((3 * usual) / 1e6))}`,
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
@@ -104,7 +110,7 @@ export function explainTimeouts(theCase: Case, spot: HotSpot): Explanation | und
     evidence: [
       {
         kind: "trace",
-        text: `requests that waited it out: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        text: `requests that waited it out: ${exampleTraces(theCase, subtree(window, spot.node)).join(", ")}`,
         query: `"${spot.operation}" of ${spot.service} with error status`,
       },
       {

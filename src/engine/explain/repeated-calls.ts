@@ -2,7 +2,8 @@ import { attributeText, AttributeType, findAttribute } from "../../model/attribu
 import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanDuration, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot, Undo } from "../hot-spot.ts";
-import { medianOf, sequentialShare, siblingCalls, type SiblingCalls } from "../sibling-calls.ts";
+import { inclusiveTimes, subtree } from "../call-spots.ts";
+import { medianOf, sequentialShare, siblingCalls } from "../sibling-calls.ts";
 import { count, ms, percent, shorten } from "../wording.ts";
 
 /** A loop of two to four calls is ordinary code; from five on the number usually follows the data. */
@@ -16,7 +17,7 @@ const MANY = 5;
 export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation | undefined {
   if (spot.role !== SpanRole.database && spot.role !== SpanRole.client && spot.role !== SpanRole.pool) return undefined;
   const { window, view } = theCase;
-  const groups = callsOfLoop(theCase, spot.node);
+  const groups = siblingCalls(window, spot.node);
   const many = groups.filter((group) => group.rows.length >= MANY);
   const calls = many.reduce((sum, group) => sum + group.rows.length, 0);
   const all = groups.reduce((sum, group) => sum + group.rows.length, 0);
@@ -28,7 +29,8 @@ export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation 
   const perParent = medianOf(many.map((group) => group.rows.length));
   const most = Math.max(...many.map((group) => group.rows.length));
   const each = medianOf(many.flatMap((group) => group.rows.map((row) => spanDuration(window, row))));
-  const loopNs = loop.reduce((sum, node) => sum + slowTimeOf(theCase, node), 0);
+  const inclusive = inclusiveTimes(window, view);
+  const loopNs = loop.reduce((sum, node) => sum + (inclusive.get(node)?.slowNs ?? 0), 0);
   const service = window.text(window.paths.service[query]!);
   const operation = window.text(window.paths.operation[query]!);
   const statementId = window.paths.statement[query]!;
@@ -49,7 +51,7 @@ export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation 
     why: `${percent(many.length / Math.max(1, groups.length))} of the requests that make this call make it ${MANY} times or more (median ${count(perParent)}, at most ${count(most)}), each ${ms(each)}, one after another; together ${ms(loopNs)} of a slow request.`,
     confidence: harmful ? 0.93 : 0.4,
     harmful,
-    nodes: loop,
+    nodes: loop.flatMap((node) => subtree(window, node)),
     undo: loop.map(
       (node): Undo => ({
         kind: "change",
@@ -66,7 +68,7 @@ export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation 
     evidence: [
       {
         kind: "trace",
-        text: `slow requests with the loop: ${exampleTraces(theCase, loop).join(", ")}`,
+        text: `slow requests with the loop: ${exampleTraces(theCase, loop.flatMap((node) => subtree(window, node))).join(", ")}`,
         query: `spans "${operation}" of ${service}, counted by parent`,
       },
       {
@@ -85,22 +87,6 @@ export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation 
     },
   };
 }
-
-/** Nanoseconds of a slow request in a node, all kinds. */
-function slowTimeOf(theCase: Case, node: number): number {
-  const { window, view, ownNs } = theCase;
-  const { forest, paths } = window;
-  let sum = 0;
-  for (const trace of view.slow) {
-    for (let i = forest.traceStart[trace]!; i < forest.traceStart[trace + 1]!; i++) {
-      const row = forest.rows[i]!;
-      if (paths.nodeOfRow[row] === node) sum += ownNs[row]!;
-    }
-  }
-  return view.slow.length === 0 ? 0 : sum / view.slow.length;
-}
-
-const callsOfLoop = (theCase: Case, node: number): SiblingCalls[] => siblingCalls(theCase.window, node);
 
 /** The query and the pool acquisition that stands before each of its calls, when there are as many. */
 function loopNodes(theCase: Case, query: number): number[] {

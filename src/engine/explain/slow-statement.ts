@@ -38,14 +38,8 @@ export function explainSlowStatement(theCase: Case, spot: HotSpot): Explanation 
       ? ` The ${others.calls} calls of other statements on ${database} take ${ms(others.medianNs)} (median): this one is ${times(median / others.medianNs)} as slow.`
       : "";
   return {
-    mechanism: indexable ? "missing-index" : "slow-query",
+    ...statementCause(spot.statement, spot.operation, spot.callee === "" ? spot.service : spot.callee, isOutlier ? median : 0),
     kind: "latency",
-    subject: {
-      service: spot.callee === "" ? spot.service : spot.callee,
-      operation: spot.operation,
-      ...(spot.statement === "" ? {} : { statement: spot.statement }),
-      ...(shape.table === "" ? {} : { resource: `table:${shape.table}` }),
-    },
     title: indexable
       ? `${database} takes ${ms(median)} for a selective read${shape.table === "" ? "" : ` of ${shape.table}`}: an index on (${indexColumns(shape).join(", ")}) seems to be missing`
       : `${what} takes ${ms(median)} in ${database}`,
@@ -81,6 +75,26 @@ export function explainSlowStatement(theCase: Case, spot: HotSpot): Explanation 
     refutedBy: indexable
       ? "EXPLAIN shows an index scan with few rows read, or the time stays with the index in place"
       : "the same statement is as fast as the others when run alone: then the database is busy, not the statement slow",
+  };
+}
+
+/** Mechanism, subject and remedy of a statement that costs too much by itself. */
+export function statementCause(
+  statement: string,
+  operation: string,
+  database: string,
+  typicalNs: number,
+): Pick<Explanation, "mechanism" | "subject" | "remedy"> {
+  const shape = statementShape(statement);
+  const indexable = typicalNs >= SLOW_NS && canUseIndex(shape);
+  return {
+    mechanism: indexable ? "missing-index" : "slow-query",
+    subject: {
+      service: database,
+      operation,
+      ...(statement === "" ? {} : { statement }),
+      ...(shape.table === "" ? {} : { resource: `table:${shape.table}` }),
+    },
     remedy: indexable
       ? {
           text: `Create an index on the columns of the WHERE clause${shape.orderColumns.length > 0 ? " and the order" : ""}; check with EXPLAIN first.`,

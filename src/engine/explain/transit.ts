@@ -1,6 +1,7 @@
 import { quantileOfSorted, sortSample } from "../../analysis/weighted-quantile.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
+import { growthWithInFlight, inFlightCounts, isGrowth, withoutWaiting } from "../contention.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { ms, times } from "../wording.ts";
 
@@ -24,6 +25,8 @@ export function explainTransit(theCase: Case, spot: HotSpot): Explanation | unde
   const median = quantileOfSorted(sample, 0.5);
   const others = otherEdges(theCase, spot);
   const usual = others.length > 0 ? quantileOfSorted(sortSample(Float64Array.from(others), undefined), 0.5) : 1e6;
+  const queue = explainQueueing(theCase, spot, rows);
+  if (queue !== undefined) return queue;
   const isOutlier = median >= LONG_TRANSIT_NS && median >= 4 * usual;
   const harmful = isOutlier && Math.max(spot.slowNs / view.p99, spot.typicalNs / view.p50) >= 0.1;
   const callee = calleeOf(theCase, spot);
@@ -57,6 +60,49 @@ export function explainTransit(theCase: Case, spot: HotSpot): Explanation | unde
     counter: ["a busy event loop or a full accept queue of the callee looks the same from outside; host metrics would tell"],
     refutedBy: "a ping between the two hosts that is fast while the calls are slow",
     remedy: { text: `Look at the path between the two (zone, proxy, DNS, connection set-up on each call) and at the accept queue of ${callee}.` },
+  };
+}
+
+/**
+ * Transit that grows with the calls in flight is no property of the network:
+ * requests queue before the callee takes them up (accept queue, busy threads).
+ */
+function explainQueueing(theCase: Case, spot: HotSpot, rows: Int32Array): Explanation | undefined {
+  const { window, view, ownNs } = theCase;
+  const counts = inFlightCounts(window);
+  const own = Float64Array.from(rows, (row) => ownNs[row]!);
+  const growths = [counts.callee, counts.operation].flatMap((column) => {
+    const g = growthWithInFlight(own, Float64Array.from(rows, (row) => column[row]!));
+    return g !== undefined && isGrowth(g) && g.crowdedNs >= 3 * g.aloneNs ? [{ g, column }] : [];
+  });
+  const best = growths.sort((a, b) => b.g.correlation - a.g.correlation)[0];
+  if (best === undefined) return undefined;
+  const { g, column } = best;
+  const callee = calleeOf(theCase, spot);
+  const mean = own.reduce((sum, ns) => sum + ns, 0) / own.length;
+  const harmful = mean >= 3 * g.aloneNs && Math.max(spot.slowNs / view.p99, spot.typicalNs / view.p50) >= 0.15;
+  return {
+    mechanism: "thread-starvation",
+    kind: "resource",
+    subject: { service: callee, resource: "threads" },
+    title: `requests queue before ${callee} takes them up: ${ms(g.aloneNs)} alone, ${ms(g.crowdedNs)} with ${Math.round(g.many)} in flight`,
+    why: `Between the caller's and the callee's span pass ${ms(mean)} on average, the more the more calls are in flight (rank correlation ${g.correlation.toFixed(2)}); ${callee} itself has not begun then.`,
+    confidence: harmful ? Math.min(0.88, 0.55 + 0.4 * g.correlation) : 0.28,
+    harmful,
+    nodes: [spot.node],
+    undo: [{ kind: "own-time", rows, ownNs: Float64Array.from(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, g)) }],
+    chain: [
+      { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
+      { claim: `${ms(spot.slowNs)} of it pass before ${callee} starts to work`, evidence: [0] },
+      { claim: `${callee} has too few workers for the calls in flight`, evidence: [1] },
+    ],
+    evidence: [
+      { kind: "trace", text: `slow requests that queue: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `CLIENT spans "${spot.operation}" of ${spot.service} minus their SERVER child` },
+      { kind: "statistic", text: `median ${ms(g.aloneNs)} with up to ${Math.round(g.few)} in flight, ${ms(g.crowdedNs)} with ${Math.round(g.many)} and more`, query: `transit of ${spot.service} -> ${callee} against the count in flight` },
+    ],
+    counter: [`an overloaded proxy between the two looks the same; the accept queue and thread pool of ${callee} would settle it`],
+    refutedBy: `idle workers in ${callee} while calls wait`,
+    remedy: { text: `More workers, threads or instances of ${callee}, or a shorter hold of each: see its thread pool, event-loop delay and listen backlog.` },
   };
 }
 

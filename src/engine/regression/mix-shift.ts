@@ -27,12 +27,15 @@ export interface MixResult {
 const MAX_VALUES = 20;
 /** Share of the requests that have to carry an attribute. */
 const MIN_CARRIED = 0.9;
-/** Smallest growth of the mean that is looked at, and the part of it that the mix has to explain. */
+/**
+ * Smallest growth of the mean that is looked at, and the part of it that the mix has to explain. Not all of it: more
+ * of an expensive kind also keeps machines busier, which slows the other kinds down.
+ */
 const MIN_CHANGE = 0.1;
-const MIN_PART = 0.5;
+const MIN_PART = 1 / 3;
 const ALPHA = 1e-3;
-/** Growth left within the kinds of requests, relative to all of it, below which the mix explains it. */
-const LEFT = 0.3;
+/** Growth left within the kinds of requests, relative to all of it, up to which the mix explains it, directly or by the load it brings. */
+const LEFT = 1 - MIN_PART;
 
 /** Splits every endpoint's change by each attribute of its root spans and claims a mix shift where that explains most. */
 export function explainMix(comparison: Comparison, growths: readonly OperationGrowth[]): MixResult {
@@ -154,7 +157,10 @@ function vanishesWithin(comparison: Comparison, { operation, growth }: Operation
     const held = new Map<number, number[]>();
     for (const row of side.rows[operation.id]!) {
       const kind = kindOf[side.slice.window.forest.trace[row]!]!;
-      if (kind >= 0) held.set(kind, [...(held.get(kind) ?? []), side.selfNs[row]!]);
+      if (kind < 0) continue;
+      const values = held.get(kind);
+      if (values === undefined) held.set(kind, [side.selfNs[row]!]);
+      else values.push(side.selfNs[row]!);
     }
     return held;
   };
@@ -194,7 +200,7 @@ function claimOf(comparison: Comparison, split: MixSplit, group: number, operati
       subject: { service: view.service, operation: view.operation, resource: what },
       title: `${view.operation} is asked for the expensive ${what} more often: ${shares} of the requests`,
       why: `The mean went from ${ms(result.meanA)} to ${ms(result.meanB)}; ${percent(result.mix / result.change)} of that is the mix of ${attribute}, ${percent(result.slowdown / result.change)} slower requests of the same kind.`,
-      confidence: 0.95 * Math.min(1, result.mix / result.change),
+      confidence: 0.95 * Math.sqrt(Math.min(1, result.mix / result.change)),
       harmful: true,
       nodes: nodesOf(comparison, rows),
       undo: [shrunkOwnTime(comparison.ownNs, rows, (row) => factors.get(row)!)],

@@ -1,0 +1,144 @@
+import { quantileOfSorted, sortSample } from "../analysis/weighted-quantile.ts";
+import { SpanRole } from "../model/span-facts.ts";
+import { spanRows } from "./case.ts";
+import { growthWithInFlight, inFlightCounts, isGrowth, type Growth } from "./contention.ts";
+import type { Window } from "./window.ts";
+
+/** A database or the processes of a service, in which work waits for other work. */
+export interface SharedResource {
+  readonly kind: "database" | "process";
+  /** name of the database or service */
+  readonly name: string;
+  readonly members: readonly Member[];
+  /** time as it is over time alone, all members together: 1 without any waiting */
+  readonly stretch: number;
+  /** share of the members' calls that take longer the more others are in flight */
+  readonly growingShare: number;
+  /** largest part of what the members need alone: who uses it */
+  readonly heaviest: Member;
+  readonly heaviestShare: number;
+}
+
+/** One kind of work on the resource: a statement, or an operation's own code. */
+export interface Member {
+  readonly operation: string;
+  /** normalised statement, "" for none */
+  readonly statement: string;
+  readonly nodes: readonly number[];
+  readonly rows: Int32Array;
+  /** against the count in flight on the whole resource */
+  readonly shared: Growth | undefined;
+  /** against the count of its own kind in flight */
+  readonly own: Growth | undefined;
+  /** what one call takes without others, nanoseconds */
+  readonly aloneNs: number;
+  readonly meanNs: number;
+}
+
+/** Rows that are looked at per kind of work: enough for a median in every bin. */
+const MAX_ROWS = 20_000;
+
+/**
+ * Databases and services of a window with the work on them. Waiting for a shared
+ * resource shows as time that grows with the number in flight on it, in most of
+ * the work on it; what is needed *alone* tells who uses it up.
+ */
+export function sharedResources(window: Window, ownNs: Float64Array): SharedResource[] {
+  const known = resourcesByWindow.get(window);
+  if (known !== undefined) return known;
+  const groups = new Map<string, { kind: "database" | "process"; name: number; nodes: Map<string, number[]> }>();
+  const { paths } = window;
+  for (let node = 0; node < paths.nodeCount; node++) {
+    const place = placeOf(window, node);
+    if (place === undefined) continue;
+    const key = `${place.kind} ${place.name}`;
+    let held = groups.get(key);
+    if (held === undefined) groups.set(key, (held = { ...place, nodes: new Map() }));
+    const work = `${paths.operation[node]} ${paths.statement[node]}`;
+    const nodes = held.nodes.get(work);
+    if (nodes === undefined) held.nodes.set(work, [node]);
+    else nodes.push(node);
+  }
+  const resources = [...groups.values()].flatMap(({ kind, name, nodes }) => {
+    const members = [...nodes.values()].map((list) => member(window, ownNs, kind, list)).filter((m) => m.rows.length >= 20);
+    return members.length === 0 ? [] : [summary(kind, window.text(name), members)];
+  });
+  resourcesByWindow.set(window, resources);
+  return resources;
+}
+
+const resourcesByWindow = new WeakMap<Window, SharedResource[]>();
+
+function placeOf(window: Window, node: number): { kind: "database" | "process"; name: number } | undefined {
+  const { paths } = window;
+  switch (paths.role[node] as SpanRole) {
+    case SpanRole.database:
+      return paths.callee[node]! < 0 ? undefined : { kind: "database", name: paths.callee[node]! };
+    case SpanRole.server:
+    case SpanRole.internal:
+    case SpanRole.consumer:
+      return { kind: "process", name: paths.service[node]! };
+    default:
+      return undefined;
+  }
+}
+
+function member(window: Window, ownNs: Float64Array, kind: "database" | "process", nodes: readonly number[]): Member {
+  const all = nodes.flatMap((node) => Array.from(spanRows(window, node).filter((row) => ownNs[row]! > 0)));
+  const step = Math.ceil(all.length / MAX_ROWS);
+  const rows = Int32Array.from(step <= 1 ? all : all.filter((_, i) => i % step === 0));
+  const counts = inFlightCounts(window);
+  const own = Float64Array.from(rows, (row) => ownNs[row]!);
+  const against = (column: Int32Array): Growth | undefined => growthWithInFlight(own, Float64Array.from(rows, (row) => column[row]!));
+  const shared = against(kind === "database" ? counts.callee : counts.process);
+  const byOwn = against(kind === "database" ? counts.statement : counts.operation);
+  const meanNs = own.length === 0 ? 0 : own.reduce((sum, ns) => sum + ns, 0) / own.length;
+  // Where the load never varies enough, the faster quarter stands for "alone".
+  const aloneNs = shared?.aloneNs ?? byOwn?.aloneNs ?? (own.length === 0 ? 0 : quantileOfSorted(sortSample(own, undefined), 0.25));
+  const first = nodes[0]!;
+  return {
+    operation: window.text(window.paths.operation[first]!),
+    statement: window.paths.statement[first]! < 0 ? "" : window.text(window.paths.statement[first]!),
+    nodes,
+    rows,
+    shared,
+    own: byOwn,
+    aloneNs,
+    meanNs,
+  };
+}
+
+function summary(kind: "database" | "process", name: string, members: Member[]): SharedResource {
+  const sum = (f: (m: Member) => number): number => members.reduce((total, m) => total + f(m), 0);
+  const calls = sum((m) => m.rows.length);
+  const alone = sum((m) => m.rows.length * m.aloneNs);
+  const heaviest = members.reduce((a, b) => (b.rows.length * b.aloneNs > a.rows.length * a.aloneNs ? b : a));
+  return {
+    kind,
+    name,
+    members,
+    stretch: alone > 0 ? sum((m) => m.rows.length * m.meanNs) / alone : 1,
+    growingShare: calls > 0 ? sum((m) => (m.shared !== undefined && isGrowth(m.shared) ? m.rows.length : 0)) / calls : 0,
+    heaviest,
+    heaviestShare: alone > 0 ? (heaviest.rows.length * heaviest.aloneNs) / alone : 0,
+  };
+}
+
+/**
+ * Whether work on the resource mostly waits: most of it grows with the load, and
+ * it takes more than `CONGESTED` times as long as alone. In a queue with one
+ * server that is a utilisation of 1 − 1/CONGESTED; with several it is higher still.
+ */
+export function isCongested(resource: SharedResource): boolean {
+  return resource.growingShare >= 0.5 && resource.stretch >= CONGESTED;
+}
+/** 1 − 1/3.5: above 71 % of one server. Below that, waiting is what any busy and healthy system does. */
+const CONGESTED = 3.5;
+
+/** The resource and the kind of work of a call-path node. */
+export function resourceOfNode(window: Window, ownNs: Float64Array, node: number): { resource: SharedResource; member: Member } | undefined {
+  for (const resource of sharedResources(window, ownNs)) {
+    for (const m of resource.members) if (m.nodes.includes(node)) return { resource, member: m };
+  }
+  return undefined;
+}

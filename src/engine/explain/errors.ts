@@ -1,0 +1,47 @@
+import { exampleTraces, spanRows, type Case } from "../case.ts";
+import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { medianOf } from "../sibling-calls.ts";
+import { ms, percent, times } from "../wording.ts";
+
+const MIN_ERRORS = 10;
+
+/** Failing requests take much longer in this code than those that succeed: the way an error is handled costs the time. */
+export function explainErrorHandling(theCase: Case, spot: HotSpot): Explanation | undefined {
+  if (spot.timeKind !== "unexplained") return undefined;
+  const { window, view, ownNs } = theCase;
+  const { facts, forest } = window;
+  const rows = spanRows(window, spot.node).filter((row) => ownNs[row]! > 0);
+  const failed = rows.filter((row) => facts.error[row] === 1);
+  const passed = rows.filter((row) => facts.error[row] === 0);
+  if (failed.length < MIN_ERRORS || passed.length < MIN_ERRORS) return undefined;
+  const failedNs = medianOf(Array.from(failed, (row) => ownNs[row]!));
+  const passedNs = medianOf(Array.from(passed, (row) => ownNs[row]!));
+  if (failedNs < 3 * passedNs || failedNs - passedNs < 1e6) return undefined;
+  const slow = new Set(view.slow);
+  const inSlow = new Set(Array.from(failed, (row) => forest.trace[row]!).filter((trace) => slow.has(trace))).size / Math.max(1, view.slow.length);
+  const share = failed.length / rows.length;
+  const harmful = inSlow >= 0.3 && failedNs - passedNs >= 0.1 * view.p99;
+  return {
+    mechanism: "error-handling",
+    kind: "latency",
+    subject: { service: spot.service, operation: spot.operation },
+    title: `${spot.service} takes ${ms(failedNs)} to fail: errors of ${spot.operation} are ${times(failedNs / Math.max(1, passedNs))} as slow as successes`,
+    why: `${percent(share)} of the calls fail, with ${ms(failedNs)} of own time (median) against ${ms(passedNs)}; they are ${percent(inSlow)} of the slow requests.`,
+    confidence: harmful ? 0.88 : 0.35,
+    harmful,
+    nodes: [spot.node],
+    undo: [{ kind: "own-time", rows: failed, ownNs: new Float64Array(failed.length).fill(passedNs) }],
+    chain: [
+      { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
+      { claim: `${percent(inSlow)} of the slow requests failed in ${spot.service} ${spot.operation}`, evidence: [0] },
+      { claim: `failing takes ${ms(failedNs)}, succeeding ${ms(passedNs)}`, evidence: [1] },
+    ],
+    evidence: [
+      { kind: "trace", text: `slow requests that failed: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `"${spot.operation}" of ${spot.service} with error status` },
+      { kind: "statistic", text: `${failed.length} failed with ${ms(failedNs)} (median), ${passed.length} passed with ${ms(passedNs)}`, query: `own time of "${spot.operation}" by status` },
+    ],
+    counter: ["whether it fails because it is slow or is slow because it fails does not show in spans"],
+    refutedBy: "the same requests that are as slow when they succeed",
+    remedy: { text: `See what ${spot.service} does when ${spot.operation} fails: stack traces, logging, clean-up, a fallback that waits.` },
+  };
+}

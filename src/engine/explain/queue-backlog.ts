@@ -1,0 +1,88 @@
+import { bootstrapQuantilePairs } from "../../analysis/bootstrap.ts";
+import { findFlows } from "../../analysis/flows.ts";
+import { quantileOfSorted, sortSample } from "../../analysis/weighted-quantile.ts";
+import { traceIdHex } from "../../model/span-table.ts";
+import type { EndpointView } from "../endpoint-view.ts";
+import type { Claim } from "../findings.ts";
+import type { Window } from "../window.ts";
+import { ms, percent, times } from "../wording.ts";
+
+const MIN_FLOWS = 50;
+
+/**
+ * Messages wait in a queue before they are handled: the flow from sender to
+ * handler is analysed like an endpoint of its own, with the gap between them as
+ * what could be gained. A wait that exceeds the handling itself is a backlog.
+ */
+export function explainQueues(window: Window, views: readonly EndpointView[], seed: number): Claim[] {
+  const flows = findFlows(window.forest);
+  const claims: Claim[] = [];
+  for (let group = 0; group < flows.groups.rowCount; group++) {
+    if (flows.groups.flows[group]! < MIN_FLOWS) continue;
+    const members: number[] = [];
+    for (let i = 0; i < flows.rowCount; i++) if (flows.group[i] === group) members.push(i);
+    const claim = explainQueue(window, views, flows, group, members, seed);
+    if (claim !== undefined) claims.push(claim);
+  }
+  return claims;
+}
+
+function explainQueue(
+  window: Window,
+  views: readonly EndpointView[],
+  flows: ReturnType<typeof findFlows>,
+  group: number,
+  members: readonly number[],
+  seed: number,
+): Claim | undefined {
+  const { text, forest } = window;
+  const latency = Float64Array.from(members, (i) => flows.latencyNs[i]!);
+  const queue = Float64Array.from(members, (i) => flows.queueNs[i]!);
+  const handling = Float64Array.from(members, (i) => forest.endNs[flows.consumer[i]!]! - forest.startNs[flows.consumer[i]!]!);
+  const quantile = (values: Float64Array, p: number): number => quantileOfSorted(sortSample(values, undefined), p);
+  const [queue50, queue99, work50] = [quantile(queue, 0.5), quantile(queue, 0.99), quantile(handling, 0.5)];
+  if (queue99 < 1e6) return undefined;
+  const consumer = text(flows.groups.consumerService[group]!);
+  const operation = text(flows.groups.consumerOperation[group]!);
+  const destination = flows.groups.destination[group]! < 0 ? "" : text(flows.groups.destination[group]!);
+  const harmful = queue50 >= 2 * work50 && queue50 >= 5e6;
+  const view = viewOf(window, views, flows.producer[members[0]!]!);
+  if (view === undefined) return undefined;
+  const pair = bootstrapQuantilePairs(latency, latency.map((ns, i) => ns - queue[i]!), undefined, [0.5, 0.95, 0.99], { seed });
+  const slowest = members.toSorted((a, b) => flows.queueNs[b]! - flows.queueNs[a]!).slice(0, 3);
+  const queueName = destination === "" ? "its queue" : destination;
+  const producer = { service: text(flows.groups.producerService[group]!), operation: text(flows.groups.producerOperation[group]!) };
+  return {
+    view,
+    predicted: { p50: pair[0]!, p95: pair[1]!, p99: pair[2]! },
+    at: producer,
+    explanation: {
+      mechanism: "queue-backlog",
+      kind: "throughput",
+      subject: { service: consumer, operation, resource: `queue:${destination || operation}` },
+      title: `messages wait ${ms(queue50)} in ${queueName} before ${consumer} handles them (${ms(queue99)} at p99)`,
+      why: `${members.length} messages: ${ms(work50)} of handling (median) after ${ms(queue50)} of waiting, ${times(queue50 / Math.max(1, work50))} as long; ${percent(quantile(queue, 0.5) / Math.max(1, quantile(latency, 0.5)))} of the way from sender to handler is the queue.`,
+      confidence: harmful ? 0.88 : 0.3,
+      harmful,
+      nodes: [],
+      undo: [],
+      chain: [
+        { claim: `${producer.service} ${producer.operation}: ${ms(quantile(latency, 0.99))} at p99 until ${consumer} is done`, evidence: [] },
+        { claim: `${ms(queue99)} of it pass in ${queueName}`, evidence: [0, 1] },
+      ],
+      evidence: [
+        { kind: "trace", text: `messages that waited longest: ${slowest.map((i) => traceIdHex(window.spans, flows.producer[i]!)).join(", ")}`, query: `end of the PRODUCER span to start of the CONSUMER span, ${queueName}` },
+        { kind: "statistic", text: `waiting: median ${ms(queue50)}, p99 ${ms(queue99)}; handling: median ${ms(work50)}, p99 ${ms(quantile(handling, 0.99))}`, query: `queue gap of ${queueName}` },
+      ],
+      counter: ["a poll interval or a batch that is being filled waits as well, without any backlog; the depth of the queue would tell"],
+      refutedBy: `an empty queue while messages wait`,
+      remedy: { text: `More consumers or instances of ${consumer}, larger batches, or less work per message; see the depth of ${queueName} over time.` },
+    },
+  };
+}
+
+function viewOf(window: Window, views: readonly EndpointView[], row: number): EndpointView | undefined {
+  const { facts, forest } = window;
+  const root = forest.root[forest.trace[row]!]!;
+  return views.find((v) => v.endpoint.service === facts.service[root] && v.endpoint.operation === facts.operation[root]) ?? views[0];
+}

@@ -1,0 +1,74 @@
+import { SpanRole } from "../../model/span-facts.ts";
+import { spanRows, type Case } from "../case.ts";
+
+/** Share of the busy time at the plateau from which on it is one: without a limit, high counts are rare. */
+const MIN_AT_PLATEAU = 0.25;
+
+/**
+ * A pool without spans of its own: the calls of a service to one callee never
+ * exceed a number per instance, and are at it a good part of the time. The wait
+ * for a connection is then inside the caller's own time.
+ *
+ * node: a call path of the service whose own time grows. Undefined when none of
+ * its calls to a database or another service has such a plateau.
+ */
+export function pooledCallee(theCase: Case, node: number): { callee: string; size: number } | undefined {
+  const { window } = theCase;
+  const { paths, facts, forest, text } = window;
+  const byCallee = new Map<number, Map<number, { at: number; step: number }[]>>();
+  for (let other = 0; other < paths.nodeCount; other++) {
+    const calls = paths.service[other] === paths.service[node] && paths.role[other] === SpanRole.database && paths.callee[other]! >= 0;
+    if (!calls) continue;
+    if (siblingPool(theCase, other)) return undefined;
+    for (const row of spanRows(window, other)) {
+      const byInstance = getOrAdd(byCallee, paths.callee[other]!, () => new Map<number, { at: number; step: number }[]>());
+      const events = getOrAdd(byInstance, facts.instance[row]!, () => []);
+      events.push({ at: forest.startNs[row]!, step: 1 }, { at: forest.endNs[row]!, step: -1 });
+    }
+  }
+  for (const [callee, byInstance] of byCallee) {
+    const size = plateau([...byInstance.values()]);
+    if (size !== undefined) return { callee: text(callee), size };
+  }
+  return undefined;
+}
+
+/** Whether acquisitions of a pool stand beside the calls of a node: then the wait is seen where it is. */
+function siblingPool(theCase: Case, node: number): boolean {
+  const { paths } = theCase.window;
+  for (let other = 0; other < paths.nodeCount; other++) {
+    if (paths.parent[other] === paths.parent[node] && paths.role[other] === SpanRole.pool) return true;
+  }
+  return false;
+}
+
+function plateau(instances: { at: number; step: number }[][]): number | undefined {
+  const timeAt = new Map<number, number>();
+  let busy = 0;
+  for (const events of instances) {
+    events.sort((a, b) => a.at - b.at || a.step - b.step);
+    let inUse = 0;
+    let last = 0;
+    for (const event of events) {
+      if (inUse > 0) {
+        timeAt.set(inUse, (timeAt.get(inUse) ?? 0) + event.at - last);
+        busy += event.at - last;
+      }
+      inUse += event.step;
+      last = event.at;
+    }
+  }
+  let above = 0;
+  for (const [use, time] of [...timeAt].sort((a, b) => b[0] - a[0])) {
+    above += time;
+    // The highest count that is more than clock noise; a plateau only if the time is spent right there.
+    if (above >= 0.01 * busy) return above >= MIN_AT_PLATEAU * busy ? use : undefined;
+  }
+  return undefined;
+}
+
+function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let held = map.get(key);
+  if (held === undefined) map.set(key, (held = make()));
+  return held;
+}
