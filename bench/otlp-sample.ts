@@ -83,6 +83,12 @@ export function seededRandom(seed: number): () => number {
 const text = (key: string, stringValue: string): SampleKeyValue => ({ key, value: { stringValue } });
 const int = (key: string, intValue: number): SampleKeyValue => ({ key, value: { intValue } });
 
+/** A span's name and the attributes it is made of. */
+interface Described {
+  name: string;
+  attributes: SampleKeyValue[];
+}
+
 /**
  * Requests of 100 spans of one resource, as the Node and Java SDKs send them: a
  * third each of HTTP server, HTTP client and PostgreSQL spans of 8 to 14
@@ -98,11 +104,12 @@ export function sampleRequests(count: number, seed: number): SampleRequest[] {
   const tables = ["orders", "order_items", "customers", "stock"];
   const unique = (): string => Math.floor(random() * 1e9).toString(36);
 
-  const server = (): SampleKeyValue[] => {
+  const server = (): Described => {
     const route = pick(routes);
+    const method = pick(["GET", "GET", "POST"]);
     const path = random() < 0.1 ? route.replace(":id", unique()) : route;
-    return [
-      text("http.request.method", pick(["GET", "POST"])),
+    const attributes = [
+      text("http.request.method", method),
       text("url.scheme", "http"),
       text("url.path", path),
       text("http.route", route),
@@ -115,11 +122,12 @@ export function sampleRequests(count: number, seed: number): SampleRequest[] {
       text("thread.name", `worker-${Math.floor(random() * 16)}`),
       int("thread.id", Math.floor(random() * 64)),
     ].slice(0, 8 + Math.floor(random() * 5));
+    return { name: `${method} ${route}`, attributes };
   };
-  const client = (): SampleKeyValue[] => {
+  const client = (): Described => {
     const host = pick(hosts);
     const url = `http://${host}:8080${pick(routes)}${random() < 0.1 ? `?q=${unique()}` : ""}`;
-    return [
+    const attributes = [
       text("http.request.method", "GET"),
       text("url.full", url),
       text("server.address", host),
@@ -130,11 +138,12 @@ export function sampleRequests(count: number, seed: number): SampleRequest[] {
       text("network.protocol.version", "1.1"),
       { key: "http.request.time_ms", value: { doubleValue: random() * 100 } },
     ];
+    return { name: "GET", attributes };
   };
-  const query = (): SampleKeyValue[] => {
+  const query = (): Described => {
     const table = pick(tables);
     const statement = `SELECT id, customer_id, created_at, total FROM ${table} WHERE customer_id = $1 AND created_at > now() - interval '1 day' ORDER BY created_at DESC LIMIT ${random() < 0.1 ? unique() : 50}`;
-    return [
+    const attributes = [
       text("db.system", "postgresql"),
       text("db.name", "shop"),
       text("db.user", "app"),
@@ -150,21 +159,12 @@ export function sampleRequests(count: number, seed: number): SampleRequest[] {
       { key: "db.rows_per_ms", value: { doubleValue: random() * 10 } },
       text("peer.service", "postgres"),
     ];
+    return { name: `SELECT ${table}`, attributes };
   };
   const scopes = [
-    {
-      name: "@opentelemetry/instrumentation-http",
-      kind: 2,
-      attributes: server,
-      operation: (): string => `GET ${pick(routes)}`,
-    },
-    { name: "@opentelemetry/instrumentation-undici", kind: 3, attributes: client, operation: (): string => "GET" },
-    {
-      name: "@opentelemetry/instrumentation-pg",
-      kind: 3,
-      attributes: query,
-      operation: (): string => `pg.query:SELECT ${pick(tables)}`,
-    },
+    { name: "@opentelemetry/instrumentation-http", kind: 2, describe: server },
+    { name: "@opentelemetry/instrumentation-undici", kind: 3, describe: client },
+    { name: "@opentelemetry/instrumentation-pg", kind: 3, describe: query },
   ];
 
   let now = 1_790_000_000_000_000_000n;
@@ -173,17 +173,18 @@ export function sampleRequests(count: number, seed: number): SampleRequest[] {
     const start = now;
     const end = start + BigInt(Math.floor(random() * 50_000_000));
     const failed = random() < 0.02;
+    const { name, attributes } = scope.describe();
     return {
       traceId: id(16),
       spanId: id(8),
       ...(scope.kind === 2 && random() < 0.5 ? {} : { parentSpanId: id(8) }),
       ...(random() < 0.05 ? { traceState: "ot=th:8" } : {}),
       flags: 0x101,
-      name: scope.operation(),
+      name,
       kind: scope.kind,
       startTimeUnixNano: String(start),
       endTimeUnixNano: String(end),
-      attributes: scope.attributes(),
+      attributes,
       ...(failed
         ? {
             events: [
