@@ -22,6 +22,8 @@ const OWN_SHARE = 0.1;
 /** Share of a service's own work that has to have grown to blame its processor instead of one operation. */
 const MOST = 0.6;
 
+/** Growth below this is told, but as a note: two days of one healthy system differ by as much. */
+const HARM_FACTOR = 1.5;
 /** What remains of the confidence in growth that is not significant among all that was compared. */
 const SUSPECTED = 0.4;
 
@@ -112,7 +114,7 @@ function wording(
     title: titleOf(culprit, grown, reading, what),
     why: `Against the baseline ${describe(grown[0]!)}${grown.length > 1 ? `; ${grown.length - 1} more of its operations and calls grew` : ""}. Together ${ms(perRequest)} of an average request of ${endpoint}.`,
     confidence: reading.confidence,
-    harmful: culprit.proven && reading.factor >= 1.3,
+    harmful: culprit.proven && reading.factor >= HARM_FACTOR,
     evidence: [
       tracesEvidence("requests with most of it", examples, `self time of ${grown[0]!.operation.service} ${grown[0]!.operation.operation}`),
       ...grown.slice(0, 4).map((g) => ({
@@ -137,7 +139,7 @@ function titleOf(culprit: Culprit, grown: readonly OperationGrowth[], { mechanis
   const first = grown[0]!;
   switch (mechanism) {
     case "network-latency":
-      return `calls ${culprit.calls[0]!.operation.callee === name ? "to" : "of"} ${name} take ${ms(first.growth.now.p50 - first.growth.before.p50)} longer than before, on the way`;
+      return `calls ${culprit.calls[0]!.operation.callee === name ? "to" : "of"} ${name} take ${ms(first.perSpanNs)} longer than before on average, on the way`;
     case "cpu-saturated":
       return `all of ${name} became slower${culprit.calls.length > 0 ? ", with its calls" : ""}: ${by} the time`;
     case "slow-query":
