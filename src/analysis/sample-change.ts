@@ -1,10 +1,13 @@
 import { fisherExact, mannWhitney } from "./hypothesis-tests.ts";
+import { studentTwoSided } from "./special-functions.ts";
 import { quantileOfSorted, sortSample, type SortedSample } from "./weighted-quantile.ts";
 
 /** How a sample has grown against an earlier one. */
 export interface SampleGrowth {
   /** one-sided in effect: of "no greater than before, neither in the middle nor in the tail" */
   readonly pValue: number;
+  /** one-sided, of the mean logarithm being no greater: says more of few observations, but trusts in a lognormal shape */
+  readonly logPValue: number;
   readonly before: Quartet;
   readonly now: Quartet;
   /** per observation now: what it would be at its rank in the earlier distribution, never more than it is */
@@ -52,7 +55,7 @@ export function growthOf(before: Float64Array, now: Float64Array): SampleGrowth 
   const shift = ranks.secondGreater > 0.5 ? ranks.pValue : 1;
   const pValue = Math.min(1, 2 * Math.min(shift, tailGrowth(first, second)));
   const factor = excess <= 0 ? 1 : mapped > 0 ? total / mapped : Number.POSITIVE_INFINITY;
-  return { pValue, before: quartet(first), now: quartet(second), target, excess, factor };
+  return { pValue, logPValue: logarithmGrowth(first.values, second.values), before: quartet(first), now: quartet(second), target, excess, factor };
 }
 
 /** p-value of the second sample holding no more than its part of the pooled tail. */
@@ -79,6 +82,25 @@ function countUpTo(ascending: Float64Array, limit: number): number {
     else high = middle;
   }
   return low;
+}
+
+/** Below this, differences are those of clocks. */
+const LEAST_NS = 1e3;
+
+/** Student's t of the logarithms, with the spread of both samples pooled; 1 where there is no spread to go by. */
+function logarithmGrowth(before: Float64Array, now: Float64Array): number {
+  const moments = (values: Float64Array): { mean: number; squares: number } => {
+    const logs = values.map((value) => Math.log(Math.max(LEAST_NS, value)));
+    const mean = logs.reduce((sum, log) => sum + log, 0) / logs.length;
+    return { mean, squares: logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) };
+  };
+  const first = moments(before);
+  const second = moments(now);
+  const degrees = before.length + now.length - 2;
+  const variance = (first.squares + second.squares) / degrees;
+  if (degrees < 1 || variance === 0 || second.mean <= first.mean) return 1;
+  const t = (second.mean - first.mean) / Math.sqrt(variance * (1 / before.length + 1 / now.length));
+  return studentTwoSided(t, degrees) / 2;
 }
 
 const quartet = (sample: SortedSample): Quartet => ({

@@ -19,13 +19,16 @@ export interface OperationGrowth {
   readonly spansBefore: number;
 }
 
-/** Fewest spans on each side: below, no test can reach significance among some hundred others. */
+/** Fewest spans before: below, nothing is known of what was usual. One span now can be out of all proportion to it. */
 const MIN_SPANS = 5;
 const Q = 0.01;
 /** Clocks and schedulers wobble by this much; less is never a cause. */
 const MIN_GROWTH_NS = 20e3;
-/** Uncorrected p-value and factor of what is worth a second look though no proof. */
-const SUSPICION = { p: 0.05, factor: 2, ns: 1e6 } as const;
+/**
+ * Uncorrected p-values (by rank, by logarithm) and growth of what is worth a second look though no proof. Logarithms
+ * are held to more, since the tails of latencies are heavier than lognormal.
+ */
+const SUSPICION = { p: 0.05, logP: 1e-4, factor: 2, ns: 1e6 } as const;
 /** Part of an operation's self time that has to lie on critical paths: nobody waits for the rest. */
 const ON_PATH = 0.1;
 /** Two windows of one healthy system differ by some percent wherever there are enough spans to see it. */
@@ -34,7 +37,7 @@ const MIN_FACTOR = 1.15;
 /** Growth of every operation with enough spans in both slices, most per trace first. ownNs: see `Comparison`. */
 export function growthByOperation(operations: Operations, ownNs: Float64Array): OperationGrowth[] {
   const { list, now, before } = operations;
-  const compared = list.filter(({ id }) => now.rows[id]!.length >= MIN_SPANS && before.rows[id]!.length >= MIN_SPANS && isOnPath(now, id, ownNs));
+  const compared = list.filter(({ id }) => now.rows[id]!.length > 0 && before.rows[id]!.length >= MIN_SPANS && isOnPath(now, id, ownNs));
   const growths = compared.map(({ id }) => growthOf(selfOf(before, id), selfOf(now, id)));
   const qValues = benjaminiHochberg(Float64Array.from(growths, (growth) => growth.pValue));
   return compared
@@ -47,7 +50,7 @@ export function growthByOperation(operations: Operations, ownNs: Float64Array): 
         growth,
         qValue: qValues[i]!,
         grown: qValues[i]! <= Q && perSpanNs >= MIN_GROWTH_NS && growth.factor >= MIN_FACTOR,
-        suspected: growth.pValue <= SUSPICION.p && perSpanNs >= SUSPICION.ns && growth.factor >= SUSPICION.factor,
+        suspected: (growth.pValue <= SUSPICION.p || growth.logPValue <= SUSPICION.logP) && perSpanNs >= SUSPICION.ns && growth.factor >= SUSPICION.factor,
         perSpanNs,
         perTraceNs: growth.excess / Math.max(1, now.traces),
         spansNow,
