@@ -88,6 +88,7 @@ export async function* loadSpans(
   for (const [done, file] of files.entries()) {
     if (signal?.aborted) break;
     const content = new FileContent(file, into, intake);
+    const receivedBefore = intake.received;
     try {
       let cutOff = false;
       try {
@@ -106,7 +107,7 @@ export async function* loadSpans(
       into.strings.releaseSource();
     }
     if (content.skipReason !== "") skipped.push({ path: file.path, reason: content.skipReason });
-    if (content.used) used.push(file.path);
+    if (intake.received > receivedBefore) used.push(file.path);
     yield progress(file.path, done + 1);
   }
   return { spans: finishTable(into, intake), intake, files: used, skipped, aborted: signal?.aborted ?? false };
@@ -134,8 +135,6 @@ async function* openInput(file: InputFile, options: LoadOptions, intake: Intake)
 
 /** Gathers the beginning of a file, tells its kind from it, and hands all of it to the decoder of that kind. */
 class FileContent {
-  /** Whether a decoder was found for it. */
-  used = false;
   /** Why the file, or a part of it, was passed over; "" when it was not. */
   skipReason = "";
   private readonly file: InputFile;
@@ -190,8 +189,7 @@ class FileContent {
     const kind = detectKind(prefix.subarray(0, PREFIX_BYTES));
     if (!cutOff || kind.kind !== "unknown") this.sink = this.sinkFor(kind);
     this.over = this.sink === undefined;
-    this.used = !this.over;
-    return this.used && this.attempt((sink) => sink.push(prefix));
+    return !this.over && this.attempt((sink) => sink.push(prefix));
   }
 
   private sinkFor(kind: ContentKind): ContentSink | undefined {
