@@ -1,7 +1,7 @@
 import { quantileOfSorted, sortSample } from "../analysis/weighted-quantile.ts";
 import { SpanRole } from "../model/span-facts.ts";
 import { spanRows } from "./case.ts";
-import { growthWithInFlight, inFlightCounts, isGrowth, type Growth } from "./contention.ts";
+import { expectedNs, growthWithInFlight, inFlightCounts, isGrowth, type Growth } from "./contention.ts";
 import type { Window } from "./window.ts";
 
 /** A database or the processes of a service, in which work waits for other work. */
@@ -10,8 +10,12 @@ export interface SharedResource {
   /** name of the database or service */
   readonly name: string;
   readonly members: readonly Member[];
-  /** time as it is over time alone, all members together: 1 without any waiting */
+  /** time at the loads that were met over time alone, mean over calls: 1 without any waiting */
   readonly stretch: number;
+  /** the same without the heaviest kind of work: how the others suffer */
+  readonly stretchOfOthers: number;
+  /** median of what the other kinds of work take alone, by calls; 0 where there are none */
+  readonly othersAloneNs: number;
   /** share of the members' calls that take longer the more others are in flight */
   readonly growingShare: number;
   /** largest part of what the members need alone: who uses it */
@@ -33,6 +37,8 @@ export interface Member {
   /** what one call takes without others, nanoseconds */
   readonly aloneNs: number;
   readonly meanNs: number;
+  /** mean over calls of the time expected at the count in flight, over the time alone */
+  readonly stretch: number;
 }
 
 /** Rows that are looked at per kind of work: enough for a median in every bin. */
@@ -95,8 +101,14 @@ function member(window: Window, ownNs: Float64Array, kind: "database" | "process
   const meanNs = own.length === 0 ? 0 : own.reduce((sum, ns) => sum + ns, 0) / own.length;
   // Where the load never varies enough, the faster quarter stands for "alone".
   const aloneNs = shared?.aloneNs ?? byOwn?.aloneNs ?? (own.length === 0 ? 0 : quantileOfSorted(sortSample(own, undefined), 0.25));
+  const column = kind === "database" ? counts.callee : counts.process;
+  const stretch =
+    shared === undefined || shared.aloneNs <= 0 || rows.length === 0
+      ? 1
+      : rows.reduce((sum, row) => sum + expectedNs(column[row]!, shared), 0) / rows.length / shared.aloneNs;
   const first = nodes[0]!;
   return {
+    stretch,
     operation: window.text(window.paths.operation[first]!),
     statement: window.paths.statement[first]! < 0 ? "" : window.text(window.paths.statement[first]!),
     nodes,
@@ -113,27 +125,49 @@ function summary(kind: "database" | "process", name: string, members: Member[]):
   const calls = sum((m) => m.rows.length);
   const alone = sum((m) => m.rows.length * m.aloneNs);
   const heaviest = members.reduce((a, b) => (b.rows.length * b.aloneNs > a.rows.length * a.aloneNs ? b : a));
+  const others = members.filter((m) => m !== heaviest);
+  const otherCalls = calls - heaviest.rows.length;
   return {
     kind,
     name,
     members,
-    stretch: alone > 0 ? sum((m) => m.rows.length * m.meanNs) / alone : 1,
+    stretch: calls > 0 ? sum((m) => m.rows.length * m.stretch) / calls : 1,
+    stretchOfOthers: otherCalls > 0 ? others.reduce((total, m) => total + m.rows.length * m.stretch, 0) / otherCalls : 1,
+    othersAloneNs: medianByCalls(others),
     growingShare: calls > 0 ? sum((m) => (m.shared !== undefined && isGrowth(m.shared) ? m.rows.length : 0)) / calls : 0,
     heaviest,
     heaviestShare: alone > 0 ? (heaviest.rows.length * heaviest.aloneNs) / alone : 0,
   };
 }
 
+/** Median of the time alone over the calls of some kinds of work. */
+function medianByCalls(members: readonly Member[]): number {
+  const half = members.reduce((total, m) => total + m.rows.length, 0) / 2;
+  let passed = 0;
+  for (const m of members.toSorted((a, b) => a.aloneNs - b.aloneNs)) {
+    passed += m.rows.length;
+    if (passed >= half) return m.aloneNs;
+  }
+  return 0;
+}
+
 /**
  * Whether work on the resource mostly waits: most of it grows with the load, and
- * it takes more than `CONGESTED` times as long as alone. In a queue with one
+ * a call takes more than `CONGESTED` times as long as alone. In a queue with one
  * server that is a utilisation of 1 − 1/CONGESTED; with several it is higher still.
+ * Where one kind of work is most of the use, the others waiting at all is enough.
  */
 export function isCongested(resource: SharedResource): boolean {
-  return resource.growingShare >= 0.5 && resource.stretch >= CONGESTED;
+  if (resource.growingShare < 0.5) return false;
+  return resource.stretch >= CONGESTED || (isHog(resource) && resource.stretchOfOthers >= 2);
 }
 /** 1 − 1/3.5: above 71 % of one server. Below that, waiting is what any busy and healthy system does. */
 const CONGESTED = 3.5;
+
+/** Whether one kind of work uses most of the resource, because each call of it needs much more than the others. */
+export function isHog(resource: SharedResource): boolean {
+  return resource.heaviestShare >= 0.35 && resource.othersAloneNs > 0 && resource.heaviest.aloneNs >= 3 * resource.othersAloneNs;
+}
 
 /** The resource and the kind of work of a call-path node. */
 export function resourceOfNode(window: Window, ownNs: Float64Array, node: number): { resource: SharedResource; member: Member } | undefined {

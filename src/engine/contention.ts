@@ -45,10 +45,15 @@ const MIN_GROWTH = 1.8;
 /** Whether the crowded wait; differences under 0.1 ms are not looked at. */
 export const isGrowth = (g: Growth): boolean => g.correlation >= MIN_CORRELATION && g.crowdedNs >= MIN_GROWTH * Math.max(1e5, g.aloneNs);
 
+/** Time at an in-flight count by the line from `few` to `many`: robust against outliers that have other reasons. */
+export function expectedNs(inFlight: number, g: Growth): number {
+  const above = Math.max(0, inFlight - g.few) / Math.max(1, g.many - g.few);
+  return g.aloneNs + Math.min(1.5, above) * Math.max(0, g.crowdedNs - g.aloneNs);
+}
+
 /** What a row's own time would be without the others in flight, by the line between `few` and `many`. */
 export function withoutWaiting(ownNs: number, inFlight: number, g: Growth): number {
-  const above = Math.max(0, inFlight - g.few) / Math.max(1, g.many - g.few);
-  return (ownNs * g.aloneNs) / (g.aloneNs + Math.min(1.5, above) * Math.max(0, g.crowdedNs - g.aloneNs));
+  return (ownNs * g.aloneNs) / Math.max(1, expectedNs(inFlight, g));
 }
 
 /** In-flight counts that explanations look at, each computed once per window. */

@@ -18,13 +18,18 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
   const step = Math.ceil(all.length / MAX_ROWS);
   const rows = step <= 1 ? all : all.filter((_, i) => i % step === 0);
   if (rows.length < 100) return undefined;
-  const slowest = Float64Array.from(rows, (row) => ownNs[row]!).sort();
-  const limit = slowest[Math.floor(slowest.length * 0.95)]!;
-  const slow = Uint8Array.from(rows, (row) => (ownNs[row]! >= limit ? 1 : 0));
+  const ascending = Float64Array.from(rows, (row) => ownNs[row]!).sort();
   const columns = categoricalColumns(theCase, rows);
-  const found = rankAttributes({ slow, categorical: columns, numeric: [] }, { limit: 3 }).ranked.find(
-    (r) => r.condition.kind === "equals" && r.shareOfSlow >= 0.6 && r.lift >= 3 && r.explained >= 0.5,
-  );
+  // How many are slow because of the value is not known before: the value has to explain one of these tails.
+  let found: RankedAttribute | undefined;
+  for (const share of [0.1, 0.05, 0.02, 0.01]) {
+    const limit = ascending[Math.floor(ascending.length * (1 - share))]!;
+    const slow = Uint8Array.from(rows, (row) => (ownNs[row]! >= limit ? 1 : 0));
+    found = rankAttributes({ slow, categorical: columns, numeric: [] }, { limit: 3 }).ranked.find(
+      (r) => r.condition.kind === "equals" && r.shareOfSlow >= 0.6 && r.lift >= 3 && r.explained >= 0.5 && r.qValue < 0.001,
+    );
+    if (found !== undefined) break;
+  }
   if (found === undefined || found.condition.kind !== "equals") return undefined;
   const { attribute, value } = found.condition;
   const column = columns.find((c) => c.attribute === attribute)!;
@@ -42,7 +47,7 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
     kind: "latency",
     subject: { service, operation: spot.operation, ...(spot.statement === "" ? {} : { statement: spot.statement }) },
     title: `${spot.operation} of ${spot.service} is ${times(matchingNs / Math.max(1, restNs))} as slow for ${what}`,
-    why: `${percent(found.shareOfSlow)} of its slowest twentieth have ${what}, of all only ${percent(found.shareOfAll)}: ${ms(matchingNs)} (median) against ${ms(restNs)}.`,
+    why: `${percent(found.shareOfSlow)} of its slowest have ${what}, of all only ${percent(found.shareOfAll)}: ${ms(matchingNs)} (median) against ${ms(restNs)}.`,
     confidence: harmful ? 0.86 : 0.35,
     harmful,
     nodes: [spot.node],

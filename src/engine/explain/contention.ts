@@ -1,8 +1,8 @@
 import type { Mechanism, Subject } from "../../model/report.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
-import { isCongested, resourceOfNode, type Member, type SharedResource } from "../congestion.ts";
-import { inFlightCounts, isGrowth, withoutWaiting, type Growth } from "../contention.ts";
+import { isCongested, isHog, resourceOfNode, type Member, type SharedResource } from "../congestion.ts";
+import { expectedNs, inFlightCounts, isGrowth, withoutWaiting, type Growth } from "../contention.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { ms, percent, shorten, times } from "../wording.ts";
 import { statementCause } from "./slow-statement.ts";
@@ -41,7 +41,7 @@ function explainCongestion(theCase: Case, spot: HotSpot, resource: SharedResourc
     subject,
     title,
     why: `${why} ${spot.operation} of ${spot.service} takes ${ms(member.aloneNs)} alone and ${ms(member.meanNs)} on average; ${percent(resource.growingShare)} of the calls on it slow down as more are in flight.`,
-    confidence: harmful ? Math.min(0.9, 0.6 + 0.05 * resource.stretch) : 0.3,
+    confidence: harmful ? Math.min(0.9, 0.6 + 0.05 * stretchOf(resource)) : 0.3,
     harmful,
     nodes: [spot.node],
     undo: [
@@ -78,6 +78,9 @@ function explainCongestion(theCase: Case, spot: HotSpot, resource: SharedResourc
   };
 }
 
+/** How much longer work on it takes: of the others where one kind is the cause, of all otherwise. */
+const stretchOf = (resource: SharedResource): number => (isHog(resource) ? resource.stretchOfOthers : resource.stretch);
+
 interface Cause {
   readonly mechanism: Mechanism;
   readonly subject: Subject;
@@ -89,11 +92,9 @@ interface Cause {
 /** The heaviest user is the cause when it needs much more per call than the rest; else the resource is too small for all. */
 function congestionCause(spot: HotSpot, resource: SharedResource, pool: { callee: string; size: number } | undefined): Cause {
   const { heaviest, heaviestShare, name } = resource;
-  const others = resource.members.filter((m) => m !== heaviest);
-  const othersAlone = Math.max(0, ...others.map((m) => m.aloneNs));
-  const busy = `${name} is congested: work on it takes ${times(resource.stretch)} as long as alone.`;
+  const busy = `${name} is congested: work on it takes ${times(stretchOf(resource))} as long as alone.`;
   if (resource.kind === "database") {
-    if (others.length > 0 && heaviestShare >= 0.35 && heaviest.aloneNs >= 2.5 * othersAlone) {
+    if (isHog(resource)) {
       const cause = statementCause(heaviest.statement, heaviest.operation, name, heaviest.aloneNs);
       return {
         ...cause,
@@ -104,7 +105,7 @@ function congestionCause(spot: HotSpot, resource: SharedResource, pool: { callee
     return {
       mechanism: "cpu-saturated",
       subject: { service: name, resource: "cpu" },
-      title: `${name} is busy: its statements take ${times(resource.stretch)} as long as alone`,
+      title: `${name} is busy: its statements take ${times(stretchOf(resource))} as long as alone`,
       why: busy,
       remedy: { text: "See which statements use the database's time (pg_stat_statements) and its CPU and disk; fewer or cheaper statements, or more cores." },
     };
@@ -124,7 +125,7 @@ function congestionCause(spot: HotSpot, resource: SharedResource, pool: { callee
   return {
     mechanism: "cpu-saturated",
     subject: { service: name, resource: "cpu" },
-    title: `${name} is overloaded: its own work takes ${times(resource.stretch)} as long as alone`,
+    title: `${name} is overloaded: its own work takes ${times(stretchOf(resource))} as long as alone`,
     why: busy,
     remedy: { text: `More instances or cores for ${name}, or less work per request; its CPU (or its only thread) should show as busy.` },
   };
@@ -134,7 +135,7 @@ function congestionCause(spot: HotSpot, resource: SharedResource, pool: { callee
 function explainLock(theCase: Case, spot: HotSpot, resource: SharedResource, member: Member): Explanation | undefined {
   const growth = member.own;
   if (growth === undefined || !isGrowth(growth)) return undefined;
-  const stretch = member.meanNs / Math.max(1, member.aloneNs);
+  const stretch = rowsStretch(theCase, member.rows, resource.kind === "database", growth);
   const others = resource.members.filter((m) => m !== member && m.shared !== undefined);
   const growing = others.filter((m) => isGrowth(m.shared!)).length;
   const { window, view, ownNs } = theCase;
@@ -176,6 +177,13 @@ function explainLock(theCase: Case, spot: HotSpot, resource: SharedResource, mem
       ? { text: "Shorten the transaction that holds the row (no calls inside it), update fewer requests' common row, or queue the updates; pg_locks and log_lock_waits name the holder." }
       : { text: "Find the lock, or other section that one request at a time may enter, in this operation: hold it for a shorter time, split it by key, or do without." },
   };
+}
+
+/** Mean over the rows of the time expected at their count in flight, over the time alone. */
+function rowsStretch(theCase: Case, rows: Int32Array, isDatabase: boolean, g: Growth): number {
+  const counts = inFlightCounts(theCase.window);
+  const column = isDatabase ? counts.statement : counts.operation;
+  return rows.reduce((sum, row) => sum + expectedNs(column[row]!, g), 0) / Math.max(1, rows.length) / Math.max(1, g.aloneNs);
 }
 
 const growthText = (g: Growth): string =>

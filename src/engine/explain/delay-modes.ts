@@ -22,7 +22,7 @@ export function explainFixedDelay(theCase: Case, spot: HotSpot): Explanation | u
     Float64Array.from(rows, (row) => ownNs[row]!),
     Uint8Array.from(rows, (row) => window.facts.error[row]!),
   );
-  const mode = modes.find((m) => m.looksLike.kind === "fixed-delay" && m.share >= 0.003);
+  const mode = modes.find((m) => m.looksLike.kind === "fixed-delay" && m.share >= 0.003 && m.widthNs <= 0.1 * m.looksLike.delayNs);
   if (mode === undefined || mode.looksLike.kind !== "fixed-delay") return undefined;
   const delay = mode.looksLike.delayNs;
   const known = mode.looksLike.known;

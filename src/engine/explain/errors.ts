@@ -11,8 +11,9 @@ export function explainErrorHandling(theCase: Case, spot: HotSpot): Explanation 
   const { window, view, ownNs } = theCase;
   const { facts, forest } = window;
   const rows = spanRows(window, spot.node).filter((row) => ownNs[row]! > 0);
-  const failed = rows.filter((row) => facts.error[row] === 1);
-  const passed = rows.filter((row) => facts.error[row] === 0);
+  const isFailed = (row: number): boolean => facts.error[row] === 1 || hasFailedCall(theCase, row);
+  const failed = rows.filter(isFailed);
+  const passed = rows.filter((row) => !isFailed(row));
   if (failed.length < MIN_ERRORS || passed.length < MIN_ERRORS) return undefined;
   const failedNs = medianOf(Array.from(failed, (row) => ownNs[row]!));
   const passedNs = medianOf(Array.from(passed, (row) => ownNs[row]!));
@@ -25,8 +26,8 @@ export function explainErrorHandling(theCase: Case, spot: HotSpot): Explanation 
     mechanism: "error-handling",
     kind: "latency",
     subject: { service: spot.service, operation: spot.operation },
-    title: `${spot.service} takes ${ms(failedNs)} to fail: errors of ${spot.operation} are ${times(failedNs / Math.max(1, passedNs))} as slow as successes`,
-    why: `${percent(share)} of the calls fail, with ${ms(failedNs)} of own time (median) against ${ms(passedNs)}; they are ${percent(inSlow)} of the slow requests.`,
+    title: `errors in ${spot.operation} of ${spot.service} cost ${ms(failedNs - passedNs)}: ${times(failedNs / Math.max(1, passedNs))} the time of a success`,
+    why: `${percent(share)} of the requests fail, or a call of theirs does, with ${ms(failedNs)} of own time (median) against ${ms(passedNs)}; they are ${percent(inSlow)} of the slow requests.`,
     confidence: harmful ? 0.88 : 0.35,
     harmful,
     nodes: [spot.node],
@@ -44,4 +45,11 @@ export function explainErrorHandling(theCase: Case, spot: HotSpot): Explanation 
     refutedBy: "the same requests that are as slow when they succeed",
     remedy: { text: `See what ${spot.service} does when ${spot.operation} fails: stack traces, logging, clean-up, a fallback that waits.` },
   };
+}
+
+/** Whether a call that the span made itself ended in an error. */
+function hasFailedCall(theCase: Case, row: number): boolean {
+  const { forest, facts } = theCase.window;
+  for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++) if (facts.error[forest.child[i]!] === 1) return true;
+  return false;
 }

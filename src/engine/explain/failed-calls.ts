@@ -79,6 +79,9 @@ export function explainTimeouts(theCase: Case, spot: HotSpot): Explanation | und
   // Waited out: four of five failures lie within 10 % of each other, far above what a success takes.
   const near = failed.filter((ns) => Math.abs(ns - limit) <= 0.1 * limit).length / failed.length;
   if (near < 0.7 || limit < 10e6 || (passed.length > 0 && limit < 3 * usual)) return undefined;
+  // Where most failures only pass on a failed call further down, that call is the one that ran into its timeout.
+  const failedRows = Array.from(spanRows(window, spot.node)).filter((row) => facts.error[row] === 1);
+  if (failedRows.filter((row) => passesOnFailure(theCase, row)).length >= 0.5 * failedRows.length) return undefined;
   const callee = calleeOf(theCase, spot);
   const slowTraces = new Set(view.slow);
   const inSlow = new Set(
@@ -123,6 +126,23 @@ export function explainTimeouts(theCase: Case, spot: HotSpot): Explanation | und
     refutedBy: "another timeout setting with failures at the same duration",
     remedy: { text: `Find out why ${callee} hangs; until then a timeout near ${ms(3 * usual)} would cut most of the wait, and a fallback would serve the request.` },
   };
+}
+
+/** Whether a failed call below `row` takes most of its time. */
+function passesOnFailure(theCase: Case, row: number): boolean {
+  const { forest, facts } = theCase.window;
+  const enough = 0.8 * spanDuration(theCase.window, row);
+  const open = [row];
+  for (let up = open.pop(); up !== undefined; up = open.pop()) {
+    for (let i = forest.childStart[up]!; i < forest.childStart[up + 1]!; i++) {
+      const child = forest.child[i]!;
+      if (spanDuration(theCase.window, child) < enough) continue;
+      const isCall = facts.role[child] === SpanRole.client || facts.role[child] === SpanRole.database;
+      if (isCall && facts.error[child] === 1) return true;
+      open.push(child);
+    }
+  }
+  return false;
 }
 
 function errorShare(theCase: Case, node: number): number {

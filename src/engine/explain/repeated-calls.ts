@@ -6,8 +6,8 @@ import { inclusiveTimes, subtree } from "../call-spots.ts";
 import { medianOf, sequentialShare, siblingCalls } from "../sibling-calls.ts";
 import { count, ms, percent, shorten } from "../wording.ts";
 
-/** A loop of two to four calls is ordinary code; from five on the number usually follows the data. */
-const MANY = 5;
+/** A loop of two or three calls is ordinary code; from four on the number usually follows the data. */
+const MANY = 4;
 
 /**
  * The same call many times in a row within one parent: one query per row of an

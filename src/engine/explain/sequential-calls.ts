@@ -49,7 +49,8 @@ function explainParent(theCase: Case, parent: number, calls: readonly number[]):
   }
   const apart = pairs.filter((pair) => pair.sequential >= 0.8 && pair.verdict.kind !== "dependent");
   if (apart.length === 0) return [];
-  const proven = apart.filter((pair) => pair.verdict.kind === "independent");
+  // "Made without the earlier" may mean that a cache had the answer of the earlier: a hint, no proof.
+  const proven = apart.filter((pair) => pair.verdict.kind === "independent" && pair.verdict.because !== "without-it");
   const nodes = [...new Set((proven.length > 0 ? proven : apart).flatMap((pair) => [pair.from, pair.to]))];
   const nameOf = (node: number): string => {
     const callee = paths.callee[node]! < 0 ? "" : ` (${text(paths.callee[node]!)})`;

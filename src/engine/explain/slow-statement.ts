@@ -1,6 +1,7 @@
 import { statementShape, type StatementShape } from "../../analysis/statement.ts";
 import { quantileOfSorted, sortSample } from "../../analysis/weighted-quantile.ts";
 import { SpanRole } from "../../model/span-facts.ts";
+import { isHog, resourceOfNode } from "../congestion.ts";
 import { durationsOf, exampleTraces, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { ms, shorten, times } from "../wording.ts";
@@ -25,10 +26,15 @@ export function explainSlowStatement(theCase: Case, spot: HotSpot): Explanation 
   if (durations.length < 5) return undefined;
   const sample = sortSample(durations, undefined);
   const median = quantileOfSorted(sample, 0.5);
-  const others = otherStatements(theCase, spot);
   const shape = statementShape(spot.statement);
-  const factor = speedUp(median, others.medianNs);
-  const isOutlier = median >= (shape.heavy ? SLOW_HEAVY_NS : SLOW_NS) && (others.calls < 20 || median >= OUTLIER * others.medianNs);
+  const others = otherStatements(theCase, spot);
+  const found = resourceOfNode(window, theCase.ownNs, spot.node);
+  // What it takes without waiting for others on the database: a busy database makes every statement slow.
+  const alone = found === undefined ? median : Math.min(median, found.member.aloneNs);
+  const othersNs = found === undefined || found.resource.othersAloneNs === 0 ? others.medianNs : Math.min(others.medianNs, found.resource.othersAloneNs);
+  const factor = speedUp(alone, othersNs);
+  const hogs = found !== undefined && found.resource.heaviest === found.member && isHog(found.resource) && found.resource.stretchOfOthers >= 2;
+  const isOutlier = alone >= (shape.heavy && !hogs ? SLOW_HEAVY_NS : SLOW_NS) && (others.calls < 20 || alone >= OUTLIER * othersNs);
   const harmful = isOutlier && Math.max(spot.slowNs / view.p99, spot.typicalNs / view.p50) >= 0.15;
   const indexable = isOutlier && canUseIndex(shape);
   const database = spot.callee === "" ? "the database" : spot.callee;

@@ -22,6 +22,9 @@ export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undef
   const hit = stalledTime(theCase, spot, new Map(stalls.map((i) => [i.instance, i.stalls])));
   // The slow requests' own time has to lie in the stalls, and far more of it than of the typical ones.
   if (hit.slowShare < 0.4 || hit.slowShare < 1.5 * hit.typicalShare) return undefined;
+  // Rare events: a process that stands still half of the time, or for every tenth request, is busy, not paused.
+  const requests = spanRows(window, spot.node).length;
+  if (all.length > 0.15 * requests) return undefined;
   const longest = Math.max(...all.map((stall) => stall.toNs - stall.fromNs));
   const blocker = blockerOf(theCase, stalls);
   const where = stalls.length === 1 ? `on ${window.text(stalls[0]!.instance)}` : `on ${stalls.length} instances`;
