@@ -45,7 +45,9 @@ async function main(): Promise<void> {
     },
   });
   if (!existsSync(values.data)) {
-    console.log(`No data in ${values.data}: nothing measured. The set is public (Nezha, FSE '23); --data names another folder.`);
+    console.log(
+      `No data in ${values.data}: nothing measured. The set is public (Nezha, FSE '23); --data names another folder.`,
+    );
     return;
   }
   const results: Result[] = [];
@@ -102,7 +104,14 @@ function printTable(results: readonly Result[]): void {
     const within = (most: number): number => held.filter(({ rank }) => rank >= 1 && rank <= most).length;
     const none = held.filter(({ rank }) => rank < 0).length;
     const share = `${((100 * within(1)) / held.length).toFixed(1)} %`;
-    console.log(key.padEnd(32), String(held.length).padStart(5), String(none).padStart(9), String(within(1)).padStart(6), String(within(3)).padStart(5), share.padStart(15));
+    console.log(
+      key.padEnd(32),
+      String(held.length).padStart(5),
+      String(none).padStart(9),
+      String(within(1)).padStart(6),
+      String(within(3)).padStart(5),
+      share.padStart(15),
+    );
   }
 }
 

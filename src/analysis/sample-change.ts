@@ -25,13 +25,13 @@ export interface Quartet {
   readonly p99: number;
 }
 
-/** Share of the pooled sample that counts as tail. */
-const TAIL = 0.2;
+/** Shares of the pooled sample that count as tail: what befalls one in five or ten, and what befalls one in fifty. */
+const TAILS: readonly number[] = [0.2, 0.05];
 
 /**
- * Compares two samples (neither empty, no NaN) for growth. Two tests, joined by Bonferroni: Mann–Whitney for a
- * shift of the whole, and Fisher's for more of the pooled highest fifth in the second sample, which sees what
- * befalls one call in five. Both hold their level whatever the distribution.
+ * Compares two samples (neither empty, no NaN) for growth. Three tests, joined by Bonferroni: Mann–Whitney for a
+ * shift of the whole, and Fisher's for more of the pooled highest fifth, and twentieth, in the second sample, which
+ * see what befalls only some. They hold their level whatever the distribution.
  *
  * The target is the rank-preserving map of the second sample onto the first: the k-th smallest of n becomes the
  * first sample's quantile at (k - 1/2) / n, or stays where it is smaller already.
@@ -53,19 +53,28 @@ export function growthOf(before: Float64Array, now: Float64Array): SampleGrowth 
   }
   const ranks = mannWhitney(before, now);
   const shift = ranks.secondGreater > 0.5 ? ranks.pValue : 1;
-  const pValue = Math.min(1, 2 * Math.min(shift, tailGrowth(first, second)));
+  const tails = TAILS.map((share) => tailGrowth(first, second, share));
+  const pValue = Math.min(1, (1 + TAILS.length) * Math.min(shift, ...tails));
   const factor = excess <= 0 ? 1 : mapped > 0 ? total / mapped : Number.POSITIVE_INFINITY;
-  return { pValue, logPValue: logarithmGrowth(first.values, second.values), before: quartet(first), now: quartet(second), target, excess, factor };
+  return {
+    pValue,
+    logPValue: logarithmGrowth(first.values, second.values),
+    before: quartet(first),
+    now: quartet(second),
+    target,
+    excess,
+    factor,
+  };
 }
 
 /** p-value of the second sample holding no more than its part of the pooled tail. */
-function tailGrowth(first: SortedSample, second: SortedSample): number {
+function tailGrowth(first: SortedSample, second: SortedSample, share: number): number {
   const n = first.values.length + second.values.length;
   const pooled = new Float64Array(n);
   pooled.set(first.values);
   pooled.set(second.values, first.values.length);
   pooled.sort();
-  const limit = pooled[Math.floor((1 - TAIL) * (n - 1))]!;
+  const limit = pooled[Math.floor((1 - share) * (n - 1))]!;
   const above = (sample: SortedSample): number => sample.values.length - countUpTo(sample.values, limit);
   const a = above(second);
   const c = above(first);

@@ -109,17 +109,21 @@ export function compareHabits(
     compared++;
     const stopped = stoppedShort(earlier, current);
     if (stopped !== undefined) lost.push({ operation, ...stopped });
-    for (const [called, calls] of current.calls) added.push({ operation, called, ...moreCalls(earlier, current, called, calls) });
+    for (const [called, calls] of current.calls)
+      added.push({ operation, called, ...moreCalls(earlier, current, called, calls) });
   }
   return { lost: significant(lost), added: significant(added), compared };
 }
 
-function significant<T extends { p: number }>(tests: readonly T[]): (Omit<T, "p"> & { qValue: number })[] {
+function significant<T extends { p: number }>(tests: readonly T[]): (T & { qValue: number })[] {
   const qValues = benjaminiHochberg(Float64Array.from(tests, (test) => test.p));
-  return tests.map(({ p: _, ...test }, i) => ({ ...test, qValue: qValues[i]! })).filter((test) => test.qValue <= Q);
+  return tests.map((test, i) => ({ ...test, qValue: qValues[i]! })).filter((test) => test.qValue <= Q);
 }
 
-function stoppedShort(earlier: CallingHabit, current: CallingHabit): Omit<LostCalls, "operation" | "qValue"> & { p: number } | undefined {
+function stoppedShort(
+  earlier: CallingHabit,
+  current: CallingHabit,
+): (Omit<LostCalls, "operation" | "qValue"> & { p: number }) | undefined {
   const n1 = earlier.parents.length;
   const n2 = current.parents.length;
   const common = [...earlier.patterns]

@@ -3,7 +3,15 @@ import type { Mechanism } from "../../model/report.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import type { Undo } from "../hot-spot.ts";
 import { count, percent, shorten } from "../wording.ts";
-import { exampleTracesOf, nodesOf, rowsByView, symptom, tracesEvidence, type Comparison, type RegressionClaim } from "./affected.ts";
+import {
+  exampleTracesOf,
+  nodesOf,
+  rowsByView,
+  symptom,
+  tracesEvidence,
+  type Comparison,
+  type RegressionClaim,
+} from "./affected.ts";
 import { isCall } from "./attribution.ts";
 import type { Operation } from "./operations.ts";
 
@@ -62,7 +70,11 @@ function claimOf(comparison: Comparison, entry: AddedCalls): RegressionClaim[] {
       explanation: {
         mechanism,
         kind: "regression",
-        subject: { service: parent.service, operation: called.operation, ...(called.statement === "" ? {} : { statement: called.statement }) },
+        subject: {
+          service: parent.service,
+          operation: called.operation,
+          ...(called.statement === "" ? {} : { statement: called.statement }),
+        },
         title: titleOf(mechanism, entry, parent.service, what),
         why: `Given that ${parent.operation} runs: ${change}.`,
         confidence: mechanism === "unknown" ? 0.5 : 0.85,
@@ -74,10 +86,21 @@ function claimOf(comparison: Comparison, entry: AddedCalls): RegressionClaim[] {
           { claim: `${parent.service} makes more calls of ${what} than before`, evidence: [0, 1] },
         ],
         evidence: [
-          tracesEvidence("requests that make it", examples, `spans "${called.operation}" under "${parent.operation}" of ${parent.service}`),
-          { kind: "statistic", text: `${change}; q = ${entry.qValue.toExponential(1)}`, query: `calls of "${called.operation}" per "${parent.operation}" of ${parent.service}, both windows` },
+          tracesEvidence(
+            "requests that make it",
+            examples,
+            `spans "${called.operation}" under "${parent.operation}" of ${parent.service}`,
+          ),
+          {
+            kind: "statistic",
+            text: `${change}; q = ${entry.qValue.toExponential(1)}`,
+            query: `calls of "${called.operation}" per "${parent.operation}" of ${parent.service}, both windows`,
+          },
         ],
-        counter: mechanism === "cache-miss" ? ["that a cache answered before is read from calls that were not made; other inputs would look alike"] : [],
+        counter:
+          mechanism === "cache-miss"
+            ? ["that a cache answered before is read from calls that were not made; other inputs would look alike"]
+            : [],
         refutedBy: `the same requests made as many calls of ${called.operation} at the time of the baseline`,
         remedy: { text: remedyOf(mechanism, parent.service) },
       },
@@ -85,7 +108,13 @@ function claimOf(comparison: Comparison, entry: AddedCalls): RegressionClaim[] {
   });
 }
 
-function mechanismOf(comparison: Comparison, entry: AddedCalls, parent: Operation, called: Operation, errors: number): Mechanism {
+function mechanismOf(
+  comparison: Comparison,
+  entry: AddedCalls,
+  parent: Operation,
+  called: Operation,
+  errors: number,
+): Mechanism {
   const oftener = entry.timesNow >= MIN_TIMES_FACTOR * entry.timesBefore && entry.timesBefore > 0;
   if (oftener && errors >= 0.2) return "retries";
   if (oftener && entry.timesNow >= LOOP) return "n-plus-one";
@@ -108,9 +137,18 @@ function asksCache({ operations }: Comparison, parent: number, called: number): 
   return false;
 }
 
-function undoOf(mechanism: Mechanism, entry: AddedCalls, service: string, operation: string, kept: number, nodes: readonly number[]): Undo {
-  if (mechanism === "retries") return { kind: "change", change: { kind: "retries", service, operation, retries: 0 }, nodes };
-  if (mechanism === "n-plus-one" && entry.timesBefore < 2) return { kind: "change", change: { kind: "batch", service, operation }, nodes };
+function undoOf(
+  mechanism: Mechanism,
+  entry: AddedCalls,
+  service: string,
+  operation: string,
+  kept: number,
+  nodes: readonly number[],
+): Undo {
+  if (mechanism === "retries")
+    return { kind: "change", change: { kind: "retries", service, operation, retries: 0 }, nodes };
+  if (mechanism === "n-plus-one" && entry.timesBefore < 2)
+    return { kind: "change", change: { kind: "batch", service, operation }, nodes };
   return { kind: "change", change: { kind: "cache", service, operation, hitRatio: 1 - kept }, nodes };
 }
 

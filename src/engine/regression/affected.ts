@@ -53,11 +53,20 @@ export function rowsByView({ operations, viewOfTrace }: Comparison, rows: Iterab
 /** Own time of rows shrunk by the factor by which their self time would be shorter; rows off the critical path are left out. */
 export function shrunkOwnTime(ownNs: Float64Array, rows: readonly number[], factorOf: (row: number) => number): Undo {
   const onPath = rows.filter((row) => ownNs[row]! > 0);
-  return { kind: "own-time", rows: Int32Array.from(onPath), ownNs: Float64Array.from(onPath, (row) => ownNs[row]! * factorOf(row)) };
+  return {
+    kind: "own-time",
+    rows: Int32Array.from(onPath),
+    ownNs: Float64Array.from(onPath, (row) => ownNs[row]! * factorOf(row)),
+  };
 }
 
 /** Ids of the traces in which these rows take most of their own time. */
-export function exampleTracesOf({ operations }: Comparison, weightOf: (row: number) => number, rows: readonly number[], howMany = 3): string[] {
+export function exampleTracesOf(
+  { operations }: Comparison,
+  weightOf: (row: number) => number,
+  rows: readonly number[],
+  howMany = 3,
+): string[] {
   const { window } = operations.now.slice;
   const byTrace = new Map<number, number>();
   for (const row of rows) {
@@ -76,7 +85,10 @@ export function nodesOf({ operations }: Comparison, rows: readonly number[]): nu
   return [...new Set(rows.map((row) => nodeOfRow[row]!))];
 }
 
-export const symptom = (view: EndpointView): ChainLink => ({ claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] });
+export const symptom = (view: EndpointView): ChainLink => ({
+  claim: `${view.name}: p99 ${ms(view.p99)}`,
+  evidence: [],
+});
 
 export const tracesEvidence = (what: string, ids: readonly string[], query: string): Evidence => ({
   kind: "trace",

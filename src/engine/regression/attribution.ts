@@ -64,7 +64,10 @@ function culpritsOf(growths: readonly OperationGrowth[], proven: boolean): Culpr
     if (larger) [held.support, held.other] = isCaller ? [caller, callee] : [callee, caller];
     blamed.set(name, held);
   }
-  const names = new Set([...blamed.keys(), ...[...own].filter(([, work]) => work.grown.length > 0).map(([name]) => name)]);
+  const names = new Set([
+    ...blamed.keys(),
+    ...[...own].filter(([, work]) => work.grown.length > 0).map(([name]) => name),
+  ]);
   const culprits = [...names].map((service): Culprit => {
     const held = blamed.get(service);
     const work = own.get(service);
@@ -96,7 +99,15 @@ function edgesOf(growths: readonly OperationGrowth[]): Edge[] {
     const key = `${service}\u0000${end}\u0000${calleeTraced}`;
     let edge = edges.get(key);
     if (edge === undefined) {
-      edge = { caller: service, callee: end, traced: calleeTraced, operations: [], spans: 0, excessNs: 0, grown: false };
+      edge = {
+        caller: service,
+        callee: end,
+        traced: calleeTraced,
+        operations: [],
+        spans: 0,
+        excessNs: 0,
+        grown: false,
+      };
       edges.set(key, edge);
     }
     edge.operations.push(growth);
@@ -134,7 +145,12 @@ function ownWork(growths: readonly OperationGrowth[]): Map<string, OwnWork> {
 }
 
 /** (edges of `end` that grew alike + 1/2) / (its edges + 1), its own work counting as one of them. */
-function supportOf(end: string, edge: Edge, byEnd: ReadonlyMap<string, readonly Edge[]>, own: ReadonlyMap<string, OwnWork>): number {
+function supportOf(
+  end: string,
+  edge: Edge,
+  byEnd: ReadonlyMap<string, readonly Edge[]>,
+  own: ReadonlyMap<string, OwnWork>,
+): number {
   const growth = edge.excessNs / edge.spans;
   const others = byEnd.get(end)!.filter((other) => other !== edge);
   const alike = others.filter((other) => other.grown && other.excessNs / other.spans >= ALIKE * growth).length;

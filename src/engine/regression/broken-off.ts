@@ -2,7 +2,15 @@ import { benjaminiHochberg } from "../../analysis/false-discovery.ts";
 import { fisherExact } from "../../analysis/hypothesis-tests.ts";
 import type { LostCalls } from "../../analysis/structure-change.ts";
 import { percent } from "../wording.ts";
-import { exampleTracesOf, nodesOf, rowsByView, symptom, tracesEvidence, type Comparison, type RegressionClaim } from "./affected.ts";
+import {
+  exampleTracesOf,
+  nodesOf,
+  rowsByView,
+  symptom,
+  tracesEvidence,
+  type Comparison,
+  type RegressionClaim,
+} from "./affected.ts";
 import { isCall } from "./attribution.ts";
 import type { Operation, SliceRows } from "./operations.ts";
 
@@ -30,7 +38,12 @@ export function claimBreakage(comparison: Comparison, lost: readonly LostCalls[]
   const { operations } = comparison;
   const all: Breakage[] = [
     ...newErrors(comparison),
-    ...lost.map((entry): Breakage => ({ ...entry, operation: operations.list[entry.operation]!, kind: "lost-calls", missing: entry.missing.map((id) => nameOf(operations.list[id]!)) })),
+    ...lost.map((entry): Breakage => ({
+      ...entry,
+      operation: operations.list[entry.operation]!,
+      kind: "lost-calls",
+      missing: entry.missing.map((id) => nameOf(operations.list[id]!)),
+    })),
   ].filter((entry) => entry.shareNow - entry.shareBefore >= MIN_SHARE);
   const byService = new Map<string, Breakage[]>();
   for (const entry of deepestOnly(comparison, all)) {
@@ -44,7 +57,8 @@ export function claimBreakage(comparison: Comparison, lost: readonly LostCalls[]
 const serviceOf = (operation: Operation): string =>
   isCall(operation.role) && !operation.calleeTraced && operation.callee !== "" ? operation.callee : operation.service;
 
-const nameOf = (operation: Operation): string => (operation.callee === "" ? operation.operation : `${operation.operation} (${operation.callee})`);
+const nameOf = (operation: Operation): string =>
+  operation.callee === "" ? operation.operation : `${operation.operation} (${operation.callee})`;
 
 function newErrors({ operations }: Comparison): Breakage[] {
   const { list, now, before } = operations;
@@ -52,7 +66,13 @@ function newErrors({ operations }: Comparison): Breakage[] {
   const counts = tested.map(({ id }) => ({ rows: originsOf(now, id), earlier: originsOf(before, id).length }));
   const pValues = Float64Array.from(tested, ({ id }, i) => {
     const { rows, earlier } = counts[i]!;
-    return fisherExact(rows.length, now.rows[id]!.length - rows.length, earlier, before.rows[id]!.length - earlier, "greater");
+    return fisherExact(
+      rows.length,
+      now.rows[id]!.length - rows.length,
+      earlier,
+      before.rows[id]!.length - earlier,
+      "greater",
+    );
   });
   const qValues = benjaminiHochberg(pValues);
   return tested
@@ -73,7 +93,8 @@ function originsOf({ slice, rows }: SliceRows, id: number): number[] {
   const { forest, facts } = slice.window;
   return Array.from(rows[id]!).filter((row) => {
     if (facts.error[row] !== 1) return false;
-    for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++) if (facts.error[forest.child[i]!] === 1) return false;
+    for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++)
+      if (facts.error[forest.child[i]!] === 1) return false;
     return true;
   });
 }
@@ -88,11 +109,17 @@ function deepestOnly({ operations }: Comparison, entries: readonly Breakage[]): 
   }
   return entries
     .map((entry) => ({ ...entry, rows: entry.rows.filter((row) => !above.has(row)) }))
-    .filter((entry) => entry.rows.length > 0.5 * entries.find((other) => other.operation === entry.operation && other.kind === entry.kind)!.rows.length);
+    .filter(
+      (entry) =>
+        entry.rows.length >
+        0.5 * entries.find((other) => other.operation === entry.operation && other.kind === entry.kind)!.rows.length,
+    );
 }
 
 function claimOf(comparison: Comparison, service: string, entries: readonly Breakage[]): RegressionClaim[] {
-  const sorted = [...entries].sort((a, b) => b.rows.length * (b.shareNow - b.shareBefore) - a.rows.length * (a.shareNow - a.shareBefore));
+  const sorted = [...entries].sort(
+    (a, b) => b.rows.length * (b.shareNow - b.shareBefore) - a.rows.length * (a.shareNow - a.shareBefore),
+  );
   const main = sorted[0]!;
   const { forest } = comparison.operations.now.slice.window;
   const isError = main.kind === "errors";
@@ -101,44 +128,63 @@ function claimOf(comparison: Comparison, service: string, entries: readonly Brea
   const now = percent(main.shareNow);
   const before = percent(main.shareBefore);
   const missing = main.missing.slice(0, 3).join(", ");
-  return [...rowsByView(comparison, new Set(entries.flatMap((entry) => entry.rows)))].map(([index, rows]): RegressionClaim => {
-    const view = comparison.views[index]!;
-    const hit = new Set(rows.map((row) => forest.trace[row]!)).size / view.endpoint.traces.length;
-    const examples = exampleTracesOf(comparison, () => 1, rows);
-    return {
-      view,
-      explanation: {
-        mechanism: "error-handling",
-        kind: "regression",
-        subject: { service, operation: name },
-        title: isError
-          ? `${service} fails ${now} of its ${name} calls, ${before} before`
-          : `${service} breaks off ${now} of its ${name} before ${missing}, ${before} before`,
-        why: isError
-          ? `The errors begin here: no call below is in error. ${percent(hit)} of the requests of ${view.name} are hit.`
-          : `These spans make only a part of the calls that the others make, and did not do so at the time of the baseline: an exception or an early return. ${percent(hit)} of the requests of ${view.name} are hit.`,
-        confidence: isError ? 0.85 : 0.7,
-        harmful: true,
-        loss: hit * excess,
-        nodes: nodesOf(comparison, rows),
-        undo: [],
-        chain: [
-          symptom(view),
-          { claim: `${percent(hit * excess)} of its requests fail or get a part of the answer only, more than before`, evidence: [0] },
-          { claim: `${name} of ${service}: ${before} -> ${now}`, evidence: [1] },
-        ],
-        evidence: [
-          tracesEvidence("requests that break off", examples, isError ? `spans "${name}" of ${service} in error without a child in error` : `spans "${name}" of ${service} without ${missing}`),
-          ...sorted.slice(0, 3).map((entry) => ({
-            kind: "statistic" as const,
-            text: `${entry.operation.operation}: ${entry.kind === "errors" ? "own errors" : `without ${entry.missing.slice(0, 3).join(", ")}`} in ${percent(entry.shareBefore)} -> ${percent(entry.shareNow)} of its spans, q = ${entry.qValue.toExponential(1)}`,
-            query: `${entry.kind === "errors" ? "errors" : "sets of called operations"} of "${entry.operation.operation}" of ${entry.operation.service}, both windows (Fisher)`,
-          })),
-        ],
-        counter: isError ? [] : ["a change on purpose (a call that is no longer needed) looks the same; so does another kind of request under the same name"],
-        refutedBy: isError ? `the same inputs fail at the time of the baseline too` : `these requests are of a kind that did not occur before`,
-        remedy: { text: `Look at the logs and the last changes of ${service} for ${name}: exceptions, new conditions, defaults.` },
-      },
-    };
-  });
+  return [...rowsByView(comparison, new Set(entries.flatMap((entry) => entry.rows)))].map(
+    ([index, rows]): RegressionClaim => {
+      const view = comparison.views[index]!;
+      const hit = new Set(rows.map((row) => forest.trace[row]!)).size / view.endpoint.traces.length;
+      const examples = exampleTracesOf(comparison, () => 1, rows);
+      return {
+        view,
+        explanation: {
+          mechanism: "error-handling",
+          kind: "regression",
+          subject: { service, operation: name },
+          title: isError
+            ? `${service} fails ${now} of its ${name} calls, ${before} before`
+            : `${service} breaks off ${now} of its ${name} before ${missing}, ${before} before`,
+          why: isError
+            ? `The errors begin here: no call below is in error. ${percent(hit)} of the requests of ${view.name} are hit.`
+            : `These spans make only a part of the calls that the others make, and did not do so at the time of the baseline: an exception or an early return. ${percent(hit)} of the requests of ${view.name} are hit.`,
+          confidence: isError ? 0.85 : 0.7,
+          harmful: true,
+          loss: hit * excess,
+          nodes: nodesOf(comparison, rows),
+          undo: [],
+          chain: [
+            symptom(view),
+            {
+              claim: `${percent(hit * excess)} of its requests fail or get a part of the answer only, more than before`,
+              evidence: [0],
+            },
+            { claim: `${name} of ${service}: ${before} -> ${now}`, evidence: [1] },
+          ],
+          evidence: [
+            tracesEvidence(
+              "requests that break off",
+              examples,
+              isError
+                ? `spans "${name}" of ${service} in error without a child in error`
+                : `spans "${name}" of ${service} without ${missing}`,
+            ),
+            ...sorted.slice(0, 3).map((entry) => ({
+              kind: "statistic" as const,
+              text: `${entry.operation.operation}: ${entry.kind === "errors" ? "own errors" : `without ${entry.missing.slice(0, 3).join(", ")}`} in ${percent(entry.shareBefore)} -> ${percent(entry.shareNow)} of its spans, q = ${entry.qValue.toExponential(1)}`,
+              query: `${entry.kind === "errors" ? "errors" : "sets of called operations"} of "${entry.operation.operation}" of ${entry.operation.service}, both windows (Fisher)`,
+            })),
+          ],
+          counter: isError
+            ? []
+            : [
+                "a change on purpose (a call that is no longer needed) looks the same; so does another kind of request under the same name",
+              ],
+          refutedBy: isError
+            ? `the same inputs fail at the time of the baseline too`
+            : `these requests are of a kind that did not occur before`,
+          remedy: {
+            text: `Look at the logs and the last changes of ${service} for ${name}: exceptions, new conditions, defaults.`,
+          },
+        },
+      };
+    },
+  );
 }

@@ -34,7 +34,8 @@ interface Wrong {
  */
 function drawnSystem(seed: number, wrong: Wrong = {}): SpanTable {
   const random = new Random(seed);
-  const vary = (ms: number): number => ms * Math.exp(0.3 * (random.uniform() + random.uniform() + random.uniform() - 1.5) * 2);
+  const vary = (ms: number): number =>
+    ms * Math.exp(0.3 * (random.uniform() + random.uniform() + random.uniform() - 1.5) * 2);
   const rows: SpanRow[] = [];
   const errors: number[] = [];
   for (let trace = 1; trace <= 400; trace++) {
@@ -42,14 +43,43 @@ function drawnSystem(seed: number, wrong: Wrong = {}): SpanTable {
     const broken = root === "shop" && random.uniform() < (wrong.breakOff ?? 0);
     const fails = random.uniform() < (wrong.cartErrors ?? 0);
     const callees = root === "admin" ? ["cart"] : broken ? ["cart"] : ["cart", "offers"];
-    const rootRow = rows.push({ trace, id: 1, parent: 0, startNs: 0, endNs: 0, kind: SpanKind.server, service: root, name: `GET /${root}` }) - 1;
+    const rootRow =
+      rows.push({
+        trace,
+        id: 1,
+        parent: 0,
+        startNs: 0,
+        endNs: 0,
+        kind: SpanKind.server,
+        service: root,
+        name: `GET /${root}`,
+      }) - 1;
     let at = trace * 50 + (vary(2) + (wrong.own?.[root] ?? 0)) * MS;
     callees.forEach((callee, i) => {
       const way = vary(0.6) + (wrong.way?.[`${root}>${callee}`] ?? 0);
       const work = vary(3) + (wrong.own?.[callee] ?? 0);
-      const client = rows.push({ trace, id: 2 + 2 * i, parent: 1, startNs: at, endNs: at + (way + work) * MS, kind: SpanKind.client, service: root, name: `call ${callee}` }) - 1;
+      const client =
+        rows.push({
+          trace,
+          id: 2 + 2 * i,
+          parent: 1,
+          startNs: at,
+          endNs: at + (way + work) * MS,
+          kind: SpanKind.client,
+          service: root,
+          name: `call ${callee}`,
+        }) - 1;
       const from = at + (way / 2) * MS;
-      rows.push({ trace, id: 3 + 2 * i, parent: 2 + 2 * i, startNs: from, endNs: from + work * MS, kind: SpanKind.server, service: callee, name: `GET /${callee}` });
+      rows.push({
+        trace,
+        id: 3 + 2 * i,
+        parent: 2 + 2 * i,
+        startNs: from,
+        endNs: from + work * MS,
+        kind: SpanKind.server,
+        service: callee,
+        name: `GET /${callee}`,
+      });
       if (fails && callee === "cart") errors.push(client, client + 1, rootRow);
       at += (way + work) * MS + vary(0.5) * MS;
     });
@@ -69,8 +99,11 @@ async function compare(now: SpanTable, before: SpanTable): Promise<RegressionRes
 }
 
 /** "mechanism service" of what is harmful, once each. */
-const harm = ({ claims }: RegressionResult): string[] =>
-  [...new Set(claims.filter((c) => c.explanation.harmful).map(({ explanation: e }) => `${e.mechanism} ${e.subject.service}`))];
+const harm = ({ claims }: RegressionResult): string[] => [
+  ...new Set(
+    claims.filter((c) => c.explanation.harmful).map(({ explanation: e }) => `${e.mechanism} ${e.subject.service}`),
+  ),
+];
 
 async function explanationOf(wrong: Wrong): Promise<RegressionExplanation> {
   const { claims } = await compare(drawnSystem(2, wrong), drawnSystem(1));
@@ -79,8 +112,16 @@ async function explanationOf(wrong: Wrong): Promise<RegressionExplanation> {
 
 describe("a cause that several edges share", () => {
   test.each<[string, Wrong, string[]]>([
-    ["the way to a callee, from both its callers", { way: { "shop>cart": 8, "admin>cart": 8 } }, ["network-latency cart"]],
-    ["all ways out of a caller, and its own work", { own: { shop: 9 }, way: { "shop>cart": 8, "shop>offers": 8 } }, ["cpu-saturated shop"]],
+    [
+      "the way to a callee, from both its callers",
+      { way: { "shop>cart": 8, "admin>cart": 8 } },
+      ["network-latency cart"],
+    ],
+    [
+      "all ways out of a caller, and its own work",
+      { own: { shop: 9 }, way: { "shop>cart": 8, "shop>offers": 8 } },
+      ["cpu-saturated shop"],
+    ],
     ["a single edge goes to the callee", { way: { "shop>offers": 8 } }, ["network-latency offers"]],
     ["own work of one service", { own: { offers: 9 } }, ["slow-code offers"]],
     ["nothing", {}, []],
@@ -127,7 +168,10 @@ test("masks compare two halves of one window", async () => {
   const table = drawnSystem(3);
   const window = await windowOf(table);
   const views = window.endpoints.map((_, index) => viewEndpoint(window, index));
-  const half = (parity: number): Slice => ({ window, traces: Uint8Array.from({ length: window.forest.traceCount }, (_, t) => Number(t % 2 === parity)) });
+  const half = (parity: number): Slice => ({
+    window,
+    traces: Uint8Array.from({ length: window.forest.traceCount }, (_, t) => Number(t % 2 === parity)),
+  });
   const result = explainRegressions(half(0), half(1), views);
   expect(harm(result)).toEqual([]);
   expect(result.unchanged.length).toBeGreaterThan(3);
@@ -147,18 +191,29 @@ async function findingsOf(now: SpanTable, before: SpanTable): Promise<ReturnType
 }
 
 describe("simulated faults against their baseline", () => {
-  test.each(FAULTS.filter((fault) => fault.baseline).map((fault) => [fault.name, fault] as const))("%s comes first", { timeout: 60_000 }, async (_, fault) => {
-    const { truth, current, baseline } = faultCase(fault, 2, 800);
-    expect(score(await findingsOf(current, baseline!), truth)).toEqual({ byService: 1, byServiceAndMechanism: 1 });
-  });
+  test.each(FAULTS.filter((fault) => fault.baseline).map((fault) => [fault.name, fault] as const))(
+    "%s comes first",
+    { timeout: 60_000 },
+    async (_, fault) => {
+      const { truth, current, baseline } = faultCase(fault, 2, 800);
+      expect(score(await findingsOf(current, baseline!), truth)).toEqual({ byService: 1, byServiceAndMechanism: 1 });
+    },
+  );
 });
 
 describe("healthy pairs", () => {
   const kinds = HEALTHY_KINDS.filter((kind) => kind.baseline);
-  test.each(kinds.map((kind) => [kind.name, kind] as const))("%s: ten seeds without an alarm", { timeout: 60_000 }, async (_, kind) => {
-    for (let seed = 101; seed <= 110; seed++) {
-      const { current, baseline } = healthyCase(kind, seed, 300);
-      expect({ seed, alarms: alarms(await findingsOf(current, baseline!)).map(({ title }) => title) }).toEqual({ seed, alarms: [] });
-    }
-  });
+  test.each(kinds.map((kind) => [kind.name, kind] as const))(
+    "%s: ten seeds without an alarm",
+    { timeout: 60_000 },
+    async (_, kind) => {
+      for (let seed = 101; seed <= 110; seed++) {
+        const { current, baseline } = healthyCase(kind, seed, 300);
+        expect({ seed, alarms: alarms(await findingsOf(current, baseline!)).map(({ title }) => title) }).toEqual({
+          seed,
+          alarms: [],
+        });
+      }
+    },
+  );
 });

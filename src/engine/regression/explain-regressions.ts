@@ -34,24 +34,38 @@ export function explainRegressions(now: Slice, before: Slice, views: readonly En
   const mix = explainMix(compared, growths);
   const load = loadIncrease(now, before);
   const structure = compareHabits(habitsOf(operations.before), habitsOf(operations.now));
-  const slowdowns = claimGrowth(compared, growths.filter(({ operation }) => !mix.explained.has(operation.id)), load);
+  const slowdowns = claimGrowth(
+    compared,
+    growths.filter(({ operation }) => !mix.explained.has(operation.id)),
+    load,
+  );
   const broken = claimBreakage(compared, structure.lost);
   const added = claimAddedCalls(compared, structure.added);
   const serialised = claimSerialised(compared);
   return {
     claims: [...mix.claims, ...slowdowns, ...broken, ...added, ...serialised],
     unchanged: [
-      ...(slowdowns.length === 0 ? [`self times of ${growths.length} operations: none grew (Mann–Whitney and tail, false discoveries at 1 %)`] : []),
-      ...(broken.length + added.length === 0 ? [`calls of ${structure.compared} operations: none lost, none added, no new errors`] : []),
+      ...(slowdowns.length === 0
+        ? [`self times of ${growths.length} operations: none grew (Mann–Whitney and tail, false discoveries at 1 %)`]
+        : []),
+      ...(broken.length + added.length === 0
+        ? [`calls of ${structure.compared} operations: none lost, none added, no new errors`]
+        : []),
       ...(serialised.length === 0 ? ["no calls that ran together now wait for each other"] : []),
-      ...(load === undefined ? ["no sign of more load: the rate of requests rose by less than 30 %, or cannot be told"] : []),
+      ...(load === undefined
+        ? ["no sign of more load: the rate of requests rose by less than 30 %, or cannot be told"]
+        : []),
       ...mixUnchanged(mix.splits, mix.claims.length),
     ],
     splits: mix.splits,
   };
 }
 
-function claimGrowth(compared: Comparison, growths: readonly OperationGrowth[], load: LoadChange | undefined): RegressionClaim[] {
+function claimGrowth(
+  compared: Comparison,
+  growths: readonly OperationGrowth[],
+  load: LoadChange | undefined,
+): RegressionClaim[] {
   return attributeGrowth(growths).flatMap((culprit) => {
     const claims = claimSlowdown(compared, culprit);
     const correlation = load === undefined || !culprit.proven ? undefined : growsWithLoad(compared, culprit);
@@ -59,7 +73,8 @@ function claimGrowth(compared: Comparison, growths: readonly OperationGrowth[], 
   });
 }
 
-const habitsOf = ({ slice, operation }: SliceRows): ReturnType<typeof callingHabits> => callingHabits(slice.window.forest, operation);
+const habitsOf = ({ slice, operation }: SliceRows): ReturnType<typeof callingHabits> =>
+  callingHabits(slice.window.forest, operation);
 
 function mixUnchanged(splits: readonly MixSplit[], claims: number): string[] {
   if (claims > 0 || splits.length === 0) return [];

@@ -37,7 +37,9 @@ const MIN_FACTOR = 1.15;
 /** Growth of every operation with enough spans in both slices, most per trace first. ownNs: see `Comparison`. */
 export function growthByOperation(operations: Operations, ownNs: Float64Array): OperationGrowth[] {
   const { list, now, before } = operations;
-  const compared = list.filter(({ id }) => now.rows[id]!.length > 0 && before.rows[id]!.length >= MIN_SPANS && isOnPath(now, id, ownNs));
+  const compared = list.filter(
+    ({ id }) => now.rows[id]!.length > 0 && before.rows[id]!.length >= MIN_SPANS && isOnPath(now, id, ownNs),
+  );
   const growths = compared.map(({ id }) => growthOf(selfOf(before, id), selfOf(now, id)));
   const qValues = benjaminiHochberg(Float64Array.from(growths, (growth) => growth.pValue));
   return compared
@@ -50,7 +52,10 @@ export function growthByOperation(operations: Operations, ownNs: Float64Array): 
         growth,
         qValue: qValues[i]!,
         grown: qValues[i]! <= Q && perSpanNs >= MIN_GROWTH_NS && growth.factor >= MIN_FACTOR,
-        suspected: (growth.pValue <= SUSPICION.p || growth.logPValue <= SUSPICION.logP) && perSpanNs >= SUSPICION.ns && growth.factor >= SUSPICION.factor,
+        suspected:
+          (growth.pValue <= SUSPICION.p || growth.logPValue <= SUSPICION.logP) &&
+          perSpanNs >= SUSPICION.ns &&
+          growth.factor >= SUSPICION.factor,
         perSpanNs,
         perTraceNs: growth.excess / Math.max(1, now.traces),
         spansNow,
@@ -71,4 +76,5 @@ function isOnPath({ rows, selfNs }: Operations["now"], id: number, ownNs: Float6
   return own >= ON_PATH * self;
 }
 
-const selfOf = (side: Operations["now"], id: number): Float64Array => Float64Array.from(side.rows[id]!, (row) => side.selfNs[row]!);
+const selfOf = (side: Operations["now"], id: number): Float64Array =>
+  Float64Array.from(side.rows[id]!, (row) => side.selfNs[row]!);

@@ -51,12 +51,19 @@ export function growsWithLoad({ operations }: Comparison, culprit: Culprit): num
   const { slice, rows, selfNs } = operations.now;
   const { process } = inFlightCounts(slice.window);
   const own = rows[main.operation.id]!;
-  const correlation = rankCorrelation(Float64Array.from(own, (row) => selfNs[row]!), Float64Array.from(own, (row) => process[row]!));
+  const correlation = rankCorrelation(
+    Float64Array.from(own, (row) => selfNs[row]!),
+    Float64Array.from(own, (row) => process[row]!),
+  );
   return own.length >= MIN_TRACES && correlation >= MIN_CORRELATION ? correlation : undefined;
 }
 
 /** The same claim with more load as its cause. */
-export function becauseOfLoad(claim: RegressionClaim, { before, now }: LoadChange, correlation: number): RegressionClaim {
+export function becauseOfLoad(
+  claim: RegressionClaim,
+  { before, now }: LoadChange,
+  correlation: number,
+): RegressionClaim {
   const { explanation } = claim;
   const { service } = explanation.subject;
   const rates = `${count(before)} -> ${count(now)} requests per second`;
@@ -68,11 +75,23 @@ export function becauseOfLoad(claim: RegressionClaim, { before, now }: LoadChang
       subject: { service },
       title: `${service} is at its limit since the load went up: ${rates}`,
       why: `${percent(now / before - 1)} more requests than at the time of the baseline, and ${service}'s own work takes longer the more of them it has open (rank correlation ${correlation.toFixed(2)}). ${explanation.why}`,
-      chain: [explanation.chain[0]!, { claim: `the load rose: ${rates}`, evidence: [explanation.evidence.length] }, ...explanation.chain.slice(1)],
-      evidence: [...explanation.evidence, { kind: "statistic", text: rates, query: "root spans per second, both windows" }],
-      counter: [...explanation.counter, "rates are those of the recorded traces: another sampling rate without weights looks like another load"],
+      chain: [
+        explanation.chain[0]!,
+        { claim: `the load rose: ${rates}`, evidence: [explanation.evidence.length] },
+        ...explanation.chain.slice(1),
+      ],
+      evidence: [
+        ...explanation.evidence,
+        { kind: "statistic", text: rates, query: "root spans per second, both windows" },
+      ],
+      counter: [
+        ...explanation.counter,
+        "rates are those of the recorded traces: another sampling rate without weights looks like another load",
+      ],
       refutedBy: `${service} is as slow at the load of the baseline`,
-      remedy: { text: `Add capacity to ${service} (instances, cores), shed or spread the load; look at who sends more.` },
+      remedy: {
+        text: `Add capacity to ${service} (instances, cores), shed or spread the load; look at who sends more.`,
+      },
     },
   };
 }

@@ -4,7 +4,15 @@ import { compareWindows, type WindowComparison } from "../../analysis/two-window
 import { attributeText } from "../../model/attribute-table.ts";
 import type { EndpointView } from "../endpoint-view.ts";
 import { ms, percent } from "../wording.ts";
-import { exampleTracesOf, nodesOf, shrunkOwnTime, symptom, tracesEvidence, type Comparison, type RegressionClaim } from "./affected.ts";
+import {
+  exampleTracesOf,
+  nodesOf,
+  shrunkOwnTime,
+  symptom,
+  tracesEvidence,
+  type Comparison,
+  type RegressionClaim,
+} from "./affected.ts";
 import type { OperationGrowth } from "./growth.ts";
 import { countsIn, type Slice } from "./operations.ts";
 
@@ -62,7 +70,10 @@ interface Kinds {
   readonly names: readonly string[];
 }
 
-function bestSplit(comparison: Comparison, view: EndpointView): { split: MixSplit; kinds: Kinds; grown: number | undefined } | undefined {
+function bestSplit(
+  comparison: Comparison,
+  view: EndpointView,
+): { split: MixSplit; kinds: Kinds; grown: number | undefined } | undefined {
   const { now, before } = comparison.operations;
   const tracesNow = tracesOf(now.slice, view);
   const tracesBefore = tracesOf(before.slice, view);
@@ -71,10 +82,14 @@ function bestSplit(comparison: Comparison, view: EndpointView): { split: MixSpli
   for (const attribute of ["", ...attributesOf(now.slice, tracesNow)]) {
     const kinds = kindsBy(attribute, now.slice, before.slice, tracesNow, tracesBefore);
     if (kinds === undefined) continue;
-    const result = compareWindows(traceWindow(before.slice, tracesBefore, kinds.before), traceWindow(now.slice, tracesNow, kinds.now));
+    const result = compareWindows(
+      traceWindow(before.slice, tracesBefore, kinds.before),
+      traceWindow(now.slice, tracesNow, kinds.now),
+    );
     if (result.kind !== "comparison") continue;
     const split: MixSplit = { view, attribute, comparison: result };
-    if (best === undefined || result.mix > best.split.comparison.mix) best = { split, kinds, grown: grownGroup(result, tracesNow.length, tracesBefore.length) };
+    if (best === undefined || result.mix > best.split.comparison.mix)
+      best = { split, kinds, grown: grownGroup(result, tracesNow.length, tracesBefore.length) };
   }
   return best;
 }
@@ -90,7 +105,9 @@ function grownGroup(result: WindowComparison, n2: number, n1: number): number | 
 
 function tracesOf(slice: Slice, view: EndpointView): Int32Array {
   const { window } = slice;
-  const endpoint = window.endpoints.find((e) => window.text(e.service) === view.service && window.text(e.operation) === view.operation);
+  const endpoint = window.endpoints.find(
+    (e) => window.text(e.service) === view.service && window.text(e.operation) === view.operation,
+  );
   return endpoint === undefined ? new Int32Array(0) : endpoint.traces.filter((trace) => countsIn(slice, trace));
 }
 
@@ -103,10 +120,19 @@ function attributesOf({ window }: Slice, traces: Int32Array): string[] {
       counts.set(attributes.key[at]!, (counts.get(attributes.key[at]!) ?? 0) + 1);
     }
   }
-  return [...counts].filter(([, count]) => count >= MIN_CARRIED * traces.length).map(([key]) => strings.get(key)).sort();
+  return [...counts]
+    .filter(([, count]) => count >= MIN_CARRIED * traces.length)
+    .map(([key]) => strings.get(key))
+    .sort();
 }
 
-function kindsBy(attribute: string, now: Slice, before: Slice, tracesNow: Int32Array, tracesBefore: Int32Array): Kinds | undefined {
+function kindsBy(
+  attribute: string,
+  now: Slice,
+  before: Slice,
+  tracesNow: Int32Array,
+  tracesBefore: Int32Array,
+): Kinds | undefined {
   const names: string[] = [];
   const ids = new Map<string, number>();
   const column = (slice: Slice, traces: Int32Array): Int32Array | undefined => {
@@ -144,7 +170,10 @@ function traceWindow({ window }: Slice, traces: Int32Array, kinds: Int32Array): 
     blame: {
       rowStart: Int32Array.from({ length: n + 1 }, (_, i) => i),
       column: new Int32Array(n),
-      value: Float64Array.from(traces, (trace) => forest.endNs[forest.root[trace]!]! - forest.startNs[forest.root[trace]!]!),
+      value: Float64Array.from(
+        traces,
+        (trace) => forest.endNs[forest.root[trace]!]! - forest.startNs[forest.root[trace]!]!,
+      ),
       columnCount: 1,
     },
   };
@@ -176,7 +205,12 @@ function vanishesWithin(comparison: Comparison, { operation, growth }: Operation
   return seen >= 0.5 * now.rows[operation.id]!.length && left <= LEFT * growth.excess;
 }
 
-function claimOf(comparison: Comparison, split: MixSplit, group: number, operations: readonly OperationGrowth[]): RegressionClaim {
+function claimOf(
+  comparison: Comparison,
+  split: MixSplit,
+  group: number,
+  operations: readonly OperationGrowth[],
+): RegressionClaim {
   const { view, attribute, comparison: result } = split;
   const change = result.groups.find((entry) => entry.group === group)!;
   const factors = new Map<number, number>();
@@ -206,16 +240,25 @@ function claimOf(comparison: Comparison, split: MixSplit, group: number, operati
       undo: [shrunkOwnTime(comparison.ownNs, rows, (row) => factors.get(row)!)],
       chain: [
         symptom(view),
-        { claim: `requests with ${what} take ${ms(change.meanB)}, all of them together ${ms(result.meanB)}`, evidence: [1] },
+        {
+          claim: `requests with ${what} take ${ms(change.meanB)}, all of them together ${ms(result.meanB)}`,
+          evidence: [1],
+        },
         { claim: `their share went ${shares}`, evidence: [0, 1] },
       ],
       evidence: [
         tracesEvidence(`requests with ${what}`, exampleTracesOf(comparison, cost, rows), `root spans with ${what}`),
-        { kind: "statistic", text: `share ${shares}, mean ${ms(change.meanA)} -> ${ms(change.meanB)}`, query: `requests of ${view.name} by ${attribute}, both windows` },
+        {
+          kind: "statistic",
+          text: `share ${shares}, mean ${ms(change.meanA)} -> ${ms(change.meanB)}`,
+          query: `requests of ${view.name} by ${attribute}, both windows`,
+        },
       ],
       counter: ["what users ask for is not a fault by itself; what it costs may be"],
       refutedBy: `the share of ${what} among the requests is as before`,
-      remedy: { text: `Find out who asks for ${what} (a client release, a crawler, one tenant); make this kind cheaper or limit it.` },
+      remedy: {
+        text: `Find out who asks for ${what} (a client release, a crawler, one tenant); make this kind cheaper or limit it.`,
+      },
     },
   };
 }

@@ -51,7 +51,9 @@ export function operationsOf(now: Slice, before: Slice): Operations {
 
 /** Whether a trace counts: complete, and marked where there is a mask. */
 export function countsIn(slice: Slice, trace: number): boolean {
-  return trace >= 0 && slice.window.forest.complete[trace] === 1 && (slice.traces === undefined || slice.traces[trace] === 1);
+  return (
+    trace >= 0 && slice.window.forest.complete[trace] === 1 && (slice.traces === undefined || slice.traces[trace] === 1)
+  );
 }
 
 /** Rows of both slices have to be numbered before their tables are laid out: the second step gets the count. */
@@ -71,7 +73,13 @@ function sliceRows(slice: Slice, ids: Map<string, number>, list: Operation[]): (
     if (id === undefined) known.set(key, (id = operationId(slice.window, node, peer, ids, list)));
     operation[row] = id;
   }
-  return (operations) => ({ slice, operation, rows: groupRows(forest.rows, operation, operations), selfNs: selfTimes(forest), traces });
+  return (operations) => ({
+    slice,
+    operation,
+    rows: groupRows(forest.rows, operation, operations),
+    selfNs: selfTimes(forest),
+    traces,
+  });
 }
 
 function groupRows(rows: Int32Array, operation: Int32Array, operations: number): Int32Array[] {
@@ -92,12 +100,19 @@ function tracedCallee({ forest, facts }: Window, row: number): number {
   if (role !== SpanRole.client && role !== SpanRole.database) return -1;
   for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++) {
     const other = forest.child[i]!;
-    if (facts.role[other] === SpanRole.server || facts.service[other] !== facts.service[row]) return facts.service[other]!;
+    if (facts.role[other] === SpanRole.server || facts.service[other] !== facts.service[row])
+      return facts.service[other]!;
   }
   return -1;
 }
 
-function operationId({ paths, text }: Window, node: number, peer: number, ids: Map<string, number>, list: Operation[]): number {
+function operationId(
+  { paths, text }: Window,
+  node: number,
+  peer: number,
+  ids: Map<string, number>,
+  list: Operation[],
+): number {
   const nameOf = (id: number): string => (id < 0 ? "" : text(id));
   const entry: Omit<Operation, "id"> = {
     service: nameOf(paths.service[node]!),

@@ -1,7 +1,15 @@
 import { benjaminiHochberg } from "../../analysis/false-discovery.ts";
 import { fisherExact } from "../../analysis/hypothesis-tests.ts";
 import { percent } from "../wording.ts";
-import { exampleTracesOf, nodesOf, rowsByView, symptom, tracesEvidence, type Comparison, type RegressionClaim } from "./affected.ts";
+import {
+  exampleTracesOf,
+  nodesOf,
+  rowsByView,
+  symptom,
+  tracesEvidence,
+  type Comparison,
+  type RegressionClaim,
+} from "./affected.ts";
 import { isCall } from "./attribution.ts";
 import type { Operation, SliceRows } from "./operations.ts";
 
@@ -14,10 +22,16 @@ const TOGETHER_NOW = 0.2;
 export function claimSerialised(comparison: Comparison): RegressionClaim[] {
   const { list, now, before } = comparison.operations;
   const tested = list
-    .map((operation) => ({ operation, now: overlaps(comparison, now, operation.id), before: overlaps(comparison, before, operation.id) }))
+    .map((operation) => ({
+      operation,
+      now: overlaps(comparison, now, operation.id),
+      before: overlaps(comparison, before, operation.id),
+    }))
     .filter((entry) => entry.now.apart + entry.now.together > 0 && entry.before.apart + entry.before.together > 0);
   const qValues = benjaminiHochberg(
-    Float64Array.from(tested, (entry) => fisherExact(entry.now.together, entry.now.apart, entry.before.together, entry.before.apart, "less")),
+    Float64Array.from(tested, (entry) =>
+      fisherExact(entry.now.together, entry.now.apart, entry.before.together, entry.before.apart, "less"),
+    ),
   );
   return tested.flatMap((entry, i) => {
     const shareBefore = shareOf(entry.before);
@@ -52,32 +66,54 @@ function overlaps({ operations }: Comparison, side: SliceRows, id: number): { to
   return { together, apart };
 }
 
-function claimOf(comparison: Comparison, operation: Operation, shareBefore: number, shareNow: number, qValue: number): RegressionClaim[] {
+function claimOf(
+  comparison: Comparison,
+  operation: Operation,
+  shareBefore: number,
+  shareNow: number,
+  qValue: number,
+): RegressionClaim[] {
   const { service, operation: name } = operation;
-  return [...rowsByView(comparison, comparison.operations.now.rows[operation.id]!)].map(([index, rows]): RegressionClaim => {
-    const view = comparison.views[index]!;
-    return {
-      view,
-      explanation: {
-        mechanism: "sequential-calls",
-        kind: "regression",
-        subject: { service, operation: name },
-        title: `${service} makes the calls of ${name} one after another; before, they ran together`,
-        why: `Calls of one ${name} overlapped in ${percent(shareBefore)} of its spans before, in ${percent(shareNow)} now.`,
-        confidence: 0.9,
-        harmful: true,
-        nodes: nodesOf(comparison, rows),
-        undo: [{ kind: "change", change: { kind: "parallel", service, operation: name }, nodes: nodesOf(comparison, rows) }],
-        whatIf: `service=${service},operation=${name},parallel`,
-        chain: [symptom(view), { claim: `the calls of ${name} no longer overlap`, evidence: [0, 1] }],
-        evidence: [
-          tracesEvidence("requests with the calls in a row", exampleTracesOf(comparison, () => 1, rows), `calls below "${name}" of ${service}`),
-          { kind: "statistic", text: `overlapping calls in ${percent(shareBefore)} -> ${percent(shareNow)} of the spans, q = ${qValue.toExponential(1)}`, query: `overlap of the calls of "${name}" of ${service}, both windows (Fisher)` },
-        ],
-        counter: [],
-        refutedBy: "one of the calls needs the answer of the one before since the last change",
-        remedy: { text: `Start the calls of ${name} together again and wait for all of them.` },
-      },
-    };
-  });
+  return [...rowsByView(comparison, comparison.operations.now.rows[operation.id]!)].map(
+    ([index, rows]): RegressionClaim => {
+      const view = comparison.views[index]!;
+      return {
+        view,
+        explanation: {
+          mechanism: "sequential-calls",
+          kind: "regression",
+          subject: { service, operation: name },
+          title: `${service} makes the calls of ${name} one after another; before, they ran together`,
+          why: `Calls of one ${name} overlapped in ${percent(shareBefore)} of its spans before, in ${percent(shareNow)} now.`,
+          confidence: 0.9,
+          harmful: true,
+          nodes: nodesOf(comparison, rows),
+          undo: [
+            {
+              kind: "change",
+              change: { kind: "parallel", service, operation: name },
+              nodes: nodesOf(comparison, rows),
+            },
+          ],
+          whatIf: `service=${service},operation=${name},parallel`,
+          chain: [symptom(view), { claim: `the calls of ${name} no longer overlap`, evidence: [0, 1] }],
+          evidence: [
+            tracesEvidence(
+              "requests with the calls in a row",
+              exampleTracesOf(comparison, () => 1, rows),
+              `calls below "${name}" of ${service}`,
+            ),
+            {
+              kind: "statistic",
+              text: `overlapping calls in ${percent(shareBefore)} -> ${percent(shareNow)} of the spans, q = ${qValue.toExponential(1)}`,
+              query: `overlap of the calls of "${name}" of ${service}, both windows (Fisher)`,
+            },
+          ],
+          counter: [],
+          refutedBy: "one of the calls needs the answer of the one before since the last change",
+          remedy: { text: `Start the calls of ${name} together again and wait for all of them.` },
+        },
+      };
+    },
+  );
 }

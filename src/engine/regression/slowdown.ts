@@ -47,7 +47,15 @@ export function claimSlowdown(comparison: Comparison, culprit: Culprit): Regress
     const cost = (row: number): number => comparison.ownNs[row]! * (1 - targets.get(row)!);
     const perRequest = rows.reduce((sum, row) => sum + cost(row), 0) / view.endpoint.traces.length;
     const examples = exampleTracesOf(comparison, cost, rows);
-    claims.push({ view, explanation: { ...wording(culprit, grown, reading, examples, perRequest, view.name), undo: [undo], nodes: nodesOf(comparison, rows), chain: [symptom(view), ...chainOf(culprit, grown, perRequest)] } });
+    claims.push({
+      view,
+      explanation: {
+        ...wording(culprit, grown, reading, examples, perRequest, view.name),
+        undo: [undo],
+        nodes: nodesOf(comparison, rows),
+        chain: [symptom(view), ...chainOf(culprit, grown, perRequest)],
+      },
+    });
   }
   return claims;
 }
@@ -68,13 +76,20 @@ function readingOf(culprit: Culprit, grown: readonly OperationGrowth[]): Reading
   const main = grown[0]!.growth.excess >= 0.8 * total ? grown[0] : undefined;
   const mechanism = mechanismOf(culprit, grown, ownNs / total);
   // Growth that only lies between two services may as well be the other's; how much better this end explains it counts.
-  const share = culprit.calls.length === 0 ? 1 : 0.6 + 0.4 * (culprit.support / (culprit.support + culprit.otherSupport));
-  return { mechanism, main, confidence: 0.95 * confidenceOfFactor(2 ** factor) * share * (culprit.proven ? 1 : SUSPECTED), factor: 2 ** factor };
+  const share =
+    culprit.calls.length === 0 ? 1 : 0.6 + 0.4 * (culprit.support / (culprit.support + culprit.otherSupport));
+  return {
+    mechanism,
+    main,
+    confidence: 0.95 * confidenceOfFactor(2 ** factor) * share * (culprit.proven ? 1 : SUSPECTED),
+    factor: 2 ** factor,
+  };
 }
 
 function mechanismOf(culprit: Culprit, grown: readonly OperationGrowth[], ownPart: number): Mechanism {
   const first = grown[0]!.operation;
-  if (!culprit.traced) return first.role === SpanRole.database ? statementMechanism(first.statement, grown.length) : "external-dependency";
+  if (!culprit.traced)
+    return first.role === SpanRole.database ? statementMechanism(first.statement, grown.length) : "external-dependency";
   if (first.role === SpanRole.pool) return "pool-exhausted";
   if (ownPart < OWN_SHARE) return "network-latency";
   const several = new Set(culprit.own.map((g) => g.operation.operation)).size > 1;
@@ -116,7 +131,11 @@ function wording(
     confidence: reading.confidence,
     harmful: culprit.proven && reading.factor >= HARM_FACTOR,
     evidence: [
-      tracesEvidence("requests with most of it", examples, `self time of ${grown[0]!.operation.service} ${grown[0]!.operation.operation}`),
+      tracesEvidence(
+        "requests with most of it",
+        examples,
+        `self time of ${grown[0]!.operation.service} ${grown[0]!.operation.operation}`,
+      ),
       ...grown.slice(0, 4).map((g) => ({
         kind: "statistic" as const,
         text: `${describe(g)}; ${g.spansBefore} and ${g.spansNow} spans, q = ${g.qValue.toExponential(1)}`,
@@ -127,13 +146,28 @@ function wording(
   };
 }
 
-function withDoubt(advice: ReturnType<typeof adviceOf>, { proven }: Culprit, grown: readonly OperationGrowth[]): ReturnType<typeof adviceOf> {
+function withDoubt(
+  advice: ReturnType<typeof adviceOf>,
+  { proven }: Culprit,
+  grown: readonly OperationGrowth[],
+): ReturnType<typeof adviceOf> {
   if (proven) return advice;
   const spans = Math.min(...grown.map((g) => Math.min(g.spansNow, g.spansBefore)));
-  return { ...advice, counter: [`only ${spans} spans to compare: among so many operations such a difference may be chance`, ...advice.counter] };
+  return {
+    ...advice,
+    counter: [
+      `only ${spans} spans to compare: among so many operations such a difference may be chance`,
+      ...advice.counter,
+    ],
+  };
 }
 
-function titleOf(culprit: Culprit, grown: readonly OperationGrowth[], { mechanism, factor }: Reading, what: string | undefined): string {
+function titleOf(
+  culprit: Culprit,
+  grown: readonly OperationGrowth[],
+  { mechanism, factor }: Reading,
+  what: string | undefined,
+): string {
   const by = times(factor);
   const name = culprit.service;
   const first = grown[0]!;
@@ -160,41 +194,68 @@ function describe({ operation, growth }: OperationGrowth): string {
   return `${operation.operation} of ${where}: median ${ms(growth.before.p50)} -> ${ms(growth.now.p50)}, p90 ${ms(growth.before.p90)} -> ${ms(growth.now.p90)}`;
 }
 
-function chainOf(culprit: Culprit, grown: readonly OperationGrowth[], perRequest: number): { claim: string; evidence: number[] }[] {
+function chainOf(
+  culprit: Culprit,
+  grown: readonly OperationGrowth[],
+  perRequest: number,
+): { claim: string; evidence: number[] }[] {
   return [
     { claim: `${ms(perRequest)} of an average request was not spent there before`, evidence: [0] },
     {
-      claim: culprit.calls.length > 0 && culprit.own.length > 0 ? `${culprit.service}'s own work and its edges grew alike` : describe(grown[0]!),
+      claim:
+        culprit.calls.length > 0 && culprit.own.length > 0
+          ? `${culprit.service}'s own work and its edges grew alike`
+          : describe(grown[0]!),
       evidence: grown.slice(0, 4).map((_, i) => i + 1),
     },
   ];
 }
 
-function adviceOf(culprit: Culprit, mechanism: Mechanism): Pick<RegressionExplanation, "counter" | "refutedBy" | "remedy"> {
+function adviceOf(
+  culprit: Culprit,
+  mechanism: Mechanism,
+): Pick<RegressionExplanation, "counter" | "refutedBy" | "remedy"> {
   const name = culprit.service;
   const doubt =
     culprit.calls.length > 0 && culprit.otherSupport > 0.5 * culprit.support
-      ? [`time between two services shows neither end: of ${name}'s edges ${percent(culprit.support)} speak for it, ${percent(culprit.otherSupport)} for the other end`]
+      ? [
+          `time between two services shows neither end: of ${name}'s edges ${percent(culprit.support)} speak for it, ${percent(culprit.otherSupport)} for the other end`,
+        ]
       : [];
   switch (mechanism) {
     case "network-latency":
       return {
-        counter: [...doubt, "a queue in front of the callee's instrumentation (accept queue, busy event loop) looks the same in traces"],
+        counter: [
+          ...doubt,
+          "a queue in front of the callee's instrumentation (accept queue, busy event loop) looks the same in traces",
+        ],
         refutedBy: `a round trip to the host of ${name} that is as fast as before`,
-        remedy: { text: `Look at what changed on the way to ${name}: its host's network, a proxy, DNS, traffic shaping, connection set-up.` },
+        remedy: {
+          text: `Look at what changed on the way to ${name}: its host's network, a proxy, DNS, traffic shaping, connection set-up.`,
+        },
       };
     case "cpu-saturated":
       return {
-        counter: [...doubt, "traces cannot prove a lack of CPU: the CPU use, throttling and run queue of its host and container would"],
+        counter: [
+          ...doubt,
+          "traces cannot prove a lack of CPU: the CPU use, throttling and run queue of its host and container would",
+        ],
         refutedBy: `CPU use, throttled periods and run queue of ${name} as low as before`,
-        remedy: { text: `Compare CPU use and throttling of ${name} with the baseline; look for a neighbour on its host, a changed limit, or a busy loop (CPU profile).` },
+        remedy: {
+          text: `Compare CPU use and throttling of ${name} with the baseline; look for a neighbour on its host, a changed limit, or a busy loop (CPU profile).`,
+        },
       };
     case "slow-query":
     case "missing-index":
       return {
-        counter: [...doubt, "traces show neither plan nor rows: EXPLAIN and the table's size would tell a lost index from grown data or a lock"],
+        counter: [
+          ...doubt,
+          "traces show neither plan nor rows: EXPLAIN and the table's size would tell a lost index from grown data or a lock",
+        ],
         refutedBy: "the same statement runs as fast as before when run alone",
-        remedy: { text: `Compare its plan and the table's size with those at the time of the baseline; look for a dropped index, stale statistics, or locks.` },
+        remedy: {
+          text: `Compare its plan and the table's size with those at the time of the baseline; look for a dropped index, stale statistics, or locks.`,
+        },
       };
     case "external-dependency":
       return {
@@ -210,7 +271,10 @@ function adviceOf(culprit: Culprit, mechanism: Mechanism): Pick<RegressionExplan
       };
     default:
       return {
-        counter: [...doubt, "traces do not show what the time went to: changed code, garbage collection, a lock or a busy CPU look alike"],
+        counter: [
+          ...doubt,
+          "traces do not show what the time went to: changed code, garbage collection, a lock or a busy CPU look alike",
+        ],
         refutedBy: `a profile of ${name} that is the same as at the time of the baseline`,
         remedy: { text: `Look at what was deployed to ${name} between the two windows, and profile it.` },
       };
