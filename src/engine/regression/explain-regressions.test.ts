@@ -177,6 +177,12 @@ test("masks compare two halves of one window", async () => {
   expect(result.unchanged.length).toBeGreaterThan(3);
 });
 
+test("nothing to compare with is no regression", async () => {
+  const empty = spansFromRows([]);
+  expect((await compare(drawnSystem(2), empty)).claims).toEqual([]);
+  expect((await compare(empty, drawnSystem(1))).claims).toEqual([]);
+});
+
 test("the split of an endpoint's mean adds up", async () => {
   const { splits } = await compare(drawnSystem(2, { own: { offers: 9 } }), drawnSystem(1));
   expect(splits.length).toBe(2);
