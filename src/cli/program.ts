@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { parseObjective, type Objective } from "../engine/objective.ts";
 import { SEVERITIES } from "../model/report.ts";
 import { analyze } from "./commands/analyze.ts";
 import { changepoints } from "./commands/changepoints.ts";
@@ -31,6 +32,7 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
         .choices(SEVERITIES)
         .env("LONGPOLE_FAIL_ON"),
     )
+    .option("--objective <text>", '"[SERVICE] OPERATION p99 < 300ms"; may be repeated', objective)
     .addHelpText("after", EXAMPLES.analyze)
     .action(async (files: string[], options) => done(await analyze(files, options, terminal)));
 
@@ -91,6 +93,13 @@ function width(text: string): number {
   return columns;
 }
 
+function objective(text: string, before: readonly Objective[] | undefined): Objective[] {
+  const parsed = parseObjective(text);
+  if (parsed.kind === "objective") return [...(before ?? []), parsed];
+  const found = parsed.part === "" ? "" : `, found "${parsed.part}"`;
+  throw new InvalidArgumentError(`Expected ${parsed.expected}${found}.`);
+}
+
 function probability(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !(value > 0 && value < 1))
@@ -108,7 +117,8 @@ const EXAMPLES = {
   analyze: `
 Examples:
   longpole analyze examples/missing-index/fault/traces.otlp.pb.gz
-  longpole analyze examples/small-pool/fault --baseline examples/small-pool/fixed --fail-on warning`,
+  longpole analyze examples/small-pool/fault --baseline examples/small-pool/fixed --fail-on warning
+  longpole analyze examples/small-pool/fault --objective 'GET /api/orders/:id p99 < 50ms'`,
   "what-if": `
 Changes:
   service=S,operation=OP,time=F      OP's own work (of a call: the callee's) takes F times as long

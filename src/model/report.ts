@@ -55,6 +55,8 @@ export interface Report {
   readonly window: { readonly startUnixNs: string; readonly endUnixNs: string };
   readonly dataQuality: DataQuality;
   readonly endpoints: readonly EndpointReport[];
+  /** what was asked for with --objective, in that order; absent when nothing was */
+  readonly objectives?: readonly ObjectiveResult[];
   readonly throughput: ThroughputReport;
   readonly findings: readonly Finding[];
   readonly healthy: boolean;
@@ -108,6 +110,22 @@ export interface EndpointReport {
   readonly caution?: string;
   readonly blame: readonly BlameRow[];
   readonly baseline?: { readonly requests: number; readonly p50Ms: number; readonly p95Ms: number; readonly p99Ms: number };
+}
+
+/** An objective held against the endpoint that it names. */
+export interface ObjectiveResult {
+  /** as it was asked for */
+  readonly text: string;
+  /** null: no endpoint of the report is named so; `detail` says so */
+  readonly endpoint: { readonly service: string; readonly operation: string } | null;
+  readonly metric: "p50" | "p95" | "p99";
+  readonly limitMs: number;
+  /** null without an endpoint */
+  readonly nowMs: number | null;
+  /** null: cannot be told */
+  readonly met: boolean | null;
+  /** why it cannot be told, or why the figure is to be taken with care */
+  readonly detail?: string;
 }
 
 /** Mean time of the critical path of the traces around a percentile, by (service, operation, kind). */

@@ -1,4 +1,5 @@
 import { diagnose } from "../../engine/diagnose.ts";
+import { checkObjectives, type Objective } from "../../engine/objective.ts";
 import type { Severity } from "../../model/report.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import { count } from "../render/numbers.ts";
@@ -10,6 +11,7 @@ export interface AnalyzeOptions extends LookOptions {
   readonly baseline?: readonly string[];
   readonly endpoint?: string;
   readonly failOn?: Severity;
+  readonly objective?: readonly Objective[];
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -30,7 +32,11 @@ export function analyze(files: readonly string[], options: AnalyzeOptions, termi
     );
     progress.clear();
     const stopped = signal.aborted && report.dataQuality.complete;
-    const told = stopped ? { ...report, dataQuality: { ...report.dataQuality, complete: false } } : report;
+    const told = {
+      ...report,
+      ...(options.objective === undefined ? {} : { objectives: checkObjectives(report.endpoints, options.objective) }),
+      ...(stopped ? { dataQuality: { ...report.dataQuality, complete: false } } : {}),
+    };
     const sources = { files, baseline: options.baseline ?? [] };
     if (options.json === true) terminal.out(`${JSON.stringify(told, null, 2)}\n`);
     else terminal.out(`${renderReport(told, sources, lookOf(options, terminal)).join("\n")}\n`);

@@ -5,6 +5,7 @@ import { renderEndpoint, renderEndpointTable } from "./endpoint.ts";
 import { renderFinding, renderNote } from "./finding.ts";
 import { count, percent, plural, span } from "./numbers.ts";
 import { finish, heading, type Sources } from "./frame.ts";
+import { renderObjectives } from "./objectives.ts";
 import { penFor, type Look, type Pen } from "./pen.ts";
 import { safeTexts } from "./safe-text.ts";
 
@@ -19,6 +20,7 @@ export function renderReport(report: Report, sources: Sources, look: Look): stri
   const safe = safeTexts(report);
   const lines = [
     ...header(safe, safeTexts(sources), pen),
+    ...renderObjectives(safe.objectives ?? [], pen),
     ...endpoints(safe, pen),
     ...findings(safe, safeTexts(sources), pen),
     ...ruledOut(safe, pen),
