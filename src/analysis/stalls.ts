@@ -7,19 +7,27 @@ export interface Stall {
 }
 
 /**
- * Stalls of one process: gaps between consecutive span starts and ends, with at
- * least `MIN_OPEN` spans open, that are far longer than its usual gaps. An
- * event loop that is blocked or a stop-the-world collection stops *all* of its
- * requests at once; a slow request stops only itself.
+ * Stalls of one process: times without any progress (a span ends, a call is made)
+ * with at least `MIN_OPEN` spans open, far longer than usual. An event loop that is
+ * blocked or a stop-the-world collection stops *all* requests of a process at
+ * once; a slow request stops only itself. Requests that arrive meanwhile are no
+ * progress: their spans may start while nobody works on them.
  *
- * With events at rate λ while busy, a gap of length g has probability e^(-λg) per
- * event; over n events, gaps above ln(n / FALSE_ALARMS) / λ are expected less
- * than FALSE_ALARMS times. λ is taken from the median gap (ln 2 / median), which
- * the stalls themselves do not move.
+ * With progress at rate λ while busy, a gap of length g has probability e^(-λg);
+ * over n gaps, some above ln(n / FALSE_ALARMS) / λ are expected less than
+ * FALSE_ALARMS times. λ is taken from the median gap (ln 2 / median), which the
+ * stalls themselves do not move.
  *
- * startNs, endNs: columns of the rows in `rows`, all of one instance.
+ * rows: spans of one instance; isEntry: per span row, 1 for requests that arrive
+ * (SERVER, CONSUMER).
  */
-export function findStalls(rows: ArrayLike<number>, startNs: Float64Array, endNs: Float64Array, minStallNs: number): Stall[] {
+export function findStalls(
+  rows: ArrayLike<number>,
+  startNs: Float64Array,
+  endNs: Float64Array,
+  isEntry: Uint8Array,
+  minStallNs: number,
+): Stall[] {
   const n = rows.length;
   if (n < MIN_SPANS) return [];
   const times = new Float64Array(2 * n);
@@ -30,15 +38,25 @@ export function findStalls(rows: ArrayLike<number>, startNs: Float64Array, endNs
   const order = Uint32Array.from(times.keys()).sort((a, b) => times[a]! - times[b]! || b - a);
   const gaps: { from: number; to: number; open: number }[] = [];
   let open = 0;
-  for (let k = 0; k + 1 < order.length; k++) {
-    open += order[k]! < n ? 1 : -1;
-    if (open >= MIN_OPEN) gaps.push({ from: times[order[k]!]!, to: times[order[k + 1]!]!, open });
+  let openAtLast = 0;
+  let last = Number.NaN;
+  for (const event of order) {
+    const isStart = event < n;
+    const isProgress = !isStart || isEntry[rows[event]!] === 0;
+    if (isProgress) {
+      if (openAtLast >= MIN_OPEN) gaps.push({ from: last, to: times[event]!, open: openAtLast });
+      last = times[event]!;
+    }
+    open += isStart ? 1 : -1;
+    if (isProgress) openAtLast = open;
   }
   if (gaps.length < MIN_SPANS) return [];
   const lengths = Float64Array.from(gaps, (gap) => gap.to - gap.from).sort();
   const median = Math.max(1, lengths[lengths.length >> 1]!);
   const longest = Math.max(minStallNs, (Math.log(gaps.length / FALSE_ALARMS) * median) / Math.LN2);
-  return gaps.filter((gap) => gap.to - gap.from > longest).map((gap) => ({ fromNs: gap.from, toNs: gap.to, open: gap.open }));
+  return gaps
+    .filter((gap) => gap.to - gap.from > longest)
+    .map((gap) => ({ fromNs: gap.from, toNs: gap.to, open: gap.open }));
 }
 
 const MIN_SPANS = 50;

@@ -161,8 +161,8 @@ export function isCongested(resource: SharedResource): boolean {
   if (resource.growingShare < 0.5) return false;
   return resource.stretch >= CONGESTED || (isHog(resource) && resource.stretchOfOthers >= 2);
 }
-/** 1 − 1/3.5: above 71 % of one server. Below that, waiting is what any busy and healthy system does. */
-const CONGESTED = 3.5;
+/** 1 − 1/5: above 80 % of one server. Below that, waiting is what any busy and healthy system does. */
+const CONGESTED = 5;
 
 /** Whether one kind of work uses most of the resource, because each call of it needs much more than the others. */
 export function isHog(resource: SharedResource): boolean {

@@ -18,6 +18,8 @@ export interface Claim {
 const MIN_HARM_NS = 1e6;
 const WARNING_GAIN = 0.1;
 const CRITICAL_GAIN = 0.5;
+/** Work behind a queue counts less than what a user waits for. */
+const BACKGROUND_WEIGHT = 0.25;
 
 /**
  * Claims → findings: those with the same mechanism and subject become one, each
@@ -85,13 +87,16 @@ function draft(group: readonly Claim[], predict: Predict): Draft {
   const explanation = main.explanations.reduce((a, b) => (b.confidence > a.confidence ? b : a));
   const gainNs = main.best.pair.now.value - main.best.pair.predicted.value;
   // A cause that shows at one rare endpoint only is as real there: severity looks at the endpoint, rank at the traffic.
-  const severity = severityOf(explanation, Math.max(...perEndpoint.map((e) => e.best.gain)), gainNs);
+  const background = group.every((claim) => claim.at !== undefined);
+  const severity = severityOf(explanation, Math.max(...perEndpoint.map((e) => e.best.gain)), gainNs, background);
   const others = perEndpoint.filter((e) => e !== main && e.best.gain >= 0.02);
-  return { severity, score: expected * explanation.confidence, finding: finding(explanation, severity, main, others) };
+  return { severity, score: expected * explanation.confidence * (background ? BACKGROUND_WEIGHT : 1), finding: finding(explanation, severity, main, others) };
 }
 
-function severityOf(explanation: Explanation, gain: number, gainNs: number): Severity {
+/** `background`: nobody waits for it at the other end of a request. */
+function severityOf(explanation: Explanation, gain: number, gainNs: number, background: boolean): Severity {
   if (!explanation.harmful || gain < WARNING_GAIN || gainNs < MIN_HARM_NS) return "note";
+  if (background) return "warning";
   return gain >= CRITICAL_GAIN && explanation.confidence >= 0.6 ? "critical" : "warning";
 }
 

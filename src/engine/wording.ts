@@ -24,9 +24,6 @@ export function count(value: number): string {
   return Number.isInteger(value) ? String(value) : trim(value, value >= 10 ? 0 : 1);
 }
 
-/** First letter upper case, the rest as it is. */
-export const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
 /** A statement short enough for a line; the whole stands in the subject. */
 export function shorten(text: string, length: number): string {
   const characters = Array.from(text);

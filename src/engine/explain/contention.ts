@@ -79,7 +79,7 @@ function explainCongestion(theCase: Case, spot: HotSpot, resource: SharedResourc
 }
 
 /** How much longer work on it takes: of the others where one kind is the cause, of all otherwise. */
-const stretchOf = (resource: SharedResource): number => (isHog(resource) ? resource.stretchOfOthers : resource.stretch);
+const stretchOf = (resource: SharedResource): number => Math.max(resource.stretch, isHog(resource) ? resource.stretchOfOthers : 0);
 
 interface Cause {
   readonly mechanism: Mechanism;
@@ -122,6 +122,15 @@ function congestionCause(spot: HotSpot, resource: SharedResource, pool: { callee
       },
     };
   }
+  if (isHog(resource)) {
+    return {
+      mechanism: "slow-code",
+      subject: { service: name, operation: heaviest.operation },
+      title: `${heaviest.operation} uses ${percent(heaviestShare)} of ${name}: ${ms(heaviest.aloneNs)} of own work each, and everything else there waits for it`,
+      why: `${busy} ${percent(heaviestShare)} of its own work is this operation.`,
+      remedy: { text: `Profile ${name} while it serves ${heaviest.operation}: less work per request there speeds up everything it does.` },
+    };
+  }
   return {
     mechanism: "cpu-saturated",
     subject: { service: name, resource: "cpu" },
@@ -145,7 +154,8 @@ function explainLock(theCase: Case, spot: HotSpot, resource: SharedResource, mem
   const column = isDatabase ? counts.statement : counts.operation;
   const waitShare = Math.max(0, 1 - member.aloneNs / Math.max(1, spot.slowNs));
   const alone = growing === 0 || growing < 0.3 * others.length;
-  const harmful = alone && stretch >= 2.5 && spot.slowNs * waitShare >= 0.15 * view.p99;
+  // With nothing to compare, waiting for its own kind is what every queue does: it has to be extreme.
+  const harmful = alone && stretch >= (others.length > 0 ? 2.5 : 5) && spot.slowNs * waitShare >= 0.15 * view.p99;
   const statement = spot.statement === "" ? {} : { statement: spot.statement };
   return {
     mechanism: "lock-contention",

@@ -20,7 +20,7 @@ export function explainPoolWait(theCase: Case, spot: HotSpot): Explanation | und
   const towards = spot.callee === "" ? "its database" : spot.callee;
   const pool = `pool:${spot.callee === "" ? "database" : spot.callee}`;
   const usage = connectionUse(theCase, rows);
-  const harmful = spot.slowNs >= Math.max(MIN_WAIT_NS, 0.05 * view.p99) && waiting >= 0.02;
+  const harmful = spot.slowNs >= Math.max(MIN_WAIT_NS, 0.1 * view.p99) && waiting >= 0.05;
   const full =
     usage.plateau > 0
       ? `At most ${usage.plateau} connections were in use at once per instance, and all of them ${percent(usage.fullShare)} of the time.`

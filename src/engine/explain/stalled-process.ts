@@ -1,6 +1,8 @@
 import { findStalls, type Stall } from "../../analysis/stalls.ts";
+import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
+import type { Window } from "../window.ts";
 import { ms, percent } from "../wording.ts";
 
 /** A pause below this does not hurt a request. */
@@ -22,9 +24,8 @@ export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undef
   const hit = stalledTime(theCase, spot, new Map(stalls.map((i) => [i.instance, i.stalls])));
   // The slow requests' own time has to lie in the stalls, and far more of it than of the typical ones.
   if (hit.slowShare < 0.4 || hit.slowShare < 1.5 * hit.typicalShare) return undefined;
-  // Rare events: a process that stands still half of the time, or for every tenth request, is busy, not paused.
-  const requests = spanRows(window, spot.node).length;
-  if (all.length > 0.15 * requests) return undefined;
+  // A process that stands still for much of the time is busy, not paused.
+  if (total > MAX_STALLED * spanOfWindow(theCase) * stalls.length) return undefined;
   const longest = Math.max(...all.map((stall) => stall.toNs - stall.fromNs));
   const blocker = blockerOf(theCase, stalls);
   const where = stalls.length === 1 ? `on ${window.text(stalls[0]!.instance)}` : `on ${stalls.length} instances`;
@@ -45,7 +46,7 @@ export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undef
         ? `${spot.service} stands still ${all.length} times, up to ${ms(longest)}: all its requests stop at once`
         : `${blocker.operation} blocks ${spot.service}: all other requests stop for up to ${ms(longest)} while it runs`,
     why: `${where} nothing started or ended for ${ms(total / all.length)} on average while three or more requests were open, ${all.length} times; ${percent(hit.slowShare)} of the slow requests' own time in ${spot.operation} lies in these pauses, ${percent(hit.typicalShare)} of the typical ones'.${blocker === undefined ? "" : ` ${blocker.operation} was running in ${percent(blocker.share)} of them.`}`,
-    confidence: harmful ? 0.85 : 0.35,
+    confidence: harmful ? 0.92 : 0.35,
     harmful,
     nodes: [spot.node],
     undo: [{ kind: "own-time", rows, ownNs: Float64Array.from(rows, (row) => Math.max(0, ownNs[row]! - hit.stalledNs.get(row)!)) }],
@@ -75,6 +76,19 @@ export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undef
   };
 }
 
+/** Share of the window above which long gaps are how the process works: a queue before one busy thread. */
+const MAX_STALLED = 0.17;
+
+function spanOfWindow({ window: { forest } }: Case): number {
+  let first = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  for (const row of forest.root) {
+    first = Math.min(first, forest.startNs[row]!);
+    last = Math.max(last, forest.endNs[row]!);
+  }
+  return last - first;
+}
+
 function instancesOf(theCase: Case, spot: HotSpot): number[] {
   const { facts } = theCase.window;
   return [...new Set(Array.from(spanRows(theCase.window, spot.node), (row) => facts.instance[row]!))];
@@ -90,10 +104,15 @@ function stallsOf(theCase: Case, instance: number): Stall[] {
   let stalls = held.get(instance);
   if (stalls === undefined) {
     const rows = window.forest.rows.filter((row) => window.facts.instance[row] === instance);
-    stalls = findStalls(rows, window.forest.startNs, window.forest.endNs, MIN_STALL_NS);
+    stalls = findStalls(rows, window.forest.startNs, window.forest.endNs, entries(window), MIN_STALL_NS);
     held.set(instance, stalls);
   }
   return stalls;
+}
+
+/** Per span row: 1 for requests that arrive at their process. */
+function entries(window: Window): Uint8Array {
+  return window.facts.role.map((role) => (role === SpanRole.server || role === SpanRole.consumer ? 1 : 0));
 }
 
 /** How much of the own time of the node's spans lies in stalls of their instance. */

@@ -112,7 +112,8 @@ function otherEdges(theCase: Case, spot: HotSpot): number[] {
   const { paths, kinds } = window;
   const medians: number[] = [];
   for (let node = 0; node < paths.nodeCount; node++) {
-    if (node === spot.node || paths.role[node] !== SpanRole.client) continue;
+    const isSameEdge = paths.service[node] === paths.service[spot.node] && paths.callee[node] === paths.callee[spot.node];
+    if (isSameEdge || paths.role[node] !== SpanRole.client) continue;
     const own = Float64Array.from(spanRows(window, node).filter((row) => kinds[row] === kinds[spanRows(window, spot.node)[0]!]), (row) => ownNs[row]!);
     if (own.length >= 5) medians.push(quantileOfSorted(sortSample(own, undefined), 0.5));
   }

@@ -1,13 +1,16 @@
 import { SpanRole } from "../../model/span-facts.ts";
 import { spanRows, type Case } from "../case.ts";
 
-/** Share of the busy time at the plateau from which on it is one: without a limit, high counts are rare. */
-const MIN_AT_PLATEAU = 0.25;
+/** Share of the busy time at the highest count from which on it is a limit: without one, counts thin out towards it. */
+const MIN_AT_LIMIT = 0.05;
+/** Share of the busy time that is taken for noise of clocks. */
+const NOISE = 0.0005;
 
 /**
- * A pool without spans of its own: the calls of a service to one callee never
- * exceed a number per instance, and are at it a good part of the time. The wait
- * for a connection is then inside the caller's own time.
+ * A pool without spans of its own: the calls of a service to one database never
+ * exceed a number per instance, although they are at it a good part of the time
+ * and requests pile up before them. The wait for a connection is then inside
+ * the caller's own time.
  *
  * node: a call path of the service whose own time grows. Undefined when none of
  * its calls to a database or another service has such a plateau.
@@ -58,13 +61,8 @@ function plateau(instances: { at: number; step: number }[][]): number | undefine
       last = event.at;
     }
   }
-  let above = 0;
-  for (const [use, time] of [...timeAt].sort((a, b) => b[0] - a[0])) {
-    above += time;
-    // The highest count that is more than clock noise; a plateau only if the time is spent right there.
-    if (above >= 0.01 * busy) return above >= MIN_AT_PLATEAU * busy ? use : undefined;
-  }
-  return undefined;
+  const highest = Math.max(0, ...[...timeAt].filter(([, time]) => time > NOISE * busy).map(([use]) => use));
+  return highest >= 2 && timeAt.get(highest)! >= MIN_AT_LIMIT * busy ? highest : undefined;
 }
 
 function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
