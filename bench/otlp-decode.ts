@@ -12,7 +12,7 @@ import { runInNewContext } from "node:vm";
 import { Intake } from "../src/model/intake.ts";
 import { SpanTableBuilder } from "../src/model/span-table-builder.ts";
 import { OtlpTraceDecoder } from "../src/formats/otlp-protobuf.ts";
-import { encodeRequest, RequestType, sampleRequests } from "./otlp-sample.ts";
+import { encodeRequest, RequestType, sampleRequests } from "../src/testing/otlp-sample.ts";
 
 const WARM_UP_ROUNDS = 2;
 const rounds = Number(process.argv[2] ?? 9);

@@ -1,5 +1,4 @@
 import type { CallPaths } from "../model/call-paths.ts";
-import { SpanRole } from "../model/span-facts.ts";
 import { grow } from "../model/string-pool.ts";
 import type { TraceForest } from "../model/trace-forest.ts";
 
@@ -48,7 +47,8 @@ class NodeTable {
   node(up: number, service: number, operation: number, callee: number, statement: number, role: number): number {
     const above = up >= 0 && this.depth[up]! >= MAX_DEPTH ? this.parent[up]! : up;
     let hash = Math.imul(above + 1, 0x9e3779b1) ^ Math.imul(service, 0x85ebca6b) ^ Math.imul(operation, 0xc2b2ae35);
-    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) ^ Math.imul(callee, 0x27d4eb2f) ^ Math.imul(statement, 0x165667b1);
+    hash =
+      Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) ^ Math.imul(callee, 0x27d4eb2f) ^ Math.imul(statement, 0x165667b1);
     hash ^= hash >>> 13;
     const mask = this.slots.length - 1;
     let slot = hash & mask;

@@ -28,7 +28,8 @@ export function startGranularity(spans: SpanTable, facts: SpanFacts): Float64Arr
   const granularity = new Float64Array(spans.rowCount);
   for (let row = 0; row < spans.rowCount; row++) {
     const held = seen.get(facts.instance[row]!)!;
-    const isCoarse = held.spans >= MIN_SPANS && held.coarse >= 0.999 * held.spans && held.fineDurations >= 0.5 * held.spans;
+    const isCoarse =
+      held.spans >= MIN_SPANS && held.coarse >= 0.999 * held.spans && held.fineDurations >= 0.5 * held.spans;
     if (isCoarse) granularity[row] = NS_PER_MS;
   }
   return granularity;

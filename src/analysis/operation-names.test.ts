@@ -18,7 +18,10 @@ test.each([
 
 test("a place of a path with more than 25 values is learned to be an identifier; with fewer it stays", () => {
   const names = (howMany: number): string[] =>
-    Array.from({ length: howMany }, (_, i) => `GET /shops/${String.fromCharCode(97 + (i % 26), 97 + Math.floor(i / 26))}town/items`);
+    Array.from(
+      { length: howMany },
+      (_, i) => `GET /shops/${String.fromCharCode(97 + (i % 26), 97 + Math.floor(i / 26))}town/items`,
+    );
   expect(new Set(groupOperationNames(names(40)).values())).toEqual(new Set(["GET /shops/{id}/items"]));
   expect(new Set(groupOperationNames(names(20)).values()).size).toBe(20);
 });

@@ -7,8 +7,18 @@ test("ranks: ties share the mean of their places", () => {
 
 test("any growing curve has correlation 1, any falling one -1", () => {
   const x = Float64Array.from({ length: 50 }, (_, i) => i);
-  expect(rankCorrelation(x, x.map((v) => v ** 3))).toBe(1);
-  expect(rankCorrelation(x, x.map((v) => -Math.sqrt(v)))).toBe(-1);
+  expect(
+    rankCorrelation(
+      x,
+      x.map((v) => v ** 3),
+    ),
+  ).toBe(1);
+  expect(
+    rankCorrelation(
+      x,
+      x.map((v) => -Math.sqrt(v)),
+    ),
+  ).toBe(-1);
 });
 
 test("IQ and hours of television, the worked example of Wikipedia's article: -29/165", () => {

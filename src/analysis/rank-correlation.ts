@@ -24,7 +24,7 @@ export function rankCorrelation(x: Float64Array, y: Float64Array): number {
 export function ranks(values: Float64Array): Float64Array {
   const order = Uint32Array.from(values.keys()).sort((i, j) => values[i]! - values[j]! || i - j);
   const rank = new Float64Array(values.length);
-  for (let from = 0; from < order.length; ) {
+  for (let from = 0; from < order.length;) {
     let to = from + 1;
     while (to < order.length && values[order[to]!] === values[order[from]!]) to++;
     for (let k = from; k < to; k++) rank[order[k]!] = (from + 1 + to) / 2;

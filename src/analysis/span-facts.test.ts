@@ -34,7 +34,14 @@ describe("old and new semantic conventions mean the same", () => {
   test("roles, callees, statements, errors and routed names", () => {
     expect(recent).toEqual([
       { service: "shop", operation: "GET /orders/:id", role: "server", callee: "", statement: "", error: false },
-      { service: "shop", operation: "query", role: "database", callee: "shop", statement: "SELECT * FROM o WHERE id = ?", error: false },
+      {
+        service: "shop",
+        operation: "query",
+        role: "database",
+        callee: "shop",
+        statement: "SELECT * FROM o WHERE id = ?",
+        error: false,
+      },
       { service: "shop", operation: "HTTP", role: "client", callee: "pay.example", statement: "", error: true },
     ]);
     expect(old).toEqual(recent);

@@ -158,7 +158,8 @@ class SpanReader {
     if (id === undefined) {
       const text = this.table.strings.get(name);
       const path = attributeText(this.attributes, this.table.strings, route);
-      id = /^(?:HTTP )?[A-Z]+$/.test(text) && path.startsWith("/") ? this.table.strings.intern(`${text} ${path}`) : name;
+      id =
+        /^(?:HTTP )?[A-Z]+$/.test(text) && path.startsWith("/") ? this.table.strings.intern(`${text} ${path}`) : name;
       this.routedNames.set(key, id);
     }
     return id;
@@ -252,7 +253,9 @@ class SpanReader {
 export function isPoolAcquisition(name: string): boolean {
   return (
     /(?:^|[^a-z])(?:\w*pool)(?:[^a-z]|$).*(?:connect|acquire|get.?connection|checkout|borrow|wait)/i.test(name) ||
-    /datasource\.getconnection|(?:acquire|checkout|borrow|wait for).{0,3}connection|connection\.acquire|pool.?wait/i.test(name)
+    /datasource\.getconnection|(?:acquire|checkout|borrow|wait for).{0,3}connection|connection\.acquire|pool.?wait/i.test(
+      name,
+    )
   );
 }
 

@@ -6,13 +6,21 @@ describe("normaliseStatement", () => {
     ["literals", "SELECT * FROM t WHERE id = 42 AND name = 'it''s'", "SELECT * FROM t WHERE id = ? AND name = ?"],
     ["lists of any length", "SELECT a FROM t WHERE id IN (1, 2,3)", "SELECT a FROM t WHERE id IN (?)"],
     ["rows of VALUES", "insert into a(b,c) values (1,'x'), (2,'y')", "insert into a(b,c) values (?)"],
-    ["parameters of all drivers", "select 1 where a=$1 and b=:name and c=@p1 and d=%s and e=?", "select ? where a=? and b=? and c=? and d=? and e=?"],
+    [
+      "parameters of all drivers",
+      "select 1 where a=$1 and b=:name and c=@p1 and d=%s and e=?",
+      "select ? where a=? and b=? and c=? and d=? and e=?",
+    ],
     ["comments and white space", "SELECT  a -- why\n FROM t /* traceparent='00-1' */ ;", "SELECT a FROM t"],
     ["dollar quotes", "SELECT $tag$ it's $1 $tag$, 1", "SELECT ?, ?"],
     ["identifiers with digits stay", 'SELECT t1.c2 FROM "t 3" AS t1', 'SELECT t1.c2 FROM "t 3" AS t1'],
     ["a cast is no parameter", "SELECT a::int FROM t", "SELECT a::int FROM t"],
     ["difference and negative literal", "SELECT a-1, -1", "SELECT a-?, ?"],
-    ["MongoDB keeps its keys", '{"find": "users", "filter": {"_id": 123, "tags": [1, 2]}}', '{"find": ?, "filter": {"_id": ?, "tags": [?]}}'],
+    [
+      "MongoDB keeps its keys",
+      '{"find": "users", "filter": {"_id": 123, "tags": [1, 2]}}',
+      '{"find": ?, "filter": {"_id": ?, "tags": [?]}}',
+    ],
   ])("%s", (_, text, normal) => {
     expect(normaliseStatement(text)).toBe(normal);
   });
@@ -37,7 +45,9 @@ describe("normaliseStatement", () => {
 });
 
 test("statementShape reads table, compared columns and order", () => {
-  const shape = statementShape("SELECT o.id FROM orders o WHERE o.customer_id = ? AND o.created_at > ? ORDER BY o.created_at DESC LIMIT ?");
+  const shape = statementShape(
+    "SELECT o.id FROM orders o WHERE o.customer_id = ? AND o.created_at > ? ORDER BY o.created_at DESC LIMIT ?",
+  );
   expect(shape).toEqual({
     verb: "SELECT",
     table: "orders",

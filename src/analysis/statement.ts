@@ -86,17 +86,26 @@ export interface StatementShape {
 /** Reads a *normalised* SQL statement. Good enough to word a hint, not a parser: unknown forms give empty fields. */
 export function statementShape(normalised: string): StatementShape {
   const verb = /^\s*([A-Za-z]+)/.exec(normalised)?.[1]?.toUpperCase() ?? "";
-  const table = /\b(?:from|into|update|join)\s+((?:["`\w]+\.)?["`\w]+)/i.exec(normalised)?.[1]?.replace(/["`]/g, "") ?? "";
-  const where = /\bwhere\b([\s\S]*?)(?:\bgroup\s+by\b|\border\s+by\b|\blimit\b|\breturning\b|\bfor\s+update\b|$)/i.exec(normalised)?.[1];
+  const table =
+    /\b(?:from|into|update|join)\s+((?:["`\w]+\.)?["`\w]+)/i.exec(normalised)?.[1]?.replace(/["`]/g, "") ?? "";
+  const where = /\bwhere\b([\s\S]*?)(?:\bgroup\s+by\b|\border\s+by\b|\blimit\b|\breturning\b|\bfor\s+update\b|$)/i.exec(
+    normalised,
+  )?.[1];
   const column = '((?:["`\\w]+\\.)?["`\\w]+)';
   const all = (pattern: RegExp, text: string): string[] => [
     ...new Set([...text.matchAll(pattern)].map((m) => m[1]!.replace(/^.*\./, "").replace(/["`]/g, ""))),
   ];
-  const equalityColumns = where === undefined ? [] : all(new RegExp(`${column}\\s*(?:=|\\bin\\b)\\s*(?:any\\s*)?\\(?\\?`, "gi"), where);
+  const equalityColumns =
+    where === undefined ? [] : all(new RegExp(`${column}\\s*(?:=|\\bin\\b)\\s*(?:any\\s*)?\\(?\\?`, "gi"), where);
   const rangeColumns =
-    where === undefined ? [] : all(new RegExp(`${column}\\s*(?:<=?|>=?|\\bbetween\\b|\\blike\\b|\\bilike\\b)\\s*\\?`, "gi"), where);
+    where === undefined
+      ? []
+      : all(new RegExp(`${column}\\s*(?:<=?|>=?|\\bbetween\\b|\\blike\\b|\\bilike\\b)\\s*\\?`, "gi"), where);
   const order = /\border\s+by\s+([^()]*?)(?:\blimit\b|\boffset\b|$)/i.exec(normalised)?.[1];
   const orderColumns = order === undefined ? [] : all(/((?:["`\w]+\.)?["`\w]+)(?:\s+(?:asc|desc))?\s*(?:,|$)/gi, order);
-  const heavy = /\bgroup\s+by\b|\bdistinct\b|\bjoin\b|\bunion\b|\bover\s*\(|\(\s*select\b|\b(?:sum|avg|count|min|max|array_agg|string_agg|json_agg)\s*\(/i.test(normalised);
+  const heavy =
+    /\bgroup\s+by\b|\bdistinct\b|\bjoin\b|\bunion\b|\bover\s*\(|\(\s*select\b|\b(?:sum|avg|count|min|max|array_agg|string_agg|json_agg)\s*\(/i.test(
+      normalised,
+    );
   return { verb, table, equalityColumns, rangeColumns, orderColumns, hasWhere: where !== undefined, heavy };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { encodeRequest, sampleRequests } from "../../bench/otlp-sample.ts";
+import { encodeRequest, sampleRequests } from "../testing/otlp-sample.ts";
 import { detectKind } from "./detect-kind.ts";
 
 const kind = (content: string | Uint8Array): unknown =>

@@ -117,8 +117,9 @@ const MAGICS: readonly (readonly [at: number, text: string, what: string, instea
 function magicKind(prefix: Uint8Array): ContentKind | undefined {
   for (const [at, text, what, instead] of MAGICS) {
     if (prefix.length < at + text.length) continue;
-    if ([...text].every((char, i) => prefix[at + i] === char.charCodeAt(0)))
+    if (Array.from(text, (char) => char.charCodeAt(0)).every((byte, i) => prefix[at + i] === byte)) {
       return { kind: "unsupported", what, instead };
+    }
   }
   return undefined;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { encodeRequest, RequestType, type SampleRequest, sampleRequests } from "../../bench/otlp-sample.ts";
+import { encodeRequest, RequestType, type SampleRequest, sampleRequests } from "../testing/otlp-sample.ts";
 import { assertSpanTable } from "../model/span-table.ts";
 import { type LoadedSpans, type LoadOptions, type LoadProgress, loadSpans } from "./load-spans.ts";
 

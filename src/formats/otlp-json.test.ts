@@ -367,7 +367,7 @@ function reference(text: string): SpanObject[] {
 
 const hexId = (digits: number): fc.Arbitrary<string> =>
   fc
-    .array(fc.constantFrom(..."0123456789abcdef"), { minLength: digits - 1, maxLength: digits - 1 })
+    .array(fc.constantFrom(...Array.from("0123456789abcdef")), { minLength: digits - 1, maxLength: digits - 1 })
     .map((list) => `${list.join("")}1`);
 const nanoseconds = fc.bigInt({ min: 1_790_000_000_000_000_000n, max: 1_790_000_900_000_000_000n }).map(String);
 const string = fc.oneof(fc.constantFrom("GET", "POST", "/a", "", "é😀", 'q"\\\n'), fc.string({ unit: "grapheme" }));

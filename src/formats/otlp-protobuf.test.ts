@@ -7,7 +7,7 @@ import {
   type SampleRequest,
   sampleRequests,
   seededRandom,
-} from "../../bench/otlp-sample.ts";
+} from "../testing/otlp-sample.ts";
 import { type AttributeTable, AttributeType } from "../model/attribute-table.ts";
 import { InputError, Intake } from "../model/intake.ts";
 import { SpanTableBuilder } from "../model/span-table-builder.ts";
@@ -83,7 +83,7 @@ function plainSpans(table: SpanTable): PlainSpan[] {
   table.events.span.forEach((span, i) => {
     const name = table.strings.get(table.events.name[i]!);
     spans[span]!.events.push(
-      `${unix(table.events.timeOffsetNs[i]!)} ${name} ${listText(table, table.events.attributes, i)}`,
+      `${unix(table.events.timeOffsetNs[i]!)} ${name} ${listText(table, table.events.attributes, i).join()}`,
     );
   });
   table.links.span.forEach((span, i) => {
@@ -133,7 +133,7 @@ function referenceSpans(bytes: Uint8Array): { spans: PlainSpan[]; received: numb
           attributes: span.attributes!.map(attributeReference),
           resource: (resource?.attributes ?? []).map(attributeReference),
           events: span.events!.map(
-            (event) => `${event.timeUnixNano} ${event.name} ${event.attributes!.map(attributeReference)}`,
+            (event) => `${event.timeUnixNano} ${event.name} ${event.attributes!.map(attributeReference).join()}`,
           ),
           links: links.map((link) => `${hex(link.traceId, 16)} ${hex(link.spanId, 8)}`),
         });

@@ -109,7 +109,12 @@ export interface EndpointReport {
   /** why a percentile cannot be trusted, where it cannot */
   readonly caution?: string;
   readonly blame: readonly BlameRow[];
-  readonly baseline?: { readonly requests: number; readonly p50Ms: number; readonly p95Ms: number; readonly p99Ms: number };
+  readonly baseline?: {
+    readonly requests: number;
+    readonly p50Ms: number;
+    readonly p95Ms: number;
+    readonly p99Ms: number;
+  };
 }
 
 /** An objective held against the endpoint that it names. */

@@ -8,12 +8,6 @@
 
 declare const unit: unique symbol;
 
-/** A length of time in nanoseconds. Exact up to 2^53 ns = 104 days. */
-export type DurationNs = number & { readonly [unit]: "duration-ns" };
-
-/** Nanoseconds after a table's `baseUnixNs`. May be negative; exact within ±104 days. */
-export type OffsetNs = number & { readonly [unit]: "offset-ns" };
-
 /** Nanoseconds since 1970-01-01T00:00Z. A bigint: in a double it would be off by up to 128 ns. */
 export type UnixNs = bigint & { readonly [unit]: "unix-ns" };
 
@@ -24,10 +18,5 @@ export const NS_PER_US = 1e3;
 export const NS_PER_MS = 1e6;
 export const NS_PER_S = 1e9;
 
-export const durationNs = (value: number): DurationNs => value as DurationNs;
-export const offsetNs = (value: number): OffsetNs => value as OffsetNs;
 export const unixNs = (value: bigint): UnixNs => value as UnixNs;
 export const ratio = (value: number): Ratio => value as Ratio;
-
-/** Milliseconds of a length in nanoseconds. */
-export const nsToMs = (ns: number): number => ns / NS_PER_MS;

@@ -39,10 +39,6 @@ export function sitesOf(system: SystemSpec, endpoint: number): Site[] {
   return found;
 }
 
-/** Sites of one kind. */
-export const sitesOfKind = <K extends Step["kind"]>(sites: Site[], kind: K): Site<K>[] =>
-  sites.filter(({ step }) => step.kind === kind) as unknown as Site<K>[];
-
 /** Lists of steps within a step, with how often each runs per run of the step. */
 function bodies(system: SystemSpec, step: Step): [Step[], number][] {
   switch (step.kind) {
