@@ -1,6 +1,7 @@
 import type { Intake } from "../model/intake.ts";
 import { REPORT_SCHEMA, type DataQuality, type Finding, type Report } from "../model/report.ts";
 import type { SpanTable } from "../model/span-table.ts";
+import { againstBaseline } from "./against-baseline.ts";
 import { ownTime, type Case } from "./case.ts";
 import { checkedNotCause } from "./checked.ts";
 import { dataQuality } from "./data-quality.ts";
@@ -9,6 +10,7 @@ import { MIN_TRACES, viewEndpoint, type EndpointView } from "./endpoint-view.ts"
 import { explain } from "./explain.ts";
 import { rankFindings, type Claim } from "./findings.ts";
 import { explainQueues } from "./explain/queue-backlog.ts";
+import { explainRegressions } from "./regression/explain-regressions.ts";
 import { replayPredictor } from "./replay-predictor.ts";
 import { unexplainedTime } from "./unexplained.ts";
 import { buildWindow, type Checkpoint, type Window } from "./window.ts";
@@ -43,23 +45,37 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
   const views = window.endpoints
     .map((_, index) => viewEndpoint(window, index))
     .filter((view) => input.endpoint === undefined || view.name.toLowerCase().includes(input.endpoint.toLowerCase()));
-  const { findings, cases, stopped } = await findCauses(window, baseline, views, seed, hooks, checkpoint);
+  const { findings, cases, unchanged, stopped } = await findCauses(window, baseline, views, seed, hooks, checkpoint);
   const span = windowOf(window);
   const quality = dataQuality(window, input.intake, views, stopped);
   return {
     schema: REPORT_SCHEMA,
     window: { startUnixNs: String(span.start), endUnixNs: String(span.end) },
     dataQuality: quality satisfies DataQuality,
-    endpoints: views.map((view) => reportEndpoint(window, view, Number(span.end - span.start), seed)),
+    endpoints: views.map((view) => ({
+      ...reportEndpoint(window, view, Number(span.end - span.start), seed),
+      ...(baseline === undefined ? {} : baselineOf(baseline, view)),
+    })),
     throughput: {
       status: "insufficient-data",
       detail: "ceilings need metrics of hosts and pools, or a ramp of load; these are traces at one load",
     },
     findings,
-    healthy: !findings.some((f) => f.severity !== "note"),
-    checkedNotCause: checkedNotCause(cases, findings),
+    healthy: views.some((view) => view.caution === undefined) && !findings.some((f) => f.severity !== "note"),
+    checkedNotCause: [...unchanged.map((detail) => ({ what: "against the baseline", detail })), ...checkedNotCause(cases, findings)],
     unexplained: unexplainedTime(window, views),
   };
+}
+
+/** The same endpoint in the baseline; nothing where it was not called then. */
+function baselineOf(baseline: Window, view: EndpointView): { baseline?: NonNullable<Report["endpoints"][number]["baseline"]> } {
+  const index = baseline.endpoints.findIndex(
+    (e) => baseline.text(e.service) === view.service && baseline.text(e.operation) === view.operation,
+  );
+  if (index < 0) return {};
+  const before = viewEndpoint(baseline, index);
+  const inMs = (ns: number): number => Math.round(ns / 1e3) / 1e3;
+  return { baseline: { requests: before.endpoint.traces.length, p50Ms: inMs(before.p50), p95Ms: inMs(before.p95), p99Ms: inMs(before.p99) } };
 }
 
 async function findCauses(
@@ -69,7 +85,7 @@ async function findCauses(
   seed: number,
   hooks: DiagnoseHooks,
   checkpoint: Checkpoint,
-): Promise<{ findings: Finding[]; cases: Case[]; stopped: boolean }> {
+): Promise<{ findings: Finding[]; cases: Case[]; unchanged: string[]; stopped: boolean }> {
   const explained = views.slice(0, MAX_ENDPOINTS_EXPLAINED).filter((view) => view.endpoint.traces.length >= MIN_TRACES);
   const ownNs = ownTime(window.segments, window.spans.rowCount);
   const claims: Claim[] = [];
@@ -86,10 +102,11 @@ async function findCauses(
     for (const explanation of explain(theCase)) claims.push({ view, explanation });
   }
   if (!stopped) claims.push(...explainQueues(window, explained, seed));
-  void baseline;
+  const regressions = baseline === undefined ? undefined : explainRegressions({ window }, { window: baseline }, explained);
   await checkpoint("predicting gains", 0, 1);
-  const findings = rankFindings(claims, replayPredictor(window, ownNs, seed));
-  return { findings, cases, stopped };
+  const judged = regressions === undefined ? claims : againstBaseline(claims, regressions.claims);
+  const findings = rankFindings(judged, replayPredictor(window, ownNs, seed));
+  return { findings, cases, unchanged: regressions?.unchanged ?? [], stopped };
 }
 
 export function checkpointOf(hooks: DiagnoseHooks): Checkpoint {

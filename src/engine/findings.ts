@@ -18,6 +18,9 @@ export interface Claim {
 const MIN_HARM_NS = 1e6;
 const WARNING_GAIN = 0.1;
 const CRITICAL_GAIN = 0.5;
+/** Requests that fail are worse than slow ones. */
+const WARNING_LOSS = 0.02;
+const CRITICAL_LOSS = 0.25;
 /** Work behind a queue counts less than what a user waits for. */
 const BACKGROUND_WEIGHT = 0.25;
 
@@ -80,15 +83,19 @@ function draft(group: readonly Claim[], predict: Predict): Draft {
     const explanations = claims.map((claim) => claim.explanation);
     const predicted = claims[0]!.predicted ?? predict(view, explanations.flatMap((e) => e.undo) satisfies Undo[]);
     const at = claims[0]!.at ?? { service: view.service, operation: view.operation };
-    return { view, at, explanations, predicted, best: bestGain(predicted) };
+    const best = bestGain(predicted);
+    const loss = Math.max(0, ...explanations.map((e) => e.loss ?? 0));
+    return { view, at, explanations, predicted, best, loss, harm: Math.max(0, best.gain, loss) };
   });
-  const expected = perEndpoint.reduce((sum, e) => sum + e.view.traffic * Math.max(0, e.best.gain), 0);
-  const main = perEndpoint.reduce((a, b) => (b.view.traffic * b.best.gain > a.view.traffic * a.best.gain ? b : a));
+  const expected = perEndpoint.reduce((sum, e) => sum + e.view.traffic * e.harm, 0);
+  const main = perEndpoint.reduce((a, b) => (b.view.traffic * b.harm > a.view.traffic * a.harm ? b : a));
   const explanation = main.explanations.reduce((a, b) => (b.confidence > a.confidence ? b : a));
   const gainNs = main.best.pair.now.value - main.best.pair.predicted.value;
   // A cause that shows at one rare endpoint only is as real there: severity looks at the endpoint, rank at the traffic.
   const background = group.every((claim) => claim.at !== undefined);
-  const severity = severityOf(explanation, Math.max(...perEndpoint.map((e) => e.best.gain)), gainNs, background);
+  const byLatency = severityOf(explanation, Math.max(...perEndpoint.map((e) => e.best.gain)), gainNs, background);
+  const byLoss = severityOfLoss(explanation, Math.max(...perEndpoint.map((e) => e.loss)));
+  const severity = severityOrder(byLoss) > severityOrder(byLatency) ? byLoss : byLatency;
   const others = perEndpoint.filter((e) => e !== main && e.best.gain >= 0.02);
   return { severity, score: expected * explanation.confidence * (background ? BACKGROUND_WEIGHT : 1), finding: finding(explanation, severity, main, others) };
 }
@@ -98,6 +105,11 @@ function severityOf(explanation: Explanation, gain: number, gainNs: number, back
   if (!explanation.harmful || gain < WARNING_GAIN || gainNs < MIN_HARM_NS) return "note";
   if (background) return "warning";
   return gain >= CRITICAL_GAIN && explanation.confidence >= 0.6 ? "critical" : "warning";
+}
+
+function severityOfLoss(explanation: Explanation, loss: number): Severity {
+  if (!explanation.harmful || loss < WARNING_LOSS) return "note";
+  return loss >= CRITICAL_LOSS && explanation.confidence >= 0.6 ? "critical" : "warning";
 }
 
 interface AtEndpoint {

@@ -1,0 +1,78 @@
+import type { Mechanism } from "../model/report.ts";
+import type { Claim } from "./findings.ts";
+import type { Explanation } from "./hot-spot.ts";
+
+/** What a comparison alone can say of slower work: that it is slower, not why. A closer look at the window may know more. */
+const GENERAL: ReadonlySet<Mechanism> = new Set<Mechanism>([
+  "slow-code",
+  "slow-query",
+  "cpu-saturated",
+  "network-latency",
+  "external-dependency",
+  "unknown",
+]);
+
+/**
+ * How calls are made: that the calls below take longer now does not make it new. The comparison counts calls
+ * itself, and claims a change of their number or order where there is one.
+ */
+const OF_CALLS: ReadonlySet<Mechanism> = new Set<Mechanism>(["n-plus-one", "duplicate-calls", "sequential-calls", "cache-miss"]);
+
+/**
+ * Claims of the window held against what changed since the baseline.
+ * - What did not change is not the cause of a change: it becomes a note and says so.
+ * - Where something did, the closer of two explanations of the same time stays:
+ *   a structural change (calls added, serialised, broken off; mix; load) before a
+ *   reading of the window, and that before "it is slower".
+ */
+export function againstBaseline(claims: readonly Claim[], regressions: readonly Claim[]): Claim[] {
+  const kept: Claim[] = [];
+  const refined = new Set<Claim>();
+  for (const claim of claims) {
+    const touching = regressions.filter((r) => r.view === claim.view && overlap(r.explanation, claim.explanation));
+    if (touching.length === 0 || OF_CALLS.has(claim.explanation.mechanism)) {
+      kept.push(asBefore(claim));
+      continue;
+    }
+    const isCloser = claim.explanation.harmful && !GENERAL.has(claim.explanation.mechanism);
+    const general = touching.filter((r) => GENERAL.has(r.explanation.mechanism));
+    if (!isCloser || general.length < touching.length) continue;
+    for (const r of general) refined.add(r);
+    kept.push(asRegression(claim, general[0]!));
+  }
+  return [...kept, ...regressions.filter((r) => !refined.has(r))];
+}
+
+function overlap(a: Explanation, b: Explanation): boolean {
+  return a.nodes.some((node) => b.nodes.includes(node));
+}
+
+function asBefore(claim: Claim): Claim {
+  const { explanation } = claim;
+  if (!explanation.harmful) return { ...claim, explanation: { ...explanation, confidence: explanation.confidence * 0.3 } };
+  return {
+    ...claim,
+    explanation: {
+      ...explanation,
+      harmful: false,
+      confidence: explanation.confidence * 0.3,
+      counter: [...explanation.counter, "it was so in the baseline as well: not what changed"],
+    },
+  };
+}
+
+/** The reading of the window, with the comparison as evidence that it is new. */
+function asRegression(claim: Claim, regression: Claim): Claim {
+  const { explanation } = claim;
+  const from = explanation.evidence.length;
+  return {
+    ...claim,
+    explanation: {
+      ...explanation,
+      kind: "regression",
+      confidence: Math.max(explanation.confidence, regression.explanation.confidence),
+      chain: [...explanation.chain, { claim: regression.explanation.title, evidence: [from] }],
+      evidence: [...explanation.evidence, ...regression.explanation.evidence.filter((e) => e.kind === "statistic").slice(0, 1)],
+    },
+  };
+}
