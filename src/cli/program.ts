@@ -4,6 +4,7 @@ import { parseObjective, type Objective } from "../engine/objective.ts";
 import { SEVERITIES } from "../model/report.ts";
 import { analyze } from "./commands/analyze.ts";
 import { changepoints } from "./commands/changepoints.ts";
+import { compareRecordings } from "./commands/compare.ts";
 import { printCriticalPaths } from "./commands/critical-path.ts";
 import { predictChanges } from "./commands/what-if.ts";
 import type { Terminal } from "./terminal.ts";
@@ -35,6 +36,17 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .option("--objective <text>", '"[SERVICE] OPERATION p99 < 300ms"; may be repeated', objective)
     .addHelpText("after", EXAMPLES.analyze)
     .action(async (files: string[], options) => done(await analyze(files, options, terminal)));
+
+  common(program.command("compare"))
+    .description("Hold a new recording against a baseline: what became worse, what better.")
+    .argument("<baseline>", "recording or folder of better times")
+    .argument("<new>", "recording or folder to judge")
+    .addOption(new Option("--fail-on <what>", "exit with 1 when an endpoint is worse").choices(["regression"]))
+    .option("--threshold <change>", "smallest relative change that counts, as 5% or 0.05", share, 0.05)
+    .addHelpText("after", EXAMPLES.compare)
+    .action(async (before: string, now: string, options) =>
+      done(await compareRecordings(before, now, options, terminal)),
+    );
 
   common(program.command("what-if"))
     .description("Predict p50, p95 and p99 of every endpoint under changes.")
@@ -100,6 +112,15 @@ function objective(text: string, before: readonly Objective[] | undefined): Obje
   throw new InvalidArgumentError(`Expected ${parsed.expected}${found}.`);
 }
 
+/** "5%", "5 %" or "0.05". */
+function share(text: string): number {
+  const match = /^(\d+(?:\.\d+)?|\.\d+)\s*(%?)$/.exec(text.trim());
+  const value = match === null ? Number.NaN : Number(match[1]) / (match[2] === "%" ? 100 : 1);
+  // Without a sign, 5 would mean 500 %: nobody does.
+  if (!(value >= 0 && value < 1)) throw new InvalidArgumentError("Expected a share below 1, as 5% or 0.05.");
+  return value;
+}
+
 function probability(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !(value > 0 && value < 1))
@@ -119,6 +140,10 @@ Examples:
   longpole analyze examples/missing-index/fault/traces.otlp.pb.gz
   longpole analyze examples/small-pool/fault --baseline examples/small-pool/fixed --fail-on warning
   longpole analyze examples/small-pool/fault --objective 'GET /api/orders/:id p99 < 50ms'`,
+  compare: `
+Examples:
+  longpole compare examples/healthy/calm examples/healthy/calm
+  longpole compare examples/missing-index/fixed examples/missing-index/fault --fail-on regression --threshold 10%`,
   "what-if": `
 Changes:
   service=S,operation=OP,time=F      OP's own work (of a call: the callee's) takes F times as long
