@@ -25,6 +25,8 @@ export function diagnoseTable(current: SpanTable, baseline?: SpanTable): Promise
 export async function whatIfTable(table: SpanTable, changes: readonly string[]): Promise<WhatIfAnswer> {
   try {
     const report = await whatIf(table, changes);
+    const untold = report.cannotTell.find((text) => changes.some((change) => text.startsWith(change)));
+    if (untold !== undefined) return { kind: "cannot-tell", reason: untold };
     return {
       kind: "predicted",
       endpoints: report.endpoints.map(({ service, operation, p50, p99 }) => ({

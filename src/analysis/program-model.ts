@@ -4,6 +4,7 @@ import { CallBehaviourCounter, type CallBehaviour } from "./call-behaviour.ts";
 import { ChildClasses } from "./child-classes.ts";
 import { findRetries } from "./retries.ts";
 import { isFree, SiblingPairCounter, type SiblingPairs } from "./sibling-order.ts";
+import { shadowNodes } from "./shadow-spans.ts";
 import { spanWaiters } from "./span-waiters.ts";
 
 /** What many traces tell about the program that made them. */
@@ -18,6 +19,8 @@ export interface ProgramModel {
   readonly waiter: Int32Array;
   /** per span row: the failed attempt that it repeats, -1 for none */
   readonly retryOf: Int32Array;
+  /** per call-path node: 1 where its spans only wrap a sibling call; see shadow-spans.ts */
+  readonly shadow: Uint8Array;
   /** complete traces read */
   readonly traces: number;
 }
@@ -54,5 +57,5 @@ export function learnProgram(forest: TraceForest, paths: CallPaths): ProgramMode
   const found = pairs.finish();
   const free = Uint8Array.from({ length: found.count }, (_, row) => (isFree(found, row) ? 1 : 0));
   const calls = behaviour.finish();
-  return { behaviour: calls, pairs: found, free, waiter, retryOf: findRetries(forest, paths, calls), traces };
+  return { shadow: shadowNodes(forest, paths), behaviour: calls, pairs: found, free, waiter, retryOf: findRetries(forest, paths, calls), traces };
 }

@@ -237,7 +237,7 @@ class PlanBuilder {
     if (allEnded) sweep.barrier = at;
     sweep.previous = at;
     sweep.previousStartNs = startNs;
-    if (plan.model.behaviour.join[node] !== JoinKind.detached) this.addToClass(at, node, startNs, sweep);
+    if (plan.model.behaviour.join[node] !== JoinKind.detached && plan.model.shadow[node] !== 1) this.addToClass(at, node, startNs, sweep);
   }
 
   /**
@@ -346,7 +346,7 @@ function joinOf(
     return childStartNs >= plan.durationNs[at]! - forest.toleranceNs[row]! ? Join.follows : Join.none;
   }
   const kind = model.behaviour.join[plan.paths.nodeOfRow[row]!];
-  if (kind === JoinKind.detached) return Join.none;
+  if (kind === JoinKind.detached || model.shadow[plan.paths.nodeOfRow[row]!] === 1) return Join.none;
   if (kind === JoinKind.firstOf && isRace(plan, at, child, races)) return Join.race;
   if (inTime || answersEarly(forest, row)) return Join.awaited;
   const { role } = forest.facts;

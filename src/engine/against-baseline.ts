@@ -49,13 +49,13 @@ function overlap(a: Explanation, b: Explanation): boolean {
 
 function asBefore(claim: Claim): Claim {
   const { explanation } = claim;
-  if (!explanation.harmful) return { ...claim, explanation: { ...explanation, confidence: explanation.confidence * 0.3 } };
+  if (!explanation.harmful) return { ...claim, explanation: { ...explanation, confidence: explanation.confidence * 0.05 } };
   return {
     ...claim,
     explanation: {
       ...explanation,
       harmful: false,
-      confidence: explanation.confidence * 0.3,
+      confidence: explanation.confidence * 0.05,
       counter: [...explanation.counter, "it was so in the baseline as well: not what changed"],
     },
   };
