@@ -44,32 +44,32 @@ export function splitChange(before: GroupedTraces, now: GroupedTraces): ChangeSp
   }
   for (const { group, meanA, meanB, mix, slowdown } of result.groups) {
     groups[group] = {
-      mean: { beforeMs: orZero(nsToMs(meanA)), nowMs: orZero(nsToMs(meanB)) },
-      mixMs: nsToMs(mix),
-      slowdownMs: nsToMs(slowdown),
+      mean: { beforeMs: orZero(inMs(meanA)), nowMs: orZero(inMs(meanB)) },
+      mixMs: inMs(mix),
+      slowdownMs: inMs(slowdown),
     };
   }
   const changed = result.columns.filter(({ slowdown, qValue }) => qValue <= FALSE_DISCOVERIES && slowdown !== 0);
   const others = result.columns.filter((column) => !changed.includes(column));
   return {
     mean: {
-      beforeMs: nsToMs(result.meanA),
-      nowMs: nsToMs(result.meanB),
-      changeMs: nsToMs(result.change),
-      mixMs: nsToMs(result.mix),
-      slowdownMs: nsToMs(result.slowdown),
+      beforeMs: inMs(result.meanA),
+      nowMs: inMs(result.meanB),
+      changeMs: inMs(result.change),
+      mixMs: inMs(result.mix),
+      slowdownMs: inMs(result.slowdown),
     },
     groups,
     paths: changed.map(({ column, slowdown, qValue }) => ({
       ...columns.describe(column),
-      slowdownMs: nsToMs(slowdown),
+      slowdownMs: inMs(slowdown),
       qValue,
     })),
-    otherPaths: { count: others.length, slowdownMs: nsToMs(others.reduce((sum, { slowdown }) => sum + slowdown, 0)) },
+    otherPaths: { count: others.length, slowdownMs: inMs(others.reduce((sum, { slowdown }) => sum + slowdown, 0)) },
   };
 }
 
-const nsToMs = (ns: number): number => ns / NS_PER_MS;
+const inMs = (ns: number): number => ns / NS_PER_MS;
 
 /** NaN is what a mean of no requests comes out as; JSON has no word for it. */
 const orZero = (value: number): number => (Number.isNaN(value) ? 0 : value);
@@ -83,7 +83,7 @@ function meansAlone(a: TraceWindow, b: TraceWindow, groups: number): ChangeSplit
       weight += weights![t]!;
       for (let i = blame.rowStart[t]!; i < blame.rowStart[t + 1]!; i++) total += weights![t]! * blame.value[i]!;
     });
-    return weight === 0 ? 0 : nsToMs(total / weight);
+    return weight === 0 ? 0 : inMs(total / weight);
   };
   return Array.from({ length: groups }, (_, group) => ({
     mean: { beforeMs: mean(a, group), nowMs: mean(b, group) },
