@@ -69,7 +69,8 @@ export function splitChange(before: GroupedTraces, now: GroupedTraces): ChangeSp
   };
 }
 
-const inMs = (ns: number): number => ns / NS_PER_MS;
+/** Without the sign that a zero may have. */
+const inMs = (ns: number): number => ns / NS_PER_MS + 0;
 
 /** NaN is what a mean of no requests comes out as; JSON has no word for it. */
 const orZero = (value: number): number => (Number.isNaN(value) ? 0 : value);

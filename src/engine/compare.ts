@@ -144,14 +144,15 @@ function compareEndpoint(
   const [p50, p95, p99] = PERCENTILES.map((p, i): PercentileChange => {
     const change = quantileChange(before.quantiles[i]!, now.quantiles[i]!, alpha);
     const certain = change.low > 0 ? 1 : change.high < 0 ? -1 : 0;
+    const enough = isEnough(pair, p);
     const large = Math.abs(change.now - change.before) >= threshold * change.before;
     return {
       beforeMs: inMs(change.before),
       nowMs: inMs(change.now),
       differenceMs: inMs(change.now - change.before),
-      lowMs: inMs(change.low),
-      highMs: inMs(change.high),
-      verdict: isEnough(pair, p) ? verdictOf(large ? certain : 0) : "insufficient-data",
+      lowMs: enough ? inMs(change.low) : null,
+      highMs: enough ? inMs(change.high) : null,
+      verdict: enough ? verdictOf(large ? certain : 0) : "insufficient-data",
     };
   }) as [PercentileChange, PercentileChange, PercentileChange];
   const errors = compareErrors(before.requests, now.requests, alpha, threshold);

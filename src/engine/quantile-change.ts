@@ -1,3 +1,4 @@
+import { momentsOf } from "../analysis/hypothesis-tests.ts";
 import { Random } from "../analysis/random.ts";
 import { incompleteBetaInverse } from "../analysis/special-functions.ts";
 import { ascendingOrder, quantileOfSorted, sortSample } from "../analysis/weighted-quantile.ts";
@@ -84,10 +85,8 @@ function drawnQuantiles(
 /** A request of no time at all has no logarithm: it takes a nanosecond. */
 const logOf = (ns: number): number => Math.log(Math.max(1, ns));
 
-function varianceOf(values: Float64Array): number {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
-}
+/** Of values less the first one, so that equal values have a variance of exactly nothing. */
+const varianceOf = (values: Float64Array): number => momentsOf(values.map((value) => value - values[0]!)).variance;
 
 /**
  * The change of a quantile between two independent recordings with an interval that errs with probability `alpha`, both

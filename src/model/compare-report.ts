@@ -56,13 +56,13 @@ export interface ComparedEndpoint {
   readonly slowdownMs: number;
 }
 
-/** `lowMs .. highMs` bounds the difference now - before. */
+/** `lowMs .. highMs` bounds the difference now - before; null with too few requests for it. */
 export interface PercentileChange {
   readonly beforeMs: number;
   readonly nowMs: number;
   readonly differenceMs: number;
-  readonly lowMs: number;
-  readonly highMs: number;
+  readonly lowMs: number | null;
+  readonly highMs: number | null;
   readonly verdict: Verdict;
 }
 

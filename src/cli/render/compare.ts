@@ -130,7 +130,7 @@ function percentileLine(name: string, change: PercentileChange, pen: Pen): strin
   const painted =
     verdict === "same" || verdict === "insufficient-data" ? pen.faint(word) : paintVerdict(verdict, word, pen);
   const interval =
-    pen.look.width < WIDE || verdict === "insufficient-data"
+    pen.look.width < WIDE || lowMs === null || highMs === null
       ? ""
       : pen.faint(`${difference(lowMs)} to ${difference(highMs)}`);
   return `  ${name === "p99" ? pen.strong(name) : name}  ${figures}  ${painted} ${interval}`;
@@ -166,7 +166,7 @@ function singles(title: string, remark: string, list: readonly SingleEndpoint[],
 function meanChange({ mean }: CompareReport, pen: Pen): string[] {
   if (mean === null || !isVisible(mean)) return [];
   const line = (label: string, ms: number, meaning: string): string =>
-    `  ${padEnd(label, 10)} ${padStart(difference(ms), 9)}  ${pen.faint(clip(meaning, pen.look.width - 24))}`;
+    `  ${padEnd(label, 10)} ${padStart(ms === 0 ? "0 ms" : difference(ms), 9)}  ${pen.faint(clip(meaning, pen.look.width - 24))}`;
   return [
     "",
     heading("The mean of all requests", `${fromTo(mean.beforeMs, mean.nowMs)}, ${difference(mean.changeMs)}`, pen),
