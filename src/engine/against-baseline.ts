@@ -26,12 +26,24 @@ const OF_CALLS: ReadonlySet<Mechanism> = new Set<Mechanism>(["n-plus-one", "dupl
  *   reading of the window, and that before "it is slower".
  */
 export function againstBaseline(claims: readonly Claim[], regressions: readonly Claim[]): Claim[] {
+  return combine(claims, regressions, asBefore);
+}
+
+/**
+ * The same for a change within the window. What did not change with it stays as it
+ * is: there is no good time given to hold it against.
+ */
+export function sinceChange(claims: readonly Claim[], regressions: readonly Claim[]): Claim[] {
+  return combine(claims, regressions, (claim) => claim);
+}
+
+function combine(claims: readonly Claim[], regressions: readonly Claim[], unchanged: (claim: Claim) => Claim): Claim[] {
   const kept: Claim[] = [];
   const refined = new Set<Claim>();
   for (const claim of claims) {
     const touching = regressions.filter((r) => r.view === claim.view && overlap(r.explanation, claim.explanation));
     if (touching.length === 0 || OF_CALLS.has(claim.explanation.mechanism)) {
-      kept.push(asBefore(claim));
+      kept.push(unchanged(claim));
       continue;
     }
     const isCloser = claim.explanation.harmful && !GENERAL.has(claim.explanation.mechanism);

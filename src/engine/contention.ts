@@ -88,11 +88,13 @@ export function inFlightCounts(window: Window): InFlightCounts {
     operation[row] = group(`${facts.instance[row]} ${facts.service[row]} ${facts.operation[row]} ${facts.role[row]}`);
     statement[row] = group(`${facts.callee[row]} ${facts.operation[row]} ${facts.statement[row]}`);
   }
+  // A duplicate is no second span in flight: without a length it counts for nobody.
+  const endNs = forest.endNs.map((end, row) => (forest.trace[row]! < 0 ? forest.startNs[row]! : end));
   const counts: InFlightCounts = {
     process: openRequests(window),
-    operation: inFlightAtStart(forest.startNs, forest.endNs, operation),
-    callee: inFlightAtStart(forest.startNs, forest.endNs, facts.callee as Int32Array),
-    statement: inFlightAtStart(forest.startNs, forest.endNs, statement),
+    operation: inFlightAtStart(forest.startNs, endNs, operation),
+    callee: inFlightAtStart(forest.startNs, endNs, facts.callee),
+    statement: inFlightAtStart(forest.startNs, endNs, statement),
   };
   countsByWindow.set(window, counts);
   return counts;
@@ -104,6 +106,7 @@ function openRequests(window: Window): Int32Array {
   const n = window.spans.rowCount;
   const byInstance = new Map<number, number[]>();
   for (let row = 0; row < n; row++) {
+    if (forest.trace[row]! < 0) continue;
     const held = byInstance.get(facts.instance[row]!);
     if (held === undefined) byInstance.set(facts.instance[row]!, [row]);
     else held.push(row);

@@ -1,8 +1,10 @@
 import type { Intake } from "../model/intake.ts";
 import { REPORT_SCHEMA, type DataQuality, type Finding, type Report } from "../model/report.ts";
 import type { SpanTable } from "../model/span-table.ts";
-import { againstBaseline } from "./against-baseline.ts";
+import { againstBaseline, sinceChange } from "./against-baseline.ts";
 import { ownTime, type Case } from "./case.ts";
+import { explainChange } from "./change-claims.ts";
+import { splitAtChange } from "./change-in-window.ts";
 import { checkedNotCause } from "./checked.ts";
 import { dataQuality } from "./data-quality.ts";
 import { reportEndpoint } from "./endpoint-report.ts";
@@ -61,7 +63,7 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
       detail: "ceilings need metrics of hosts and pools, or a ramp of load; these are traces at one load",
     },
     findings,
-    healthy: views.some((view) => view.caution === undefined) && !findings.some((f) => f.severity !== "note"),
+    healthy: !stopped && views.some((view) => view.caution === undefined) && !findings.some((f) => f.severity !== "note"),
     checkedNotCause: [...unchanged.map((detail) => ({ what: "against the baseline", detail })), ...checkedNotCause(cases, findings)],
     unexplained: unexplainedTime(window, views),
   };
@@ -102,9 +104,16 @@ async function findCauses(
     for (const explanation of explain(theCase)) claims.push({ view, explanation });
   }
   if (!stopped) claims.push(...explainQueues(window, explained, seed));
+  await checkpoint("comparing", 0, 1);
   const regressions = baseline === undefined ? undefined : explainRegressions({ window }, { window: baseline }, explained);
+  const split = baseline === undefined && !stopped ? splitAtChange(window, explained, seed) : undefined;
+  const judged =
+    regressions !== undefined
+      ? againstBaseline(claims, regressions.claims)
+      : split !== undefined
+        ? sinceChange(claims, explainChange(window, explained, split))
+        : claims;
   await checkpoint("predicting gains", 0, 1);
-  const judged = regressions === undefined ? claims : againstBaseline(claims, regressions.claims);
   const findings = rankFindings(judged, replayPredictor(window, ownNs, seed));
   return { findings, cases, unchanged: regressions?.unchanged ?? [], stopped };
 }
