@@ -15,7 +15,7 @@ function file(name: string, content: string): string {
   return join(folder, name);
 }
 
-const COMMANDS = ["analyze", "what-if", "critical-path", "changepoints"];
+const COMMANDS = ["analyze", "compare", "what-if", "critical-path", "changepoints"];
 
 test.each([[], ...COMMANDS.map((command) => [command])])("longpole %s --help", (...command) => {
   const { code, stdout, stderr } = longpole([...command, "--help"]);
@@ -114,6 +114,83 @@ describe("analyze", () => {
 
   test("--quiet says nothing on stderr", () => {
     expect(longpole(["analyze", FAULT, "--quiet"]).stderr).toBe("");
+  });
+});
+
+describe("analyze --objective", () => {
+  test("is in the report and in the headline", () => {
+    const objective = ["--objective", "GET /api/customers/:id/orders p99 < 1ms"];
+    const { code, stdout } = longpole(["analyze", FAULT, ...objective, "--json"]);
+    const { objectives } = JSON.parse(stdout) as { objectives: { met: boolean; limitMs: number; nowMs: number }[] };
+    expect([code, objectives.length]).toEqual([0, 1]);
+    expect(objectives[0]).toMatchObject({ limitMs: 1, met: false });
+    expect(objectives[0]!.nowMs).toBeGreaterThan(1);
+    expect(longpole(["analyze", FAULT, ...objective]).stdout).toContain("objective missed: GET /api/customers");
+  });
+
+  test("that is none: 2, and what was expected", () => {
+    const { code, stdout, stderr } = longpole(["analyze", FAULT, "--objective", "GET /orders p99 < 300"]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(
+      'Expected a time above zero with its unit (us, ms, s, min), for example 300ms, found "300"',
+    );
+  });
+});
+
+describe("compare", () => {
+  const FIXED = "examples/missing-index/fixed/traces.otlp.pb.gz";
+
+  test("a regression: one document, and 1 only where it was asked for", () => {
+    const { code, stdout } = longpole(["compare", FIXED, FAULT, "--json", "--fail-on", "regression"]);
+    const report = JSON.parse(stdout) as {
+      schema: string;
+      verdict: string;
+      endpoints: { operation: string; verdict: string }[];
+      mean: { changeMs: number; mixMs: number; slowdownMs: number };
+      paths: { slowdownMs: number; statement?: string }[];
+    };
+    expect([code, report.schema, report.verdict]).toEqual([1, "longpole.compare/1", "worse"]);
+    const worse = report.endpoints.filter(({ verdict }) => verdict === "worse");
+    expect(worse.map(({ operation }) => operation)).toEqual(["GET /api/customers/:id/orders"]);
+    expect(report.mean.mixMs + report.mean.slowdownMs).toBeCloseTo(report.mean.changeMs, 9);
+    // the statement without its index brings the most
+    expect(report.paths[0]!.statement).toMatch(/^SELECT .* FROM orders WHERE customer_id/i);
+    expect(longpole(["compare", FIXED, FAULT, "--json"]).code).toBe(0);
+  });
+
+  test("a recording and itself: nothing", () => {
+    const { code, stdout } = longpole(["compare", FAULT, FAULT, "--fail-on", "regression"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("No regression. 3 endpoints: 3 same.");
+    expect(stdout).not.toContain("Where the slowdown comes from");
+  });
+
+  test("a threshold above all changes: no regression", () => {
+    const { code, stdout } = longpole([
+      "compare",
+      FAULT,
+      FIXED,
+      "--threshold",
+      "99%",
+      "--fail-on",
+      "regression",
+      "--json",
+    ]);
+    expect([code, (JSON.parse(stdout) as { threshold: number }).threshold]).toEqual([0, 0.99]);
+  });
+
+  test.each([
+    ["one recording only", ["compare", FAULT], "missing required argument 'new'"],
+    [
+      "a threshold that is none",
+      ["compare", FAULT, FAULT, "--threshold", "5"],
+      "Expected a share below 1, as 5% or 0.05",
+    ],
+    ["a baseline that is not there", ["compare", "absent", FAULT], "longpole: absent"],
+  ])("%s: 2", (_, args, reason) => {
+    const { code, stderr } = longpole(args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(reason);
   });
 });
 
