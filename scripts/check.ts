@@ -1,6 +1,7 @@
 // `npm run check` and, with --all, what `npm test` runs after its set-up: every
 // check one after the other, quiet where it passes, with what it said where it
 // fails. The others still run after one has failed, so that the counts are whole.
+// --long is --all with more seeds and larger data (src/testing/long-tests.ts).
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -48,7 +49,9 @@ function list(lines: readonly string[]): string | undefined {
 function main(): void {
   rmSync(RESULTS, { recursive: true, force: true });
   mkdirSync(RESULTS, { recursive: true });
-  const checks = process.argv.includes("--all") ? [...CHECKS, END_TO_END] : CHECKS;
+  const isLong = process.argv.includes("--long");
+  if (isLong) process.env["LONGPOLE_LONG_TESTS"] = "1";
+  const checks = isLong || process.argv.includes("--all") ? [...CHECKS, END_TO_END] : CHECKS;
   const outcome: { name: string; ok: boolean }[] = [];
   for (const check of checks) {
     const began = performance.now();
