@@ -2,6 +2,7 @@ import { type AttributeTableBuilder, AttributeType } from "../model/attribute-ta
 import type { Intake } from "../model/intake.ts";
 import { isUtf8, type StringPool } from "../model/string-pool.ts";
 import { ARRAY, anyValueJson, BYTES, isAnyValueField, KVLIST } from "./any-value-json.ts";
+import { MessageMemo } from "./message-memo.ts";
 import { type ProtobufReader, Wire } from "./protobuf-reader.ts";
 
 /** Strings longer than this many bytes are cut and counted. */
@@ -11,19 +12,15 @@ export const MAX_VALUE_BYTES: number = 64 * 1024;
 const GROUPS = 64;
 const POSITIONS = 32;
 const SLOTS = GROUPS * POSITIONS;
-/** Longer messages are not remembered as a whole. */
-const MEMO_BYTES = 128;
-const MEMO_WORDS = MEMO_BYTES / 4;
 
 /**
  * Reads OTLP's KeyValue messages into attribute rows.
  *
- * Owners of one kind (spans of one name, say) carry the same keys in the same order,
- * and often the same values. So each position of each group remembers a message that
- * came twice in a row, its last key and its last two string values, and compares with
- * those, in this order, before it hashes. What costs here are mispredicted ends of short
- * loops rather than bytes: the first comparison is one loop in place of two to four
- * and gave 13 % of the whole decoder (bench/otlp-decode.ts).
+ * Most messages have come before, byte by byte, and their meaning is known by one
+ * look-up (MessageMemo). Numbers come in too many values for that; but owners of one kind
+ * (spans of one name, say) carry the same keys in the same order, so each position
+ * of each group remembers its last key and whether a number followed. What is neither
+ * is parsed and interned. docs/adr/0006-otlp-decoder-speed.md has what each of these gave.
  *
  *   message KeyValue     { string key = 1; AnyValue value = 2; }
  *   message AnyValue     { oneof value { string string_value = 1; bool bool_value = 2; int64 int_value = 3;
@@ -38,17 +35,9 @@ export class KeyValueReader {
   private readonly intake: Intake;
 
   private readonly keys = new Int32Array(SLOTS);
-  private readonly values = new Int32Array(SLOTS);
-  private readonly olderValues = new Int32Array(SLOTS);
-  /** A message that came twice in a row: its words, the last four bytes (which overlap), its length, and its meaning. */
-  private readonly memo = new Int32Array(SLOTS * MEMO_WORDS);
-  private readonly memoLast = new Int32Array(SLOTS);
-  private readonly memoLength = new Int32Array(SLOTS).fill(-1);
-  private readonly memoKey = new Int32Array(SLOTS);
-  private readonly memoType = new Uint8Array(SLOTS);
-  private readonly memoValue = new Float64Array(SLOTS);
-  /** The value that stood in the slot last, whatever its type: only a hint. */
-  private readonly lastValue = new Float64Array(SLOTS);
+  /** 1 where the slot's last value that had to be read was a number or boolean. */
+  private readonly numeric = new Uint8Array(SLOTS);
+  private readonly memo = new MessageMemo();
   /** Slot of the next attribute, and the last of its group. */
   private slot = 0;
   private lastSlot = POSITIONS - 1;
@@ -76,75 +65,74 @@ export class KeyValueReader {
     this.lastSlot = this.slot + POSITIONS - 1;
   }
 
-  /**
-   * Adds the KeyValue in `[start, end)` to a list. All encoders write the key, then
-   * a value with one field, mostly below 128 bytes: that layout is read without loops.
-   */
+  /** Adds the KeyValue in `[start, end)` to a list. */
   add(list: AttributeTableBuilder, start: number, end: number): void {
-    const reader = this.reader;
-    const bytes = reader.bytes;
     const slot = this.slot;
     if (slot < this.lastSlot) this.slot = slot + 1;
-    if (end - start === this.memoLength[slot] && this.matchesMemo(start, end, slot)) {
-      list.add(this.memoKey[slot]!, this.memoType[slot] as AttributeType, this.memoValue[slot]!);
+    if (this.numeric[slot] === 1 && this.readNumber(start, end, slot)) {
+      list.add(this.keys[slot]!, this.valueType, this.value);
       return;
     }
-    if (end - start < 6 || bytes[start] !== 0x0a || bytes[start + 1]! >= 0x80) {
-      this.addAny(list, start, end, slot);
+    const memo = this.memo;
+    const words = this.reader.words;
+    const entry = memo.find(words, start, end);
+    if (entry >= 0) {
+      list.add(memo.key(entry), memo.type(entry), memo.value(entry));
       return;
     }
+    const key = this.isUsualText(start, end) ? this.readText(start, end, slot) : this.readAny(start, end, slot);
+    list.add(key, this.valueType, this.value);
+    this.numeric[slot] = this.valueType === AttributeType.number || this.valueType === AttributeType.boolean ? 1 : 0;
+    memo.note(words, start, end, key, this.valueType, this.value);
+  }
+
+  /** Whether the message is the slot's last key and one number or boolean, written as usual; then it is read. */
+  private readNumber(start: number, end: number, slot: number): boolean {
+    const { bytes, words } = this.reader;
+    if (end - start < 6 || bytes[start] !== 0x0a || bytes[start + 1]! >= 0x80) return false;
     const keyEnd = start + 2 + bytes[start + 1]!;
     const value = keyEnd + 2;
-    if (value + 2 > end || bytes[keyEnd] !== 0x12 || bytes[keyEnd + 1]! !== end - value || end - value >= 0x80) {
-      this.addAny(list, start, end, slot);
-      return;
-    }
-    const key = this.key(slot, start + 2, keyEnd);
+    const size = end - value - 1;
+    if (size < 1 || size > 10 || bytes[keyEnd] !== 0x12 || bytes[keyEnd + 1]! !== size + 1) return false;
+    if (!this.strings.equalsBytes(this.keys[slot]!, bytes, start + 2, keyEnd)) return false;
     const tag = bytes[value]!;
     const first = bytes[value + 1]!;
-    if (tag === 0x0a && first === end - value - 2) {
-      this.valueType = AttributeType.string;
-      this.value = this.text(slot, value + 2, end);
-    } else if (tag === 0x18 && value + 2 === end && first < 0x80) {
-      this.valueType = AttributeType.number;
-      this.value = first;
-    } else if (tag === 0x18 && value + 3 === end && first >= 0x80 && bytes[value + 2]! < 0x80) {
-      this.valueType = AttributeType.number;
-      this.value = (first & 0x7f) | (bytes[value + 2]! << 7);
-    } else if (tag === 0x21 && value + 9 === end) {
-      this.valueType = AttributeType.number;
-      this.value = reader.words.getFloat64(value + 1, true);
-    } else {
-      this.anyValue(value, end, slot);
+    this.valueType = AttributeType.number;
+    if (tag === 0x18) {
+      if (size === 1 && first < 0x80) this.value = first;
+      else if (size === 2 && first >= 0x80 && bytes[value + 2]! < 0x80)
+        this.value = (first & 0x7f) | (bytes[value + 2]! << 7);
+      else return false;
+      return true;
     }
-    list.add(key, this.valueType, this.value);
-    // Only what comes twice is worth the copy.
-    if (this.value === this.lastValue[slot] && end - start <= MEMO_BYTES) this.remember(start, end, slot, key);
-    this.lastValue[slot] = this.value;
-  }
-
-  private matchesMemo(start: number, end: number, slot: number): boolean {
-    const words = this.reader.words;
-    const memo = this.memo;
-    if (words.getInt32(end - 4) !== this.memoLast[slot]) return false;
-    for (let at = start, word = slot * MEMO_WORDS; at < end - 4; at += 4) {
-      if (words.getInt32(at) !== memo[word++]) return false;
+    if (tag === 0x21 && size === 8) {
+      this.value = words.getFloat64(value + 1, true);
+      return true;
     }
-    return true;
+    this.valueType = AttributeType.boolean;
+    this.value = first;
+    return tag === 0x10 && size === 1 && first < 2;
   }
 
-  private remember(start: number, end: number, slot: number, key: number): void {
-    const words = this.reader.words;
-    for (let at = start, word = slot * MEMO_WORDS; at < end - 4; at += 4) this.memo[word++] = words.getInt32(at);
-    this.memoLast[slot] = words.getInt32(end - 4);
-    this.memoLength[slot] = end - start;
-    this.memoKey[slot] = key;
-    this.memoType[slot] = this.valueType;
-    this.memoValue[slot] = this.value;
+  /** Whether the message is a key and a text of less than 128 bytes each, written as all encoders do. */
+  private isUsualText(start: number, end: number): boolean {
+    const bytes = this.reader.bytes;
+    if (end - start < 6 || bytes[start] !== 0x0a || bytes[start + 1]! >= 0x80) return false;
+    const value = start + 4 + bytes[start + 1]!;
+    if (value + 2 > end || bytes[value - 2] !== 0x12 || bytes[value] !== 0x0a) return false;
+    return bytes[value - 1] === end - value && end - value < 0x80 && bytes[value + 1] === end - value - 2;
   }
 
-  /** The same for any layout: fields in any order, repeated, or missing. */
-  private addAny(list: AttributeTableBuilder, start: number, end: number, slot: number): void {
+  private readText(start: number, end: number, slot: number): number {
+    const keyEnd = start + 2 + this.reader.bytes[start + 1]!;
+    const key = this.key(slot, start + 2, keyEnd);
+    this.valueType = AttributeType.string;
+    this.value = this.intern(keyEnd + 4, end);
+    return key;
+  }
+
+  /** Reads any layout: fields in any order, repeated, or missing; returns the key. */
+  private readAny(start: number, end: number, slot: number): number {
     const reader = this.reader;
     let key = 0;
     let value = start;
@@ -162,12 +150,12 @@ export class KeyValueReader {
         at = reader.skip(tag, reader.at, end);
       }
     }
-    this.anyValue(value, valueEnd, slot);
-    list.add(key, this.valueType, this.value);
+    this.anyValue(value, valueEnd);
+    return key;
   }
 
   /** Reads an AnyValue into `valueType` and `value`: its last field counts, none is JSON null. */
-  private anyValue(start: number, end: number, slot: number): void {
+  private anyValue(start: number, end: number): void {
     const reader = this.reader;
     let last = 0;
     let from = start;
@@ -189,7 +177,7 @@ export class KeyValueReader {
     switch (last) {
       case 0x0a:
         this.valueType = AttributeType.string;
-        this.value = this.text(slot, from, to);
+        this.value = this.intern(from, to);
         break;
       case 0x10:
         this.valueType = AttributeType.boolean;
@@ -221,17 +209,6 @@ export class KeyValueReader {
     const predicted = this.keys[slot]!;
     if (this.strings.equalsBytes(predicted, this.reader.bytes, start, end)) return predicted;
     return (this.keys[slot] = this.intern(start, end));
-  }
-
-  private text(slot: number, start: number, end: number): number {
-    const bytes = this.reader.bytes;
-    const last = this.values[slot]!;
-    if (this.strings.equalsBytes(last, bytes, start, end)) return last;
-    const older = this.olderValues[slot]!;
-    this.olderValues[slot] = last;
-    const id = this.strings.equalsBytes(older, bytes, start, end) ? older : this.intern(start, end);
-    this.values[slot] = id;
-    return id;
   }
 
   /** Id of a string of the message; counts it when it is cut, or new and not UTF-8. */

@@ -109,7 +109,8 @@ export class ProtobufReader {
         this.at = at + i + 1;
         this.low = low >>> 0;
         this.high = high >>> 0;
-        return this.high * 2 ** 32 + this.low;
+        // Small results never meet a fraction: V8 would keep every position computed from them as one.
+        return high === 0 && low >= 0 ? low : this.high * 2 ** 32 + this.low;
       }
     }
     this.fail("malformed", at, "a varint of at most 10 bytes", "more");
