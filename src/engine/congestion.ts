@@ -1,7 +1,7 @@
 import { quantileOfSorted, sortSample } from "../analysis/weighted-quantile.ts";
 import { SpanRole } from "../model/span-facts.ts";
 import { spanRows } from "./case.ts";
-import { expectedNs, growthWithInFlight, inFlightCounts, isGrowth, type Growth } from "./contention.ts";
+import { expectedNs, growthWithInFlight, inFlightCounts, isGrowth, withoutWaiting, type Growth } from "./contention.ts";
 import type { Window } from "./window.ts";
 
 /** A database or the processes of a service, in which work waits for other work. */
@@ -161,12 +161,26 @@ export function isCongested(resource: SharedResource): boolean {
   if (resource.growingShare < 0.5) return false;
   return resource.stretch >= CONGESTED || (isHog(resource) && resource.stretchOfOthers >= 2);
 }
-/** 1 − 1/5: above 80 % of one server. Below that, waiting is what any busy and healthy system does. */
-const CONGESTED = 5;
+/** 1 − 1/4: above 75 % of one server. Below that, waiting is what any busy and healthy system does. */
+const CONGESTED = 4;
 
 /** Whether one kind of work uses most of the resource, because each call of it needs much more than the others. */
 export function isHog(resource: SharedResource): boolean {
   return resource.heaviestShare >= 0.35 && resource.othersAloneNs > 0 && resource.heaviest.aloneNs >= 3 * resource.othersAloneNs;
+}
+
+/**
+ * Own time of rows of a node with the waiting for others taken out, by the growth of
+ * that kind of work with the load: what each of them needs by itself. As it is
+ * where nothing grows.
+ */
+export function workOf(window: Window, ownNs: Float64Array, node: number, rows: ArrayLike<number>): Float64Array {
+  const found = resourceOfNode(window, ownNs, node);
+  const growth = found?.member.shared;
+  if (found === undefined || growth === undefined || !isGrowth(growth)) return Float64Array.from(rows, (row) => ownNs[row]!);
+  const counts = inFlightCounts(window);
+  const column = found.resource.kind === "database" ? counts.callee : counts.process;
+  return Float64Array.from(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, growth));
 }
 
 /** The resource and the kind of work of a call-path node. */

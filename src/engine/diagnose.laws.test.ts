@@ -303,12 +303,15 @@ async function load(paths: readonly string[]): Promise<LoadedSpans> {
   }
 }
 
+/** new and old conventions */
+const ADDRESS_KEYS = ["db.namespace", "db.name", "server.address", "net.peer.name"];
+
 /** Other words for the services, hosts, databases and parts of paths that a recording names. */
 function renaming(table: SpanTable): (text: string) => string {
   const words = new Set<string>();
   for (const { name, attributes, resource } of spanObjects(table)) {
     for (const [, word] of name.matchAll(/\/([a-z]+)/g)) words.add(word!);
-    for (const value of [resource["service.name"], attributes["db.namespace"], attributes["server.address"]]) {
+    for (const value of [resource["service.name"], ...ADDRESS_KEYS.map((key) => attributes[key])]) {
       if (typeof value === "string") words.add(value.replaceAll(".", "\\."));
     }
   }

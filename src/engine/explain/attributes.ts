@@ -2,6 +2,7 @@ import { rankAttributes, type RankedAttribute } from "../../analysis/attribute-r
 import { AttributeType } from "../../model/attribute-table.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
+import { workOf } from "../congestion.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { medianOf } from "../sibling-calls.ts";
 import { ms, percent, shorten, times } from "../wording.ts";
@@ -18,13 +19,15 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
   const step = Math.ceil(all.length / MAX_ROWS);
   const rows = step <= 1 ? all : all.filter((_, i) => i % step === 0);
   if (rows.length < 100) return undefined;
-  const ascending = Float64Array.from(rows, (row) => ownNs[row]!).sort();
+  // What each needs by itself: behind slow requests the others wait, and waiting has no attribute.
+  const work = workOf(window, ownNs, spot.node, rows);
+  const ascending = work.slice().sort();
   const columns = categoricalColumns(theCase, rows);
   // How many are slow because of the value is not known before: the value has to explain one of these tails.
   let found: RankedAttribute | undefined;
   for (const share of [0.1, 0.05, 0.02, 0.01]) {
     const limit = ascending[Math.floor(ascending.length * (1 - share))]!;
-    const slow = Uint8Array.from(rows, (row) => (ownNs[row]! >= limit ? 1 : 0));
+    const slow = Uint8Array.from(work, (ns) => (ns >= limit ? 1 : 0));
     found = rankAttributes({ slow, categorical: columns, numeric: [] }, { limit: 3 }).ranked.find(
       (r) => r.condition.kind === "equals" && r.shareOfSlow >= 0.6 && r.lift >= 3 && r.explained >= 0.5 && r.qValue < 0.001,
     );
@@ -34,9 +37,8 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
   const { attribute, value } = found.condition;
   const column = columns.find((c) => c.attribute === attribute)!;
   const matching = rows.filter((_, i) => column.value[i] === value);
-  const rest = rows.filter((_, i) => column.value[i] !== value);
-  const matchingNs = medianOf(Array.from(matching, (row) => ownNs[row]!));
-  const restNs = medianOf(Array.from(rest, (row) => ownNs[row]!));
+  const matchingNs = medianOf(Array.from(work.filter((_, i) => column.value[i] === value)));
+  const restNs = medianOf(Array.from(work.filter((_, i) => column.value[i] !== value)));
   if (matchingNs < 1.8 * Math.max(1, restNs)) return undefined;
   const what = `${window.text(attribute)} = ${shorten(window.text(value), 40)}`;
   const harmful = matchingNs - restNs >= 0.1 * view.p99 || found.shareOfSlow * spot.slowNs >= 0.3 * view.p99;
@@ -48,10 +50,17 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
     subject: { service, operation: spot.operation, ...(spot.statement === "" ? {} : { statement: spot.statement }) },
     title: `${spot.operation} of ${spot.service} is ${times(matchingNs / Math.max(1, restNs))} as slow for ${what}`,
     why: `${percent(found.shareOfSlow)} of its slowest have ${what}, of all only ${percent(found.shareOfAll)}: ${ms(matchingNs)} (median) against ${ms(restNs)}.`,
-    confidence: harmful ? 0.86 : 0.35,
+    confidence: harmful ? 0.93 : 0.35,
     harmful,
     nodes: [spot.node],
-    undo: [{ kind: "own-time", rows: matching, ownNs: Float64Array.from(matching, (row) => (ownNs[row]! * restNs) / Math.max(1, matchingNs)) }],
+    undo: [
+      {
+        kind: "own-time",
+        rows,
+        // Without the slow ones the others hardly wait either.
+        ownNs: work.map((ns, i) => (column.value[i] === value ? (ns * restNs) / Math.max(1, matchingNs) : ns)),
+      },
+    ],
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
       { claim: `${spot.service} ${spot.operation}: ${ms(spot.slowNs)} of it`, evidence: [0] },

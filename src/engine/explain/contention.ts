@@ -41,7 +41,7 @@ function explainCongestion(theCase: Case, spot: HotSpot, resource: SharedResourc
     subject,
     title,
     why: `${why} ${spot.operation} of ${spot.service} takes ${ms(member.aloneNs)} alone and ${ms(member.meanNs)} on average; ${percent(resource.growingShare)} of the calls on it slow down as more are in flight.`,
-    confidence: harmful ? Math.min(0.9, 0.6 + 0.05 * stretchOf(resource)) : 0.3,
+    confidence: harmful ? Math.min(0.85, 0.6 + 0.05 * stretchOf(resource)) : 0.3,
     harmful,
     nodes: [spot.node],
     undo: [
@@ -155,7 +155,7 @@ function explainLock(theCase: Case, spot: HotSpot, resource: SharedResource, mem
   const waitShare = Math.max(0, 1 - member.aloneNs / Math.max(1, spot.slowNs));
   const alone = growing === 0 || growing < 0.3 * others.length;
   // With nothing to compare, waiting for its own kind is what every queue does: it has to be extreme.
-  const harmful = alone && stretch >= (others.length > 0 ? 2.5 : 5) && spot.slowNs * waitShare >= 0.15 * view.p99;
+  const harmful = alone && stretch >= (others.length > 0 ? 2.5 : 4) && spot.slowNs * waitShare >= 0.15 * view.p99;
   const statement = spot.statement === "" ? {} : { statement: spot.statement };
   return {
     mechanism: "lock-contention",
@@ -168,7 +168,7 @@ function explainLock(theCase: Case, spot: HotSpot, resource: SharedResource, mem
     },
     title: `${shorten(spot.statement || spot.operation, 50)} of ${spot.service} waits for others that do the same: ${ms(growth.aloneNs)} alone, ${ms(growth.crowdedNs)} with ${Math.round(growth.many)} in flight`,
     why: `Its time grows with the number of its own kind in flight (rank correlation ${growth.correlation.toFixed(2)}, ${rows.length} spans); ${others.length === 0 ? "there is no other work to compare with" : `${growing} of ${others.length} other kinds of work on ${resource.name} do so`}.`,
-    confidence: harmful ? Math.min(0.85, 0.5 + growth.correlation * 0.4) : 0.28,
+    confidence: harmful ? Math.min(0.85, 0.5 + growth.correlation * 0.4) : stretch >= 2 && alone ? 0.33 : 0.28,
     harmful,
     nodes: [spot.node],
     undo: [{ kind: "own-time", rows, ownNs: Float64Array.from(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, growth)) }],

@@ -1,4 +1,5 @@
 import { exampleTraces, spanRows, type Case } from "../case.ts";
+import { workOf } from "../congestion.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { medianOf } from "../sibling-calls.ts";
 import { ms, percent, times } from "../wording.ts";
@@ -15,23 +16,28 @@ export function explainErrorHandling(theCase: Case, spot: HotSpot): Explanation 
   const failed = rows.filter(isFailed);
   const passed = rows.filter((row) => !isFailed(row));
   if (failed.length < MIN_ERRORS || passed.length < MIN_ERRORS) return undefined;
-  const failedNs = medianOf(Array.from(failed, (row) => ownNs[row]!));
-  const passedNs = medianOf(Array.from(passed, (row) => ownNs[row]!));
+  // What each needs by itself: behind slow failures the others wait.
+  const failedNs = medianOf(Array.from(workOf(window, ownNs, spot.node, failed)));
+  const passedWork = workOf(window, ownNs, spot.node, passed);
+  const passedNs = medianOf(Array.from(passedWork));
   if (failedNs < 3 * passedNs || failedNs - passedNs < 1e6) return undefined;
   const slow = new Set(view.slow);
   const inSlow = new Set(Array.from(failed, (row) => forest.trace[row]!).filter((trace) => slow.has(trace))).size / Math.max(1, view.slow.length);
   const share = failed.length / rows.length;
-  const harmful = inSlow >= 0.3 && failedNs - passedNs >= 0.1 * view.p99;
+  const harmful = inSlow >= 0.3 && failedNs - passedNs >= 0.05 * view.p99;
   return {
     mechanism: "error-handling",
     kind: "latency",
     subject: { service: spot.service, operation: spot.operation },
     title: `errors in ${spot.operation} of ${spot.service} cost ${ms(failedNs - passedNs)}: ${times(failedNs / Math.max(1, passedNs))} the time of a success`,
     why: `${percent(share)} of the requests fail, or a call of theirs does, with ${ms(failedNs)} of own time (median) against ${ms(passedNs)}; they are ${percent(inSlow)} of the slow requests.`,
-    confidence: harmful ? 0.88 : 0.35,
+    confidence: harmful ? 0.93 : 0.35,
     harmful,
     nodes: [spot.node],
-    undo: [{ kind: "own-time", rows: failed, ownNs: new Float64Array(failed.length).fill(passedNs) }],
+    undo: [
+      { kind: "own-time", rows: failed, ownNs: new Float64Array(failed.length).fill(passedNs) },
+      { kind: "own-time", rows: passed, ownNs: passedWork },
+    ],
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
       { claim: `${percent(inSlow)} of the slow requests failed in ${spot.service} ${spot.operation}`, evidence: [0] },

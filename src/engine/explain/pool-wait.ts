@@ -35,7 +35,8 @@ export function explainPoolWait(theCase: Case, spot: HotSpot): Explanation | und
         ? `${spot.service} waits for a connection to ${towards}: all ${usage.plateau} of its pool are in use ${percent(usage.fullShare)} of the time`
         : `${spot.service} waits for a connection to ${towards}`,
     why: `${percent(waiting)} of ${waits.length} acquisitions had to wait; the slow requests waited ${ms(spot.slowNs)} on average, the typical ones ${ms(spot.typicalNs)}. ${full}`,
-    confidence: harmful ? 0.92 : 0.3,
+    // A pool that is seldom full waits for something else: a busy process takes up its connections late.
+    confidence: harmful ? (usage.plateau === 0 || usage.fullShare >= 0.1 ? 0.92 : 0.6) : 0.3,
     harmful,
     nodes: [spot.node],
     undo: [{ kind: "change", change: { kind: "remove", service: spot.service, operation: spot.operation } }],

@@ -23,7 +23,7 @@ export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undef
   const total = all.reduce((sum, stall) => sum + stall.toNs - stall.fromNs, 0);
   const hit = stalledTime(theCase, spot, new Map(stalls.map((i) => [i.instance, i.stalls])));
   // The slow requests' own time has to lie in the stalls, and far more of it than of the typical ones.
-  if (hit.slowShare < 0.4 || hit.slowShare < 1.5 * hit.typicalShare) return undefined;
+  if (hit.slowShare < 0.2 || hit.slowShare < 3 * hit.typicalShare) return undefined;
   // A process that stands still for much of the time is busy, not paused.
   if (total > MAX_STALLED * spanOfWindow(theCase) * stalls.length) return undefined;
   const longest = Math.max(...all.map((stall) => stall.toNs - stall.fromNs));
@@ -46,7 +46,7 @@ export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undef
         ? `${spot.service} stands still ${all.length} times, up to ${ms(longest)}: all its requests stop at once`
         : `${blocker.operation} blocks ${spot.service}: all other requests stop for up to ${ms(longest)} while it runs`,
     why: `${where} nothing started or ended for ${ms(total / all.length)} on average while three or more requests were open, ${all.length} times; ${percent(hit.slowShare)} of the slow requests' own time in ${spot.operation} lies in these pauses, ${percent(hit.typicalShare)} of the typical ones'.${blocker === undefined ? "" : ` ${blocker.operation} was running in ${percent(blocker.share)} of them.`}`,
-    confidence: harmful ? 0.92 : 0.35,
+    confidence: harmful ? (hit.slowShare >= 0.4 ? 0.92 : 0.8) : 0.35,
     harmful,
     nodes: [spot.node],
     undo: [{ kind: "own-time", rows, ownNs: Float64Array.from(rows, (row) => Math.max(0, ownNs[row]! - hit.stalledNs.get(row)!)) }],

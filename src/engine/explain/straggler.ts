@@ -48,7 +48,8 @@ export function explainStraggler(theCase: Case, spot: HotSpot): Explanation | un
     subject: { service: spot.service, operation: spot.operation, instance: name, ...(host === name ? {} : { host }) },
     title: `one instance of ${spot.service} is ${times(slowest.median / peerMedian)} as slow as its ${peers.length === 1 ? "peer" : `${peers.length} peers`}: ${name}`,
     why: `${spot.operation} takes ${ms(slowest.median)} (median of its own time) on ${name} and ${ms(peerMedian)} on the others; ${percent(slowest.rows.length / total)} of the calls go there.`,
-    confidence: harmful ? 0.9 : 0.3,
+    // Twice as slow may be a busier instance; ten times is not.
+    confidence: harmful ? Math.min(0.92, 0.6 + 0.1 * (slowest.median / peerMedian)) : 0.3,
     harmful,
     nodes: [spot.node],
     undo: [

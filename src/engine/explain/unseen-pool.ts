@@ -2,7 +2,9 @@ import { SpanRole } from "../../model/span-facts.ts";
 import { spanRows, type Case } from "../case.ts";
 
 /** Share of the busy time at the highest count from which on it is a limit: without one, counts thin out towards it. */
-const MIN_AT_LIMIT = 0.05;
+const MIN_AT_LIMIT = 0.02;
+/** And in relation to the count below it: a count that thins out freely falls faster towards its end. */
+const MIN_RATIO_AT_LIMIT = 0.15;
 /** Share of the busy time that is taken for noise of clocks. */
 const NOISE = 0.0005;
 
@@ -62,7 +64,9 @@ function plateau(instances: { at: number; step: number }[][]): number | undefine
     }
   }
   const highest = Math.max(0, ...[...timeAt].filter(([, time]) => time > NOISE * busy).map(([use]) => use));
-  return highest >= 2 && timeAt.get(highest)! >= MIN_AT_LIMIT * busy ? highest : undefined;
+  const atLimit = timeAt.get(highest) ?? 0;
+  const isLimit = atLimit >= MIN_AT_LIMIT * busy && atLimit >= MIN_RATIO_AT_LIMIT * (timeAt.get(highest - 1) ?? 0);
+  return highest >= 2 && isLimit ? highest : undefined;
 }
 
 function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
