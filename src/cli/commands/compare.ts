@@ -23,7 +23,7 @@ export function compareRecordings(
   options: CompareCommandOptions,
   terminal: Terminal,
 ): Promise<number> {
-  return withInputs(options.quiet === true, terminal, async ({ read, progress }) => {
+  return withInputs(options.quiet === true, terminal, async ({ read, progress, signal }) => {
     const baseline = await read([before]);
     const current = await read([now]);
     const build = (spans: SpanTable): ReturnType<typeof buildWindow> =>
@@ -32,12 +32,17 @@ export function compareRecordings(
         // A turn of the event loop, so that Ctrl-C is heard.
         await new Promise<void>((resolve) => setImmediate(resolve));
       });
-    const report = compare(
+    const compared = compare(
       { window: await build(baseline.spans) },
       { window: await build(current.spans) },
       { threshold: options.threshold },
     );
     progress.clear();
+    // Half of a recording may be its better half: cut short, it is shown, but decides nothing.
+    const cut = "stopped early: only what was read until then is compared";
+    const report: CompareReport = signal.aborted
+      ? { ...compared, verdict: "insufficient-data", cautions: [cut, ...compared.cautions] }
+      : compared;
     if (options.json === true) terminal.out(`${JSON.stringify(report, null, 2)}\n`);
     else terminal.out(`${renderCompare(report, { before, now }, lookOf(options, terminal)).join("\n")}\n`);
     const unreadable = baseline.intake.errors.length + current.intake.errors.length > 0;
