@@ -120,7 +120,7 @@ function where(row: BlameRow, room: number): string {
 export function renderEndpointTable(endpoints: readonly EndpointReport[], pen: Pen): string[] {
   const head = `${padStart("requests", 10)} ${padStart("p50", 8)} ${padStart("p95", 8)} ${padStart("p99", 8)} ${padStart("errors", 8)}`;
   const room = pen.look.width - columns(head) - 2;
-  const lines = [pen.faint(`  ${padEnd("Other endpoints", room)}${head}`)];
+  const lines = [pen.faint(`  ${padEnd(clip("Other endpoints", room - 1), room)}${head}`)];
   for (const endpoint of endpoints) {
     const cells = [
       count(endpoint.requests),

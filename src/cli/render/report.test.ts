@@ -35,7 +35,8 @@ test("the head and the first endpoint", () => {
       ░ orders › GET /orders cpu           24.2 ms  5.0 %  21.0–27.0 ms     2.20 ms
       █ gateway › GET /…rders unexplained  22.1 ms  4.6 %  18.0–26.0 ms      900 µs
       ▒ 1 smaller part                     3.10 ms 0.64 %
-    "
+
+      Other endpoints                   requests      p50      p95      p99   errors"
   `);
 });
 

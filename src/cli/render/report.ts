@@ -63,8 +63,8 @@ function names(files: readonly string[]): string {
   return files.length <= 3 ? files.join(", ") : `${files.slice(0, 2).join(", ")} and ${files.length - 2} more`;
 }
 
-/** Endpoints shown with their blame; the others follow as one line each. */
-const SHOWN_IN_FULL = 3;
+/** Endpoints shown with their blame, the one that most is to gain at; the others follow as one line each: what to fix should stand on the first screen. */
+const SHOWN_IN_FULL = 1;
 const SHOWN_AS_ROWS = 12;
 
 function endpoints(report: Report, pen: Pen): string[] {
