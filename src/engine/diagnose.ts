@@ -1,5 +1,5 @@
 import type { Intake } from "../model/intake.ts";
-import { REPORT_SCHEMA, type DataQuality, type Finding, type Report } from "../model/report.ts";
+import { REPORT_SCHEMA, type DataQuality, type Finding, type ObjectiveResult, type Report } from "../model/report.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import { againstBaseline, sinceChange } from "./against-baseline.ts";
 import { ownTime, type Case } from "./case.ts";
@@ -12,6 +12,7 @@ import { MIN_TRACES, viewEndpoint, type EndpointView } from "./endpoint-view.ts"
 import { explain } from "./explain.ts";
 import { rankFindings, type Claim } from "./findings.ts";
 import { explainQueues } from "./explain/queue-backlog.ts";
+import { checkObjectives, endpointWeight, type Objective } from "./objective.ts";
 import { explainRegressions } from "./regression/explain-regressions.ts";
 import { replayPredictor } from "./replay-predictor.ts";
 import { unexplainedTime } from "./unexplained.ts";
@@ -22,6 +23,8 @@ export interface DiagnoseInput {
   /** counts of what was read; absent when the table was not read from files */
   readonly intake?: Intake;
   readonly baseline?: SpanTable;
+  /** what the endpoints are to reach; a missed one weighs more in the ranking */
+  readonly objectives?: readonly Objective[];
   /** keeps only endpoints whose "SERVICE OPERATION" contains this text (case-insensitive) */
   readonly endpoint?: string;
   /** seed of all resampling; the same data and seed give the same report */
@@ -47,17 +50,20 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
   const views = window.endpoints
     .map((_, index) => viewEndpoint(window, index))
     .filter((view) => input.endpoint === undefined || view.name.toLowerCase().includes(input.endpoint.toLowerCase()));
-  const { findings, cases, unchanged, stopped } = await findCauses(window, baseline, views, seed, hooks, checkpoint);
   const span = windowOf(window);
+  const endpoints = views.map((view) => ({
+    ...reportEndpoint(window, view, Number(span.end - span.start), seed),
+    ...(baseline === undefined ? {} : baselineOf(baseline, view)),
+  }));
+  const objectives = checkObjectives(endpoints, input.objectives ?? []);
+  const { findings, cases, unchanged, stopped } = await findCauses(window, baseline, views, objectives, seed, hooks, checkpoint);
   const quality = dataQuality(window, input.intake, views, stopped);
   return {
     schema: REPORT_SCHEMA,
     window: { startUnixNs: String(span.start), endUnixNs: String(span.end) },
     dataQuality: quality satisfies DataQuality,
-    endpoints: views.map((view) => ({
-      ...reportEndpoint(window, view, Number(span.end - span.start), seed),
-      ...(baseline === undefined ? {} : baselineOf(baseline, view)),
-    })),
+    ...(objectives.length === 0 ? {} : { objectives }),
+    endpoints,
     throughput: {
       status: "insufficient-data",
       detail: "ceilings need metrics of hosts and pools, or a ramp of load; these are traces at one load",
@@ -84,6 +90,7 @@ async function findCauses(
   window: Window,
   baseline: Window | undefined,
   views: readonly EndpointView[],
+  objectives: readonly ObjectiveResult[],
   seed: number,
   hooks: DiagnoseHooks,
   checkpoint: Checkpoint,
@@ -114,7 +121,7 @@ async function findCauses(
         ? sinceChange(claims, explainChange(window, explained, split))
         : claims;
   await checkpoint("predicting gains", 0, 1);
-  const findings = rankFindings(judged, replayPredictor(window, ownNs, seed));
+  const findings = rankFindings(judged, replayPredictor(window, ownNs, seed), (view) => endpointWeight(view, objectives));
   return { findings, cases, unchanged: regressions?.unchanged ?? [], stopped };
 }
 

@@ -28,10 +28,14 @@ const BACKGROUND_WEIGHT = 0.25;
  * Claims → findings: those with the same mechanism and subject become one, each
  * is replayed without its cause on every endpoint where it was seen, and they are
  * ranked by severity, then by expected gain (relative gain of the percentiles,
- * weighted by traffic) times confidence. Ties are broken by id.
+ * weighted by traffic, or as `weight` says) times confidence. Ties are broken by id.
  */
-export function rankFindings(claims: readonly Claim[], predict: Predict): Finding[] {
-  const drafts = [...groupClaims(claims).values()].map((group) => draft(group, predict));
+export function rankFindings(
+  claims: readonly Claim[],
+  predict: Predict,
+  weight: (view: EndpointView) => number = (view) => view.traffic,
+): Finding[] {
+  const drafts = [...groupClaims(claims).values()].map((group) => draft(group, predict, weight));
   const kept = drafts.filter((d) => d.score > 0);
   kept.sort(
     (a, b) =>
@@ -72,7 +76,7 @@ function fnv1a(text: string): string {
   return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
-function draft(group: readonly Claim[], predict: Predict): Draft {
+function draft(group: readonly Claim[], predict: Predict, weight: (view: EndpointView) => number): Draft {
   const byView = new Map<EndpointView, Claim[]>();
   for (const claim of group) {
     const held = byView.get(claim.view);
@@ -87,8 +91,8 @@ function draft(group: readonly Claim[], predict: Predict): Draft {
     const loss = Math.max(0, ...explanations.map((e) => e.loss ?? 0));
     return { view, at, explanations, predicted, best, loss, harm: Math.max(0, best.gain, loss) };
   });
-  const expected = perEndpoint.reduce((sum, e) => sum + e.view.traffic * e.harm, 0);
-  const main = perEndpoint.reduce((a, b) => (b.view.traffic * b.harm > a.view.traffic * a.harm ? b : a));
+  const expected = perEndpoint.reduce((sum, e) => sum + weight(e.view) * e.harm, 0);
+  const main = perEndpoint.reduce((a, b) => (weight(b.view) * b.harm > weight(a.view) * a.harm ? b : a));
   const explanation = main.explanations.reduce((a, b) => (b.confidence > a.confidence ? b : a));
   const gainNs = main.best.pair.now.value - main.best.pair.predicted.value;
   // A cause that shows at one rare endpoint only is as real there: severity looks at the endpoint, rank at the traffic.

@@ -1,5 +1,5 @@
 import { diagnose } from "../../engine/diagnose.ts";
-import { checkObjectives, type Objective } from "../../engine/objective.ts";
+import type { Objective } from "../../engine/objective.ts";
 import type { Severity } from "../../model/report.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import { count } from "../render/numbers.ts";
@@ -27,6 +27,7 @@ export function analyze(files: readonly string[], options: AnalyzeOptions, termi
         intake,
         ...(baseline === undefined ? {} : { baseline: baseline.spans }),
         ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+        ...(options.objective === undefined ? {} : { objectives: options.objective }),
       },
       { signal, progress: (stage, at, total) => progress.report(`${stage}: ${count(at)} of ${count(total)}`) },
     );
@@ -34,7 +35,6 @@ export function analyze(files: readonly string[], options: AnalyzeOptions, termi
     const stopped = signal.aborted && report.dataQuality.complete;
     const told = {
       ...report,
-      ...(options.objective === undefined ? {} : { objectives: checkObjectives(report.endpoints, options.objective) }),
       ...(stopped ? { dataQuality: { ...report.dataQuality, complete: false } } : {}),
     };
     const sources = { files, baseline: options.baseline ?? [] };
