@@ -100,7 +100,7 @@ function printTable(results: readonly Result[]): void {
     }
   }
   console.log("system and fault".padEnd(32), "cases", "no traces", "rank 1", "top 3", "  rank 1 of all");
-  for (const [key, held] of [...groups].sort()) {
+  for (const [key, held] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const within = (most: number): number => held.filter(({ rank }) => rank >= 1 && rank <= most).length;
     const none = held.filter(({ rank }) => rank < 0).length;
     const share = `${((100 * within(1)) / held.length).toFixed(1)} %`;

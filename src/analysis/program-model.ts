@@ -57,5 +57,13 @@ export function learnProgram(forest: TraceForest, paths: CallPaths): ProgramMode
   const found = pairs.finish();
   const free = Uint8Array.from({ length: found.count }, (_, row) => (isFree(found, row) ? 1 : 0));
   const calls = behaviour.finish();
-  return { shadow: shadowNodes(forest, paths), behaviour: calls, pairs: found, free, waiter, retryOf: findRetries(forest, paths, calls), traces };
+  return {
+    shadow: shadowNodes(forest, paths),
+    behaviour: calls,
+    pairs: found,
+    free,
+    waiter,
+    retryOf: findRetries(forest, paths, calls),
+    traces,
+  };
 }

@@ -237,7 +237,8 @@ class PlanBuilder {
     if (allEnded) sweep.barrier = at;
     sweep.previous = at;
     sweep.previousStartNs = startNs;
-    if (plan.model.behaviour.join[node] !== JoinKind.detached && plan.model.shadow[node] !== 1) this.addToClass(at, node, startNs, sweep);
+    if (plan.model.behaviour.join[node] !== JoinKind.detached && plan.model.shadow[node] !== 1)
+      this.addToClass(at, node, startNs, sweep);
   }
 
   /**

@@ -34,7 +34,10 @@ export function shadowNodes(forest: TraceForest, paths: CallPaths): Uint8Array {
         if (facts.role[call] !== SpanRole.client) continue;
         calls = true;
         const slack = Math.max(END_SLACK_NS, END_SLACK * (endNs[call]! - startNs[call]!));
-        wraps = startNs[row]! <= startNs[call]! && Math.abs(endNs[row]! - endNs[call]!) <= slack && endNs[call]! > startNs[call]!;
+        wraps =
+          startNs[row]! <= startNs[call]! &&
+          Math.abs(endNs[row]! - endNs[call]!) <= slack &&
+          endNs[call]! > startNs[call]!;
       }
       if (!calls) continue;
       const node = paths.nodeOfRow[row]!;

@@ -16,7 +16,12 @@ const GENERAL: ReadonlySet<Mechanism> = new Set<Mechanism>([
  * How calls are made: that the calls below take longer now does not make it new. The comparison counts calls
  * itself, and claims a change of their number or order where there is one.
  */
-const OF_CALLS: ReadonlySet<Mechanism> = new Set<Mechanism>(["n-plus-one", "duplicate-calls", "sequential-calls", "cache-miss"]);
+const OF_CALLS: ReadonlySet<Mechanism> = new Set<Mechanism>([
+  "n-plus-one",
+  "duplicate-calls",
+  "sequential-calls",
+  "cache-miss",
+]);
 
 /**
  * Claims of the window held against what changed since the baseline.
@@ -61,7 +66,8 @@ function overlap(a: Explanation, b: Explanation): boolean {
 
 function asBefore(claim: Claim): Claim {
   const { explanation } = claim;
-  if (!explanation.harmful) return { ...claim, explanation: { ...explanation, confidence: explanation.confidence * 0.05 } };
+  if (!explanation.harmful)
+    return { ...claim, explanation: { ...explanation, confidence: explanation.confidence * 0.05 } };
   return {
     ...claim,
     explanation: {
@@ -84,7 +90,10 @@ function asRegression(claim: Claim, regression: Claim): Claim {
       kind: "regression",
       confidence: Math.max(explanation.confidence, regression.explanation.confidence),
       chain: [...explanation.chain, { claim: regression.explanation.title, evidence: [from] }],
-      evidence: [...explanation.evidence, ...regression.explanation.evidence.filter((e) => e.kind === "statistic").slice(0, 1)],
+      evidence: [
+        ...explanation.evidence,
+        ...regression.explanation.evidence.filter((e) => e.kind === "statistic").slice(0, 1),
+      ],
     },
   };
 }

@@ -39,7 +39,8 @@ export function inclusiveTimes(window: Window, view: EndpointView): Map<number, 
   const { paths } = window;
   const nodes = new Set<number>();
   for (const blame of [view.blameTypical, view.blameSlow, view.blameMean]) {
-    for (const key of blame.keys()) for (let node = nodeOfKey(key); node >= 0 && !nodes.has(node); node = paths.parent[node]!) nodes.add(node);
+    for (const key of blame.keys())
+      for (let node = nodeOfKey(key); node >= 0 && !nodes.has(node); node = paths.parent[node]!) nodes.add(node);
   }
   const ownOf = (blame: ReadonlyMap<number, number>, node: number): number => {
     let sum = 0;
@@ -48,7 +49,11 @@ export function inclusiveTimes(window: Window, view: EndpointView): Map<number, 
   };
   const times = new Map<number, { typicalNs: number; slowNs: number; meanNs: number }>();
   for (const node of nodes) {
-    times.set(node, { typicalNs: ownOf(view.blameTypical, node), slowNs: ownOf(view.blameSlow, node), meanNs: ownOf(view.blameMean, node) });
+    times.set(node, {
+      typicalNs: ownOf(view.blameTypical, node),
+      slowNs: ownOf(view.blameSlow, node),
+      meanNs: ownOf(view.blameMean, node),
+    });
   }
   // Parents stand before their children: sums flow up in one pass from the last to the first.
   for (const node of [...nodes].sort((a, b) => b - a)) {

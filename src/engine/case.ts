@@ -21,7 +21,8 @@ export function ownTime(segments: SegmentTable, rowCount: number): Float64Array 
 
 export const spanRows = (window: Window, node: number): Int32Array => rowsOf(window.rows, node);
 
-export const spanDuration = (window: Window, row: number): number => window.forest.endNs[row]! - window.forest.startNs[row]!;
+export const spanDuration = (window: Window, row: number): number =>
+  window.forest.endNs[row]! - window.forest.startNs[row]!;
 
 /** Durations of the spans of a node, in the order of its rows. */
 export function durationsOf(window: Window, node: number): Float64Array {

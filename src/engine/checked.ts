@@ -22,15 +22,23 @@ type Check = (cases: readonly Case[], found: ReadonlySet<string>) => Checked;
 const poolWaits: Check = (cases, found) => {
   if (found.has("pool-exhausted")) return undefined;
   const { paths } = cases[0]!.window;
-  if (!paths.role.includes(SpanRole.pool)) return { what: "connection pools", detail: "no span of a pool acquisition in these traces: waits for connections would not show" };
+  if (!paths.role.includes(SpanRole.pool))
+    return {
+      what: "connection pools",
+      detail: "no span of a pool acquisition in these traces: waits for connections would not show",
+    };
   const worst = Math.max(...cases.map((c) => kindShare(c, "pool-wait")));
-  return worst < 0.05 ? { what: "connection pools", detail: `at most ${percent(worst)} of any endpoint's p99 is a wait for a connection` } : undefined;
+  return worst < 0.05
+    ? { what: "connection pools", detail: `at most ${percent(worst)} of any endpoint's p99 is a wait for a connection` }
+    : undefined;
 };
 
 const retriesAndErrors: Check = (cases, found) => {
   if (found.has("retries") || found.has("timeout") || found.has("error-handling")) return undefined;
   const worst = Math.max(...cases.map((c) => c.view.endpoint.errorRatio));
-  return worst < 0.01 ? { what: "errors and retries", detail: `at most ${percent(worst)} of the requests of any endpoint fail` } : undefined;
+  return worst < 0.01
+    ? { what: "errors and retries", detail: `at most ${percent(worst)} of the requests of any endpoint fail` }
+    : undefined;
 };
 
 const repeatedCalls: Check = (cases, found) => {
@@ -42,7 +50,9 @@ const repeatedCalls: Check = (cases, found) => {
     if (role !== SpanRole.database && role !== SpanRole.client) continue;
     most = Math.max(most, medianOf(siblingCalls(window, node).map((group) => group.rows.length)));
   }
-  return most > 0 && most < 5 ? { what: "N+1 calls", detail: `no operation makes the same call more than ${most} times (median per path)` } : undefined;
+  return most > 0 && most < 5
+    ? { what: "N+1 calls", detail: `no operation makes the same call more than ${most} times (median per path)` }
+    : undefined;
 };
 
 const transit: Check = (cases, found) => {
@@ -50,7 +60,12 @@ const transit: Check = (cases, found) => {
   const { window } = cases[0]!;
   if (!window.paths.role.includes(SpanRole.client)) return undefined;
   const worst = Math.max(...cases.map((c) => kindShare(c, "transit")));
-  return worst < 0.1 ? { what: "network between services", detail: `at most ${percent(worst)} of any endpoint's p99 passes between a caller's and its callee's span` } : undefined;
+  return worst < 0.1
+    ? {
+        what: "network between services",
+        detail: `at most ${percent(worst)} of any endpoint's p99 passes between a caller's and its callee's span`,
+      }
+    : undefined;
 };
 
 const clocks: Check = (cases) => {
@@ -59,7 +74,10 @@ const clocks: Check = (cases) => {
   const applied = skews.filter((skew) => skew.appliedNs !== 0);
   if (applied.length > 0) return undefined;
   const pairs = skews.reduce((sum, skew) => sum + skew.pairs, 0);
-  return { what: "clocks of the hosts", detail: `${pairs} calls between ${skews.length} pairs of hosts fit without any correction` };
+  return {
+    what: "clocks of the hosts",
+    detail: `${pairs} calls between ${skews.length} pairs of hosts fit without any correction`,
+  };
 };
 
 /** Share of a time kind in the blame of the slow traces. */

@@ -66,7 +66,9 @@ export function sharedResources(window: Window, ownNs: Float64Array): SharedReso
     else nodes.push(node);
   }
   const resources = [...groups.values()].flatMap(({ kind, name, nodes }) => {
-    const members = [...nodes.values()].map((list) => member(window, ownNs, kind, list)).filter((m) => m.rows.length >= 20);
+    const members = [...nodes.values()]
+      .map((list) => member(window, ownNs, kind, list))
+      .filter((m) => m.rows.length >= 20);
     return members.length === 0 ? [] : [summary(kind, window.text(name), members)];
   });
   resourcesByWindow.set(window, resources);
@@ -95,12 +97,17 @@ function member(window: Window, ownNs: Float64Array, kind: "database" | "process
   const rows = Int32Array.from(step <= 1 ? all : all.filter((_, i) => i % step === 0));
   const counts = inFlightCounts(window);
   const own = Float64Array.from(rows, (row) => ownNs[row]!);
-  const against = (column: Int32Array): Growth | undefined => growthWithInFlight(own, Float64Array.from(rows, (row) => column[row]!));
+  const against = (column: Int32Array): Growth | undefined =>
+    growthWithInFlight(
+      own,
+      Float64Array.from(rows, (row) => column[row]!),
+    );
   const shared = against(kind === "database" ? counts.callee : counts.process);
   const byOwn = against(kind === "database" ? counts.statement : counts.operation);
   const meanNs = own.length === 0 ? 0 : own.reduce((sum, ns) => sum + ns, 0) / own.length;
   // Where the load never varies enough, the faster quarter stands for "alone".
-  const aloneNs = shared?.aloneNs ?? byOwn?.aloneNs ?? (own.length === 0 ? 0 : quantileOfSorted(sortSample(own, undefined), 0.25));
+  const aloneNs =
+    shared?.aloneNs ?? byOwn?.aloneNs ?? (own.length === 0 ? 0 : quantileOfSorted(sortSample(own, undefined), 0.25));
   const column = kind === "database" ? counts.callee : counts.process;
   const stretch =
     shared === undefined || shared.aloneNs <= 0 || rows.length === 0
@@ -132,9 +139,11 @@ function summary(kind: "database" | "process", name: string, members: Member[]):
     name,
     members,
     stretch: calls > 0 ? sum((m) => m.rows.length * m.stretch) / calls : 1,
-    stretchOfOthers: otherCalls > 0 ? others.reduce((total, m) => total + m.rows.length * m.stretch, 0) / otherCalls : 1,
+    stretchOfOthers:
+      otherCalls > 0 ? others.reduce((total, m) => total + m.rows.length * m.stretch, 0) / otherCalls : 1,
     othersAloneNs: medianByCalls(others),
-    growingShare: calls > 0 ? sum((m) => (m.shared !== undefined && isGrowth(m.shared) ? m.rows.length : 0)) / calls : 0,
+    growingShare:
+      calls > 0 ? sum((m) => (m.shared !== undefined && isGrowth(m.shared) ? m.rows.length : 0)) / calls : 0,
     heaviest,
     heaviestShare: alone > 0 ? (heaviest.rows.length * heaviest.aloneNs) / alone : 0,
   };
@@ -168,7 +177,11 @@ const CONGESTED = 4;
 export function isHog(resource: SharedResource): boolean {
   // Operations of a service differ in size by nature; statements that read by an index hardly do.
   const factor = resource.kind === "database" ? 3 : 6;
-  return resource.heaviestShare >= 0.35 && resource.othersAloneNs > 0 && resource.heaviest.aloneNs >= factor * resource.othersAloneNs;
+  return (
+    resource.heaviestShare >= 0.35 &&
+    resource.othersAloneNs > 0 &&
+    resource.heaviest.aloneNs >= factor * resource.othersAloneNs
+  );
 }
 
 /**
@@ -179,14 +192,19 @@ export function isHog(resource: SharedResource): boolean {
 export function workOf(window: Window, ownNs: Float64Array, node: number, rows: ArrayLike<number>): Float64Array {
   const found = resourceOfNode(window, ownNs, node);
   const growth = found?.member.shared;
-  if (found === undefined || growth === undefined || !isGrowth(growth)) return Float64Array.from(rows, (row) => ownNs[row]!);
+  if (found === undefined || growth === undefined || !isGrowth(growth))
+    return Float64Array.from(rows, (row) => ownNs[row]!);
   const counts = inFlightCounts(window);
   const column = found.resource.kind === "database" ? counts.callee : counts.process;
   return Float64Array.from(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, growth));
 }
 
 /** The resource and the kind of work of a call-path node. */
-export function resourceOfNode(window: Window, ownNs: Float64Array, node: number): { resource: SharedResource; member: Member } | undefined {
+export function resourceOfNode(
+  window: Window,
+  ownNs: Float64Array,
+  node: number,
+): { resource: SharedResource; member: Member } | undefined {
   for (const resource of sharedResources(window, ownNs)) {
     for (const m of resource.members) if (m.nodes.includes(node)) return { resource, member: m };
   }

@@ -43,7 +43,8 @@ const MIN_CORRELATION = 0.35;
 const MIN_GROWTH = 1.8;
 
 /** Whether the crowded wait; differences under 0.1 ms are not looked at. */
-export const isGrowth = (g: Growth): boolean => g.correlation >= MIN_CORRELATION && g.crowdedNs >= MIN_GROWTH * Math.max(1e5, g.aloneNs);
+export const isGrowth = (g: Growth): boolean =>
+  g.correlation >= MIN_CORRELATION && g.crowdedNs >= MIN_GROWTH * Math.max(1e5, g.aloneNs);
 
 /** Time at an in-flight count by the line from `few` to `many`: robust against outliers that have other reasons. */
 export function expectedNs(inFlight: number, g: Growth): number {
@@ -113,7 +114,8 @@ function openRequests(window: Window): Int32Array {
   }
   const open = new Int32Array(n);
   for (const rows of byInstance.values()) {
-    const isEntry = (row: number): boolean => facts.role[row] === SpanRole.server || facts.role[row] === SpanRole.consumer;
+    const isEntry = (row: number): boolean =>
+      facts.role[row] === SpanRole.server || facts.role[row] === SpanRole.consumer;
     const entries = rows.filter(isEntry);
     const starts = Float64Array.from(entries, (row) => forest.startNs[row]!).sort();
     const ends = Float64Array.from(entries, (row) => forest.endNs[row]!).sort();

@@ -7,7 +7,12 @@ import type { Window } from "./window.ts";
 import { percent } from "./wording.ts";
 
 /** What the data allow to say: completeness, clocks, sampling, and every span accounted for. */
-export function dataQuality(window: Window, intake: Intake | undefined, views: readonly EndpointView[], stopped: boolean): DataQuality {
+export function dataQuality(
+  window: Window,
+  intake: Intake | undefined,
+  views: readonly EndpointView[],
+  stopped: boolean,
+): DataQuality {
   const { forest } = window;
   const { quality } = forest;
   const ledger = spanLedger(window, intake);
@@ -15,15 +20,30 @@ export function dataQuality(window: Window, intake: Intake | undefined, views: r
   const incomplete = quality.traces === 0 ? 0 : quality.incompleteTraces / quality.traces;
   const warnings = [
     ...(stopped ? ["stopped before the end: only a part of the endpoints was explained"] : []),
-    ...(incomplete > 0.05 ? [`${percent(incomplete)} of the traces are incomplete (orphans or no root) and left out of all numbers`] : []),
+    ...(incomplete > 0.05
+      ? [`${percent(incomplete)} of the traces are incomplete (orphans or no root) and left out of all numbers`]
+      : []),
     ...(quality.duplicateSpans > 0 ? [`${quality.duplicateSpans} duplicate spans left out`] : []),
     ...(quality.cyclesCut > 0 ? [`${quality.cyclesCut} parent cycles cut`] : []),
-    ...(quality.negativeDurations > 0 ? [`${quality.negativeDurations} spans end before they start: taken as zero length`] : []),
-    ...(quality.absurdDurations > 0 ? [`${quality.absurdDurations} spans last longer than a day: their traces are left out`] : []),
-    ...(sampling === "tail" ? ["tail-sampled without weights: percentiles describe the kept traces, not the traffic"] : []),
-    ...views.filter((v) => v.caution !== undefined).slice(0, 3).map((v) => `${v.name}: ${v.caution}`),
-    ...(intake !== undefined && intake.invalidUtf8 > 0 ? [`${intake.invalidUtf8} strings are not UTF-8: read with replacement characters`] : []),
-    ...(intake !== undefined && intake.truncatedValues > 0 ? [`${intake.truncatedValues} attribute values were longer than 64 KiB and cut`] : []),
+    ...(quality.negativeDurations > 0
+      ? [`${quality.negativeDurations} spans end before they start: taken as zero length`]
+      : []),
+    ...(quality.absurdDurations > 0
+      ? [`${quality.absurdDurations} spans last longer than a day: their traces are left out`]
+      : []),
+    ...(sampling === "tail"
+      ? ["tail-sampled without weights: percentiles describe the kept traces, not the traffic"]
+      : []),
+    ...views
+      .filter((v) => v.caution !== undefined)
+      .slice(0, 3)
+      .map((v) => `${v.name}: ${v.caution}`),
+    ...(intake !== undefined && intake.invalidUtf8 > 0
+      ? [`${intake.invalidUtf8} strings are not UTF-8: read with replacement characters`]
+      : []),
+    ...(intake !== undefined && intake.truncatedValues > 0
+      ? [`${intake.truncatedValues} attribute values were longer than 64 KiB and cut`]
+      : []),
   ];
   return {
     traces: quality.traces,
@@ -61,7 +81,8 @@ function spanLedger(window: Window, intake: Intake | undefined): SpanLedger {
   for (const row of forest.rows) if (forest.complete[forest.trace[row]!] === 1) analysed++;
   const duplicates = spans.rowCount - forest.rows.length;
   const rejected = [...(intake?.rejected ?? [])].map(([reason, held]) => ({ reason: reason as string, ...held }));
-  if (duplicates > 0) rejected.push({ reason: "duplicate", spans: duplicates, example: "same span id and kind as an earlier span" });
+  if (duplicates > 0)
+    rejected.push({ reason: "duplicate", spans: duplicates, example: "same span id and kind as an earlier span" });
   return {
     received: intake?.received ?? spans.rowCount,
     analysed,

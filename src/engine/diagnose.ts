@@ -56,7 +56,15 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     ...(baseline === undefined ? {} : baselineOf(baseline, view)),
   }));
   const objectives = checkObjectives(endpoints, input.objectives ?? []);
-  const { findings, cases, unchanged, stopped } = await findCauses(window, baseline, views, objectives, seed, hooks, checkpoint);
+  const { findings, cases, unchanged, stopped } = await findCauses(
+    window,
+    baseline,
+    views,
+    objectives,
+    seed,
+    hooks,
+    checkpoint,
+  );
   const quality = dataQuality(window, input.intake, views, stopped);
   return {
     schema: REPORT_SCHEMA,
@@ -69,21 +77,35 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
       detail: "ceilings need metrics of hosts and pools, or a ramp of load; these are traces at one load",
     },
     findings,
-    healthy: !stopped && views.some((view) => view.caution === undefined) && !findings.some((f) => f.severity !== "note"),
-    checkedNotCause: [...unchanged.map((detail) => ({ what: "against the baseline", detail })), ...checkedNotCause(cases, findings)],
+    healthy:
+      !stopped && views.some((view) => view.caution === undefined) && !findings.some((f) => f.severity !== "note"),
+    checkedNotCause: [
+      ...unchanged.map((detail) => ({ what: "against the baseline", detail })),
+      ...checkedNotCause(cases, findings),
+    ],
     unexplained: unexplainedTime(window, views),
   };
 }
 
 /** The same endpoint in the baseline; nothing where it was not called then. */
-function baselineOf(baseline: Window, view: EndpointView): { baseline?: NonNullable<Report["endpoints"][number]["baseline"]> } {
+function baselineOf(
+  baseline: Window,
+  view: EndpointView,
+): { baseline?: NonNullable<Report["endpoints"][number]["baseline"]> } {
   const index = baseline.endpoints.findIndex(
     (e) => baseline.text(e.service) === view.service && baseline.text(e.operation) === view.operation,
   );
   if (index < 0) return {};
   const before = viewEndpoint(baseline, index);
   const inMs = (ns: number): number => Math.round(ns / 1e3) / 1e3;
-  return { baseline: { requests: before.endpoint.traces.length, p50Ms: inMs(before.p50), p95Ms: inMs(before.p95), p99Ms: inMs(before.p99) } };
+  return {
+    baseline: {
+      requests: before.endpoint.traces.length,
+      p50Ms: inMs(before.p50),
+      p95Ms: inMs(before.p95),
+      p99Ms: inMs(before.p99),
+    },
+  };
 }
 
 async function findCauses(
@@ -112,7 +134,8 @@ async function findCauses(
   }
   if (!stopped) claims.push(...explainQueues(window, explained, seed));
   await checkpoint("comparing", 0, 1);
-  const regressions = baseline === undefined ? undefined : explainRegressions({ window }, { window: baseline }, explained);
+  const regressions =
+    baseline === undefined ? undefined : explainRegressions({ window }, { window: baseline }, explained);
   const split = baseline === undefined && !stopped ? splitAtChange(window, explained, seed) : undefined;
   const judged =
     regressions !== undefined
@@ -121,7 +144,9 @@ async function findCauses(
         ? sinceChange(claims, explainChange(window, explained, split))
         : claims;
   await checkpoint("predicting gains", 0, 1);
-  const findings = rankFindings(judged, replayPredictor(window, ownNs, seed), (view) => endpointWeight(view, objectives));
+  const findings = rankFindings(judged, replayPredictor(window, ownNs, seed), (view) =>
+    endpointWeight(view, objectives),
+  );
   return { findings, cases, unchanged: regressions?.unchanged ?? [], stopped };
 }
 
@@ -143,5 +168,8 @@ function windowOf(window: Window): { start: bigint; end: bigint } {
     first = Math.min(first, startNs[row]!);
     last = Math.max(last, endNs[row]!);
   }
-  return { start: window.spans.baseUnixNs + BigInt(Math.round(first)), end: window.spans.baseUnixNs + BigInt(Math.round(last)) };
+  return {
+    start: window.spans.baseUnixNs + BigInt(Math.round(first)),
+    end: window.spans.baseUnixNs + BigInt(Math.round(last)),
+  };
 }

@@ -65,7 +65,12 @@ function blameRows(window: Window, view: EndpointView, seed: number): BlameRow[]
       keys: rest.flatMap((g) => g.keys),
     });
   }
-  const intervals = slowIntervals(window, view, shown.map((g) => g.keys), seed);
+  const intervals = slowIntervals(
+    window,
+    view,
+    shown.map((g) => g.keys),
+    seed,
+  );
   const round = (value: number): number => Math.round(value * 1000) / 1000;
   return shown.map(({ row }, i) => ({
     ...row,
@@ -77,7 +82,12 @@ function blameRows(window: Window, view: EndpointView, seed: number): BlameRow[]
 }
 
 /** 90 % bootstrap intervals of the mean blame around p99, in ms, per group of keys. */
-function slowIntervals(window: Window, view: EndpointView, groups: readonly number[][], seed: number): { low: number; high: number }[] {
+function slowIntervals(
+  window: Window,
+  view: EndpointView,
+  groups: readonly number[][],
+  seed: number,
+): { low: number; high: number }[] {
   const columnOf = new Map<number, number>();
   groups.forEach((keys, column) => keys.forEach((key) => columnOf.set(key, column)));
   const { blame } = window;
@@ -99,7 +109,12 @@ function slowIntervals(window: Window, view: EndpointView, groups: readonly numb
     }
     rowStart[j + 1] = columns.length;
   }
-  const rows = { rowStart, column: Int32Array.from(columns), value: Float64Array.from(values), columnCount: groups.length };
+  const rows = {
+    rowStart,
+    column: Int32Array.from(columns),
+    value: Float64Array.from(values),
+    columnCount: groups.length,
+  };
   const around = view.caution === undefined ? WINDOW_OF_P99 : { low: ratio(0.9), high: ratio(1) };
   const estimates = bootstrapWindowMeans(view.sample, around, rows, { seed, resamples: 100 });
   return groups.map((_, i) => ({ low: estimates.low[i]!, high: estimates.high[i]! }));

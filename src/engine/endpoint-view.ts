@@ -47,7 +47,8 @@ export function viewEndpoint(window: Window, index: number): EndpointView {
   const typicalMembers = observationsAround(sample, WINDOW_OF_P50);
   // With too few traces for p99 the slowest tenth stands for the slow ones, and the report says so.
   const slow = around.kind === "window" ? around.members : span(n - Math.max(1, Math.ceil(n / 10)), n);
-  const typical = typicalMembers.kind === "window" ? typicalMembers.members : span(Math.floor(n * 0.4), Math.ceil(n * 0.6));
+  const typical =
+    typicalMembers.kind === "window" ? typicalMembers.members : span(Math.floor(n * 0.4), Math.ceil(n * 0.6));
   const traces = (members: Int32Array): Int32Array => members.map((i) => endpoint.traces[i]!);
   const total = window.endpoints.reduce((sum, other) => sum + other.totalWeight, 0);
   const service = window.text(endpoint.service);

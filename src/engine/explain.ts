@@ -57,7 +57,10 @@ export function explain(theCase: Case): Explanation[] {
         return explanation === undefined ? [] : [{ spot, order: rank + order, explanation }];
       }),
     );
-  const candidates = [...tried(callSpots(window, view), OF_CALLS, 0), ...tried(hotSpots(window, view), OF_OWN_TIME, OF_CALLS.length)];
+  const candidates = [
+    ...tried(callSpots(window, view), OF_CALLS, 0),
+    ...tried(hotSpots(window, view), OF_OWN_TIME, OF_CALLS.length),
+  ];
   candidates.sort(
     (a, b) =>
       Number(b.explanation.harmful) - Number(a.explanation.harmful) ||

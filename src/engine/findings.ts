@@ -39,7 +39,9 @@ export function rankFindings(
   const kept = drafts.filter((d) => d.score > 0);
   kept.sort(
     (a, b) =>
-      severityOrder(b.severity) - severityOrder(a.severity) || b.score - a.score || (a.finding.id < b.finding.id ? -1 : 1),
+      severityOrder(b.severity) - severityOrder(a.severity) ||
+      b.score - a.score ||
+      (a.finding.id < b.finding.id ? -1 : 1),
   );
   return kept.map((d, i) => ({ ...d.finding, rank: i + 1 }));
 }
@@ -101,7 +103,11 @@ function draft(group: readonly Claim[], predict: Predict, weight: (view: Endpoin
   const byLoss = severityOfLoss(explanation, Math.max(...perEndpoint.map((e) => e.loss)));
   const severity = severityOrder(byLoss) > severityOrder(byLatency) ? byLoss : byLatency;
   const others = perEndpoint.filter((e) => e !== main && e.best.gain >= 0.02);
-  return { severity, score: expected * explanation.confidence * (background ? BACKGROUND_WEIGHT : 1), finding: finding(explanation, severity, main, others) };
+  return {
+    severity,
+    score: expected * explanation.confidence * (background ? BACKGROUND_WEIGHT : 1),
+    finding: finding(explanation, severity, main, others),
+  };
 }
 
 /** `background`: nobody waits for it at the other end of a request. */
@@ -123,11 +129,17 @@ interface AtEndpoint {
   readonly best: ReturnType<typeof bestGain>;
 }
 
-function finding(explanation: Explanation, severity: Severity, main: AtEndpoint, others: readonly AtEndpoint[]): Finding {
+function finding(
+  explanation: Explanation,
+  severity: Severity,
+  main: AtEndpoint,
+  others: readonly AtEndpoint[],
+): Finding {
   const { metric, pair } = main.best;
   const inMs = (ns: number): number => Math.round((ns / NS_PER_MS) * 1000) / 1000;
   const also = others.map(
-    (e) => `also at ${e.view.name}: ${e.best.metric} ${ms(e.best.pair.now.value)} -> ${ms(e.best.pair.predicted.value)}`,
+    (e) =>
+      `also at ${e.view.name}: ${e.best.metric} ${ms(e.best.pair.now.value)} -> ${ms(e.best.pair.predicted.value)}`,
   );
   return {
     rank: 0,
@@ -157,7 +169,9 @@ function finding(explanation: Explanation, severity: Severity, main: AtEndpoint,
       ...(main.best.gain > 0 && pair.predicted.high >= pair.now.value
         ? [`the interval of the prediction (up to ${ms(pair.predicted.high)}) includes no gain at all`]
         : []),
-      ...(explanation.confidence < 0.5 ? [`the evidence in these traces supports this with ${percent(explanation.confidence)} only`] : []),
+      ...(explanation.confidence < 0.5
+        ? [`the evidence in these traces supports this with ${percent(explanation.confidence)} only`]
+        : []),
     ],
     refutedBy: explanation.refutedBy,
     remedy: {

@@ -1,7 +1,7 @@
 import { kindOfKey, nodeOfKey } from "../analysis/blame.ts";
 import type { Change } from "../model/change.ts";
 import type { ChainLink, Evidence, FindingKind, Mechanism, Subject } from "../model/report.ts";
-import { SpanRole } from "../model/span-facts.ts";
+import type { SpanRole } from "../model/span-facts.ts";
 import { TIME_KINDS, type TimeKind } from "../model/time-kind.ts";
 import type { EndpointView } from "./endpoint-view.ts";
 import type { Window } from "./window.ts";
@@ -74,7 +74,8 @@ export function hotSpots(window: Window, view: EndpointView): HotSpot[] {
     const typicalNs = view.blameTypical.get(key) ?? 0;
     const slowNs = view.blameSlow.get(key) ?? 0;
     const meanNs = view.blameMean.get(key) ?? 0;
-    const isHot = typicalNs >= MIN_SHARE * all.typical || slowNs >= MIN_SHARE * all.slow || meanNs >= MIN_SHARE * all.mean;
+    const isHot =
+      typicalNs >= MIN_SHARE * all.typical || slowNs >= MIN_SHARE * all.slow || meanNs >= MIN_SHARE * all.mean;
     if (!isHot || Math.max(typicalNs, slowNs, meanNs) === 0) continue;
     spots.push(hotSpot(window, view, key, { typicalNs, slowNs, meanNs }));
   }

@@ -13,7 +13,11 @@ export interface PredictedEndpoint {
 export type Predict = (view: EndpointView, undo: readonly Undo[]) => PredictedEndpoint;
 
 /** The percentile in which a change shows most, and its relative gain there (0 .. 1; negative when it gets worse). */
-export function bestGain(predicted: PredictedEndpoint): { metric: "p99" | "p95" | "p50"; pair: PairedEstimate; gain: number } {
+export function bestGain(predicted: PredictedEndpoint): {
+  metric: "p99" | "p95" | "p50";
+  pair: PairedEstimate;
+  gain: number;
+} {
   // The objective is the p99. A gain that shows only at the median still counts, by half: most users feel it.
   const weighted = [
     { metric: "p99" as const, pair: predicted.p99, weight: 1 },

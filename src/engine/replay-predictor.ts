@@ -48,7 +48,14 @@ function chosenTraces(view: EndpointView): Int32Array {
   return step <= 1 ? traces : traces.filter((_, i) => i % step === step >> 1);
 }
 
-function applyUndo(plan: ReplayPlan, position: Int32Array, edits: Edits, undo: Undo, ownNs: Float64Array, seed: number): void {
+function applyUndo(
+  plan: ReplayPlan,
+  position: Int32Array,
+  edits: Edits,
+  undo: Undo,
+  ownNs: Float64Array,
+  seed: number,
+): void {
   if (undo.kind === "change") {
     applyChange(plan, edits, undo.change, { seed, ...(undo.nodes === undefined ? {} : { nodes: undo.nodes }) });
     return;

@@ -19,4 +19,5 @@ export function rowsByNode(forest: TraceForest, paths: CallPaths): RowsByNode {
   return { start, rows };
 }
 
-export const rowsOf = (rows: RowsByNode, node: number): Int32Array => rows.rows.subarray(rows.start[node]!, rows.start[node + 1]!);
+export const rowsOf = (rows: RowsByNode, node: number): Int32Array =>
+  rows.rows.subarray(rows.start[node]!, rows.start[node + 1]!);

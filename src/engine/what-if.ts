@@ -40,8 +40,12 @@ export async function whatIf(
   const plan = prepareReplay(window.forest, window.paths, programOf(window));
   await checkpoint("replaying traces", 1, 2);
   const edits = noEdits(plan);
-  const assumptions = new Set<string>(["waits for pools, locks and CPU stay as they are: they would shrink, too, so that a real fix may gain more"]);
-  const cannotTell = new Set<string>(["the throughput ceiling: it needs the capacity of hosts and pools, which traces do not show"]);
+  const assumptions = new Set<string>([
+    "waits for pools, locks and CPU stay as they are: they would shrink, too, so that a real fix may gain more",
+  ]);
+  const cannotTell = new Set<string>([
+    "the throughput ceiling: it needs the capacity of hosts and pools, which traces do not show",
+  ]);
   changes.forEach((change, i) => {
     const applied = applyChange(plan, edits, change, { seed });
     switch (applied.kind) {
@@ -53,7 +57,10 @@ export async function whatIf(
         cannotTell.add(`${specs[i]}: ${applied.reason}`);
         break;
       case "no-match": {
-        const nearest = applied.nearest === undefined ? "" : `; nearest: service=${applied.nearest.service},operation=${applied.nearest.operation}`;
+        const nearest =
+          applied.nearest === undefined
+            ? ""
+            : `; nearest: service=${applied.nearest.service},operation=${applied.nearest.operation}`;
         throw new ChangeError(`--change ${specs[i]}: no ${applied.looked} in these traces${nearest}`);
       }
     }
@@ -82,7 +89,11 @@ function readChange(spec: string): Change {
   throw new ChangeError(`--change ${spec}: expected ${parsed.expected}${found}${nearest}`);
 }
 
-function percentiles(endpoint: EndpointPrediction): { p50: PredictedQuantile; p95: PredictedQuantile; p99: PredictedQuantile } {
+function percentiles(endpoint: EndpointPrediction): {
+  p50: PredictedQuantile;
+  p95: PredictedQuantile;
+  p99: PredictedQuantile;
+} {
   return { p50: inMs(endpoint.p50), p95: inMs(endpoint.p95), p99: inMs(endpoint.p99) };
 }
 

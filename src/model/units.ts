@@ -20,6 +20,3 @@ export const NS_PER_S = 1e9;
 
 export const unixNs = (value: bigint): UnixNs => value as UnixNs;
 export const ratio = (value: number): Ratio => value as Ratio;
-
-/** Milliseconds of a length in nanoseconds. */
-export const nsToMs = (ns: number): number => ns / NS_PER_MS;

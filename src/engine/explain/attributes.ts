@@ -8,7 +8,8 @@ import { medianOf } from "../sibling-calls.ts";
 import { ms, percent, shorten, times } from "../wording.ts";
 
 /** What the transport, the runtime or the outcome wrote: a consequence or an address, not a property of the request. */
-const NOT_A_PROPERTY = /^(?:http\.(?:status|response|url|target|host|flavor|method|request\.method|scheme)|url\.|net\.|network\.|server\.|client\.|peer\.|rpc\.(?:grpc\.)?(?:status|response)|error|exception|thread\.|code\.|otel\.|db\.(?:statement|query|system|name|namespace|user|connection)|user_agent)/;
+const NOT_A_PROPERTY =
+  /^(?:http\.(?:status|response|url|target|host|flavor|method|request\.method|scheme)|url\.|net\.|network\.|server\.|client\.|peer\.|rpc\.(?:grpc\.)?(?:status|response)|error|exception|thread\.|code\.|otel\.|db\.(?:statement|query|system|name|namespace|user|connection)|user_agent)/;
 const MAX_ROWS = 20_000;
 
 /** Requests with one attribute value (a tenant, a region, a version) are the slow ones in this piece of work. */
@@ -29,7 +30,8 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
     const limit = ascending[Math.floor(ascending.length * (1 - share))]!;
     const slow = Uint8Array.from(work, (ns) => (ns >= limit ? 1 : 0));
     found = rankAttributes({ slow, categorical: columns, numeric: [] }, { limit: 3 }).ranked.find(
-      (r) => r.condition.kind === "equals" && r.shareOfSlow >= 0.6 && r.lift >= 3 && r.explained >= 0.5 && r.qValue < 0.001,
+      (r) =>
+        r.condition.kind === "equals" && r.shareOfSlow >= 0.6 && r.lift >= 3 && r.explained >= 0.5 && r.qValue < 0.001,
     );
     if (found !== undefined) break;
   }
@@ -67,15 +69,27 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
       { claim: `mostly for ${what}`, evidence: [1] },
     ],
     evidence: [
-      { kind: "trace", text: `slow requests with it: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `"${spot.operation}" of ${spot.service} where ${what}` },
-      { kind: "statistic", text: attributeStatistic(found, matching.length, rows.length), query: `own time of "${spot.operation}" by ${window.text(attribute)}` },
+      {
+        kind: "trace",
+        text: `slow requests with it: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        query: `"${spot.operation}" of ${spot.service} where ${what}`,
+      },
+      {
+        kind: "statistic",
+        text: attributeStatistic(found, matching.length, rows.length),
+        query: `own time of "${spot.operation}" by ${window.text(attribute)}`,
+      },
     ],
     counter: [
-      ...(found.alike.length > 0 ? [`${found.alike.length} other attribute values select the same requests: the data cannot tell them apart`] : []),
+      ...(found.alike.length > 0
+        ? [`${found.alike.length} other attribute values select the same requests: the data cannot tell them apart`]
+        : []),
       "that the value goes with the slowness does not show how it causes it",
     ],
     refutedBy: `requests with ${what} that are fast in the same work`,
-    remedy: { text: `Look at what is special about ${what}: its amount of data, its settings, a code path of its own.` },
+    remedy: {
+      text: `Look at what is special about ${what}: its amount of data, its settings, a code path of its own.`,
+    },
   };
 }
 
@@ -99,7 +113,10 @@ function categoricalColumns(theCase: Case, rows: Int32Array): { attribute: numbe
       if (skipped) continue;
       let column = columns.get(key);
       if (column === undefined) columns.set(key, (column = new Int32Array(rows.length).fill(-1)));
-      column[i] = type === AttributeType.boolean ? strings.intern(attributes.value[at] === 1 ? "true" : "false") : attributes.value[at]!;
+      column[i] =
+        type === AttributeType.boolean
+          ? strings.intern(attributes.value[at] === 1 ? "true" : "false")
+          : attributes.value[at]!;
     }
   };
   for (const [i, row] of rows.entries()) {

@@ -25,13 +25,24 @@ export function explainCacheMiss(theCase: Case, spot: HotSpot): Explanation | un
   return {
     mechanism: "cache-miss",
     kind: "latency",
-    subject: { service: spot.service, operation: spot.operation, resource: `cache:${cacheName}`, ...(spot.statement === "" ? {} : { statement: spot.statement }) },
+    subject: {
+      service: spot.service,
+      operation: spot.operation,
+      resource: `cache:${cacheName}`,
+      ...(spot.statement === "" ? {} : { statement: spot.statement }),
+    },
     title: `${percent(missRatio)} of the requests miss ${spot.service}'s cache and pay ${ms(spot.slowNs)} for ${spot.operation}`,
     why: `${cacheName} is asked first; ${percent(missRatio)} of the requests then call ${spot.operation}, and ${percent(inSlow)} of the slow requests are among them.`,
     confidence: harmful ? 0.7 : 0.3,
     harmful,
     nodes: [spot.node],
-    undo: [{ kind: "change", change: { kind: "cache", service: spot.service, operation: spot.operation, hitRatio: 0.9 }, nodes: [spot.node] }],
+    undo: [
+      {
+        kind: "change",
+        change: { kind: "cache", service: spot.service, operation: spot.operation, hitRatio: 0.9 },
+        nodes: [spot.node],
+      },
+    ],
     whatIf: `service=${spot.service},operation=${spot.operation},cache=0.9`,
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
@@ -39,12 +50,22 @@ export function explainCacheMiss(theCase: Case, spot: HotSpot): Explanation | un
       { claim: `the cache answers only ${percent(1 - missRatio)} of the requests`, evidence: [1] },
     ],
     evidence: [
-      { kind: "trace", text: `slow requests that missed: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `traces with "${spot.operation}" under ${spot.service}` },
-      { kind: "statistic", text: `${withCall} of ${parents} requests make the call: a hit ratio of ${percent(1 - missRatio)}`, query: `share of parents of "${cacheName}" that also have "${spot.operation}"` },
+      {
+        kind: "trace",
+        text: `slow requests that missed: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        query: `traces with "${spot.operation}" under ${spot.service}`,
+      },
+      {
+        kind: "statistic",
+        text: `${withCall} of ${parents} requests make the call: a hit ratio of ${percent(1 - missRatio)}`,
+        query: `share of parents of "${cacheName}" that also have "${spot.operation}"`,
+      },
     ],
     counter: ["what hit ratio is normal here does not show without a baseline"],
     refutedBy: "the hit ratio was as low when the endpoint was fast",
-    remedy: { text: "Find out why entries are missing (expiry, size, a key that varies, a cold start); let one request refill an entry while the others wait for it. The prediction is for nine of ten of these calls answered by the cache." },
+    remedy: {
+      text: "Find out why entries are missing (expiry, size, a key that varies, a cold start); let one request refill an entry while the others wait for it. The prediction is for nine of ten of these calls answered by the cache.",
+    },
   };
 }
 
@@ -54,7 +75,11 @@ function cacheSibling(theCase: Case, node: number): number {
   for (let other = 0; other < paths.nodeCount; other++) {
     if (other === node || paths.parent[other] !== paths.parent[node]) continue;
     const words = `${text(paths.operation[other]!)} ${paths.callee[other]! < 0 ? "" : text(paths.callee[other]!)}`;
-    if (/\b(?:redis|memcached?|valkey|cache)\b|cache/i.test(words) && spanRows(theCase.window, other).length > spanRows(theCase.window, node).length) return other;
+    if (
+      /\b(?:redis|memcached?|valkey|cache)\b|cache/i.test(words) &&
+      spanRows(theCase.window, other).length > spanRows(theCase.window, node).length
+    )
+      return other;
   }
   return -1;
 }

@@ -24,7 +24,12 @@ export function explainContention(theCase: Case, spot: HotSpot): Explanation | u
   return explainLock(theCase, spot, resource, member);
 }
 
-function explainCongestion(theCase: Case, spot: HotSpot, resource: SharedResource, member: Member): Explanation | undefined {
+function explainCongestion(
+  theCase: Case,
+  spot: HotSpot,
+  resource: SharedResource,
+  member: Member,
+): Explanation | undefined {
   const growth = member.shared;
   const { window, view, ownNs } = theCase;
   const counts = inFlightCounts(window);
@@ -51,23 +56,35 @@ function explainCongestion(theCase: Case, spot: HotSpot, resource: SharedResourc
         // With the heaviest user mended the others hardly wait; it keeps a tenth of what it needs.
         ownNs: Float64Array.from(rows, (row) => {
           const without = growth === undefined ? ownNs[row]! : withoutWaiting(ownNs[row]!, column[row]!, growth);
-          return isHeaviest && mechanism !== "cpu-saturated" && mechanism !== "pool-exhausted" ? without * 0.1 : without;
+          return isHeaviest && mechanism !== "cpu-saturated" && mechanism !== "pool-exhausted"
+            ? without * 0.1
+            : without;
         }),
       },
     ],
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
-      { claim: `${spot.service} ${spot.operation}: ${ms(spot.slowNs)} of it, where it takes ${ms(member.aloneNs)} alone`, evidence: [0] },
+      {
+        claim: `${spot.service} ${spot.operation}: ${ms(spot.slowNs)} of it, where it takes ${ms(member.aloneNs)} alone`,
+        evidence: [0],
+      },
       { claim: why, evidence: [1] },
     ],
     evidence: [
-      { kind: "trace", text: `slow requests that wait there: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `own time of ${spot.service} ${spot.operation}` },
+      {
+        kind: "trace",
+        text: `slow requests that wait there: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        query: `own time of ${spot.service} ${spot.operation}`,
+      },
       {
         kind: "statistic",
         text: resource.members
           .toSorted((a, b) => b.rows.length * b.aloneNs - a.rows.length * a.aloneNs)
           .slice(0, 4)
-          .map((m) => `${shorten(m.statement || m.operation, 40)}: ${ms(m.aloneNs)} alone, ${ms(m.meanNs)} on average, ${m.rows.length} calls`)
+          .map(
+            (m) =>
+              `${shorten(m.statement || m.operation, 40)}: ${ms(m.aloneNs)} alone, ${ms(m.meanNs)} on average, ${m.rows.length} calls`,
+          )
           .join("; "),
         query: `own time against the count in flight on ${resource.name}, by ${resource.kind === "database" ? "statement" : "operation"}`,
       },
@@ -79,7 +96,8 @@ function explainCongestion(theCase: Case, spot: HotSpot, resource: SharedResourc
 }
 
 /** How much longer work on it takes: of the others where one kind is the cause, of all otherwise. */
-const stretchOf = (resource: SharedResource): number => Math.max(resource.stretch, isHog(resource) ? resource.stretchOfOthers : 0);
+const stretchOf = (resource: SharedResource): number =>
+  Math.max(resource.stretch, isHog(resource) ? resource.stretchOfOthers : 0);
 
 interface Cause {
   readonly mechanism: Mechanism;
@@ -90,7 +108,11 @@ interface Cause {
 }
 
 /** The heaviest user is the cause when it needs much more per call than the rest; else the resource is too small for all. */
-function congestionCause(spot: HotSpot, resource: SharedResource, pool: { callee: string; size: number } | undefined): Cause {
+function congestionCause(
+  spot: HotSpot,
+  resource: SharedResource,
+  pool: { callee: string; size: number } | undefined,
+): Cause {
   const { heaviest, heaviestShare, name } = resource;
   const busy = `${name} is congested: work on it takes ${times(stretchOf(resource))} as long as alone.`;
   if (resource.kind === "database") {
@@ -107,7 +129,9 @@ function congestionCause(spot: HotSpot, resource: SharedResource, pool: { callee
       subject: { service: name, resource: "cpu" },
       title: `${name} is busy: its statements take ${times(stretchOf(resource))} as long as alone`,
       why: busy,
-      remedy: { text: "See which statements use the database's time (pg_stat_statements) and its CPU and disk; fewer or cheaper statements, or more cores." },
+      remedy: {
+        text: "See which statements use the database's time (pg_stat_statements) and its CPU and disk; fewer or cheaper statements, or more cores.",
+      },
     };
   }
   if (pool !== undefined) {
@@ -128,7 +152,9 @@ function congestionCause(spot: HotSpot, resource: SharedResource, pool: { callee
       subject: { service: name, operation: heaviest.operation },
       title: `${heaviest.operation} uses ${percent(heaviestShare)} of ${name}: ${ms(heaviest.aloneNs)} of own work each, and everything else there waits for it`,
       why: `${busy} ${percent(heaviestShare)} of its own work is this operation.`,
-      remedy: { text: `Profile ${name} while it serves ${heaviest.operation}: less work per request there speeds up everything it does.` },
+      remedy: {
+        text: `Profile ${name} while it serves ${heaviest.operation}: less work per request there speeds up everything it does.`,
+      },
     };
   }
   return {
@@ -136,7 +162,9 @@ function congestionCause(spot: HotSpot, resource: SharedResource, pool: { callee
     subject: { service: name, resource: "cpu" },
     title: `${name} is overloaded: its own work takes ${times(stretchOf(resource))} as long as alone`,
     why: busy,
-    remedy: { text: `More instances or cores for ${name}, or less work per request; its CPU (or its only thread) should show as busy.` },
+    remedy: {
+      text: `More instances or cores for ${name}, or less work per request; its CPU (or its only thread) should show as busy.`,
+    },
   };
 }
 
@@ -171,21 +199,47 @@ function explainLock(theCase: Case, spot: HotSpot, resource: SharedResource, mem
     confidence: harmful ? Math.min(0.85, 0.5 + growth.correlation * 0.4) : stretch >= 2 && alone ? 0.33 : 0.28,
     harmful,
     nodes: [spot.node],
-    undo: [{ kind: "own-time", rows, ownNs: Float64Array.from(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, growth)) }],
+    undo: [
+      {
+        kind: "own-time",
+        rows,
+        ownNs: Float64Array.from(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, growth)),
+      },
+    ],
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
-      { claim: `${spot.service} ${spot.operation}: ${ms(spot.slowNs)} of it, where it takes ${ms(growth.aloneNs)} alone`, evidence: [0] },
-      { claim: isDatabase ? "the same statement of other requests holds what it waits for" : "one request at a time gets through a section of it", evidence: [1] },
+      {
+        claim: `${spot.service} ${spot.operation}: ${ms(spot.slowNs)} of it, where it takes ${ms(growth.aloneNs)} alone`,
+        evidence: [0],
+      },
+      {
+        claim: isDatabase
+          ? "the same statement of other requests holds what it waits for"
+          : "one request at a time gets through a section of it",
+        evidence: [1],
+      },
     ],
     evidence: [
-      { kind: "trace", text: `slow requests that wait there: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `own time of ${spot.service} ${spot.operation}` },
-      { kind: "statistic", text: growthText(growth), query: `own time of "${spot.operation}" against the count in flight at its start` },
+      {
+        kind: "trace",
+        text: `slow requests that wait there: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        query: `own time of ${spot.service} ${spot.operation}`,
+      },
+      {
+        kind: "statistic",
+        text: growthText(growth),
+        query: `own time of "${spot.operation}" against the count in flight at its start`,
+      },
     ],
     counter: ["the wait itself was not seen: lock events (pg_locks, off-CPU samples) would name the holder"],
     refutedBy: "the same time at low load, or off-CPU samples that show it computing",
     remedy: isDatabase
-      ? { text: "Shorten the transaction that holds the row (no calls inside it), update fewer requests' common row, or queue the updates; pg_locks and log_lock_waits name the holder." }
-      : { text: "Find the lock, or other section that one request at a time may enter, in this operation: hold it for a shorter time, split it by key, or do without." },
+      ? {
+          text: "Shorten the transaction that holds the row (no calls inside it), update fewer requests' common row, or queue the updates; pg_locks and log_lock_waits name the holder.",
+        }
+      : {
+          text: "Find the lock, or other section that one request at a time may enter, in this operation: hold it for a shorter time, split it by key, or do without.",
+        },
   };
 }
 
@@ -193,7 +247,9 @@ function explainLock(theCase: Case, spot: HotSpot, resource: SharedResource, mem
 function rowsStretch(theCase: Case, rows: Int32Array, isDatabase: boolean, g: Growth): number {
   const counts = inFlightCounts(theCase.window);
   const column = isDatabase ? counts.statement : counts.operation;
-  return rows.reduce((sum, row) => sum + expectedNs(column[row]!, g), 0) / Math.max(1, rows.length) / Math.max(1, g.aloneNs);
+  return (
+    rows.reduce((sum, row) => sum + expectedNs(column[row]!, g), 0) / Math.max(1, rows.length) / Math.max(1, g.aloneNs)
+  );
 }
 
 const growthText = (g: Growth): string =>

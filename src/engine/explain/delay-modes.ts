@@ -22,36 +22,57 @@ export function explainFixedDelay(theCase: Case, spot: HotSpot): Explanation | u
     Float64Array.from(rows, (row) => ownNs[row]!),
     Uint8Array.from(rows, (row) => window.facts.error[row]!),
   );
-  const mode = modes.find((m) => m.looksLike.kind === "fixed-delay" && m.share >= 0.003 && m.widthNs <= 0.1 * m.looksLike.delayNs);
+  const mode = modes.find(
+    (m) => m.looksLike.kind === "fixed-delay" && m.share >= 0.003 && m.widthNs <= 0.1 * m.looksLike.delayNs,
+  );
   if (mode === undefined || mode.looksLike.kind !== "fixed-delay") return undefined;
   const delay = mode.looksLike.delayNs;
   const known = mode.looksLike.known;
-  const delayed = all.filter((row) => Math.abs(ownNs[row]! - mode.centreNs) <= Math.max(mode.widthNs, 0.1 * mode.centreNs));
+  const delayed = all.filter(
+    (row) => Math.abs(ownNs[row]! - mode.centreNs) <= Math.max(mode.widthNs, 0.1 * mode.centreNs),
+  );
   const slow = new Set(view.slow);
-  const inSlow = new Set(Array.from(delayed, (row) => window.forest.trace[row]!).filter((trace) => slow.has(trace))).size / Math.max(1, view.slow.length);
+  const inSlow =
+    new Set(Array.from(delayed, (row) => window.forest.trace[row]!).filter((trace) => slow.has(trace))).size /
+    Math.max(1, view.slow.length);
   const harmful = inSlow >= 0.2 || delay * mode.share >= 0.1 * view.p50;
   const isCall = spot.role === SpanRole.client || spot.role === SpanRole.database;
-  const where = isCall ? `calls of ${spot.service} to ${spot.callee || spot.operation}` : `${spot.operation} of ${spot.service}`;
+  const where = isCall
+    ? `calls of ${spot.service} to ${spot.callee || spot.operation}`
+    : `${spot.operation} of ${spot.service}`;
   return {
     mechanism: "fixed-delay",
     kind: "latency",
-    subject: { service: spot.service, operation: spot.operation, ...(spot.statement === "" ? {} : { statement: spot.statement }) },
+    subject: {
+      service: spot.service,
+      operation: spot.operation,
+      ...(spot.statement === "" ? {} : { statement: spot.statement }),
+    },
     title: `${percent(mode.share)} of the ${where} take ${ms(delay)} longer, always the same: a timer`,
     why: `${mode.count} of ${rows.length} spans take ${ms(mode.centreNs)} within ${ms(mode.widthNs)}, ${ms(delay)} more than the rest${known === "round value" ? "" : ` (${known})`}; ${percent(inSlow)} of the slow requests are among them.`,
     confidence: harmful ? 0.88 : 0.35,
     harmful,
     nodes: [spot.node],
-    undo: [{ kind: "own-time", rows: delayed, ownNs: Float64Array.from(delayed, (row) => Math.max(0, ownNs[row]! - delay)) }],
+    undo: [
+      { kind: "own-time", rows: delayed, ownNs: Float64Array.from(delayed, (row) => Math.max(0, ownNs[row]! - delay)) },
+    ],
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
       { claim: `${spot.service} ${spot.operation}: ${ms(spot.slowNs)} of it`, evidence: [0] },
       { claim: `${ms(delay)} of that is a fixed wait`, evidence: [1] },
     ],
     evidence: [
-      { kind: "trace", text: `requests with the wait: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `own time of ${spot.service} ${spot.operation} near ${ms(mode.centreNs)}` },
+      {
+        kind: "trace",
+        text: `requests with the wait: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        query: `own time of ${spot.service} ${spot.operation} near ${ms(mode.centreNs)}`,
+      },
       { kind: "statistic", text: modeText(mode), query: `histogram of the own time of "${spot.operation}"` },
     ],
-    counter: known === "round value" ? ["which timer it is does not show in spans: a sleep, a poll interval, a retry pause"] : [],
+    counter:
+      known === "round value"
+        ? ["which timer it is does not show in spans: a sleep, a poll interval, a retry pause"]
+        : [],
     refutedBy: "a histogram of more calls in which the second peak moves or widens",
     remedy: {
       text:

@@ -22,7 +22,9 @@ export function explainErrorHandling(theCase: Case, spot: HotSpot): Explanation 
   const passedNs = medianOf(Array.from(passedWork));
   if (failedNs < 3 * passedNs || failedNs - passedNs < 1e6) return undefined;
   const slow = new Set(view.slow);
-  const inSlow = new Set(Array.from(failed, (row) => forest.trace[row]!).filter((trace) => slow.has(trace))).size / Math.max(1, view.slow.length);
+  const inSlow =
+    new Set(Array.from(failed, (row) => forest.trace[row]!).filter((trace) => slow.has(trace))).size /
+    Math.max(1, view.slow.length);
   const share = failed.length / rows.length;
   const harmful = inSlow >= 0.3 && failedNs - passedNs >= 0.05 * view.p99;
   return {
@@ -44,18 +46,29 @@ export function explainErrorHandling(theCase: Case, spot: HotSpot): Explanation 
       { claim: `failing takes ${ms(failedNs)}, succeeding ${ms(passedNs)}`, evidence: [1] },
     ],
     evidence: [
-      { kind: "trace", text: `slow requests that failed: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `"${spot.operation}" of ${spot.service} with error status` },
-      { kind: "statistic", text: `${failed.length} failed with ${ms(failedNs)} (median), ${passed.length} passed with ${ms(passedNs)}`, query: `own time of "${spot.operation}" by status` },
+      {
+        kind: "trace",
+        text: `slow requests that failed: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        query: `"${spot.operation}" of ${spot.service} with error status`,
+      },
+      {
+        kind: "statistic",
+        text: `${failed.length} failed with ${ms(failedNs)} (median), ${passed.length} passed with ${ms(passedNs)}`,
+        query: `own time of "${spot.operation}" by status`,
+      },
     ],
     counter: ["whether it fails because it is slow or is slow because it fails does not show in spans"],
     refutedBy: "the same requests that are as slow when they succeed",
-    remedy: { text: `See what ${spot.service} does when ${spot.operation} fails: stack traces, logging, clean-up, a fallback that waits.` },
+    remedy: {
+      text: `See what ${spot.service} does when ${spot.operation} fails: stack traces, logging, clean-up, a fallback that waits.`,
+    },
   };
 }
 
 /** Whether a call that the span made itself ended in an error. */
 function hasFailedCall(theCase: Case, row: number): boolean {
   const { forest, facts } = theCase.window;
-  for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++) if (facts.error[forest.child[i]!] === 1) return true;
+  for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++)
+    if (facts.error[forest.child[i]!] === 1) return true;
   return false;
 }

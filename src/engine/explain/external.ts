@@ -25,7 +25,13 @@ export function explainExternal(theCase: Case, spot: HotSpot): Explanation | und
     confidence: harmful ? 0.65 : 0.2,
     harmful,
     nodes: [spot.node],
-    undo: [{ kind: "change", change: { kind: "time", service: spot.service, operation: spot.operation, factor: 0.5 }, nodes: [spot.node] }],
+    undo: [
+      {
+        kind: "change",
+        change: { kind: "time", service: spot.service, operation: spot.operation, factor: 0.5 },
+        nodes: [spot.node],
+      },
+    ],
     whatIf: `service=${spot.service},operation=${spot.operation},time=0.5`,
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
@@ -40,6 +46,8 @@ export function explainExternal(theCase: Case, spot: HotSpot): Explanation | und
     ],
     counter: [`why ${callee} takes this long cannot be seen: it is not instrumented`],
     refutedBy: `${callee} reports a short time for the same calls: then it is the way there`,
-    remedy: { text: `Ask whoever runs ${callee}; meanwhile cache its answers, call it earlier or together with other calls, and cut it off by a timeout.` },
+    remedy: {
+      text: `Ask whoever runs ${callee}; meanwhile cache its answers, call it earlier or together with other calls, and cut it off by a timeout.`,
+    },
   };
 }

@@ -29,8 +29,12 @@ export function explainRetries(theCase: Case, spot: HotSpot): Explanation | unde
   const cost = retried.map(({ rows }) => forest.startNs[rows.at(-1)!]! - forest.startNs[rows[0]!]!);
   const callee = calleeOf(theCase, spot);
   const slowTraces = new Set(view.slow);
-  const slowShare = new Set(retried.map(({ parent }) => forest.trace[parent]!).filter((trace) => slowTraces.has(trace))).size / Math.max(1, view.slow.length);
-  const harmful = medianOf(cost) >= 0.1 * view.p50 && (slowShare >= 0.1 || medianOf(cost) * retried.length >= 0.1 * view.p50 * groups.length);
+  const slowShare =
+    new Set(retried.map(({ parent }) => forest.trace[parent]!).filter((trace) => slowTraces.has(trace))).size /
+    Math.max(1, view.slow.length);
+  const harmful =
+    medianOf(cost) >= 0.1 * view.p50 &&
+    (slowShare >= 0.1 || medianOf(cost) * retried.length >= 0.1 * view.p50 * groups.length);
   return {
     mechanism: "retries",
     kind: "latency",
@@ -40,7 +44,13 @@ export function explainRetries(theCase: Case, spot: HotSpot): Explanation | unde
     confidence: harmful ? 0.9 : 0.35,
     harmful,
     nodes: [...subtree(window, spot.node), window.paths.parent[spot.node]!],
-    undo: [{ kind: "change", change: { kind: "retries", service: spot.service, operation: spot.operation, retries: 0 }, nodes: [spot.node] }],
+    undo: [
+      {
+        kind: "change",
+        change: { kind: "retries", service: spot.service, operation: spot.operation, retries: 0 },
+        nodes: [spot.node],
+      },
+    ],
     whatIf: `service=${spot.service},operation=${spot.operation},retries=0`,
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
@@ -61,7 +71,9 @@ export function explainRetries(theCase: Case, spot: HotSpot): Explanation | unde
     ],
     counter: [`the failures of ${callee} are the deeper cause; without retries these requests would fail instead`],
     refutedBy: `${callee} stops failing and the slow requests stay`,
-    remedy: { text: `Mend the failures of ${callee}; until then retry at once and once only, within a budget, and not on errors that will repeat.` },
+    remedy: {
+      text: `Mend the failures of ${callee}; until then retry at once and once only, within a budget, and not on errors that will repeat.`,
+    },
   };
 }
 
@@ -72,7 +84,8 @@ export function explainTimeouts(theCase: Case, spot: HotSpot): Explanation | und
   const { facts, forest } = window;
   const failed: number[] = [];
   const passed: number[] = [];
-  for (const row of spanRows(window, spot.node)) (facts.error[row] === 1 ? failed : passed).push(spanDuration(window, row));
+  for (const row of spanRows(window, spot.node))
+    (facts.error[row] === 1 ? failed : passed).push(spanDuration(window, row));
   if (failed.length < MIN_FAILURES) return undefined;
   const limit = medianOf(failed);
   const usual = medianOf(passed);
@@ -85,7 +98,10 @@ export function explainTimeouts(theCase: Case, spot: HotSpot): Explanation | und
   const callee = calleeOf(theCase, spot);
   const slowTraces = new Set(view.slow);
   const inSlow = new Set(
-    [...spanRows(window, spot.node)].filter((row) => facts.error[row] === 1).map((row) => forest.trace[row]!).filter((trace) => slowTraces.has(trace)),
+    [...spanRows(window, spot.node)]
+      .filter((row) => facts.error[row] === 1)
+      .map((row) => forest.trace[row]!)
+      .filter((trace) => slowTraces.has(trace)),
   ).size;
   const slowShare = inSlow / Math.max(1, view.slow.length);
   const harmful = slowShare >= 0.1 || spot.meanNs >= 0.1 * view.p50;
@@ -101,7 +117,12 @@ export function explainTimeouts(theCase: Case, spot: HotSpot): Explanation | und
     undo: [
       {
         kind: "change",
-        change: { kind: "timeout", service: spot.service, operation: spot.operation, timeoutMs: Math.max(1, (2 * usual) / 1e6) },
+        change: {
+          kind: "timeout",
+          service: spot.service,
+          operation: spot.operation,
+          timeoutMs: Math.max(1, (2 * usual) / 1e6),
+        },
         nodes: [spot.node],
       },
     ],
@@ -124,7 +145,9 @@ export function explainTimeouts(theCase: Case, spot: HotSpot): Explanation | und
     ],
     counter: [`why ${callee} does not answer is not in these spans`],
     refutedBy: "another timeout setting with failures at the same duration",
-    remedy: { text: `Find out why ${callee} hangs; until then a timeout near ${ms(3 * usual)} would cut most of the wait, and a fallback would serve the request.` },
+    remedy: {
+      text: `Find out why ${callee} hangs; until then a timeout near ${ms(3 * usual)} would cut most of the wait, and a fallback would serve the request.`,
+    },
   };
 }
 

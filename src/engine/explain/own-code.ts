@@ -13,7 +13,10 @@ export function explainOwnCode(theCase: Case, spot: HotSpot): Explanation | unde
   const { window, view, ownNs } = theCase;
   const rows = spanRows(window, spot.node).filter((row) => ownNs[row]! > 0);
   if (rows.length === 0) return undefined;
-  const sample = sortSample(Float64Array.from(rows, (row) => ownNs[row]!), undefined);
+  const sample = sortSample(
+    Float64Array.from(rows, (row) => ownNs[row]!),
+    undefined,
+  );
   const share = spot.slowNs / Math.max(1, view.p99);
   return {
     mechanism: "slow-code",
@@ -24,7 +27,13 @@ export function explainOwnCode(theCase: Case, spot: HotSpot): Explanation | unde
     confidence: 0.3,
     harmful: false,
     nodes: [spot.node],
-    undo: [{ kind: "change", change: { kind: "time", service: spot.service, operation: spot.operation, factor: 0.5 }, nodes: [spot.node] }],
+    undo: [
+      {
+        kind: "change",
+        change: { kind: "time", service: spot.service, operation: spot.operation, factor: 0.5 },
+        nodes: [spot.node],
+      },
+    ],
     whatIf: `service=${spot.service},operation=${spot.operation},time=0.5`,
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
@@ -37,8 +46,13 @@ export function explainOwnCode(theCase: Case, spot: HotSpot): Explanation | unde
         query: `own time of ${spot.service} ${spot.operation} on the critical path`,
       },
     ],
-    counter: ["traces do not show what the time was spent on: code, garbage collection, a lock or a busy CPU look alike"],
-    refutedBy: "a CPU profile of the service during these requests that shows it idle: then it waits for something that is not traced",
-    remedy: { text: `Profile ${spot.service} while it serves ${spot.operation}. The prediction is for half of this time.` },
+    counter: [
+      "traces do not show what the time was spent on: code, garbage collection, a lock or a busy CPU look alike",
+    ],
+    refutedBy:
+      "a CPU profile of the service during these requests that shows it idle: then it waits for something that is not traced",
+    remedy: {
+      text: `Profile ${spot.service} while it serves ${spot.operation}. The prediction is for half of this time.`,
+    },
   };
 }

@@ -45,7 +45,12 @@ export function explainPoolWait(theCase: Case, spot: HotSpot): Explanation | und
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
       { claim: `${spot.service} stands in ${spot.operation} for ${ms(spot.slowNs)} of it`, evidence: [0] },
       ...(usage.plateau > 0
-        ? [{ claim: `${usage.plateau} connections are all it may use at once; each is held ${ms(usage.holdNs)} on average`, evidence: [1] }]
+        ? [
+            {
+              claim: `${usage.plateau} connections are all it may use at once; each is held ${ms(usage.holdNs)} on average`,
+              evidence: [1],
+            },
+          ]
         : []),
     ],
     evidence: [
@@ -215,7 +220,11 @@ function waitsBy(
 
 function holdCounter(usage: ConnectionUse): string[] {
   if (usage.waitElseNs > usage.waitWhenFullNs * 0.5) {
-    return [`acquisitions also wait ${ms(usage.waitElseNs)} while connections seem free: opening connections may be slow, or not all holders are traced`];
+    return [
+      `acquisitions also wait ${ms(usage.waitElseNs)} while connections seem free: opening connections may be slow, or not all holders are traced`,
+    ];
   }
-  return [`each connection is held ${ms(usage.holdNs)}: with ${count(usage.plateau)} of them a faster statement would help as well`];
+  return [
+    `each connection is held ${ms(usage.holdNs)}: with ${count(usage.plateau)} of them a faster statement would help as well`,
+  ];
 }

@@ -38,7 +38,10 @@ function explainQueue(
   const { text, forest } = window;
   const latency = Float64Array.from(members, (i) => flows.latencyNs[i]!);
   const queue = Float64Array.from(members, (i) => flows.queueNs[i]!);
-  const handling = Float64Array.from(members, (i) => forest.endNs[flows.consumer[i]!]! - forest.startNs[flows.consumer[i]!]!);
+  const handling = Float64Array.from(
+    members,
+    (i) => forest.endNs[flows.consumer[i]!]! - forest.startNs[flows.consumer[i]!]!,
+  );
   const quantile = (values: Float64Array, p: number): number => quantileOfSorted(sortSample(values, undefined), p);
   const [queue50, queue99, work50] = [quantile(queue, 0.5), quantile(queue, 0.99), quantile(handling, 0.5)];
   if (queue99 < 1e6) return undefined;
@@ -48,10 +51,19 @@ function explainQueue(
   const harmful = queue50 >= 2 * work50 && queue50 >= 5e6;
   const view = viewOf(window, views, flows.producer[members[0]!]!);
   if (view === undefined) return undefined;
-  const pair = bootstrapQuantilePairs(latency, latency.map((ns, i) => ns - queue[i]!), undefined, [0.5, 0.95, 0.99], { seed });
+  const pair = bootstrapQuantilePairs(
+    latency,
+    latency.map((ns, i) => ns - queue[i]!),
+    undefined,
+    [0.5, 0.95, 0.99],
+    { seed },
+  );
   const slowest = members.toSorted((a, b) => flows.queueNs[b]! - flows.queueNs[a]!).slice(0, 3);
   const queueName = destination === "" ? "its queue" : destination;
-  const producer = { service: text(flows.groups.producerService[group]!), operation: text(flows.groups.producerOperation[group]!) };
+  const producer = {
+    service: text(flows.groups.producerService[group]!),
+    operation: text(flows.groups.producerOperation[group]!),
+  };
   return {
     view,
     predicted: { p50: pair[0]!, p95: pair[1]!, p99: pair[2]! },
@@ -67,16 +79,31 @@ function explainQueue(
       nodes: [],
       undo: [],
       chain: [
-        { claim: `${producer.service} ${producer.operation}: ${ms(quantile(latency, 0.99))} at p99 until ${consumer} is done`, evidence: [] },
+        {
+          claim: `${producer.service} ${producer.operation}: ${ms(quantile(latency, 0.99))} at p99 until ${consumer} is done`,
+          evidence: [],
+        },
         { claim: `${ms(queue99)} of it pass in ${queueName}`, evidence: [0, 1] },
       ],
       evidence: [
-        { kind: "trace", text: `messages that waited longest: ${slowest.map((i) => traceIdHex(window.spans, flows.producer[i]!)).join(", ")}`, query: `end of the PRODUCER span to start of the CONSUMER span, ${queueName}` },
-        { kind: "statistic", text: `waiting: median ${ms(queue50)}, p99 ${ms(queue99)}; handling: median ${ms(work50)}, p99 ${ms(quantile(handling, 0.99))}`, query: `queue gap of ${queueName}` },
+        {
+          kind: "trace",
+          text: `messages that waited longest: ${slowest.map((i) => traceIdHex(window.spans, flows.producer[i]!)).join(", ")}`,
+          query: `end of the PRODUCER span to start of the CONSUMER span, ${queueName}`,
+        },
+        {
+          kind: "statistic",
+          text: `waiting: median ${ms(queue50)}, p99 ${ms(queue99)}; handling: median ${ms(work50)}, p99 ${ms(quantile(handling, 0.99))}`,
+          query: `queue gap of ${queueName}`,
+        },
       ],
-      counter: ["a poll interval or a batch that is being filled waits as well, without any backlog; the depth of the queue would tell"],
+      counter: [
+        "a poll interval or a batch that is being filled waits as well, without any backlog; the depth of the queue would tell",
+      ],
       refutedBy: `an empty queue while messages wait`,
-      remedy: { text: `More consumers or instances of ${consumer}, larger batches, or less work per message; see the depth of ${queueName} over time.` },
+      remedy: {
+        text: `More consumers or instances of ${consumer}, larger batches, or less work per message; see the depth of ${queueName} over time.`,
+      },
     },
   };
 }
@@ -84,5 +111,8 @@ function explainQueue(
 function viewOf(window: Window, views: readonly EndpointView[], row: number): EndpointView | undefined {
   const { facts, forest } = window;
   const root = forest.root[forest.trace[row]!]!;
-  return views.find((v) => v.endpoint.service === facts.service[root] && v.endpoint.operation === facts.operation[root]) ?? views[0];
+  return (
+    views.find((v) => v.endpoint.service === facts.service[root] && v.endpoint.operation === facts.operation[root]) ??
+    views[0]
+  );
 }

@@ -52,23 +52,27 @@ export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation 
     confidence: harmful ? 0.93 : 0.4,
     harmful,
     nodes: loop.flatMap((node) => subtree(window, node)),
-    undo: loop.map(
-      (node): Undo => ({
-        kind: "change",
-        change: { kind: "batch", service, operation: window.text(window.paths.operation[node]!) },
-        nodes: [node],
-      }),
-    ),
+    undo: loop.map((node): Undo => ({
+      kind: "change",
+      change: { kind: "batch", service, operation: window.text(window.paths.operation[node]!) },
+      nodes: [node],
+    })),
     whatIf: `service=${service},operation=${operation},batch`,
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
-      { claim: `${service} ${parentOperation} makes ${count(perParent)} calls one after another: ${ms(loopNs)}`, evidence: [0, 1] },
+      {
+        claim: `${service} ${parentOperation} makes ${count(perParent)} calls one after another: ${ms(loopNs)}`,
+        evidence: [0, 1],
+      },
       { claim: `each ${what} takes only ${ms(each)}; their number is the cost`, evidence: [1] },
     ],
     evidence: [
       {
         kind: "trace",
-        text: `slow requests with the loop: ${exampleTraces(theCase, loop.flatMap((node) => subtree(window, node))).join(", ")}`,
+        text: `slow requests with the loop: ${exampleTraces(
+          theCase,
+          loop.flatMap((node) => subtree(window, node)),
+        ).join(", ")}`,
         query: `spans "${operation}" of ${service}, counted by parent`,
       },
       {
@@ -77,13 +81,18 @@ export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation 
         query: `count of "${operation}" by parent span`,
       },
     ],
-    counter: same < 0.9 && isQuery ? ["that the queries can be answered by one is a reading of their text; bound values are not recorded"] : [],
+    counter:
+      same < 0.9 && isQuery
+        ? ["that the queries can be answered by one is a reading of their text; bound values are not recorded"]
+        : [],
     refutedBy: "the number of calls per request stays the same when the list it works on is short",
     remedy: {
       text: isQuery
         ? "Fetch all rows by one statement (JOIN or WHERE ... IN/ANY), or load them through a batching loader."
         : "Ask for all of them by one call, or let the callee offer a bulk operation.",
-      ...(isQuery && statement !== "" ? { change: `${count(perParent)} × "${shorten(statement, 50)}" -> 1 statement` } : {}),
+      ...(isQuery && statement !== ""
+        ? { change: `${count(perParent)} × "${shorten(statement, 50)}" -> 1 statement` }
+        : {}),
     },
   };
 }
@@ -94,7 +103,8 @@ function loopNodes(theCase: Case, query: number): number[] {
   const calls = spanRows(theCase.window, query).length;
   const nodes = [query];
   for (let node = 0; node < paths.nodeCount; node++) {
-    const isSibling = node !== query && paths.parent[node] === paths.parent[query] && paths.role[node] === SpanRole.pool;
+    const isSibling =
+      node !== query && paths.parent[node] === paths.parent[query] && paths.role[node] === SpanRole.pool;
     if (isSibling && spanRows(theCase.window, node).length >= 0.8 * calls) nodes.push(node);
   }
   return nodes;

@@ -44,7 +44,12 @@ function explainParent(theCase: Case, parent: number, calls: readonly number[]):
       if (from === to) continue;
       const order = orderOf(theCase, from, to);
       if (order.both < 20 || order.before < 0.3 * order.both) continue;
-      pairs.push({ from, to, sequential: order.sequential / order.both, verdict: independence(model, paths, from, to) });
+      pairs.push({
+        from,
+        to,
+        sequential: order.sequential / order.both,
+        verdict: independence(model, paths, from, to),
+      });
     }
   }
   const apart = pairs.filter((pair) => pair.sequential >= 0.8 && pair.verdict.kind !== "dependent");
@@ -79,19 +84,30 @@ function explainParent(theCase: Case, parent: number, calls: readonly number[]):
         { claim: `${service} ${operation} waits for ${nodes.length} calls one after another`, evidence: [0, 1] },
       ],
       evidence: [
-        { kind: "trace", text: `slow requests with the sequence: ${exampleTraces(theCase, nodes).join(", ")}`, query: `children of "${operation}" of ${service}, by start` },
+        {
+          kind: "trace",
+          text: `slow requests with the sequence: ${exampleTraces(theCase, nodes).join(", ")}`,
+          query: `children of "${operation}" of ${service}, by start`,
+        },
         {
           kind: "statistic",
           text: (isProven ? proven : apart)
             .slice(0, 3)
-            .map((p) => `${nameOf(p.from)} then ${nameOf(p.to)}: sequential in ${percent(p.sequential)}${p.verdict.kind === "independent" ? `, ${becauseText(p.verdict)}` : ""}`)
+            .map(
+              (p) =>
+                `${nameOf(p.from)} then ${nameOf(p.to)}: sequential in ${percent(p.sequential)}${p.verdict.kind === "independent" ? `, ${becauseText(p.verdict)}` : ""}`,
+            )
             .join("; "),
           query: "order and overlap of sibling calls over all traces",
         },
       ],
-      counter: isProven ? ["running them together asks more of what they call at the same moment"] : ["the traces do not prove that the later calls can do without the earlier: read the code"],
+      counter: isProven
+        ? ["running them together asks more of what they call at the same moment"]
+        : ["the traces do not prove that the later calls can do without the earlier: read the code"],
       refutedBy: "the later call takes an argument from the earlier one's answer",
-      remedy: { text: `Start them together and await them all (Promise.all, errgroup, CompletableFuture.allOf), where the code allows.` },
+      remedy: {
+        text: `Start them together and await them all (Promise.all, errgroup, CompletableFuture.allOf), where the code allows.`,
+      },
     },
   ];
 }
@@ -122,7 +138,8 @@ function orderOf(theCase: Case, from: number, to: number): { both: number; befor
     const [a, b] = [others[0]!, rows[0]!];
     if (startNs[a]! <= startNs[b]!) before++;
     const [lastOfA, lastOfB] = [others.at(-1)!, rows.at(-1)!];
-    if (endNs[lastOfA]! <= startNs[b]! + toleranceNs[b]! || endNs[lastOfB]! <= startNs[a]! + toleranceNs[a]!) sequential++;
+    if (endNs[lastOfA]! <= startNs[b]! + toleranceNs[b]! || endNs[lastOfB]! <= startNs[a]! + toleranceNs[a]!)
+      sequential++;
   }
   return { both, before, sequential };
 }

@@ -8,7 +8,8 @@ import { count, ms } from "../wording.ts";
 import { calleeOf } from "./transit.ts";
 
 /** Names of numeric attributes that say how much there was to do. */
-const SIZE_NAME = /(?:^|[._-])(?:size|length|len|bytes|rows|returned_rows|count|items|batch|total|points|elements|records)(?:$|[._-])|(?:size|length|rows|bytes|items|count)$/i;
+const SIZE_NAME =
+  /(?:^|[._-])(?:size|length|len|bytes|rows|returned_rows|count|items|batch|total|points|elements|records)(?:$|[._-])|(?:size|length|rows|bytes|items|count)$/i;
 const MAX_ROWS = 20_000;
 
 /** Time that follows a size recorded on the span (bytes, rows, items): the large ones are the slow ones. */
@@ -50,7 +51,11 @@ export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefin
       {
         kind: "own-time",
         rows: Int32Array.from(having),
-        ownNs: Float64Array.from(having, (row, i) => (sizes[i]! > median ? Math.min(ownNs[row]!, Math.max(smallNs, (ownNs[row]! * median) / sizes[i]!)) : ownNs[row]!)),
+        ownNs: Float64Array.from(having, (row, i) =>
+          sizes[i]! > median
+            ? Math.min(ownNs[row]!, Math.max(smallNs, (ownNs[row]! * median) / sizes[i]!))
+            : ownNs[row]!,
+        ),
       },
     ],
     chain: [
@@ -59,12 +64,24 @@ export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefin
       { claim: `which grows with ${name}`, evidence: [1] },
     ],
     evidence: [
-      { kind: "trace", text: `slow requests with large ones: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `"${spot.operation}" of ${spot.service} by ${name}` },
-      { kind: "statistic", text: `median ${ms(smallNs)} up to ${count(small)}, ${ms(largeNs)} from ${count(large)}; rank correlation ${correlation.toFixed(2)}`, query: `own time against ${name}` },
+      {
+        kind: "trace",
+        text: `slow requests with large ones: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        query: `"${spot.operation}" of ${spot.service} by ${name}`,
+      },
+      {
+        kind: "statistic",
+        text: `median ${ms(smallNs)} up to ${count(small)}, ${ms(largeNs)} from ${count(large)}; rank correlation ${correlation.toFixed(2)}`,
+        query: `own time against ${name}`,
+      },
     ],
     counter: ["size and time may both follow a third thing, such as one tenant"],
     refutedBy: `requests with small ${name} that are as slow`,
-    remedy: { text: isDatabase ? "Read fewer rows and columns: page, limit, aggregate in the database." : "Send less: page, select fields, compress, stream; or cap the size." },
+    remedy: {
+      text: isDatabase
+        ? "Read fewer rows and columns: page, limit, aggregate in the database."
+        : "Send less: page, select fields, compress, stream; or cap the size.",
+    },
   };
 }
 
@@ -106,8 +123,12 @@ function bestSize(theCase: Case, rows: Int32Array): SizeColumn | undefined {
   for (const [key, held] of columns) {
     if (held.rows.length < 50 || held.rows.length < 0.5 * rows.length) continue;
     const sizes = Float64Array.from(held.sizes);
-    const correlation = rankCorrelation(sizes, Float64Array.from(held.rows, (row) => ownNs[row]!));
-    if (correlation >= 0.5 && correlation > (best?.correlation ?? 0)) best = { key, sizes, having: held.rows, correlation };
+    const correlation = rankCorrelation(
+      sizes,
+      Float64Array.from(held.rows, (row) => ownNs[row]!),
+    );
+    if (correlation >= 0.5 && correlation > (best?.correlation ?? 0))
+      best = { key, sizes, having: held.rows, correlation };
   }
   return best;
 }

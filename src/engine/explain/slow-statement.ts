@@ -31,10 +31,18 @@ export function explainSlowStatement(theCase: Case, spot: HotSpot): Explanation 
   const found = resourceOfNode(window, theCase.ownNs, spot.node);
   // What it takes without waiting for others on the database: a busy database makes every statement slow.
   const alone = found === undefined ? median : Math.min(median, found.member.aloneNs);
-  const othersNs = found === undefined || found.resource.othersAloneNs === 0 ? others.medianNs : Math.min(others.medianNs, found.resource.othersAloneNs);
+  const othersNs =
+    found === undefined || found.resource.othersAloneNs === 0
+      ? others.medianNs
+      : Math.min(others.medianNs, found.resource.othersAloneNs);
   const factor = speedUp(alone, othersNs);
-  const hogs = found !== undefined && found.resource.heaviest === found.member && isHog(found.resource) && found.resource.stretchOfOthers >= 2;
-  const isOutlier = alone >= (shape.heavy && !hogs ? SLOW_HEAVY_NS : SLOW_NS) && (others.calls < 20 || alone >= OUTLIER * othersNs);
+  const hogs =
+    found !== undefined &&
+    found.resource.heaviest === found.member &&
+    isHog(found.resource) &&
+    found.resource.stretchOfOthers >= 2;
+  const isOutlier =
+    alone >= (shape.heavy && !hogs ? SLOW_HEAVY_NS : SLOW_NS) && (others.calls < 20 || alone >= OUTLIER * othersNs);
   const harmful = isOutlier && Math.max(spot.slowNs / view.p99, spot.typicalNs / view.p50) >= 0.15;
   const indexable = isOutlier && canUseIndex(shape);
   const database = spot.callee === "" ? "the database" : spot.callee;
@@ -44,7 +52,12 @@ export function explainSlowStatement(theCase: Case, spot: HotSpot): Explanation 
       ? ` The ${others.calls} calls of other statements on ${database} take ${ms(others.medianNs)} (median): this one is ${times(median / others.medianNs)} as slow.`
       : "";
   return {
-    ...statementCause(spot.statement, spot.operation, spot.callee === "" ? spot.service : spot.callee, isOutlier ? median : 0),
+    ...statementCause(
+      spot.statement,
+      spot.operation,
+      spot.callee === "" ? spot.service : spot.callee,
+      isOutlier ? median : 0,
+    ),
     kind: "latency",
     title: indexable
       ? `${database} takes ${ms(median)} for a selective read${shape.table === "" ? "" : ` of ${shape.table}`}: an index on (${indexColumns(shape).join(", ")}) seems to be missing`
@@ -54,7 +67,11 @@ export function explainSlowStatement(theCase: Case, spot: HotSpot): Explanation 
     harmful,
     nodes: [spot.node],
     undo: [
-      { kind: "change", change: { kind: "time", service: spot.service, operation: spot.operation, factor }, nodes: [spot.node] },
+      {
+        kind: "change",
+        change: { kind: "time", service: spot.service, operation: spot.operation, factor },
+        nodes: [spot.node],
+      },
     ],
     whatIf: `service=${spot.service},operation=${spot.operation},time=${Number(factor.toPrecision(2))}`,
     chain: [
@@ -71,7 +88,10 @@ export function explainSlowStatement(theCase: Case, spot: HotSpot): Explanation 
       {
         kind: "statement",
         text: spot.statement === "" ? spot.operation : spot.statement,
-        query: indexable || shape.verb === "SELECT" ? `EXPLAIN ${spot.statement}` : `pg_stat_statements: mean_exec_time of this statement`,
+        query:
+          indexable || shape.verb === "SELECT"
+            ? `EXPLAIN ${spot.statement}`
+            : `pg_stat_statements: mean_exec_time of this statement`,
       },
     ],
     counter: [
@@ -106,7 +126,9 @@ export function statementCause(
           text: `Create an index on the columns of the WHERE clause${shape.orderColumns.length > 0 ? " and the order" : ""}; check with EXPLAIN first.`,
           change: `CREATE INDEX CONCURRENTLY ON ${shape.table} (${indexColumns(shape).join(", ")})`,
         }
-      : { text: "Look at its plan (EXPLAIN), read fewer rows or columns, precompute the aggregate, or cache the result." },
+      : {
+          text: "Look at its plan (EXPLAIN), read fewer rows or columns, precompute the aggregate, or cache the result.",
+        },
   };
 }
 
@@ -124,7 +146,10 @@ function otherStatements(theCase: Case, spot: HotSpot): { calls: number; medianN
       paths.role[node] === SpanRole.database &&
       paths.callee[node] === paths.callee[spot.node] &&
       (paths.statement[node] !== paths.statement[spot.node] || paths.operation[node] !== paths.operation[spot.node]) &&
-      !isTransactionControl(theCase.window.text(paths.operation[node]!), paths.statement[node]! < 0 ? "" : theCase.window.text(paths.statement[node]!));
+      !isTransactionControl(
+        theCase.window.text(paths.operation[node]!),
+        paths.statement[node]! < 0 ? "" : theCase.window.text(paths.statement[node]!),
+      );
     if (!comparable || spanRows(theCase.window, node).length === 0) continue;
     all.push(...durationsOf(theCase.window, node));
   }
@@ -134,7 +159,9 @@ function otherStatements(theCase: Case, spot: HotSpot): { calls: number; medianN
 
 /** BEGIN, COMMIT and pings cost next to nothing and would make everything an outlier. */
 function isTransactionControl(operation: string, statement: string): boolean {
-  return /^(?:begin|commit|rollback|set|savepoint|release|ping|connect)\b/i.test(statement || operation.replace(/^.*[:.]/, ""));
+  return /^(?:begin|commit|rollback|set|savepoint|release|ping|connect)\b/i.test(
+    statement || operation.replace(/^.*[:.]/, ""),
+  );
 }
 
 function canUseIndex(shape: StatementShape): boolean {
@@ -144,5 +171,10 @@ function canUseIndex(shape: StatementShape): boolean {
 
 /** Equality columns first, then one range or the order: the order in which a B-tree can use them. */
 function indexColumns(shape: StatementShape): string[] {
-  return [...new Set([...shape.equalityColumns, ...(shape.orderColumns.length > 0 ? shape.orderColumns : shape.rangeColumns.slice(0, 1))])];
+  return [
+    ...new Set([
+      ...shape.equalityColumns,
+      ...(shape.orderColumns.length > 0 ? shape.orderColumns : shape.rangeColumns.slice(0, 1)),
+    ]),
+  ];
 }

@@ -17,7 +17,9 @@ export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undef
   if (spot.timeKind !== "unexplained") return undefined;
   const { window, view, ownNs } = theCase;
   const instances = instancesOf(theCase, spot);
-  const stalls = instances.map((instance) => ({ instance, stalls: stallsOf(theCase, instance) })).filter((i) => i.stalls.length >= 3);
+  const stalls = instances
+    .map((instance) => ({ instance, stalls: stallsOf(theCase, instance) }))
+    .filter((i) => i.stalls.length >= 3);
   if (stalls.length === 0) return undefined;
   const all = stalls.flatMap((i) => i.stalls);
   const total = all.reduce((sum, stall) => sum + stall.toNs - stall.fromNs, 0);
@@ -49,14 +51,33 @@ export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undef
     confidence: harmful ? (hit.slowShare >= 0.4 ? 0.92 : 0.8) : 0.35,
     harmful,
     nodes: [spot.node],
-    undo: [{ kind: "own-time", rows, ownNs: Float64Array.from(rows, (row) => Math.max(0, ownNs[row]! - hit.stalledNs.get(row)!)) }],
+    undo: [
+      {
+        kind: "own-time",
+        rows,
+        ownNs: Float64Array.from(rows, (row) => Math.max(0, ownNs[row]! - hit.stalledNs.get(row)!)),
+      },
+    ],
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
-      { claim: `${spot.service} ${spot.operation}: ${ms(spot.slowNs)} of its own, ${percent(hit.slowShare)} of it standing still`, evidence: [0] },
-      { claim: blocker === undefined ? "the whole process pauses: a stop-the-world collection or a synchronous section" : `${blocker.operation} holds the only thread`, evidence: [1] },
+      {
+        claim: `${spot.service} ${spot.operation}: ${ms(spot.slowNs)} of its own, ${percent(hit.slowShare)} of it standing still`,
+        evidence: [0],
+      },
+      {
+        claim:
+          blocker === undefined
+            ? "the whole process pauses: a stop-the-world collection or a synchronous section"
+            : `${blocker.operation} holds the only thread`,
+        evidence: [1],
+      },
     ],
     evidence: [
-      { kind: "trace", text: `slow requests in a pause: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `spans of ${spot.service} without any start or end for ${ms(MIN_STALL_NS)} and more` },
+      {
+        kind: "trace",
+        text: `slow requests in a pause: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        query: `spans of ${spot.service} without any start or end for ${ms(MIN_STALL_NS)} and more`,
+      },
       {
         kind: "statistic",
         text: `${all.length} pauses, ${ms(total / all.length)} on average, ${ms(longest)} at most`,
@@ -68,11 +89,18 @@ export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undef
         ? "garbage collection, a synchronous call and a CPU taken away by the host look alike in traces; runtime metrics tell them apart"
         : "that it blocks is read from its running in every pause",
     ],
-    refutedBy: blocker === undefined ? "runtime metrics with short collections and a short event-loop delay in these times" : `the pauses stay when ${blocker.operation} is not called`,
+    refutedBy:
+      blocker === undefined
+        ? "runtime metrics with short collections and a short event-loop delay in these times"
+        : `the pauses stay when ${blocker.operation} is not called`,
     remedy:
       blocker === undefined
-        ? { text: `Look at the garbage-collection and event-loop metrics of ${spot.service} in these pauses; allocate less, or give the heap more room.` }
-        : { text: `Move the computation of ${blocker.operation} off the event loop (worker thread), or cut it into pieces.` },
+        ? {
+            text: `Look at the garbage-collection and event-loop metrics of ${spot.service} in these pauses; allocate less, or give the heap more room.`,
+          }
+        : {
+            text: `Move the computation of ${blocker.operation} off the event loop (worker thread), or cut it into pieces.`,
+          },
   };
 }
 
@@ -142,7 +170,10 @@ function stalledTime(
     const row = segments.row[i]!;
     const held = stalledNs.get(row);
     if (held === undefined) continue;
-    stalledNs.set(row, held + overlap(stalls.get(facts.instance[row]!) ?? [], segments.startNs[i]!, segments.endNs[i]!));
+    stalledNs.set(
+      row,
+      held + overlap(stalls.get(facts.instance[row]!) ?? [], segments.startNs[i]!, segments.endNs[i]!),
+    );
   }
   return { stalledNs, slowShare: share(view.slow), typicalShare: share(view.typical) };
 }
@@ -157,18 +188,24 @@ function overlap(stalls: readonly Stall[], from: number, to: number): number {
     else high = middle;
   }
   let sum = 0;
-  for (let i = low; i < stalls.length && stalls[i]!.fromNs < to; i++) sum += Math.min(to, stalls[i]!.toNs) - Math.max(from, stalls[i]!.fromNs);
+  for (let i = low; i < stalls.length && stalls[i]!.fromNs < to; i++)
+    sum += Math.min(to, stalls[i]!.toNs) - Math.max(from, stalls[i]!.fromNs);
   return sum;
 }
 
 /** The operation that ends at the end of most stalls and ran alone through them: it held the thread. */
-function blockerOf(theCase: Case, found: readonly { instance: number; stalls: Stall[] }[]): { operation: string; share: number } | undefined {
+function blockerOf(
+  theCase: Case,
+  found: readonly { instance: number; stalls: Stall[] }[],
+): { operation: string; share: number } | undefined {
   const { window } = theCase;
   const { forest, facts } = window;
   const ends = new Map<number, number>();
   let total = 0;
   for (const { instance, stalls } of found) {
-    const rows = forest.rows.filter((row) => facts.instance[row] === instance).sort((a, b) => forest.endNs[a]! - forest.endNs[b]!);
+    const rows = forest.rows
+      .filter((row) => facts.instance[row] === instance)
+      .sort((a, b) => forest.endNs[a]! - forest.endNs[b]!);
     for (const stall of stalls) {
       total++;
       const row = firstEndingAt(rows, forest.endNs, stall.toNs);

@@ -28,12 +28,24 @@ export function explainStraggler(theCase: Case, spot: HotSpot): Explanation | un
   const medians = instances.map(([instance, rows]) => ({
     instance,
     rows,
-    median: quantileOfSorted(sortSample(Float64Array.from(rows, (row) => ownNs[row]!), undefined), 0.5),
+    median: quantileOfSorted(
+      sortSample(
+        Float64Array.from(rows, (row) => ownNs[row]!),
+        undefined,
+      ),
+      0.5,
+    ),
   }));
   medians.sort((a, b) => b.median - a.median);
   const slowest = medians[0]!;
   const peers = medians.slice(1);
-  const peerMedian = quantileOfSorted(sortSample(Float64Array.from(peers, (peer) => peer.median), undefined), 0.5);
+  const peerMedian = quantileOfSorted(
+    sortSample(
+      Float64Array.from(peers, (peer) => peer.median),
+      undefined,
+    ),
+    0.5,
+  );
   const slowestPeer = peers[0]!.median;
   if (peerMedian <= 0 || slowest.median < SLOWER * peerMedian || slowest.median < 1.4 * slowestPeer) return undefined;
   const total = instances.reduce((sum, [, rows]) => sum + rows.length, 0);
@@ -72,7 +84,10 @@ export function explainStraggler(theCase: Case, spot: HotSpot): Explanation | un
       },
       {
         kind: "statistic",
-        text: medians.map((m) => `${window.text(m.instance)}: median ${ms(m.median)} (${m.rows.length} spans)`).slice(0, 6).join("; "),
+        text: medians
+          .map((m) => `${window.text(m.instance)}: median ${ms(m.median)} (${m.rows.length} spans)`)
+          .slice(0, 6)
+          .join("; "),
         query: `own time of ${spot.operation} by instance`,
       },
     ],

@@ -43,7 +43,10 @@ export function explainTransit(theCase: Case, spot: HotSpot): Explanation | unde
     undo: [{ kind: "own-time", rows, ownNs: transit.map((ns) => ns * factor) }],
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
-      { claim: `${ms(spot.slowNs)} of it are neither in ${spot.service} nor in ${callee} but between them`, evidence: [0, 1] },
+      {
+        claim: `${ms(spot.slowNs)} of it are neither in ${spot.service} nor in ${callee} but between them`,
+        evidence: [0, 1],
+      },
     ],
     evidence: [
       {
@@ -57,9 +60,13 @@ export function explainTransit(theCase: Case, spot: HotSpot): Explanation | unde
         query: `transit of ${spot.service} -> ${callee}`,
       },
     ],
-    counter: ["a busy event loop or a full accept queue of the callee looks the same from outside; host metrics would tell"],
+    counter: [
+      "a busy event loop or a full accept queue of the callee looks the same from outside; host metrics would tell",
+    ],
     refutedBy: "a ping between the two hosts that is fast while the calls are slow",
-    remedy: { text: `Look at the path between the two (zone, proxy, DNS, connection set-up on each call) and at the accept queue of ${callee}.` },
+    remedy: {
+      text: `Look at the path between the two (zone, proxy, DNS, connection set-up on each call) and at the accept queue of ${callee}.`,
+    },
   };
 }
 
@@ -72,7 +79,10 @@ function explainQueueing(theCase: Case, spot: HotSpot, rows: Int32Array): Explan
   const counts = inFlightCounts(window);
   const own = Float64Array.from(rows, (row) => ownNs[row]!);
   const growths = [counts.callee, counts.operation].flatMap((column) => {
-    const g = growthWithInFlight(own, Float64Array.from(rows, (row) => column[row]!));
+    const g = growthWithInFlight(
+      own,
+      Float64Array.from(rows, (row) => column[row]!),
+    );
     return g !== undefined && isGrowth(g) && g.crowdedNs >= 3 * g.aloneNs ? [{ g, column }] : [];
   });
   const best = growths.sort((a, b) => b.g.correlation - a.g.correlation)[0];
@@ -90,19 +100,33 @@ function explainQueueing(theCase: Case, spot: HotSpot, rows: Int32Array): Explan
     confidence: harmful ? Math.min(0.88, 0.55 + 0.4 * g.correlation) : 0.28,
     harmful,
     nodes: [spot.node],
-    undo: [{ kind: "own-time", rows, ownNs: Float64Array.from(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, g)) }],
+    undo: [
+      { kind: "own-time", rows, ownNs: Float64Array.from(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, g)) },
+    ],
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
       { claim: `${ms(spot.slowNs)} of it pass before ${callee} starts to work`, evidence: [0] },
       { claim: `${callee} has too few workers for the calls in flight`, evidence: [1] },
     ],
     evidence: [
-      { kind: "trace", text: `slow requests that queue: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `CLIENT spans "${spot.operation}" of ${spot.service} minus their SERVER child` },
-      { kind: "statistic", text: `median ${ms(g.aloneNs)} with up to ${Math.round(g.few)} in flight, ${ms(g.crowdedNs)} with ${Math.round(g.many)} and more`, query: `transit of ${spot.service} -> ${callee} against the count in flight` },
+      {
+        kind: "trace",
+        text: `slow requests that queue: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        query: `CLIENT spans "${spot.operation}" of ${spot.service} minus their SERVER child`,
+      },
+      {
+        kind: "statistic",
+        text: `median ${ms(g.aloneNs)} with up to ${Math.round(g.few)} in flight, ${ms(g.crowdedNs)} with ${Math.round(g.many)} and more`,
+        query: `transit of ${spot.service} -> ${callee} against the count in flight`,
+      },
     ],
-    counter: [`an overloaded proxy between the two looks the same; the accept queue and thread pool of ${callee} would settle it`],
+    counter: [
+      `an overloaded proxy between the two looks the same; the accept queue and thread pool of ${callee} would settle it`,
+    ],
     refutedBy: `idle workers in ${callee} while calls wait`,
-    remedy: { text: `More workers, threads or instances of ${callee}, or a shorter hold of each: see its thread pool, event-loop delay and listen backlog.` },
+    remedy: {
+      text: `More workers, threads or instances of ${callee}, or a shorter hold of each: see its thread pool, event-loop delay and listen backlog.`,
+    },
   };
 }
 
@@ -112,9 +136,13 @@ function otherEdges(theCase: Case, spot: HotSpot): number[] {
   const { paths, kinds } = window;
   const medians: number[] = [];
   for (let node = 0; node < paths.nodeCount; node++) {
-    const isSameEdge = paths.service[node] === paths.service[spot.node] && paths.callee[node] === paths.callee[spot.node];
+    const isSameEdge =
+      paths.service[node] === paths.service[spot.node] && paths.callee[node] === paths.callee[spot.node];
     if (isSameEdge || paths.role[node] !== SpanRole.client) continue;
-    const own = Float64Array.from(spanRows(window, node).filter((row) => kinds[row] === kinds[spanRows(window, spot.node)[0]!]), (row) => ownNs[row]!);
+    const own = Float64Array.from(
+      spanRows(window, node).filter((row) => kinds[row] === kinds[spanRows(window, spot.node)[0]!]),
+      (row) => ownNs[row]!,
+    );
     if (own.length >= 5) medians.push(quantileOfSorted(sortSample(own, undefined), 0.5));
   }
   return medians;
@@ -124,7 +152,8 @@ function otherEdges(theCase: Case, spot: HotSpot): number[] {
 export function calleeOf(theCase: Case, spot: HotSpot): string {
   const { forest, facts, text } = theCase.window;
   for (const row of spanRows(theCase.window, spot.node)) {
-    if (forest.childStart[row + 1]! > forest.childStart[row]!) return text(facts.service[forest.child[forest.childStart[row]!]!]!);
+    if (forest.childStart[row + 1]! > forest.childStart[row]!)
+      return text(facts.service[forest.child[forest.childStart[row]!]!]!);
   }
   return spot.callee === "" ? "its callee" : spot.callee;
 }

@@ -22,7 +22,9 @@ export function explainGrowth(theCase: Case, spot: HotSpot): Explanation | undef
     .sort((a, b) => window.forest.startNs[a]! - window.forest.startNs[b]!);
   if (rows.length < MIN_ROWS) return undefined;
   const part = Math.floor(rows.length / PARTS);
-  const medians = Array.from({ length: PARTS }, (_, i) => medianOf(Array.from(rows.subarray(i * part, (i + 1) * part), (row) => ownNs[row]!)));
+  const medians = Array.from({ length: PARTS }, (_, i) =>
+    medianOf(Array.from(rows.subarray(i * part, (i + 1) * part), (row) => ownNs[row]!)),
+  );
   const trend = rankCorrelation(
     Float64Array.from(medians, (_, i) => i),
     Float64Array.from(medians),
@@ -35,25 +37,49 @@ export function explainGrowth(theCase: Case, spot: HotSpot): Explanation | undef
   const database = spot.callee === "" ? "the database" : spot.callee;
   const table = statementShape(spot.statement).table;
   const what = table === "" ? spot.operation : table;
-  const harmful = (last - first) / Math.max(1, last) * Math.max(spot.slowNs, spot.typicalNs) >= 0.1 * view.p50;
+  const harmful = ((last - first) / Math.max(1, last)) * Math.max(spot.slowNs, spot.typicalNs) >= 0.1 * view.p50;
   return {
     mechanism: "data-growth",
     kind: "growth",
-    subject: { service: database, operation: spot.operation, ...(spot.statement === "" ? {} : { statement: spot.statement }), ...(table === "" ? {} : { resource: `table:${table}` }) },
+    subject: {
+      service: database,
+      operation: spot.operation,
+      ...(spot.statement === "" ? {} : { statement: spot.statement }),
+      ...(table === "" ? {} : { resource: `table:${table}` }),
+    },
     title: `${what} grows: the same statement takes ${ms(first)} at the beginning and ${ms(last)} at the end of the window`,
     why: `The medians of ${PARTS} equal parts of the window rise from ${ms(medians[0]!)} to ${ms(medians[PARTS - 1]!)} (rank correlation ${trend.toFixed(2)}): ${times(last / Math.max(1, first))} and still rising. A statement that reads by an index would not follow the size of the table.`,
     confidence: harmful ? 0.85 : 0.3,
     harmful,
     nodes: [spot.node],
-    undo: [{ kind: "own-time", rows, ownNs: Float64Array.from(rows, (row, i) => ownNs[row]! * Math.min(1, first / Math.max(1, medians[Math.min(PARTS - 1, Math.floor(i / Math.max(1, part)))]!))) }],
+    undo: [
+      {
+        kind: "own-time",
+        rows,
+        ownNs: Float64Array.from(
+          rows,
+          (row, i) =>
+            ownNs[row]! *
+            Math.min(1, first / Math.max(1, medians[Math.min(PARTS - 1, Math.floor(i / Math.max(1, part)))]!)),
+        ),
+      },
+    ],
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
       { claim: `${spot.service} waits ${ms(spot.slowNs)} of it for ${database}`, evidence: [0] },
       { claim: `and longer the more ${what} holds`, evidence: [1] },
     ],
     evidence: [
-      { kind: "trace", text: `slow requests with this statement: ${exampleTraces(theCase, [spot.node]).join(", ")}`, query: `spans named "${spot.operation}" of ${spot.service}` },
-      { kind: "series", text: `medians in ms over the window: ${medians.map((m) => (m / 1e6).toPrecision(3)).join(", ")}`, query: `median duration of "${spot.operation}" by tenth of the window` },
+      {
+        kind: "trace",
+        text: `slow requests with this statement: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
+        query: `spans named "${spot.operation}" of ${spot.service}`,
+      },
+      {
+        kind: "series",
+        text: `medians in ms over the window: ${medians.map((m) => (m / 1e6).toPrecision(3)).join(", ")}`,
+        query: `median duration of "${spot.operation}" by tenth of the window`,
+      },
     ],
     counter: ["a load that rises through the window would look alike if this statement alone felt it"],
     refutedBy: "a constant number of rows in the table through the window",

@@ -22,11 +22,18 @@ export function pooledCallee(theCase: Case, node: number): { callee: string; siz
   const { paths, facts, forest, text } = window;
   const byCallee = new Map<number, Map<number, { at: number; step: number }[]>>();
   for (let other = 0; other < paths.nodeCount; other++) {
-    const calls = paths.service[other] === paths.service[node] && paths.role[other] === SpanRole.database && paths.callee[other]! >= 0;
+    const calls =
+      paths.service[other] === paths.service[node] &&
+      paths.role[other] === SpanRole.database &&
+      paths.callee[other]! >= 0;
     if (!calls) continue;
     if (siblingPool(theCase, other)) return undefined;
     for (const row of spanRows(window, other)) {
-      const byInstance = getOrAdd(byCallee, paths.callee[other]!, () => new Map<number, { at: number; step: number }[]>());
+      const byInstance = getOrAdd(
+        byCallee,
+        paths.callee[other]!,
+        () => new Map<number, { at: number; step: number }[]>(),
+      );
       const events = getOrAdd(byInstance, facts.instance[row]!, () => []);
       events.push({ at: forest.startNs[row]!, step: 1 }, { at: forest.endNs[row]!, step: -1 });
     }
