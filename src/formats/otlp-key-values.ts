@@ -65,6 +65,23 @@ export class KeyValueReader {
     this.lastSlot = this.slot + POSITIONS - 1;
   }
 
+  /** Adds the fields `tag` (of one byte) that follow one another from `at` on; returns the position behind them. */
+  addRun(list: AttributeTableBuilder, tag: number, at: number, end: number): number {
+    const reader = this.reader;
+    const bytes = reader.bytes;
+    while (at < end && bytes[at] === tag) {
+      let start = at + 2;
+      at = start <= end && bytes[at + 1]! < 0x80 ? start + bytes[at + 1]! : end + 1;
+      if (at > end) {
+        // Longer than 127 bytes, or damaged.
+        at = reader.valueEnd(start - 1, end);
+        start = reader.at;
+      }
+      this.add(list, start, at);
+    }
+    return at;
+  }
+
   /** Adds the KeyValue in `[start, end)` to a list. */
   add(list: AttributeTableBuilder, start: number, end: number): void {
     const slot = this.slot;
@@ -76,7 +93,7 @@ export class KeyValueReader {
     const memo = this.memo;
     const words = this.reader.words;
     const entry = memo.find(words, start, end);
-    if (entry >= 0) {
+    if (entry > 0) {
       list.add(memo.key(entry), memo.type(entry), memo.value(entry));
       return;
     }

@@ -48,6 +48,7 @@ export function decodeOtlpTraces(
 /** Tags with more than one use. */
 const RESOURCE_SPANS = 0x0a;
 const LIBRARY_SPANS = (1000 << 3) | 2;
+const ATTRIBUTE = 0x4a;
 
 /** Groups of attributes for KeyValueReader; spans have the group of their name. */
 const EVENT_GROUP = 1;
@@ -232,7 +233,11 @@ export class OtlpTraceDecoder {
     const keyValues = this.keyValues;
     const row = this.into.open;
     this.beginSpan();
-    for (let at = start; at < end;) {
+    for (let at = this.spanHead(row, start, end); at < end;) {
+      if (bytes[at] === ATTRIBUTE) {
+        at = keyValues.addRun(attributes, ATTRIBUTE, at, end);
+        continue;
+      }
       let tag = bytes[at++]!;
       // Tags 0 to 7 would be of field number 0, which `tag` refuses.
       if (tag >= 0x80 || tag < 8) {
@@ -250,11 +255,55 @@ export class OtlpTraceDecoder {
         valueEnd = reader.valueEnd(at, end);
         at = reader.at;
       }
-      if (tag === 0x4a) keyValues.add(attributes, at, valueEnd);
-      else this.spanBytes(tag, row, at, valueEnd);
+      this.spanBytes(tag, row, at, valueEnd);
       at = valueEnd;
     }
     this.closeSpan(row);
+  }
+
+  /**
+   * Reads the fields that all encoders write first, ids to times, as far as they stand in the order of their
+   * numbers; returns the position of the first that does not. What follows may set them again.
+   */
+  private spanHead(row: number, start: number, end: number): number {
+    const { bytes, words } = this.reader;
+    const into = this.into;
+    let at = start;
+    if (at + 28 > end || words.getInt16(at) !== 0x0a10 || words.getInt16(at + 18) !== 0x1208) return at;
+    const { traceId, spanId, parentSpanId } = into;
+    traceId[4 * row] = words.getInt32(at + 2);
+    traceId[4 * row + 1] = words.getInt32(at + 6);
+    traceId[4 * row + 2] = words.getInt32(at + 10);
+    traceId[4 * row + 3] = words.getInt32(at + 14);
+    this.traceIdLength = 16;
+    spanId[2 * row] = words.getInt32(at + 20);
+    spanId[2 * row + 1] = words.getInt32(at + 24);
+    this.spanIdLength = 8;
+    at += 28;
+    if (at + 10 <= end && words.getInt16(at) === 0x2208) {
+      parentSpanId[2 * row] = words.getInt32(at + 2);
+      parentSpanId[2 * row + 1] = words.getInt32(at + 6);
+      this.parentIdLength = 8;
+      at += 10;
+    }
+    if (at + 2 > end || bytes[at] !== 0x2a || bytes[at + 1]! >= 0x80) return at;
+    const nameEnd = at + 2 + bytes[at + 1]!;
+    // Kind and times behind the name: 2 + 9 + 9 bytes.
+    if (nameEnd + 20 > end) return at;
+    const name = this.keyValues.intern(at + 2, nameEnd);
+    into.name[row] = name;
+    this.keyValues.useGroup(name);
+    at = nameEnd;
+    if (bytes[at] === 0x30 && bytes[at + 1]! < 0x80) {
+      into.kind[row] = bytes[at + 1]! <= 5 ? bytes[at + 1]! : 0;
+      at += 2;
+    }
+    if (bytes[at] !== 0x39 || bytes[at + 9] !== 0x41 || at + 18 > end) return at;
+    into.startWords[2 * row] = words.getInt32(at + 5, true);
+    into.startWords[2 * row + 1] = words.getInt32(at + 1, true);
+    into.endWords[2 * row] = words.getInt32(at + 14, true);
+    into.endWords[2 * row + 1] = words.getInt32(at + 10, true);
+    return at + 18;
   }
 
   private beginSpan(): void {

@@ -48,6 +48,19 @@ export class ProtobufReader {
 
   /** The tag at `at`: field number * 8 + wire type. */
   tag(at: number, end: number): number {
+    if (at + 1 < end) {
+      const byte = this.bytes[at]!;
+      if (byte < 0x80 && byte >= 8) {
+        this.at = at + 1;
+        return byte;
+      }
+      // Two bytes, for field numbers from 16 on.
+      const next = this.bytes[at + 1]!;
+      if (byte >= 0x80 && next < 0x80 && next > 0) {
+        this.at = at + 2;
+        return (byte & 0x7f) | (next << 7);
+      }
+    }
     const tag = this.varint(at, end);
     if (tag >= 2 ** 32) this.fail("malformed", at, "a field tag of 32 bits", "more bits");
     if (tag < 8) this.fail("malformed", at, "a field number", "field number 0");
