@@ -10,9 +10,9 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { diagnose } from "../src/engine/diagnose.ts";
 import { whatIf } from "../src/engine/what-if.ts";
-import { loadSpans } from "../src/formats/load-spans.ts";
 import type { Finding } from "../src/model/report.ts";
 import type { SpanTable } from "../src/model/span-table.ts";
+import { readTable } from "./read-table.ts";
 
 const ROOT: string = resolve(import.meta.dirname, "..");
 const PAGE: string = join(ROOT, "docs", "examples-accuracy.md");
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
     const truth = JSON.parse(readFileSync(truthFile, "utf8")) as Truth;
     for (const recording of Object.keys(truth.measured)) {
       const name = `${scenario}/${recording}`;
-      const spans = await read(join(ROOT, "examples", name));
+      const spans = await readTable([join(ROOT, "examples", name)]);
       const { findings } = await diagnose({ spans });
       const isFault = recording.startsWith("fault");
       found.push([name, isFault ? `${truth.mechanism}, ${truth.service}` : "nothing", ...verdict(findings)]);
@@ -118,17 +118,6 @@ ${table(["Recording", "By", "Metric", "Fault", "Predicted", "Measured", "Error",
 function table(head: readonly string[], rows: readonly string[][]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
-}
-
-async function read(path: string): Promise<SpanTable> {
-  const loading = loadSpans([path]);
-  for (;;) {
-    const step = await loading.next();
-    if (step.done !== true) continue;
-    const { errors } = step.value.intake;
-    if (errors.length > 0) throw errors[0]!;
-    return step.value.spans;
-  }
 }
 
 await main();

@@ -10,7 +10,6 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { readSpans } from "../src/cli/read-spans.ts";
 import { ownTime } from "../src/engine/case.ts";
 import { diagnose } from "../src/engine/diagnose.ts";
 import { viewEndpoint } from "../src/engine/endpoint-view.ts";
@@ -20,6 +19,7 @@ import { replayPredictor } from "../src/engine/replay-predictor.ts";
 import { buildWindow } from "../src/engine/window.ts";
 import type { Finding } from "../src/model/report.ts";
 import type { SpanTable } from "../src/model/span-table.ts";
+import { readTable } from "./read-table.ts";
 
 interface Truth {
   readonly system: string;
@@ -75,7 +75,7 @@ async function runCase(data: string, name: string, find: Diagnose): Promise<Resu
   const truth = JSON.parse(readFileSync(`${data}/${name}/truth.json`, "utf8")) as Truth;
   const traces = `${data}/${name}/traces.jsonl.gz`;
   if (!existsSync(traces)) return { name, truth, rank: -1, first: "no traces" };
-  const findings = await find(await load(traces), await load(`${data}/${name}/${truth.baselineTraces}`));
+  const findings = await find(await readTable([traces]), await readTable([`${data}/${name}/${truth.baselineTraces}`]));
   const services = [...new Set(findings.map((finding) => finding.subject.service))];
   const first = findings[0];
   return {
@@ -84,12 +84,6 @@ async function runCase(data: string, name: string, find: Diagnose): Promise<Resu
     rank: services.indexOf(truth.service) + 1,
     first: first === undefined ? "no finding" : `${first.severity}: ${first.title}`,
   };
-}
-
-async function load(path: string): Promise<SpanTable> {
-  const { spans, intake } = await readSpans([path], () => {}, new AbortController().signal);
-  if (intake.errors.length > 0) throw intake.errors[0]!;
-  return spans;
 }
 
 function printTable(results: readonly Result[]): void {

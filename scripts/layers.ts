@@ -9,7 +9,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/engine": ["src/model", "src/analysis", "src/formats"],
   "src/cli": ["src/model", "src/analysis", "src/formats", "src/engine"],
   "src/testing": ["src/model"],
-  bench: ["src/model", "src/analysis", "src/formats", "src/engine", "src/cli", "src/testing"],
+  bench: ["src/model", "src/analysis", "src/formats", "src/engine", "src/testing"],
   e2e: ["src/model", "src/testing"],
   scripts: [],
 };

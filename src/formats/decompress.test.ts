@@ -39,8 +39,9 @@ describe("decompress", () => {
     const trailer = gzipSync(Buffer.from("abc")).subarray(-8);
     const flags = 2 | 4 | 8 | 16;
     const long = [0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 3, 2, 0, 7, 7, 0x6e, 0, 0x63, 0, 1, 2];
+    const body = sample.subarray(0, 20_000);
     const all = Buffer.concat([
-      gzipSync(sample),
+      gzipSync(body),
       gzipSync(Buffer.alloc(0)),
       Buffer.from(long),
       raw,
@@ -50,7 +51,7 @@ describe("decompress", () => {
     for (const size of [1, 13, 1e6]) {
       const { text, error } = await content(all, size);
       expect(error).toBeUndefined();
-      expect(text.equals(Buffer.concat([sample, Buffer.from("abc")]))).toBe(true);
+      expect(text.equals(Buffer.concat([body, Buffer.from("abc")]))).toBe(true);
     }
   });
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import type protobuf from "protobufjs";
 import { describe, expect, test } from "vitest";
+import { usually } from "../testing/long-tests.ts";
 import {
   encodeRequest,
   RequestType,
@@ -257,7 +258,7 @@ describe("agreement with protobufjs", () => {
     }
   });
 
-  test("10,000 mutations: never a crash, every span counted, and the same spans where both accept", () => {
+  test("mutations: never a crash, every span counted, and the same spans where both accept", () => {
     const random = seededRandom(6);
     const base = encodeRequest({
       resourceSpans: sampleRequests(1, 8)[0]!.resourceSpans.map((rs) => ({
@@ -266,7 +267,8 @@ describe("agreement with protobufjs", () => {
       })),
     });
     let bothAccept = 0;
-    for (let run = 0; run < 10_000; run++) {
+    const runs = usually(2000, 10_000);
+    for (let run = 0; run < runs; run++) {
       const bytes = new Uint8Array(base.subarray(0, random() < 0.2 ? Math.floor(random() * base.length) : base.length));
       for (let n = 1 + Math.floor(random() * 3); n > 0 && bytes.length > 0; n--)
         bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
@@ -284,7 +286,7 @@ describe("agreement with protobufjs", () => {
       if (own.intake.accepted === own.table.rowCount) expect(plainSpans(own.table)).toEqual(reference.spans);
     }
     // Not vacuous: half of the mutations make invalid UTF-8 or damage.
-    expect(bothAccept).toBeGreaterThan(1500);
+    expect(bothAccept).toBeGreaterThan(0.15 * runs);
   });
 });
 
