@@ -61,19 +61,24 @@ export class AttributeTableBuilder {
   private keys = new Int32Array(1 << 10);
   private types = new Uint8Array(1 << 10);
   private values = new Float64Array(1 << 10);
+  private capacity = 1 << 10;
   private lists = 0;
   private rows = 0;
 
   add(key: number, type: AttributeType, value: number): void {
     const row = this.rows++;
-    if (row === this.keys.length) {
-      this.keys = grow(this.keys, Int32Array, row + 1);
-      this.types = grow(this.types, Uint8Array, row + 1);
-      this.values = grow(this.values, Float64Array, row + 1);
-    }
+    // Growing stands apart so that this is small enough to become part of the decoders' loops.
+    if (row === this.capacity) this.growRows();
     this.keys[row] = key;
     this.types[row] = type;
     this.values[row] = value;
+  }
+
+  private growRows(): void {
+    this.keys = grow(this.keys, Int32Array, this.rows);
+    this.types = grow(this.types, Uint8Array, this.rows);
+    this.values = grow(this.values, Float64Array, this.rows);
+    this.capacity = this.keys.length;
   }
 
   /** Ends the open list; returns its number. */

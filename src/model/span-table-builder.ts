@@ -37,6 +37,8 @@ export class SpanTableBuilder {
   scope: Int32Array = new Int32Array(1 << 10);
   traceState: Int32Array = new Int32Array(1 << 10);
 
+  /** Whether something may have been written to the open row. */
+  private begun = false;
   private events = 0;
   private committedEvents = 0;
   private eventSpan = new Int32Array(1 << 8);
@@ -52,17 +54,24 @@ export class SpanTableBuilder {
   begin(resource: number, scope: number): void {
     const row = this.open;
     if (row === this.kind.length) this.growColumns(row + 1);
-    this.startWords[2 * row] = this.startWords[2 * row + 1] = 0;
-    this.endWords[2 * row] = this.endWords[2 * row + 1] = 0;
-    this.traceId[4 * row] = this.traceId[4 * row + 1] = this.traceId[4 * row + 2] = this.traceId[4 * row + 3] = 0;
-    this.spanId[2 * row] = this.spanId[2 * row + 1] = 0;
-    this.parentSpanId[2 * row] = this.parentSpanId[2 * row + 1] = 0;
+    if (this.begun) this.clearOpen();
+    this.begun = true;
+    this.resource[row] = resource;
+    this.scope[row] = scope;
+  }
+
+  /** Columns are zero beyond the rows written so far. */
+  private clearOpen(): void {
+    const row = this.open;
+    this.startWords.fill(0, 2 * row, 2 * row + 2);
+    this.endWords.fill(0, 2 * row, 2 * row + 2);
+    this.traceId.fill(0, 4 * row, 4 * row + 4);
+    this.spanId.fill(0, 2 * row, 2 * row + 2);
+    this.parentSpanId.fill(0, 2 * row, 2 * row + 2);
     this.kind[row] = 0;
     this.status[row] = 0;
     this.name[row] = 0;
     this.traceState[row] = 0;
-    this.resource[row] = resource;
-    this.scope[row] = scope;
   }
 
   /** Keeps the open span. */
@@ -71,6 +80,7 @@ export class SpanTableBuilder {
     this.committedEvents = this.events;
     this.committedLinks = this.links;
     this.open++;
+    this.begun = false;
   }
 
   /** Takes back the open span with its attributes, events and links. */
