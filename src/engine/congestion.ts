@@ -173,10 +173,14 @@ export function isCongested(resource: SharedResource): boolean {
 /** 1 − 1/4: above 75 % of one server. Below that, waiting is what any busy and healthy system does. */
 const CONGESTED = 4;
 
+/** Work of a few milliseconds is ordinary, however much of it there is. */
+const MIN_HOG_NS = 10e6;
+
 /** Whether one kind of work uses most of the resource, because each call of it needs much more than the others. */
 export function isHog(resource: SharedResource): boolean {
   // Operations of a service differ in size by nature; statements that read by an index hardly do.
   const factor = resource.kind === "database" ? 3 : 6;
+  if (resource.heaviest.aloneNs < MIN_HOG_NS) return false;
   return (
     resource.heaviestShare >= 0.35 &&
     resource.othersAloneNs > 0 &&

@@ -1,6 +1,8 @@
 import { findStalls, type Stall } from "../../analysis/stalls.ts";
 import { SpanRole } from "../../model/span-facts.ts";
+import { quantileOfSorted, sortSample } from "../../analysis/weighted-quantile.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
+import { inFlightCounts } from "../contention.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import type { Window } from "../window.ts";
 import { ms, percent } from "../wording.ts";
@@ -132,10 +134,21 @@ function stallsOf(theCase: Case, instance: number): Stall[] {
   let stalls = held.get(instance);
   if (stalls === undefined) {
     const rows = window.forest.rows.filter((row) => window.facts.instance[row] === instance);
-    stalls = findStalls(rows, window.forest.startNs, window.forest.endNs, entries(window), MIN_STALL_NS);
+    const shortest = Math.max(MIN_STALL_NS, LONGER_THAN_WORK * usualWork(theCase, rows));
+    stalls = findStalls(rows, window.forest.startNs, window.forest.endNs, entries(window), shortest);
     held.set(instance, stalls);
   }
   return stalls;
+}
+
+/** A gap has to be longer than ordinary work: one request that computes for long holds up a busy thread as well. */
+const LONGER_THAN_WORK = 1.5;
+
+/** 95th percentile of the own time of a process's spans while it has little else to do. */
+function usualWork(theCase: Case, rows: Int32Array): number {
+  const { process } = inFlightCounts(theCase.window);
+  const own = Float64Array.from(rows.filter((row) => process[row]! <= 1 && theCase.ownNs[row]! > 0), (row) => theCase.ownNs[row]!);
+  return own.length < 20 ? 0 : quantileOfSorted(sortSample(own, undefined), 0.95);
 }
 
 /** Per span row: 1 for requests that arrive at their process. */
