@@ -4,6 +4,7 @@ import { SpanFlag, type TraceForest } from "../model/trace-forest.ts";
 import { settleCoarseStarts, startGranularity } from "./clock-granularity.ts";
 import { CLOCK_GRANULARITY_NS, correctClocks, flagUndetermined, type ClockCorrection } from "./clock-skew.ts";
 import { isEarlier, linkParents, type ParentLinks } from "./parent-links.ts";
+import { remoteRoots } from "./remote-roots.ts";
 import { sortRows } from "./sort-rows.ts";
 import { groupByTrace, type TraceGroups } from "./trace-groups.ts";
 import { traceWeights } from "./trace-weights.ts";
@@ -50,6 +51,9 @@ export function assembleTraces(spans: SpanTable, facts: SpanFacts): TraceForest 
   sortChildren(childStart, child, startNs, endNs);
   flagUndetermined({ parent, childStart, child, startNs, endNs }, facts.host, clocks.slackNs, flags);
   const { root, complete } = findRoots(spans, links, rows, traceStart, startNs, endNs);
+  const remote = remoteRoots({ rows, traceStart, parent, flags, facts });
+  for (let t = 0; t < remote.length; t++) if (remote[t] === 1) complete[t] = 1;
+  const remoteCount = remote.reduce((sum, one) => sum + one, 0);
   const trace = groups.trace;
   for (let row = 0; row < trace.length; row++) if ((flags[row]! & SpanFlag.duplicate) !== 0) trace[row] = -1;
   return {
@@ -74,7 +78,8 @@ export function assembleTraces(spans: SpanTable, facts: SpanFacts): TraceForest 
       spans: spans.rowCount,
       traces: groups.traceCount,
       incompleteTraces: complete.reduce((sum, one) => sum + 1 - one, 0),
-      orphanSpans: links.orphanSpans,
+      remoteRoots: remoteCount,
+      orphanSpans: links.orphanSpans - remoteCount,
       duplicateSpans: links.duplicateSpans,
       cyclesCut: links.cyclesCut,
       negativeDurations: times.negativeDurations,

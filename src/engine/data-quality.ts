@@ -23,6 +23,11 @@ export function dataQuality(
     ...(incomplete > 0.05
       ? [`${percent(incomplete)} of the traces are incomplete (orphans or no root) and left out of all numbers`]
       : []),
+    ...(quality.remoteRoots > 0
+      ? [
+          `${quality.remoteRoots} traces begin with a span whose caller sends no spans: they are taken as complete, and what the caller adds is not in their numbers`,
+        ]
+      : []),
     ...(quality.duplicateSpans > 0 ? [`${quality.duplicateSpans} duplicate spans left out`] : []),
     ...(quality.cyclesCut > 0 ? [`${quality.cyclesCut} parent cycles cut`] : []),
     ...(quality.negativeDurations > 0

@@ -44,6 +44,9 @@ export interface AssemblyQuality {
   readonly traces: number;
   /** traces with orphans, without a root, with several roots or absurd times: left out of the aggregates */
   readonly incompleteTraces: number;
+  /** complete traces whose root was called from outside, by something that sends no spans: the root's parent is missing, as always */
+  readonly remoteRoots: number;
+  /** spans whose parent is missing, without `remoteRoots` */
   readonly orphanSpans: number;
   readonly duplicateSpans: number;
   readonly cyclesCut: number;
@@ -68,7 +71,7 @@ export interface TraceForest {
   readonly traceStart: Int32Array;
   /** per trace: row of the root. Of several roots the longest (earliest on ties). Never -1. */
   readonly root: Int32Array;
-  /** per trace: 1 when exactly one root, no orphan, cycle or absurd time */
+  /** per trace: 1 when exactly one root, no orphan, cycle or absurd time; an orphan root counts when its caller never sends spans */
   readonly complete: Uint8Array;
   /** per trace: how many traces it stands for (1 unless sampled) */
   readonly weight: Float64Array;
