@@ -96,10 +96,10 @@ describe("analyze", () => {
     expect((JSON.parse(stdout) as { findings: unknown[] }).findings.length).toBeGreaterThan(0);
   });
 
-  test("an endpoint that is not there: too little to tell, 3", () => {
+  test("an endpoint that is not there: said, 3", () => {
     const { code, stdout } = longpole(["analyze", FAULT, "--endpoint", "no such endpoint"]);
     expect(code).toBe(3);
-    expect(stdout).toContain("Too little data to tell");
+    expect(stdout).toContain('No endpoint has "no such endpoint"');
   });
 
   test("the same data, the same report", () => {
@@ -162,7 +162,7 @@ describe("compare", () => {
     const { code, stdout } = longpole(["compare", FAULT, FAULT, "--fail-on", "regression"]);
     expect(code).toBe(0);
     expect(stdout).toContain("No regression. 3 endpoints: 3 same.");
-    expect(stdout).not.toContain("Where the slowdown comes from");
+    expect(stdout).not.toContain("Where that comes from");
   });
 
   test("a threshold above all changes: no regression", () => {
@@ -252,4 +252,45 @@ test("changepoints reads standard input and finds the step", () => {
   expect(code).toBe(0);
   const { changePoints } = JSON.parse(stdout) as { changePoints: { index: number; time: string }[] };
   expect(changePoints.map(({ index, time }) => [index, time])).toEqual([[7, "7"]]);
+});
+
+describe("what is printed for pasting runs as it stands", () => {
+  /** The examples of a --help: lines below the heading, a backslash joins two. */
+  const examples = COMMANDS.flatMap((command) => {
+    const below = longpole([command, "--help"]).stdout.split(/\nExamples?:\n/)[1] ?? "";
+    return below
+      .replaceAll("\\\n", "")
+      .split("\n")
+      .map((line) => line.trim());
+  }).filter((line) => line !== "");
+
+  test.each(examples)("%s", (line) => {
+    expect(line).toMatch(/(^|\| )node dist\/cli\/main\.js /);
+    // A gate that finds what it looks for ends with 1.
+    expect(shell(line).code).toBeLessThanOrEqual(line.includes("--fail-on") ? 1 : 0);
+  });
+
+  test("the try line of a finding", () => {
+    const lines = longpole(["analyze", FAULT, "--quiet"]).stdout.split("\n");
+    const at = lines.findIndex((line) => line.trimStart().startsWith("try "));
+    const pasted = lines
+      .slice(at, at + 2)
+      .join("\n")
+      .replace("try", "");
+    const { code, stdout } = shell(pasted.trim());
+    expect(code).toBe(0);
+    expect(stdout).toContain("What if");
+  });
+});
+
+test("critical-path draws the slowest 10 and says how many it leaves out", () => {
+  const { stdout } = longpole(["critical-path", FAULT, "--quiet"]);
+  expect(stdout.match(/^ *[\d.]+ m?s {2}[\da-f]{32}$/gm)!.length).toBe(10);
+  expect(stdout).toMatch(/\n[\d,]+ faster traces: --limit \d+ draws them/);
+  expect(longpole(["critical-path", FAULT, "--json", "--limit", "2"]).stdout.trimEnd().split("\n").length).toBe(2);
+});
+
+test("too short a series is said", () => {
+  const { code, stderr } = longpole(["changepoints", "-"], { input: "1,10\n2,11\n" });
+  expect([code, stderr]).toEqual([3, "longpole: 2 values: too few to tell, 6 at least are needed\n"]);
 });

@@ -7,12 +7,13 @@ import { changepoints } from "./commands/changepoints.ts";
 import { compareRecordings } from "./commands/compare.ts";
 import { printCriticalPaths } from "./commands/critical-path.ts";
 import { predictChanges } from "./commands/what-if.ts";
+import { safeText } from "./render/safe-text.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The grammar of the command line. `done` gets the exit code of a command that ran to its end. */
 export function longpole(terminal: Terminal, done: (exitCode: number) => void): Command {
   const program = new Command("longpole")
-    .description("Reads traces of a slow system and says what to fix, and what that would gain.")
+    .description("Reads recorded traces of a slow system and says what to fix first, and what p99 that would bring.")
     .version(version(), "-V, --version")
     .configureOutput({
       writeOut: terminal.out,
@@ -21,29 +22,29 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     })
     .exitOverride()
     .showSuggestionAfterError(true)
-    .addHelpText("after", EXIT_CODES);
+    .addHelpText("after", pasteable(EXIT_CODES, terminal));
 
   common(program.command("analyze"))
     .description("Print a ranked diagnosis of recorded traces.")
     .argument("<files...>", "recordings or folders of them; - for standard input")
     .option("--baseline <files...>", "recordings of better times, to compare with")
-    .option("--endpoint <text>", 'only endpoints whose "SERVICE OPERATION" contains this')
+    .option("--endpoint <text>", 'only endpoints with this in "SERVICE OPERATION", in any case')
     .addOption(
-      new Option("--fail-on <severity>", "exit with 1 at such findings or worse")
+      new Option("--fail-on <severity>", "exit with code 1 at findings of this severity or worse")
         .choices(SEVERITIES)
         .env("LONGPOLE_FAIL_ON"),
     )
-    .option("--objective <text>", '"[SERVICE] OPERATION p99 < 300ms"; may be repeated', objective)
-    .addHelpText("after", EXAMPLES.analyze)
+    .option("--objective <text>", 'what is fast enough: "[SERVICE] OPERATION p99 < 300ms"; may be repeated', objective)
+    .addHelpText("after", pasteable(EXAMPLES.analyze, terminal))
     .action(async (files: string[], options) => done(await analyze(files, options, terminal)));
 
   common(program.command("compare"))
     .description("Hold a new recording against a baseline: what became worse, what better.")
     .argument("<baseline>", "recording or folder of better times")
     .argument("<new>", "recording or folder to judge")
-    .addOption(new Option("--fail-on <what>", "exit with 1 when an endpoint is worse").choices(["regression"]))
+    .addOption(new Option("--fail-on <what>", "exit with code 1 when an endpoint is worse").choices(["regression"]))
     .option("--threshold <change>", "smallest relative change that counts, as 5% or 0.05", share, 0.05)
-    .addHelpText("after", EXAMPLES.compare)
+    .addHelpText("after", pasteable(EXAMPLES.compare, terminal))
     .action(async (before: string, now: string, options) =>
       done(await compareRecordings(before, now, options, terminal)),
     );
@@ -56,38 +57,48 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
         .argParser((spec: string, before: string[] | undefined) => [...(before ?? []), spec])
         .makeOptionMandatory(),
     )
-    .addHelpText("after", EXAMPLES["what-if"])
+    .addHelpText("after", pasteable(EXAMPLES["what-if"], terminal))
     .action(async (files: string[], options) => done(await predictChanges(files, options, terminal)));
 
-  common(program.command("critical-path"))
-    .description("Print the critical path of each trace; with --json one object per line.")
+  common(program.command("critical-path"), "one JSON object per trace and line on standard output")
+    .description(
+      "Print what each trace waited for from beginning to end, its critical path: the slowest, or with --json all.",
+    )
     .argument("<files...>", "recordings or folders of them; - for standard input")
     .addOption(
-      new Option("--rule <rule>", "how siblings that touch are read")
+      new Option(
+        "--rule <rule>",
+        "longpole: by the whole call tree, allowing for coarse clocks; jaeger: as the Jaeger UI draws it",
+      )
         .choices(["longpole", "jaeger"])
         .default("longpole"),
     )
-    .addHelpText("after", EXAMPLES["critical-path"])
+    .option("--limit <traces>", "how many traces to print (default: 10, with --json all)", wholeNumber)
+    .addHelpText("after", pasteable(EXAMPLES["critical-path"], terminal))
     .action(async (files: string[], options) => done(await printCriticalPaths(files, options, terminal)));
 
   common(program.command("changepoints"))
     .description("Find where a series of time,value rows (CSV) changed its level.")
     .argument("<file>", "CSV with or without a header row; - for standard input")
     .option("--p <probability>", "accepted chance that mere noise shows a change", probability, 0.05)
-    .addHelpText("after", EXAMPLES.changepoints)
+    .addHelpText("after", pasteable(EXAMPLES.changepoints, terminal))
     .action(async (file: string, options) => done(await changepoints(file, options, terminal)));
   return program;
 }
 
 /** The options that every command has. */
-function common(command: Command): Command {
+function common(command: Command, json = "one JSON document on standard output"): Command {
   return command
-    .option("--json", "one JSON document on standard output")
+    .option("--json", json)
     .option("--no-color", "no colours (also: NO_COLOR)")
     .option("--ascii", "only ASCII characters")
     .addOption(new Option("--width <columns>", "width of the output").argParser(width).env("LONGPOLE_WIDTH"))
-    .option("-q, --quiet", "no progress on standard error");
+    .option("-q, --quiet", "no progress and no remarks on standard error");
 }
+
+/** Examples call Longpole by a name of its own; here it has the one by which this process was started. */
+const pasteable = (text: string, { command }: Terminal): string =>
+  text.replace(/(?<=^ {2}|\| |Try: )longpole(?= )/gm, command);
 
 /** package.json stands two folders above, in the sources as in dist. */
 function version(): string {
@@ -95,7 +106,13 @@ function version(): string {
   return typeof content === "object" && content !== null && "version" in content ? String(content.version) : "unknown";
 }
 
-const asOurs = (text: string): string => text.replace(/^error: /, "longpole: ");
+/** Commander's message, which quotes what was typed (perhaps by a script that took it from elsewhere), safe line by line. */
+const asOurs = (text: string): string =>
+  text
+    .replace(/^error: /, "longpole: ")
+    .split("\n")
+    .map((line) => safeText(line))
+    .join("\n");
 
 function width(text: string): number {
   const columns = Number(text);
@@ -121,6 +138,12 @@ function share(text: string): number {
   return value;
 }
 
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("Expected a whole number above zero.");
+  return value;
+}
+
 function probability(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !(value > 0 && value < 1))
@@ -129,8 +152,10 @@ function probability(text: string): number {
 }
 
 const EXIT_CODES = `
-Exit codes: 0 nothing at or above --fail-on, 1 findings at or above it,
-2 wrong usage or unreadable input, 3 insufficient data.
+Exit codes: 0 done, nothing at or above --fail-on; 1 something at or above it;
+2 wrong usage or unreadable input; 3 too little data to tell.
+
+What the words and figures of a report mean: docs/reading-a-report.md
 
 Try: longpole analyze examples/missing-index/fault/traces.otlp.pb.gz`;
 
@@ -158,6 +183,7 @@ Example:
     --change 'service=orders,operation=pg.query:SELECT shop,time=0.1'`,
   "critical-path": `
 Example:
+  longpole critical-path examples/missing-index/fault/traces.otlp.pb.gz --limit 3
   longpole critical-path examples/missing-index/fault/traces.otlp.pb.gz --json | head -1`,
   changepoints: `
 Example:

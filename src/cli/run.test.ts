@@ -9,6 +9,7 @@ import { parseTimeSeries } from "./time-series.ts";
 /** A terminal that remembers what was written to it. */
 function fakeTerminal(given: Partial<Terminal> = {}): Terminal & { stdout: string; stderr: string } {
   const terminal = {
+    command: "longpole",
     stdout: "",
     stderr: "",
     out: (text: string) => void (terminal.stdout += text),

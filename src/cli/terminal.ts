@@ -1,7 +1,10 @@
+import { basename, isAbsolute, relative } from "node:path";
 import type { Look } from "./render/pen.ts";
 
 /** What a command may do to the outside besides reading files; tests have one of their own. */
 export interface Terminal {
+  /** What to type before a command's name to run this Longpole again: "longpole", "npx longpole", "node dist/cli/main.js". */
+  readonly command: string;
   /** Data, for a person or the next program. False when nobody reads any more. */
   out(text: string): void;
   /** Progress, warnings and errors. */
@@ -15,16 +18,21 @@ export interface Terminal {
   onInterrupt(callback: () => void): () => void;
 }
 
-/** The terminal of this process. A closed pipe (`longpole ... | head`) ends it quietly. */
+/**
+ * The terminal of this process. A closed pipe (`longpole ... | head`) ends it quietly; an output
+ * that cannot be written, on a full disk for example, ends it with 2.
+ */
 export function processTerminal(): Terminal {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
-      // What was asked for has been read; 0 as with other filters.
-      process.exit(0);
-    });
-  }
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    // What was asked for has been read; 0 as with other filters.
+    if (error.code === "EPIPE") process.exit(0);
+    process.stderr.write(`longpole: cannot write to standard output: ${error.message}\n`);
+    process.exit(UNWRITABLE);
+  });
+  // Nobody hears the progress any more; the answer and the exit code are still awaited.
+  process.stderr.on("error", () => {});
   return {
+    command: commandWord(process.argv[1] ?? "longpole", process.env, process.cwd()),
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     outIsTty: process.stdout.isTTY === true,
@@ -34,6 +42,21 @@ export function processTerminal(): Terminal {
     onInterrupt,
   };
 }
+
+/**
+ * How this process was started, so that a command which is printed can be pasted.
+ * script: what Node runs, as an absolute path; npm tells by `npm_command` that npx did it.
+ */
+export function commandWord(script: string, environment: Terminal["environment"], folder: string): string {
+  if (environment["npm_command"] === "exec") return "npx longpole";
+  if (/^longpole(?:\.cmd)?$/.test(basename(script))) return "longpole";
+  const near = relative(folder, script);
+  const path = near === "" || near.startsWith("..") || isAbsolute(near) ? script : near;
+  return `node ${/[^\w./\\:-]/.test(path) ? JSON.stringify(path) : path}`;
+}
+
+/** As for input that cannot be read: 1 would say that there are findings. */
+const UNWRITABLE = 2;
 
 /** 128 + the number of SIGINT, as a shell reports it. */
 const INTERRUPTED = 130;

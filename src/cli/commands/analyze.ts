@@ -29,7 +29,7 @@ export function analyze(files: readonly string[], options: AnalyzeOptions, termi
         ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
         ...(options.objective === undefined ? {} : { objectives: options.objective }),
       },
-      { signal, progress: (stage, at, total) => progress.report(`${stage}: ${count(at)} of ${count(total)}`) },
+      { signal, progress: (stage, at, total) => progress.report(`${stage} (${count(at)} of ${count(total)})`) },
     );
     progress.clear();
     const stopped = signal.aborted && report.dataQuality.complete;
@@ -37,7 +37,12 @@ export function analyze(files: readonly string[], options: AnalyzeOptions, termi
       ...report,
       ...(stopped ? { dataQuality: { ...report.dataQuality, complete: false } } : {}),
     };
-    const sources = { files, baseline: options.baseline ?? [] };
+    const sources = {
+      files,
+      baseline: options.baseline ?? [],
+      command: terminal.command,
+      ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+    };
     if (options.json === true) terminal.out(`${JSON.stringify(told, null, 2)}\n`);
     else terminal.out(`${renderReport(told, sources, lookOf(options, terminal)).join("\n")}\n`);
     const unreadable = intake.errors.length + (baseline?.intake.errors.length ?? 0) > 0;

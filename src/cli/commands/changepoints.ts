@@ -1,8 +1,10 @@
-import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
 import { changePoints } from "../../analysis/change-points.ts";
 import { InputError } from "../../model/intake.ts";
 import { EXIT } from "../exit-code.ts";
 import { renderChangePoints } from "../render/change-points.ts";
+import { plural } from "../render/numbers.ts";
 import { lookOf, type LookOptions, type Terminal } from "../terminal.ts";
 import { parseTimeSeries } from "../time-series.ts";
 
@@ -16,7 +18,7 @@ const FEWEST_VALUES = 6;
 
 /** `longpole changepoints`: a series in CSV → where its level changed. */
 export async function changepoints(file: string, options: ChangepointsOptions, terminal: Terminal): Promise<number> {
-  const { time, value } = parseTimeSeries(readText(file), file);
+  const { time, value } = parseTimeSeries(await readText(file), nameOf(file));
   const found = changePoints(value, { pValue: options.p }).map((point) => ({
     index: point.index,
     time: time[point.index]!,
@@ -26,14 +28,23 @@ export async function changepoints(file: string, options: ChangepointsOptions, t
   }));
   if (options.json === true) terminal.out(`${JSON.stringify({ changePoints: found }, null, 2)}\n`);
   else terminal.out(`${renderChangePoints(found, value, lookOf(options, terminal)).join("\n")}\n`);
+  if (value.length < FEWEST_VALUES) {
+    terminal.err(`longpole: ${plural(value.length, "value")}: too few to tell, ${FEWEST_VALUES} at least are needed\n`);
+  }
   return value.length < FEWEST_VALUES ? EXIT.insufficientData : EXIT.ok;
 }
 
-function readText(file: string): string {
+async function readText(file: string): Promise<string> {
   try {
-    return readFileSync(file === "-" ? 0 : file, "utf8");
+    // As a stream: descriptor 0 read at once fails (EAGAIN) where it is a pipe that another program made non-blocking.
+    return await (file === "-" ? text(process.stdin) : readFile(file, "utf8"));
   } catch (error) {
-    const found = error instanceof Error ? error.message : String(error);
-    throw new InputError("unreadable", { file, byteOffset: -1, expected: "a readable file", found });
+    const found = error instanceof Error ? reasonOf(error) : String(error);
+    throw new InputError("unreadable", { file: nameOf(file), byteOffset: -1, expected: "a readable file", found });
   }
 }
+
+const nameOf = (file: string): string => (file === "-" ? "standard input" : file);
+
+/** "ENOENT: no such file or directory, open 'x'" without the code, the call and the name, which stands before it. */
+const reasonOf = ({ message }: Error): string => message.replace(/^[A-Z]+: /, "").replace(/, [a-z]+(?: '.*')?$/, "");

@@ -28,7 +28,7 @@ export function compareRecordings(
     const current = await read([now]);
     const build = (spans: SpanTable): ReturnType<typeof buildWindow> =>
       buildWindow(spans, async (stage, at, total) => {
-        progress.report(`${stage}: ${count(at)} of ${count(total)}`);
+        progress.report(`${stage} (${count(at)} of ${count(total)})`);
         // A turn of the event loop, so that Ctrl-C is heard.
         await new Promise<void>((resolve) => setImmediate(resolve));
       });
@@ -44,7 +44,10 @@ export function compareRecordings(
       ? { ...compared, verdict: "insufficient-data", cautions: [cut, ...compared.cautions] }
       : compared;
     if (options.json === true) terminal.out(`${JSON.stringify(report, null, 2)}\n`);
-    else terminal.out(`${renderCompare(report, { before, now }, lookOf(options, terminal)).join("\n")}\n`);
+    else
+      terminal.out(
+        `${renderCompare(report, { before, now, command: terminal.command }, lookOf(options, terminal)).join("\n")}\n`,
+      );
     const unreadable = baseline.intake.errors.length + current.intake.errors.length > 0;
     return exitCodeOfComparison(report, options.failOn, unreadable);
   });

@@ -8,11 +8,14 @@ import { TIME_KINDS, type TimeKind } from "../../model/time-kind.ts";
 import type { TraceForest } from "../../model/trace-forest.ts";
 import { EXIT } from "../exit-code.ts";
 import { renderCriticalPath } from "../render/critical-path.ts";
+import { plural } from "../render/numbers.ts";
 import { lookOf, type LookOptions, type Terminal } from "../terminal.ts";
 import { withInputs } from "../with-inputs.ts";
 
 export interface CriticalPathCommandOptions extends LookOptions {
   readonly rule: "longpole" | "jaeger";
+  /** traces to print */
+  readonly limit?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -36,6 +39,9 @@ export interface PathSegment {
   readonly timeKind: TimeKind;
 }
 
+/** Traces drawn where nothing else is asked for: more than that nobody reads on a screen. */
+const DRAWN = 10;
+
 /** Traces between two looks at the signal and the reader of the output. */
 const BATCH = 500;
 
@@ -51,7 +57,8 @@ export function printCriticalPaths(
     const segments = criticalPaths(forest, { rule: options.rule });
     const kinds = spanTimeKinds(forest);
     const look = lookOf(options, terminal);
-    const order = options.json === true ? asRead(forest) : slowestFirst(forest);
+    const all = options.json === true ? asRead(forest) : slowestFirst(forest);
+    const order = all.subarray(0, options.limit ?? (options.json === true ? Infinity : DRAWN));
     for (let from = 0; from < order.length && !signal.aborted; from += BATCH) {
       const lines: string[] = [];
       for (const trace of order.subarray(from, from + BATCH)) {
@@ -61,6 +68,10 @@ export function printCriticalPaths(
       progress.clear();
       terminal.out(`${lines.join("\n")}\n`);
       await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (options.json !== true && all.length > order.length) {
+      const left = plural(all.length - order.length, "faster trace");
+      terminal.out(`${left}: --limit ${all.length} draws them, --json prints every one.\n`);
     }
     if (intake.errors.length > 0) return EXIT.unusable;
     return forest.traceCount === 0 ? EXIT.insufficientData : EXIT.ok;

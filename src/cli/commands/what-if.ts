@@ -20,7 +20,7 @@ export function predictChanges(
   return withInputs(options.quiet === true, terminal, async ({ read, progress, signal }) => {
     const { spans, intake } = await read(files);
     const tell = (stage: string, at: number, total: number): void =>
-      progress.report(`${stage}: ${count(at)} of ${count(total)}`);
+      progress.report(`${stage} (${count(at)} of ${count(total)})`);
     const prediction = await whatIf(spans, options.change, {}, { signal, progress: tell });
     progress.clear();
     if (options.json === true) terminal.out(`${JSON.stringify(prediction, null, 2)}\n`);

@@ -3,6 +3,8 @@ import type { Pen } from "./pen.ts";
 export interface BarPart {
   readonly value: number;
   readonly timeKind: string;
+  /** number of its texture, where a legend gives one; else its place in the bar */
+  readonly texture?: number;
 }
 
 /**
@@ -15,7 +17,7 @@ export function stackedBar(parts: readonly BarPart[], width: number, pen: Pen): 
     parts.map((part) => part.value),
     width,
   );
-  return parts.map((part, i) => pen.kind(part.timeKind, texture(i, pen).repeat(widths[i]!))).join("");
+  return parts.map((part, i) => pen.kind(part.timeKind, texture(part.texture ?? i, pen).repeat(widths[i]!))).join("");
 }
 
 /** The character that part number `i` of a stacked bar is drawn with; the legend shows it. */

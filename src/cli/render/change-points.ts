@@ -18,13 +18,15 @@ const LEVELS = "▁▂▃▄▅▆▇█";
 export function renderChangePoints(changes: readonly ShownChange[], values: Float64Array, look: Look): string[] {
   const pen = penFor(look);
   const lines = [sparkline(values, Math.min(look.width - 4, values.length, 96))];
-  if (changes.length === 0) lines.push(`No change of level in ${plural(values.length, "value")}.`);
+  if (changes.length === 0) lines.push(`No change of level found in ${plural(values.length, "value")}.`);
   for (const { index, time, before, after, pValue } of changes) {
     const change =
       before === 0 ? "" : ` (${after > before ? "+" : "−"}${Math.abs((after / before - 1) * 100).toFixed(0)} %)`;
     const levels = `${padStart(short(before), 10)} → ${short(after)}${change}`;
     const chance = pValue < 0.001 ? "p < 0.001" : `p ${pValue.toFixed(3)}`;
-    lines.push(`${pen.strong(safeText(time))}  ${levels}  ${pen.faint(`row ${index}, ${chance}`)}`);
+    lines.push(
+      `${pen.strong(safeText(time))}  ${levels}  ${pen.faint(`value ${index + 1} of ${values.length}, ${chance}`)}`,
+    );
   }
   return finish(lines, look);
 }

@@ -5,7 +5,7 @@ import { exitCodeOfComparison } from "../commands/compare.ts";
 import { renderCompare } from "./compare.ts";
 import { columns } from "./layout.ts";
 
-const sources = { before: "before.pb.gz", now: "now.pb.gz" };
+const sources = { before: "before.pb.gz", now: "now.pb.gz", command: "longpole" };
 const plain = { width: 80, colour: false, ascii: false };
 
 const percentile = (beforeMs: number, nowMs: number, verdict: Verdict): PercentileChange => ({
@@ -77,15 +77,15 @@ const middle = lines.findIndex((line) => line.startsWith("New endpoints"));
 test("a regression: the worst endpoint first", () => {
   expect(lines.slice(0, middle).join("\n")).toMatchInlineSnapshot(`
     "Longpole · now.pb.gz against before.pb.gz
-    3,500 traces against 3,448 of the baseline · changes of 5.0 % and more count ·
-    99 % intervals over all rows together
+    3,500 traces against 3,448 of the baseline · changes from 5 % on count ·
+    intervals hold together with 99 %
 
     ■ Regression. 2 endpoints: 1 worse, 1 same.
 
     GET /api/customers/:id/orders  gateway                    1,048 → 1,100 requests
       p50  4.4 → 28.0 ms        +536 %  worse    +21.1 ms to +26.1 ms
       p95  8.10 → 7.60 ms       −6.2 %  better   −550 µs to −450 µs
-      p99  14 → 140 ms          10.1 ×  too few
+      p99  14 → 140 ms          10.1 ×  too few requests
       errors 0.10 % → 4.0 %  worse
 
     POST /api/orders  gateway                                 1,048 → 1,100 requests
@@ -102,10 +102,10 @@ test("what is new, what moved the mean, and how to go on", () => {
       GET /new  gateway                        12 requests  p50 3.00 ms  p99 5.00 ms
 
     The mean of all requests  4.6 → 12.1 ms, +7.50 ms ──────────────────────────────
-      mix          +400 µs  more or less of dear endpoints, new and vanished ones
-      slowdown    +7.10 ms  the same endpoints slower or faster
+      mix          +400 µs  more or fewer requests to expensive endpoints
+      speed       +7.10 ms  the same endpoints became slower or faster
 
-    Where the slowdown comes from  own time of call paths, per request ─────────────
+    Where that comes from  own time of each step, per request ──────────────────────
       ████████████  +7.90 ms  gateway G…teway GET › orders SELECT i…ustomer_id = $1
       ▋              −400 µs  gateway GET /x
                      −400 µs  47 other call paths

@@ -20,6 +20,8 @@ import { safeTexts } from "./safe-text.ts";
 export interface ComparedSources {
   readonly before: string;
   readonly now: string;
+  /** what runs Longpole, for the command to paste */
+  readonly command: string;
 }
 
 /**
@@ -44,7 +46,7 @@ export function renderCompare(report: CompareReport, sources: ComparedSources, l
 
 function header(report: CompareReport, { before, now }: ComparedSources, pen: Pen): string[] {
   const traces = `${plural(report.now.traces, "trace")} against ${count(report.before.traces)} of the baseline`;
-  const rule = `changes of ${percent(report.threshold)} and more count · ${percent(report.level)} intervals over all rows together`;
+  const rule = `changes from ${shortPercent(report.threshold)} on count · intervals hold together with ${shortPercent(report.level)}`;
   return [
     ...wrap(`Longpole · ${now} against ${before}`, pen.look.width, 2).map((line) => pen.strong(line)),
     ...wrap(`${traces} · ${rule}`, pen.look.width).map((line) => pen.faint(line)),
@@ -90,7 +92,7 @@ const WORD: Readonly<Record<Verdict, string>> = {
   worse: "worse",
   better: "better",
   same: "same",
-  "insufficient-data": "too few",
+  "insufficient-data": "too few requests",
 };
 const ORDER: readonly Verdict[] = ["worse", "better", "insufficient-data", "same"];
 /** Endpoints with four lines each; of the others it is enough to know that they are alike. */
@@ -136,6 +138,9 @@ function percentileLine(name: string, change: PercentileChange, pen: Pen): strin
   return `  ${name === "p99" ? pen.strong(name) : name}  ${figures}  ${painted} ${interval}`;
 }
 
+/** "5 %", "12.5 %": a figure that somebody chose. */
+const shortPercent = (ratio: number): string => `${Number((ratio * 100).toFixed(2))} %`;
+
 /** "+12 %", "−3.1 %", "0 %"; nothing that is not nothing reads as 0 %. */
 function signedPercent(ratio: number): string {
   if (ratio === 0) return "0 %";
@@ -170,8 +175,8 @@ function meanChange({ mean }: CompareReport, pen: Pen): string[] {
   return [
     "",
     heading("The mean of all requests", `${fromTo(mean.beforeMs, mean.nowMs)}, ${difference(mean.changeMs)}`, pen),
-    line("mix", mean.mixMs, "more or less of dear endpoints, new and vanished ones"),
-    line("slowdown", mean.slowdownMs, "the same endpoints slower or faster"),
+    line("mix", mean.mixMs, "more or fewer requests to expensive endpoints"),
+    line("speed", mean.slowdownMs, "the same endpoints became slower or faster"),
   ];
 }
 
@@ -190,7 +195,7 @@ function paths({ paths: list, otherPaths }: CompareReport, pen: Pen): string[] {
   const others = list.length - shown.length + otherPaths.count;
   return [
     "",
-    heading("Where the slowdown comes from", "own time of call paths, per request", pen),
+    heading("Where that comes from", "own time of each step, per request", pen),
     ...shown.map((path) => pathLine(path, largest, pen)),
     ...(others === 0
       ? []
@@ -229,7 +234,7 @@ function cautions({ cautions: list }: CompareReport, pen: Pen): string[] {
   ];
 }
 
-function next({ verdict }: CompareReport, { before, now }: ComparedSources, pen: Pen): string[] {
+function next({ verdict }: CompareReport, { before, now, command }: ComparedSources, pen: Pen): string[] {
   if (verdict !== "worse") return [];
-  return ["", `Why: ${pen.code(`longpole analyze ${shellWord(now)} --baseline ${shellWord(before)}`)}`];
+  return ["", `Why: ${pen.code(`${command} analyze ${shellWord(now)} --baseline ${shellWord(before)}`)}`];
 }

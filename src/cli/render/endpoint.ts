@@ -3,6 +3,7 @@ import { stackedBar, texture } from "./bar.ts";
 import { clip, clipMiddle, columns, padEnd, padStart, wrap } from "./layout.ts";
 import { count, difference, duration, percent, plural, range, rate } from "./numbers.ts";
 import type { Pen } from "./pen.ts";
+import { timeKindWords } from "./time-kind-words.ts";
 
 /** An endpoint: how it does, and where its slowest requests spend their time. */
 export function renderEndpoint(endpoint: EndpointReport, pen: Pen): string[] {
@@ -103,10 +104,10 @@ function legendRow(entry: Entry, i: number, total: number, pen: Pen): string {
   const typical = row === undefined ? "" : duration(row.p50Ms);
   const right = figureColumns(duration(entry.value), percent(entry.value / total), interval, typical, pen);
   const room = pen.look.width - 4 - columns(right) - 2;
-  const kind = row === undefined ? "" : row.timeKind;
+  const kind = row === undefined ? "" : timeKindWords(row.timeKind);
   const name =
     row === undefined ? `${plural(entry.others ?? 0, "smaller part")}` : where(row, room - columns(kind) - 1);
-  const left = row === undefined ? name : `${name} ${pen.kind(kind, kind)}`;
+  const left = row === undefined ? name : `${name} ${pen.kind(row.timeKind, kind)}`;
   return `  ${mark} ${padEnd(left, room)} ${right}`;
 }
 

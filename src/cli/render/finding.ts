@@ -3,6 +3,7 @@ import { clip, clipMiddle, columns, padEnd, padStart, wrap } from "./layout.ts";
 import { fromTo, percent, range } from "./numbers.ts";
 import type { Pen } from "./pen.ts";
 import type { Sources } from "./frame.ts";
+import { isSafeText } from "./safe-text.ts";
 
 /** Columns of the figures on the right of a finding's first lines. */
 const FIGURES = 25;
@@ -97,9 +98,9 @@ function evidence(finding: Finding, pen: Pen): string[] {
   return finding.evidence.flatMap((item, i) => {
     const mark = `[${i + 1}] `;
     const room = valueWidth(pen) - mark.length;
-    const text = wrap(item.text, room, 3).map((line, j) => (j === 0 ? mark : " ".repeat(mark.length)) + line);
+    const text = wrap(item.text, room, 4).map((line, j) => (j === 0 ? mark : " ".repeat(mark.length)) + line);
     if (item.query === "") return text;
-    return [...text, ...wrap(`how: ${item.query}`, room, 2).map((line) => " ".repeat(mark.length) + pen.faint(line))];
+    return [...text, ...wrap(`check: ${item.query}`, room, 6).map((line) => " ".repeat(mark.length) + pen.faint(line))];
   });
 }
 
@@ -107,7 +108,8 @@ function fix(finding: Finding, pen: Pen): string[] {
   const { remedy, subject } = finding;
   const lines = valueLines(remedy.text, pen);
   if (remedy.change !== undefined) lines.push(...wrap(remedy.change, valueWidth(pen), 4).map((line) => pen.code(line)));
-  if (subject.statement !== undefined) {
+  // Once is enough: mostly it is evidence already.
+  if (subject.statement !== undefined && !finding.evidence.some(({ text }) => text.includes(subject.statement!))) {
     lines.push(...wrap(subject.statement, valueWidth(pen), 3).map((line) => pen.faint(line)));
   }
   return lines;
@@ -117,7 +119,7 @@ function fix(finding: Finding, pen: Pen): string[] {
 function tryIt(finding: Finding, sources: Sources, pen: Pen): string[] {
   if (finding.remedy.whatIf === undefined) return [];
   const files = sources.files.map(shellWord).join(" ");
-  const words = [`longpole what-if ${files}`, `--change ${shellWord(finding.remedy.whatIf)}`];
+  const words = [`${sources.command} what-if ${files}`, `--change ${shellWord(finding.remedy.whatIf)}`];
   const oneLine = words.join(" ");
   const lines = columns(oneLine) <= valueWidth(pen) ? [oneLine] : [`${words[0]} \\`, `  ${words[1]}`];
   return field(
@@ -127,8 +129,17 @@ function tryIt(finding: Finding, sources: Sources, pen: Pen): string[] {
   );
 }
 
-/** `word` as a POSIX shell takes it literally. */
+/**
+ * `word` as a shell takes it literally. What a terminal would act on is written in octal within $'...'
+ * (bash, zsh, ksh, POSIX 2024), so that a file's name can be pasted, but does nothing when printed.
+ */
 export function shellWord(word: string): string {
+  if (!isSafeText(word)) {
+    const plain = (byte: number): boolean => byte >= 0x20 && byte < 0x7f && byte !== 0x27 && byte !== 0x5c;
+    const shown = (byte: number): string =>
+      plain(byte) ? String.fromCharCode(byte) : `\\${byte.toString(8).padStart(3, "0")}`;
+    return `$'${Array.from(new TextEncoder().encode(word), shown).join("")}'`;
+  }
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 

@@ -5,6 +5,10 @@ import { toAscii, type Look, type Pen } from "./pen.ts";
 export interface Sources {
   readonly files: readonly string[];
   readonly baseline: readonly string[];
+  /** what runs Longpole, for commands to paste */
+  readonly command: string;
+  /** what --endpoint asked for */
+  readonly endpoint?: string;
 }
 
 /** A title, a remark in grey, and a rule to the right edge. */

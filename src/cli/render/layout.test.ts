@@ -19,7 +19,7 @@ describe("wrap", () => {
 
   test("tells how much was left out", () => {
     // Of 44 characters 15 + 1 + 5 are shown: the second line gives way to the remark.
-    expect(wrap("aaaaa bbbbb ccc ddddd eeeee fffff ggggg hhhh", 15, 2)).toEqual(["aaaaa bbbbb ccc", "ddddd … 23 more"]);
+    expect(wrap("aaaaa bbbbb ccc ddddd eeeee fffff ggggg hhhh", 15, 2)).toEqual(["aaaaa bbbbb ccc", "ddd … +25 chars"]);
   });
 
   test("loses nothing but spaces and is never wider", () => {
@@ -73,7 +73,7 @@ test("figures", () => {
     "100 %",
   ]);
   expect([rate(166.7), rate(2.333)]).toEqual(["167/s", "2.33/s"]);
-  expect([span(80_000), span(3_900_000), span(500)]).toEqual(["1 min", "1 h 5 min", "500 ms"]);
+  expect([span(80_000), span(3_900_000), span(500)]).toEqual(["1 min 20 s", "1 h 5 min", "500 ms"]);
 });
 
 test("columns are dealt out by largest remainder, each part gets one, and they add up", () => {

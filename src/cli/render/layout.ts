@@ -86,7 +86,7 @@ const BREAK = /(?<!\d) | (?!(?:ns|µs|ms|s|min|h|%|×|\/s|[kMG]?i?B)(?![\p{L}\d]
 /** `lines`, which begin `text`, with the last one cut to make room for how many characters are not shown. */
 function withRest(lines: string[], text: string, width: number): string[] {
   if (lines.join(" ").length >= text.length) return lines;
-  const remark = (left: number): string => ` … ${left.toLocaleString("en")} more`;
+  const remark = (left: number): string => ` … +${left.toLocaleString("en")} chars`;
   const last = take(lines.at(-1)!, Math.max(0, width - remark(text.length).length)).trimEnd();
   const shown = [...lines.slice(0, -1), last];
   return [...shown.slice(0, -1), last + remark(text.length - shown.join(" ").length)];

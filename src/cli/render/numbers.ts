@@ -58,9 +58,13 @@ export function percent(ratio: number): string {
   return `${value.toFixed(decimals)} %`;
 }
 
-/** "30 min", "1 h 5 min", "12 s". */
+/** "30 min", "1 h 5 min", "1 min 40 s", "12.0 s". */
 export function span(ms: number): string {
-  if (ms < 60_000) return duration(ms);
+  if (ms < 59_500) return duration(ms);
+  const seconds = Math.round(ms / 1000);
+  // Of ten minutes and more nobody counts the seconds.
+  if (seconds < 600)
+    return seconds % 60 === 0 ? `${seconds / 60} min` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
   const minutes = Math.round(ms / 60_000);
   if (minutes < 60) return `${minutes} min`;
   return minutes % 60 === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;

@@ -43,6 +43,6 @@ test("what is missed is red, what is met is not", () => {
 
 test("they stand in the headline of the report", () => {
   const report = { ...sampleReport(), objectives: [missed] };
-  const lines = renderReport(report, { files: ["a"], baseline: [] }, look);
+  const lines = renderReport(report, { files: ["a"], baseline: [], command: "longpole" }, look);
   expect(lines.slice(0, 5).join("\n")).toContain("■ objective missed: GET /orders p99 < 300ms");
 });

@@ -4,7 +4,7 @@ import { healthyReport, sampleReport } from "../../testing/sample-report.ts";
 import { columns } from "./layout.ts";
 import { renderReport } from "./report.ts";
 
-const sources = { files: ["traces.otlp.pb.gz"], baseline: ["before.pb.gz"] };
+const sources = { files: ["traces.otlp.pb.gz"], baseline: ["before.pb.gz"], command: "longpole" };
 const plain = { width: 80, colour: false, ascii: false };
 
 /** The lines from the first that contains `from` up to the one before `to`. */
@@ -24,15 +24,18 @@ test("the head and the first endpoint", () => {
     12,034 traces · 201,122 spans · 2026-09-21 14:13:20 – 14:43:20 UTC (30 min) ·
     0.10 % of traces incomplete, 1 skewed clock
 
+    ■ 4 things to fix, first: SELECT orders reads the whole table for a handful of
+      rows (p99 of GET /api/customers/:id/orders 488 → 231 ms)
+
     GET /api/customers/:id/orders  gateway                   10,000 requests · 167/s
       p50 12.1 ms   p95  130 ms   p99  488 ms   errors 0.12 %
           +200 µs       +100 ms       +427 ms   against 9,800 requests before
       Where the slowest 1 % spend 483 ms      time  share  90 % interval    typical
       █████████████████████████████████████████▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓▓▓░░░░███▒
-      █ orders › SELECT orders callee       260 ms   54 %  241–281 ms       5.10 ms
-      ▒ orders › pg-pool…onnect pool-wait   142 ms   29 %  120–166 ms       20.0 µs
-      ▓ gateway › GET transit              31.3 ms  6.5 %  28.0–35.0 ms     1.40 ms
-      ░ orders › GET /orders cpu           24.2 ms  5.0 %  21.0–27.0 ms     2.20 ms
+      █ orders › SELECT orders remote       260 ms   54 %  241–281 ms       5.10 ms
+      ▒ orders › pg-pool…onnect pool wait   142 ms   29 %  120–166 ms       20.0 µs
+      ▓ gateway › GET in transit           31.3 ms  6.5 %  28.0–35.0 ms     1.40 ms
+      ░ orders › GET /orders CPU           24.2 ms  5.0 %  21.0–27.0 ms     2.20 ms
       █ gateway › GET /…rders unexplained  22.1 ms  4.6 %  18.0–26.0 ms      900 µs
       ▒ 1 smaller part                     3.10 ms 0.64 %
 
@@ -56,7 +59,7 @@ test("a finding that asks for action", () => {
          evidence  [1] slow requests that wait for it:
                        4bf92f3577b34da6a3ce929d0e0e4736,
                        0af7651916cd43dd8448eb211c80319c
-                       how: longpole critical-path traces.otlp.pb.gz
+                       check: longpole critical-path traces.otlp.pb.gz
                    [2] duration against returned rows: rank correlation 0.03 over
                        10,000 calls
          against   the plan of the statement was not read
@@ -75,10 +78,22 @@ test("a finding that asks for action", () => {
 test("a healthy system is called one", () => {
   const lines = renderReport(healthyReport(), sources, plain);
   expect(part(lines, "✓ Nothing", "Data")).toMatchInlineSnapshot(`
-    "✓ Nothing to fix. 2 possible causes looked into, listed below; none costs the
-    endpoints above a time worth acting on.
+    "✓ Nothing to fix: nothing in these traces looks like a fault. 2 possible
+      causes looked into and ruled out (below). Whether this is fast enough,
+      --objective tells; whether it became slower, --baseline.
 
-    Checked, not a cause  ──────────────────────────────────────────────────────────
+    GET /api/customers/:id/orders  gateway                   10,000 requests · 167/s
+      p50 12.1 ms   p95  130 ms   p99  488 ms   errors 0.12 %
+      Where the slowest 1 % spend 483 ms      time  share  90 % interval    typical
+      █████████████████████████████████████████▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓▓▓░░░░███▒
+      █ orders › SELECT orders remote       260 ms   54 %  241–281 ms       5.10 ms
+      ▒ orders › pg-pool…onnect pool wait   142 ms   29 %  120–166 ms       20.0 µs
+      ▓ gateway › GET in transit           31.3 ms  6.5 %  28.0–35.0 ms     1.40 ms
+      ░ orders › GET /orders CPU           24.2 ms  5.0 %  21.0–27.0 ms     2.20 ms
+      █ gateway › GET /…rders unexplained  22.1 ms  4.6 %  18.0–26.0 ms      900 µs
+      ▒ 1 smaller part                     3.10 ms 0.64 %
+
+    Checked, and not a cause  ──────────────────────────────────────────────────────
       retries     no call is repeated after an error in 10,000 requests
       clock skew  after the correction, no span leaves its parent by more than
                   0.4 ms

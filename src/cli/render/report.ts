@@ -1,17 +1,17 @@
-import type { EndpointReport, Finding, Report } from "../../model/report.ts";
+import type { EndpointReport, Report } from "../../model/report.ts";
 import { isInsufficient } from "../exit-code.ts";
 import { columns, padEnd, wrap } from "./layout.ts";
 import { renderEndpoint, renderEndpointTable } from "./endpoint.ts";
 import { renderFinding, renderNote } from "./finding.ts";
-import { count, percent, plural, span } from "./numbers.ts";
+import { count, duration, fromTo, percent, plural, span } from "./numbers.ts";
 import { finish, heading, type Sources } from "./frame.ts";
 import { renderObjectives } from "./objectives.ts";
 import { penFor, type Look, type Pen } from "./pen.ts";
 import { safeTexts } from "./safe-text.ts";
 
 /**
- * A report as lines for a terminal: what was read, how the endpoints do, where the time
- * goes, what to do about it, what was ruled out and what cannot be told.
+ * A report as lines for a terminal: what was read, the answer in a sentence, how the endpoints
+ * do, where the time goes, what to do about it, what was ruled out and what cannot be told.
  * Every text of the report is made safe first. No line is wider than `look.width`, which
  * is taken as 60 at least, but for commands to paste: those are not broken inside an argument.
  */
@@ -21,8 +21,10 @@ export function renderReport(report: Report, sources: Sources, look: Look): stri
   const lines = [
     ...header(safe, safeTexts(sources), pen),
     ...renderObjectives(safe.objectives ?? [], pen),
+    "",
+    ...verdict(safe, safeTexts(sources), pen),
     ...endpoints(safe, pen),
-    ...findings(safe, safeTexts(sources), pen),
+    ...findings(safe, sources, pen),
     ...ruledOut(safe, pen),
     ...unexplained(safe, pen),
     ...quality(safe, pen),
@@ -54,13 +56,51 @@ function shortfall({ dataQuality: quality }: Report): string {
   }
   if (quality.sampling === "head" || quality.sampling === "tail") gaps.push(`${quality.sampling}-sampled`);
   if (quality.skewedHosts.length > 0) gaps.push(plural(quality.skewedHosts.length, "skewed clock"));
-  return gaps.length === 0 ? " · data complete" : ` · ${gaps.join(", ")}`;
+  return quality.traces === 0 ? "" : gaps.length === 0 ? " · data complete" : ` · ${gaps.join(", ")}`;
 }
 
 const clock = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
 
 function names(files: readonly string[]): string {
   return files.length <= 3 ? files.join(", ") : `${files.slice(0, 2).join(", ")} and ${files.length - 2} more`;
+}
+
+/** The answer before its reasons: what to fix first, that nothing is to fix, or why it cannot be told. */
+function verdict(report: Report, sources: Sources, pen: Pen): string[] {
+  const { width } = pen.look;
+  const full = report.findings.filter((finding) => finding.severity !== "note");
+  const first = full[0];
+  if (first !== undefined) {
+    const { endpoint, metric, now, predicted } = first.impact;
+    const many = full.length === 1 ? "1 thing to fix" : `${count(full.length)} things to fix, first`;
+    const text = `■ ${many}: ${first.title} (${metric} of ${endpoint.operation} ${fromTo(now, predicted)})`;
+    return wrap(text, width - 2, 4).map((line, i) => pen.severity(first.severity, i === 0 ? line : `  ${line}`));
+  }
+  const [text, paint] = withoutFinding(report, sources, pen);
+  return wrap(text, width - 2).map((line, i) => paint(i === 0 ? line : `  ${line}`));
+}
+
+function withoutFinding(report: Report, { endpoint }: Sources, pen: Pen): [string, (text: string) => string] {
+  if (report.dataQuality.traces === 0) return ["▲ Nothing to analyse: no span of a trace was read.", pen.worse];
+  if (endpoint !== undefined && report.endpoints.length === 0) {
+    const text = `▲ No endpoint has "${endpoint}" in its "SERVICE OPERATION". Without --endpoint all are shown.`;
+    return [text, pen.worse];
+  }
+  if (isInsufficient(report)) {
+    const text =
+      "▲ Too little data to tell: no endpoint has enough complete traces for its percentiles to mean something.";
+    return [text, pen.worse];
+  }
+  if (report.healthy) {
+    const checked = report.checkedNotCause.length;
+    const looked = checked > 0 ? ` ${plural(checked, "possible cause")} looked into and ruled out (below).` : "";
+    const text = `✓ Nothing to fix: nothing in these traces looks like a fault.${looked} Whether this is fast enough, --objective tells; whether it became slower, --baseline.`;
+    return [text, pen.better];
+  }
+  const why =
+    report.findings.length > 0 ? "Only notes: nothing here is certain or large enough to act on." : "No cause found.";
+  const text = `▲ ${why} That is not a clean bill of health: see what is unexplained and how good the data is.`;
+  return [text, pen.strong];
 }
 
 /** Endpoints shown with their blame, the one that most is to gain at; the others follow as one line each: what to fix should stand on the first screen. */
@@ -91,7 +131,7 @@ function byImportance(report: Report): EndpointReport[] {
   return report.endpoints.toSorted((a, b) => (order(a) === order(b) ? 0 : order(a) - order(b)));
 }
 
-const SHOWN_NOTES = 8;
+const SHOWN_NOTES = 5;
 
 function findings(report: Report, sources: Sources, pen: Pen): string[] {
   const full = report.findings.filter((finding) => finding.severity !== "note");
@@ -100,49 +140,33 @@ function findings(report: Report, sources: Sources, pen: Pen): string[] {
   if (full.length > 0) {
     lines.push("", heading("What to fix", "by expected gain; gains do not add up", pen));
     for (const finding of full) lines.push("", ...renderFinding(finding, sources, pen));
-  } else {
-    lines.push("", ...nothingFound(report, notes, pen));
   }
   if (notes.length > 0) {
-    lines.push("", heading("Notes", "what one could gain besides; nothing is wrong with it", pen));
+    lines.push("", heading("Notes", "possible gains without a sign that something is wrong there", pen));
     for (const note of notes.slice(0, SHOWN_NOTES)) lines.push(...renderNote(note, pen));
     const left = notes.length - SHOWN_NOTES;
-    if (left > 0) lines.push(pen.faint(`     ${plural(left, "smaller note")}: --json has all.`));
+    if (left > 0) lines.push(pen.faint(`     ${plural(left, "smaller note")}: --json has all, with the whole text.`));
   }
   return lines;
-}
-
-function nothingFound(report: Report, notes: readonly Finding[], pen: Pen): string[] {
-  const { width } = pen.look;
-  if (isInsufficient(report)) {
-    const text =
-      "Too little data to tell: no endpoint has enough complete traces for its percentiles to mean something.";
-    return wrap(`▲ ${text}`, width).map((line) => pen.worse(line));
-  }
-  if (report.healthy) {
-    const checked = report.checkedNotCause.length;
-    const text = `Nothing to fix. ${checked > 0 ? `${plural(checked, "possible cause")} looked into, listed below; none` : "Nothing"} costs the endpoints above a time worth acting on.`;
-    return wrap(`✓ ${text}`, width).map((line) => pen.better(line));
-  }
-  const why = notes.length > 0 ? "Only notes: nothing here is certain or large enough to act on." : "No cause found.";
-  const text = `${why} That is not a clean bill of health: see what is unexplained and how good the data is.`;
-  return wrap(text, width).map((line) => pen.strong(line));
 }
 
 function ruledOut(report: Report, pen: Pen): string[] {
   if (report.checkedNotCause.length === 0) return [];
   const first = Math.min(28, Math.max(...report.checkedNotCause.map((entry) => columns(entry.what))));
-  const lines = ["", heading("Checked, not a cause", "", pen)];
+  const lines = ["", heading("Checked, and not a cause", "", pen)];
   for (const { what, detail } of report.checkedNotCause) lines.push(...twoColumns(what, detail, first, pen));
   return lines;
 }
 
 function unexplained(report: Report, pen: Pen): string[] {
   if (report.unexplained.length === 0) return [];
-  const lines = ["", heading("Unexplained, and how to find out", "of the p99", pen)];
+  const lines = [
+    "",
+    heading("Unexplained, and how to find out", "time in a slow request of which spans do not tell the reason", pen),
+  ];
   const first = Math.min(28, Math.max(...report.unexplained.map((entry) => columns(entry.service) + 10)));
   for (const { service, p99Ms, collect } of report.unexplained) {
-    lines.push(...twoColumns(`${service} ${count(p99Ms)} ms`, collect, first, pen));
+    lines.push(...twoColumns(`${service} ${duration(p99Ms)}`, collect, first, pen));
   }
   return lines;
 }

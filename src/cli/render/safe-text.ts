@@ -15,6 +15,9 @@ export function safeText(text: string): string {
     .replace(/\p{Surrogate}/gu, "\ufffd");
 }
 
+/** Whether a terminal shows `text` as it is, on one line. */
+export const isSafeText = (text: string): boolean => text.search(UNSAFE) < 0;
+
 /** A copy of a JSON-like value in which every string is safe; keys stay as they are. */
 export function safeTexts<T>(value: T): T {
   if (typeof value === "string") return safeText(value) as T;
