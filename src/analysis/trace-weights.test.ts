@@ -39,6 +39,12 @@ describe("weights of traces", () => {
     ["sampler.type=probabilistic sampler.param=0.001", "", 1000, "head"],
     ["sampler.type=const sampler.param=0.5", "", 1, "unknown"],
     ["sampling.probability=7", "", 1, "unknown"],
+    // Beyond 2^56, what a tracestate can state, is damage: the sum of two such weights would be infinite.
+    ["sampling.probability=5e-324", "", 1, "unknown"],
+    ["sampling.probability=NaN", "", 1, "unknown"],
+    ["SampleRate=1e308", "", 1, "unknown"],
+    ["SampleRate=Infinity", "", 1, "unknown"],
+    ["SampleRate=72057594037927936", "", 2 ** 56, "head"],
     ["", "", 1, "unknown"],
     ["tailsampling.policy=slow", "", 1, "tail"],
     // The root's word counts; without it the rarest part's.

@@ -106,8 +106,11 @@ export function weightOfTraceState(state: string): number {
   return 2 ** 56 / kept;
 }
 
-const inverse = (probability: number): number => (probability > 0 && probability <= 1 ? 1 / probability : 0);
-const atLeastOne = (rate: number): number => (rate >= 1 && Number.isFinite(rate) ? rate : 0);
+/** The largest weight that a tracestate can state. Larger ones are damage, and the sum of a few is no finite number. */
+const MAX_WEIGHT = 2 ** 56;
+
+const inverse = (probability: number): number => (probability > 0 ? atLeastOne(1 / probability) : 0);
+const atLeastOne = (rate: number): number => (rate >= 1 && rate <= MAX_WEIGHT ? rate : 0);
 
 function numberAt(spans: SpanTable, attribute: number): number {
   if (spans.attributes.type[attribute] === AttributeType.number) return spans.attributes.value[attribute]!;

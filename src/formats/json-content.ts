@@ -63,7 +63,7 @@ export class JsonLines {
   private readonly file: string;
 
   constructor(format: JsonFormat | "not-used", into: SpanTableBuilder, intake: Intake, file: string) {
-    this.pending = new Pending(file, "a line of at most 1 GiB");
+    this.pending = new Pending(file, "split it, or write one request or trace per line");
     this.format = format;
     this.into = into;
     this.intake = intake;
@@ -75,8 +75,12 @@ export class JsonLines {
     while (this.document === undefined) {
       const to = chunk.indexOf(0x0a, from);
       if (to < 0) break;
-      this.pending.append(chunk.subarray(from, to + 1), this.offset);
-      this.line(this.pending.take());
+      // Empty lines: some kilobytes, decompressed, can be a billion of them.
+      if (to === from && this.pending.isEmpty) this.offset++;
+      else {
+        this.pending.append(chunk.subarray(from, to + 1), this.offset);
+        this.line(this.pending.take());
+      }
       from = to + 1;
     }
     const rest = chunk.subarray(from);
@@ -160,6 +164,10 @@ class Pending {
   constructor(file: string, advice: string) {
     this.file = file;
     this.advice = advice;
+  }
+
+  get isEmpty(): boolean {
+    return this.size === 0;
   }
 
   /** `offset`: of the first waiting byte in the file. */

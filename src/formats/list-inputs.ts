@@ -32,8 +32,11 @@ export async function listInputs(paths: readonly string[]): Promise<Inputs> {
   const inputs: Inputs = { files: [], skipped: [], errors: [] };
   const seen = new Set<string>();
   for (const path of paths) {
-    if (path === "-") inputs.files.push({ path, bytes: -1, named: true });
-    else await addPath(path, true, inputs, seen);
+    if (path === "-" && seen.has(path)) inputs.skipped.push({ path, reason: "the same file again" });
+    else if (path === "-") {
+      seen.add(path);
+      inputs.files.push({ path, bytes: -1, named: true });
+    } else await addPath(path, true, inputs, seen);
   }
   return inputs;
 }

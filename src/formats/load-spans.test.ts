@@ -211,6 +211,25 @@ describe("damage", () => {
     expect(loaded.intake.errors.length).toBe(4);
   });
 
+  test("empty lines are no lines, but bytes: the error behind them tells its own", async () => {
+    const line = json(requests[0]!);
+    const { intake } = await load([write(`\n\n${line}\n\n\n{"resourceSpans":?}\n\n`)]);
+    expect(intake.errors.map((error) => [error.code, error.byteOffset])).toEqual([
+      ["malformed", 2 + Buffer.byteLength(line) + 3 + '{"resourceSpans":'.length],
+    ]);
+    expect(intake.accepted).toBeGreaterThan(0);
+  });
+
+  test("standard input named twice is read once", async () => {
+    async function* stdin(): AsyncGenerator<Uint8Array> {
+      yield bodies[0]!;
+    }
+    const { intake, skipped } = await load(["-", "-"], { stdin: stdin() });
+    expect(intake.errors).toEqual([]);
+    expect(intake.received).toBe((await load([write(bodies[0]!)])).intake.received);
+    expect(skipped).toEqual([{ path: "-", reason: "the same file again" }]);
+  });
+
   test("noise of any kind", async () => {
     let state = 1;
     for (let run = 0; run < 200; run++) {

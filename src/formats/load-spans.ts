@@ -68,7 +68,8 @@ export async function* loadSpans(
   const into = new SpanTableBuilder();
   const intake = new Intake();
   const { files, skipped, errors } = await listInputs(paths);
-  intake.errors.push(...errors);
+  // Not as arguments of push: a folder can hold more unreadable files than a call takes.
+  for (const error of errors) intake.errors.push(error);
   const used: string[] = [];
   const bytesTotal = files.some((file) => file.bytes < 0) ? -1 : files.reduce((sum, file) => sum + file.bytes, 0);
   let reported = performance.now();
