@@ -50,6 +50,7 @@ export function compare(before: Slice, now: Slice, options: CompareOptions = {})
     { slice: before, groups: names.map((name) => earlier.get(name)?.traces ?? []) },
     { slice: now, groups: names.map((name) => current.get(name)?.traces ?? []) },
   );
+  const groupOf = new Map(names.map((name, group) => [name, group]));
   const measured = both.map((name, i) => {
     // The same seed on both sides: like recordings then differ by exactly nothing.
     const seed = (options.seed ?? 1) + i;
@@ -58,7 +59,7 @@ export function compare(before: Slice, now: Slice, options: CompareOptions = {})
   const judged = measured.reduce((sum, pair) => sum + PERCENTILES.filter((p) => isEnough(pair, p)).length + 1, 0);
   const alpha = (1 - LEVEL) / Math.max(1, judged);
   const endpoints = measured
-    .map((pair) => compareEndpoint(pair, alpha, threshold, split, names.indexOf(pair.name)))
+    .map((pair) => compareEndpoint(pair, alpha, threshold, split, groupOf.get(pair.name)!))
     .sort((a, b) => totalTime(b) - totalTime(a));
   return {
     schema: COMPARE_SCHEMA,

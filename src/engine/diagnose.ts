@@ -51,9 +51,10 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     .map((_, index) => viewEndpoint(window, index))
     .filter((view) => input.endpoint === undefined || view.name.toLowerCase().includes(input.endpoint.toLowerCase()));
   const span = windowOf(window);
+  const before = baseline === undefined ? undefined : baselineOf(baseline);
   const endpoints = views.map((view) => ({
     ...reportEndpoint(window, view, Number(span.end - span.start), seed),
-    ...(baseline === undefined ? {} : baselineOf(baseline, view)),
+    ...before?.(view),
   }));
   const objectives = checkObjectives(endpoints, input.objectives ?? []);
   const { findings, cases, unchanged, stopped } = await findCauses(
@@ -87,24 +88,28 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
   };
 }
 
-/** The same endpoint in the baseline; nothing where it was not called then. */
+/** Finds the same endpoint in the baseline; nothing where it was not called then. */
 function baselineOf(
   baseline: Window,
-  view: EndpointView,
-): { baseline?: NonNullable<Report["endpoints"][number]["baseline"]> } {
-  const index = baseline.endpoints.findIndex(
-    (e) => baseline.text(e.service) === view.service && baseline.text(e.operation) === view.operation,
+): (view: EndpointView) => { baseline?: NonNullable<Report["endpoints"][number]["baseline"]> } {
+  const key = (service: string, operation: string): string => JSON.stringify([service, operation]);
+  const places = new Map(
+    baseline.endpoints.map((e, i) => [key(baseline.text(e.service), baseline.text(e.operation)), i]),
   );
-  if (index < 0) return {};
+  return (view) => {
+    const index = places.get(key(view.service, view.operation));
+    return index === undefined ? {} : { baseline: percentilesOf(baseline, index) };
+  };
+}
+
+function percentilesOf(baseline: Window, index: number): NonNullable<Report["endpoints"][number]["baseline"]> {
   const before = viewEndpoint(baseline, index);
   const inMs = (ns: number): number => Math.round(ns / 1e3) / 1e3;
   return {
-    baseline: {
-      requests: before.endpoint.traces.length,
-      p50Ms: inMs(before.p50),
-      p95Ms: inMs(before.p95),
-      p99Ms: inMs(before.p99),
-    },
+    requests: before.endpoint.traces.length,
+    p50Ms: inMs(before.p50),
+    p95Ms: inMs(before.p95),
+    p99Ms: inMs(before.p99),
   };
 }
 

@@ -50,7 +50,6 @@ export function viewEndpoint(window: Window, index: number): EndpointView {
   const typical =
     typicalMembers.kind === "window" ? typicalMembers.members : span(Math.floor(n * 0.4), Math.ceil(n * 0.6));
   const traces = (members: Int32Array): Int32Array => members.map((i) => endpoint.traces[i]!);
-  const total = window.endpoints.reduce((sum, other) => sum + other.totalWeight, 0);
   const service = window.text(endpoint.service);
   const operation = window.text(endpoint.operation);
   return {
@@ -68,7 +67,7 @@ export function viewEndpoint(window: Window, index: number): EndpointView {
     blameTypical: meanBlame(window.blame, traces(typical), window.forest.weight),
     blameSlow: meanBlame(window.blame, traces(slow), window.forest.weight),
     blameMean: meanBlame(window.blame, endpoint.traces, window.forest.weight),
-    traffic: total > 0 ? endpoint.totalWeight / total : 0,
+    traffic: window.requests > 0 ? endpoint.totalWeight / window.requests : 0,
     caution:
       around.kind === "insufficient-data"
         ? `only ${around.have} complete traces, ${around.need} needed for p99: the slowest ${slow.length} stand for it`

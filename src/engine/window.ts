@@ -24,6 +24,8 @@ export interface Window {
   readonly blame: BlameTable;
   /** most total time first */
   readonly endpoints: readonly Endpoint[];
+  /** requests of all endpoints together, weighted */
+  readonly requests: number;
   readonly rows: RowsByNode;
   /** text of a string id */
   readonly text: (id: number) => string;
@@ -49,5 +51,18 @@ export async function buildWindow(spans: SpanTable, checkpoint: Checkpoint): Pro
   await checkpoint("grouping endpoints", 5, steps);
   const endpoints = groupEndpoints(forest);
   const rows = rowsByNode(forest, paths);
-  return { spans, facts, forest, paths, kinds, segments, blame, endpoints, rows, text: (id) => spans.strings.get(id) };
+  const requests = endpoints.reduce((sum, endpoint) => sum + endpoint.totalWeight, 0);
+  return {
+    spans,
+    facts,
+    forest,
+    paths,
+    kinds,
+    segments,
+    blame,
+    endpoints,
+    requests,
+    rows,
+    text: (id) => spans.strings.get(id),
+  };
 }
