@@ -4,7 +4,7 @@ import { SpanRole } from "../model/span-facts.ts";
 import { TIME_KINDS, type TimeKind } from "../model/time-kind.ts";
 import type { Case } from "./case.ts";
 import { medianOf, siblingCalls } from "./sibling-calls.ts";
-import { percent } from "./wording.ts";
+import { count, percent, plural } from "./wording.ts";
 
 /** What was looked for and is not the cause, with the number that says so: what the reader need not look at. */
 export function checkedNotCause(cases: readonly Case[], findings: readonly Finding[]): Report["checkedNotCause"] {
@@ -29,7 +29,10 @@ const poolWaits: Check = (cases, found) => {
     };
   const worst = Math.max(...cases.map((c) => kindShare(c, "pool-wait")));
   return worst < 0.05
-    ? { what: "connection pools", detail: `at most ${percent(worst)} of any endpoint's p99 is a wait for a connection` }
+    ? {
+        what: "connection pools",
+        detail: `at most ${percent(worst)} of the slow requests' time is a wait for a connection, at any endpoint`,
+      }
     : undefined;
 };
 
@@ -37,7 +40,10 @@ const retriesAndErrors: Check = (cases, found) => {
   if (found.has("retries") || found.has("timeout") || found.has("error-handling")) return undefined;
   const worst = Math.max(...cases.map((c) => c.view.endpoint.errorRatio));
   return worst < 0.01
-    ? { what: "errors and retries", detail: `at most ${percent(worst)} of the requests of any endpoint fail` }
+    ? {
+        what: "errors and retries",
+        detail: worst === 0 ? "no request failed" : `at most ${percent(worst)} of the requests of any endpoint failed`,
+      }
     : undefined;
 };
 
@@ -51,7 +57,13 @@ const repeatedCalls: Check = (cases, found) => {
     most = Math.max(most, medianOf(siblingCalls(window, node).map((group) => group.rows.length)));
   }
   return most > 0 && most < 5
-    ? { what: "N+1 calls", detail: `no operation makes the same call more than ${most} times (median per path)` }
+    ? {
+        what: "N+1 calls",
+        detail:
+          most <= 1
+            ? "no operation usually makes the same call more than once"
+            : `no operation usually makes the same call more than ${count(most)} times`,
+      }
     : undefined;
 };
 
@@ -63,7 +75,7 @@ const transit: Check = (cases, found) => {
   return worst < 0.1
     ? {
         what: "network between services",
-        detail: `at most ${percent(worst)} of any endpoint's p99 passes between a caller's and its callee's span`,
+        detail: `at most ${percent(worst)} of the slow requests' time passes between one service and the next, at any endpoint`,
       }
     : undefined;
 };
@@ -76,7 +88,7 @@ const clocks: Check = (cases) => {
   const pairs = skews.reduce((sum, skew) => sum + skew.pairs, 0);
   return {
     what: "clocks of the hosts",
-    detail: `${pairs} calls between ${skews.length} pairs of hosts fit without any correction`,
+    detail: `${plural(pairs, "call")} between ${plural(skews.length, "pair")} of hosts fit without any correction`,
   };
 };
 

@@ -139,7 +139,7 @@ function finding(
   const inMs = (ns: number): number => Math.round((ns / NS_PER_MS) * 1000) / 1000;
   const also = others.map(
     (e) =>
-      `also at ${e.view.name}: ${e.best.metric} ${ms(e.best.pair.now.value)} -> ${ms(e.best.pair.predicted.value)}`,
+      `Also at ${e.view.name}: ${e.best.metric} ${ms(e.best.pair.now.value)} → ${ms(e.best.pair.predicted.value)}.`,
   );
   return {
     rank: 0,

@@ -1,13 +1,19 @@
 import { NS_PER_MS } from "../model/units.ts";
 
-/** Numbers as people say them; three significant digits at the most. */
+/** Numbers as people say them, as the tables of a report write them: three digits that count, and a unit. */
 
+/** "1.84 s", "412 ms", "24.0 ms", "340 µs". */
 export function ms(ns: number): string {
   const value = ns / NS_PER_MS;
-  if (Math.abs(value) >= 10_000) return `${trim(value / 1000, 1)} s`;
-  if (Math.abs(value) >= 100) return `${Math.round(value)} ms`;
-  if (Math.abs(value) >= 10) return `${trim(value, 1)} ms`;
-  return `${trim(value, 2)} ms`;
+  const size = Math.abs(value);
+  if (size >= 999.5) return `${threeDigits(value / 1000)} s`;
+  return size >= 0.9995 || size === 0 ? `${threeDigits(value)} ms` : `${threeDigits(value * 1000)} µs`;
+}
+
+/** The limits are where rounding would add a digit. */
+function threeDigits(value: number): string {
+  const size = Math.abs(value);
+  return value.toFixed(size === 0 || size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
 }
 
 export function percent(share: number): string {
@@ -21,8 +27,11 @@ export function times(factor: number): string {
 }
 
 export function count(value: number): string {
-  return Number.isInteger(value) ? String(value) : trim(value, value >= 10 ? 0 : 1);
+  return Number.isInteger(value) ? value.toLocaleString("en") : trim(value, value >= 10 ? 0 : 1);
 }
+
+/** "1 call", "2,660 calls". */
+export const plural = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 
 /** A statement short enough for a line; the whole stands in the subject. */
 export function shorten(text: string, length: number): string {

@@ -5,7 +5,7 @@ import { exampleTraces, spanRows, type Case } from "../case.ts";
 import { workOf } from "../congestion.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { medianOf } from "../sibling-calls.ts";
-import { ms, percent, shorten, times } from "../wording.ts";
+import { count, ms, percent, plural, shorten, times } from "../wording.ts";
 
 /** What the transport, the runtime or the outcome wrote: a consequence or an address, not a property of the request. */
 const NOT_A_PROPERTY =
@@ -82,7 +82,9 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
     ],
     counter: [
       ...(found.alike.length > 0
-        ? [`${found.alike.length} other attribute values select the same requests: the data cannot tell them apart`]
+        ? [
+            `${plural(found.alike.length, "other attribute value")} ${found.alike.length === 1 ? "selects" : "select"} the same requests: the data cannot tell them apart`,
+          ]
         : []),
       "that the value goes with the slowness does not show how it causes it",
     ],
@@ -94,7 +96,7 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
 }
 
 const attributeStatistic = (r: RankedAttribute, matching: number, all: number): string =>
-  `${matching} of ${all} spans have it; slow ${Math.round(r.lift * 10) / 10} times as often as all, q = ${r.qValue.toExponential(1)} after false-discovery control`;
+  `${count(matching)} of ${count(all)} spans have it; they are slow ${Math.round(r.lift * 10) / 10} times as often as all are. Chance as the reason: ${r.qValue.toExponential(1)} (false-discovery rate over all attributes)`;
 
 /** String attributes of the spans and of their traces' roots, one column per key: -1 where absent. */
 function categoricalColumns(theCase: Case, rows: Int32Array): { attribute: number; value: Int32Array }[] {

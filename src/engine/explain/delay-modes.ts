@@ -48,7 +48,7 @@ export function explainFixedDelay(theCase: Case, spot: HotSpot): Explanation | u
       operation: spot.operation,
       ...(spot.statement === "" ? {} : { statement: spot.statement }),
     },
-    title: `${percent(mode.share)} of the ${where} take ${ms(delay)} longer, always the same: a timer`,
+    title: `${percent(mode.share)} of the ${where} take ${ms(delay)} longer, always by the same amount: a timer`,
     why: `${mode.count} of ${rows.length} spans take ${ms(mode.centreNs)} within ${ms(mode.widthNs)}, ${ms(delay)} more than the rest${known === "round value" ? "" : ` (${known})`}; ${percent(inSlow)} of the slow requests are among them.`,
     confidence: harmful ? 0.88 : 0.35,
     harmful,

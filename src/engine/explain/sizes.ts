@@ -28,7 +28,7 @@ export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefin
   const large = quantileOfSorted(sizeSample, 0.95);
   const medianWhere = (keep: (size: number) => boolean): number => {
     const kept = own.filter((_, i) => keep(sizes[i]!));
-    return kept.length === 0 ? 0 : quantileOfSorted(sortSample(kept, undefined), 0.5);
+    return kept.length === 0 ? 0 : quantileOf(kept, 0.5);
   };
   const smallNs = medianWhere((size) => size <= small);
   const largeNs = medianWhere((size) => size >= large);
@@ -42,7 +42,7 @@ export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefin
     mechanism: "payload-size",
     kind: "growth",
     subject: { service, operation: spot.operation, ...(spot.statement === "" ? {} : { statement: spot.statement }) },
-    title: `${spot.operation} takes as long as it is large: ${ms(smallNs)} at ${name} ${count(small)}, ${ms(largeNs)} at ${count(large)}`,
+    title: `${spot.operation} takes longer the larger its ${name}: ${ms(smallNs)} at ${count(small)}, ${ms(largeNs)} at ${count(large)}`,
     why: `Time follows ${name} (rank correlation ${correlation.toFixed(2)} over ${having.length} spans); the largest twentieth are ${count(Math.round(large / Math.max(1, median)))} times the median size.`,
     confidence: harmful ? Math.min(0.9, 0.45 + 0.5 * correlation) : 0.3,
     harmful,

@@ -5,7 +5,7 @@ import { exampleTraces, spanRows, type Case } from "../case.ts";
 import { inFlightCounts } from "../contention.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import type { Window } from "../window.ts";
-import { ms, percent } from "../wording.ts";
+import { count, ms, percent, plural } from "../wording.ts";
 
 /** A pause below this does not hurt a request. */
 const MIN_STALL_NS = 5e6;
@@ -47,9 +47,9 @@ export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undef
     },
     title:
       blocker === undefined
-        ? `${spot.service} stands still ${all.length} times, up to ${ms(longest)}: all its requests stop at once`
+        ? `${spot.service} stands still ${all.length === 1 ? "once" : `${count(all.length)} times`}, up to ${ms(longest)}: all its requests stop at once`
         : `${blocker.operation} blocks ${spot.service}: all other requests stop for up to ${ms(longest)} while it runs`,
-    why: `${where} nothing started or ended for ${ms(total / all.length)} on average while three or more requests were open, ${all.length} times; ${percent(hit.slowShare)} of the slow requests' own time in ${spot.operation} lies in these pauses, ${percent(hit.typicalShare)} of the typical ones'.${blocker === undefined ? "" : ` ${blocker.operation} was running in ${percent(blocker.share)} of them.`}`,
+    why: `${where} nothing started or ended for ${ms(total / all.length)} on average while three or more requests were open, ${all.length === 1 ? "once" : `${count(all.length)} times`}; ${percent(hit.slowShare)} of the slow requests' own time in ${spot.operation} lies in these pauses, ${percent(hit.typicalShare)} of the typical ones'.${blocker === undefined ? "" : ` ${blocker.operation} was running in ${percent(blocker.share)} of them.`}`,
     confidence: harmful ? (hit.slowShare >= 0.4 ? 0.92 : 0.8) : 0.35,
     harmful,
     nodes: [spot.node],
@@ -82,7 +82,7 @@ export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undef
       },
       {
         kind: "statistic",
-        text: `${all.length} pauses, ${ms(total / all.length)} on average, ${ms(longest)} at most`,
+        text: `${plural(all.length, "pause")}, ${ms(total / all.length)} on average, ${ms(longest)} at most`,
         query: `gaps between span starts and ends per instance of ${spot.service} while 3 or more are open`,
       },
     ],
@@ -147,7 +147,10 @@ const LONGER_THAN_WORK = 1.5;
 /** 95th percentile of the own time of a process's spans while it has little else to do. */
 function usualWork(theCase: Case, rows: Int32Array): number {
   const { process } = inFlightCounts(theCase.window);
-  const own = Float64Array.from(rows.filter((row) => process[row]! <= 1 && theCase.ownNs[row]! > 0), (row) => theCase.ownNs[row]!);
+  const own = Float64Array.from(
+    rows.filter((row) => process[row]! <= 1 && theCase.ownNs[row]! > 0),
+    (row) => theCase.ownNs[row]!,
+  );
   return own.length < 20 ? 0 : quantileOfSorted(sortSample(own, undefined), 0.95);
 }
 
