@@ -28,7 +28,7 @@ export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefin
   const large = quantileOfSorted(sizeSample, 0.95);
   const medianWhere = (keep: (size: number) => boolean): number => {
     const kept = own.filter((_, i) => keep(sizes[i]!));
-    return kept.length === 0 ? 0 : quantileOf(kept, 0.5);
+    return kept.length === 0 ? 0 : quantileOfSorted(sortSample(kept, undefined), 0.5);
   };
   const smallNs = medianWhere((size) => size <= small);
   const largeNs = medianWhere((size) => size >= large);
