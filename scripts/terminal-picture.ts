@@ -89,7 +89,8 @@ function escapeXml(text: string): string {
 /** From the head to the end of the first finding: what a reader meets first. */
 function untilSecondFinding(lines: readonly string[]): string[] {
   const plain = lines.map((line) => line.replace(/\x1b\[[\d;]*m/g, ""));
-  const endpointEnd = plain.indexOf("", plain.indexOf("") + 1);
+  // Head, answer and first endpoint are the first three blocks.
+  const endpointEnd = plain.indexOf("", plain.indexOf("", plain.indexOf("") + 1) + 1);
   const findings = plain.findIndex((line) => line.startsWith("What to fix"));
   const next = plain.findIndex((line, i) => i > findings + 2 && (/^ 2 [■◆]/.test(line) || line.startsWith("Notes")));
   return [...lines.slice(0, endpointEnd + 1), ...lines.slice(findings, next - 1)];
@@ -97,10 +98,11 @@ function untilSecondFinding(lines: readonly string[]): string[] {
 
 function main(): void {
   const args = ["dist/cli/main.js", "analyze", RECORDING, "--width", String(COLUMNS), "--quiet"];
-  const env = { ...process.env, FORCE_COLOR: "1", LANG: "C.UTF-8" };
+  // As npx starts it, so that the command to try reads as the README writes it.
+  const env = { ...process.env, FORCE_COLOR: "1", LANG: "C.UTF-8", npm_command: "exec" };
   const done = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8", env });
   if (done.status !== 0) throw new Error(`longpole ended with ${done.status}: ${done.stderr}`);
-  const command = `\x1b[38;5;245m$ \x1b[0mlongpole analyze ${RECORDING}`;
+  const command = `\x1b[38;5;245m$ \x1b[0mnpx longpole analyze ${RECORDING}`;
   const lines = [command, "", ...untilSecondFinding(done.stdout.trimEnd().split("\n"))];
   writeFileSync(join(ROOT, "docs", "report.svg"), drawSvg(lines, `longpole analyze ${RECORDING}: a finding`));
 }

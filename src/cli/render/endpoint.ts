@@ -69,7 +69,7 @@ function blame(endpoint: EndpointReport, pen: Pen): string[] {
   }
   const width = pen.look.width - 4;
   return [
-    pen.faint(legendHead(`  Where the slowest 1 % spend ${duration(total)}`, pen)),
+    pen.faint(legendHead(`  Where p99 requests spend ${duration(total)}`, pen)),
     `  ${stackedBar(parts, width, pen)}`,
     ...parts.map((part, i) => legendRow(part, i, total, pen)),
   ];

@@ -30,7 +30,7 @@ test("the head and the first endpoint", () => {
     GET /api/customers/:id/orders  gateway                   10,000 requests · 167/s
       p50 12.1 ms   p95  130 ms   p99  488 ms   errors 0.12 %
           +200 µs       +100 ms       +427 ms   against 9,800 requests before
-      Where the slowest 1 % spend 483 ms      time  share  90 % interval    typical
+      Where p99 requests spend 483 ms         time  share  90 % interval    typical
       █████████████████████████████████████████▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓▓▓░░░░███▒
       █ orders › SELECT orders remote       260 ms   54 %  241–281 ms       5.10 ms
       ▒ orders › pg-pool…onnect pool wait   142 ms   29 %  120–166 ms       20.0 µs
@@ -84,7 +84,7 @@ test("a healthy system is called one", () => {
 
     GET /api/customers/:id/orders  gateway                   10,000 requests · 167/s
       p50 12.1 ms   p95  130 ms   p99  488 ms   errors 0.12 %
-      Where the slowest 1 % spend 483 ms      time  share  90 % interval    typical
+      Where p99 requests spend 483 ms         time  share  90 % interval    typical
       █████████████████████████████████████████▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▓▓▓▓▓░░░░███▒
       █ orders › SELECT orders remote       260 ms   54 %  241–281 ms       5.10 ms
       ▒ orders › pg-pool…onnect pool wait   142 ms   29 %  120–166 ms       20.0 µs
