@@ -1,5 +1,5 @@
 import { Random } from "./random.ts";
-import { ascendingOrder, quantileRank, sortSample } from "./weighted-quantile.ts";
+import { ascendingOrder, quantileOfAscending, quantileRank, sortSample } from "./weighted-quantile.ts";
 import type { PercentileWindow, SortedSample } from "./weighted-quantile.ts";
 
 /**
@@ -218,12 +218,6 @@ function intervals(value: Float64Array, resampled: readonly Float64Array[], opti
   return { value, low, high };
 }
 
-function quantileOfAscending(sorted: Float64Array, p: number): number {
-  const { rank, fraction } = quantileRank(sorted.length, p);
-  const low = sorted[rank - 1]!;
-  return fraction === 0 ? low : low + fraction * (sorted[rank]! - low);
-}
-
 function listOf(estimates: Estimates): Estimate[] {
   return Array.from(estimates.value, (value, c) => ({ value, low: estimates.low[c]!, high: estimates.high[c]! }));
 }
@@ -245,7 +239,8 @@ function dot(counts: Int32Array, weight: Float64Array): number {
 
 /**
  * A function from counts (absent: 1 each) to the quantiles at `ps`. Sorted position k has the count
- * `counts[countAt[k]]`, or `counts[k]` without `countAt`. Walks from the top, where the asked quantiles mostly are.
+ * `counts[countAt[k]]`, or `counts[k]` without `countAt`. Walks from the top, where the asked quantiles mostly are,
+ * and looks at nothing below the lowest of them: of equal weights the total is known.
  */
 function quantileReader(
   sorted: Float64Array,
@@ -255,13 +250,15 @@ function quantileReader(
 ): (counts: Int32Array | undefined) => Float64Array {
   const n = sorted.length;
   const descending = ascendingOrder(Float64Array.from(ps)).reverse();
-  const mass = new Float64Array(n);
+  const equal = weight.every((w) => w === weight[0]);
   return (counts) => {
-    if (counts === undefined) mass.set(weight);
-    else if (countAt === undefined) for (let k = 0; k < n; k++) mass[k] = counts[k]! * weight[k]!;
-    else for (let k = 0; k < n; k++) mass[k] = counts[countAt[k]!]! * weight[k]!;
+    const massAt = (k: number): number => {
+      if (counts === undefined) return weight[k]!;
+      return (countAt === undefined ? counts[k]! : counts[countAt[k]!]!) * weight[k]!;
+    };
     let total = 0;
-    for (let k = 0; k < n; k++) total += mass[k]!;
+    if (equal) total = n * weight[0]!;
+    else for (let k = 0; k < n; k++) total += massAt(k);
     const slack = 1e-12 * total;
     const out = new Float64Array(ps.length);
     let k = n - 1;
@@ -269,10 +266,13 @@ function quantileReader(
     for (const j of descending) {
       const { rank, fraction } = quantileRank(total, ps[j]!);
       // The next quantile down needs no rank above this one's upper neighbour: its walk starts from there.
-      for (; k > 0 && upTo - mass[k]! >= rank + 1 - slack; k--) upTo -= mass[k]!;
+      for (let mass = massAt(k); k > 0 && upTo - mass >= rank + 1 - slack; mass = massAt(k)) {
+        upTo -= mass;
+        k--;
+      }
       const high = sorted[k]!;
       let at = k;
-      for (let rest = upTo - mass[at]!; at > 0 && rest >= rank - slack; rest -= mass[at]!) at--;
+      for (let rest = upTo - massAt(at); at > 0 && rest >= rank - slack; rest -= massAt(at)) at--;
       out[j] = fraction > 0 ? sorted[at]! + fraction * (high - sorted[at]!) : sorted[at]!;
     }
     return out;

@@ -7,9 +7,12 @@ import { ascendingOrder } from "./weighted-quantile.ts";
  * startNs, endNs, group: one element per span, in any order; group is any whole number (operation, instance x
  * operation). Returns one count per span. O(n log n).
  */
-export function inFlightAtStart(startNs: Float64Array, endNs: Float64Array, group: Int32Array): Int32Array {
-  const byStart = ascendingOrder(startNs);
-  const byEnd = ascendingOrder(endNs);
+export function inFlightAtStart(
+  startNs: Float64Array,
+  endNs: Float64Array,
+  group: Int32Array,
+  { byStart, byEnd }: SpanOrders = orderSpans(startNs, endNs),
+): Int32Array {
   const active = new Map<number, number>();
   const change = (g: number, by: number): void => void active.set(g, (active.get(g) ?? 0) + by);
   const seen = new Int32Array(startNs.length);
@@ -24,6 +27,16 @@ export function inFlightAtStart(startNs: Float64Array, endNs: Float64Array, grou
     if (lasts(startNs, endNs, row)) change(group[row]!, 1);
   }
   return seen;
+}
+
+/** Rows by start and by end, which several groupings of the same spans share. */
+export interface SpanOrders {
+  readonly byStart: Int32Array;
+  readonly byEnd: Int32Array;
+}
+
+export function orderSpans(startNs: Float64Array, endNs: Float64Array): SpanOrders {
+  return { byStart: ascendingOrder(startNs), byEnd: ascendingOrder(endNs) };
 }
 
 /** A span without duration is never in flight for another. */

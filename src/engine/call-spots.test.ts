@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { traceFromText } from "../testing/trace-from-text.ts";
-import { callSpots, inclusiveTimes, subtree } from "./call-spots.ts";
+import { callSpots, inclusiveTimes } from "./call-spots.ts";
+import { subtree } from "./path-index.ts";
 import { viewEndpoint } from "./endpoint-view.ts";
 import { buildWindow } from "./window.ts";
 

@@ -66,17 +66,3 @@ export function inclusiveTimes(window: Window, view: EndpointView): Map<number, 
   }
   return times;
 }
-
-/** A node and all below it. */
-export function subtree(window: Window, root: number): number[] {
-  const { parent, nodeCount } = window.paths;
-  const inside = new Uint8Array(nodeCount);
-  inside[root] = 1;
-  const nodes = [root];
-  for (let node = root + 1; node < nodeCount; node++) {
-    if (parent[node]! < 0 || inside[parent[node]!] === 0) continue;
-    inside[node] = 1;
-    nodes.push(node);
-  }
-  return nodes;
-}

@@ -1,7 +1,8 @@
-import { quantileOfSorted, sortSample } from "../analysis/weighted-quantile.ts";
+import { quantileOf } from "../analysis/weighted-quantile.ts";
 import { SpanRole } from "../model/span-facts.ts";
 import { spanRows } from "./case.ts";
 import { expectedNs, growthWithInFlight, inFlightCounts, isGrowth, withoutWaiting, type Growth } from "./contention.ts";
+import { sampledRows } from "./sampled-rows.ts";
 import type { Window } from "./window.ts";
 
 /** A database or the processes of a service, in which work waits for other work. */
@@ -29,6 +30,9 @@ export interface Member {
   /** normalised statement, "" for none */
   readonly statement: string;
   readonly nodes: readonly number[];
+  /** calls on the critical path of their trace */
+  readonly calls: number;
+  /** those of them that were looked at: all, or a sample */
   readonly rows: Int32Array;
   /** against the count in flight on the whole resource */
   readonly shared: Growth | undefined;
@@ -50,8 +54,33 @@ const MAX_ROWS = 20_000;
  * the work on it; what is needed *alone* tells who uses it up.
  */
 export function sharedResources(window: Window, ownNs: Float64Array): SharedResource[] {
-  const known = resourcesByWindow.get(window);
-  if (known !== undefined) return known;
+  return derived(window, ownNs).resources;
+}
+
+interface Derived {
+  readonly resources: SharedResource[];
+  /** per call-path node with a place on one of them */
+  readonly ofNode: ReadonlyMap<number, { readonly resource: SharedResource; readonly member: Member }>;
+}
+
+/** Own times are those of the window's critical paths: the window is key enough. */
+function derived(window: Window, ownNs: Float64Array): Derived {
+  let known = derivedByWindow.get(window);
+  if (known === undefined) {
+    const resources = findResources(window, ownNs);
+    const ofNode = new Map(
+      resources.flatMap((resource) =>
+        resource.members.flatMap((m) => m.nodes.map((node) => [node, { resource, member: m }] as const)),
+      ),
+    );
+    derivedByWindow.set(window, (known = { resources, ofNode }));
+  }
+  return known;
+}
+
+const derivedByWindow = new WeakMap<Window, Derived>();
+
+function findResources(window: Window, ownNs: Float64Array): SharedResource[] {
   const groups = new Map<string, { kind: "database" | "process"; name: number; nodes: Map<string, number[]> }>();
   const { paths } = window;
   for (let node = 0; node < paths.nodeCount; node++) {
@@ -65,17 +94,13 @@ export function sharedResources(window: Window, ownNs: Float64Array): SharedReso
     if (nodes === undefined) held.nodes.set(work, [node]);
     else nodes.push(node);
   }
-  const resources = [...groups.values()].flatMap(({ kind, name, nodes }) => {
+  return [...groups.values()].flatMap(({ kind, name, nodes }) => {
     const members = [...nodes.values()]
       .map((list) => member(window, ownNs, kind, list))
       .filter((m) => m.rows.length >= 20);
     return members.length === 0 ? [] : [summary(kind, window.text(name), members)];
   });
-  resourcesByWindow.set(window, resources);
-  return resources;
 }
-
-const resourcesByWindow = new WeakMap<Window, SharedResource[]>();
 
 function placeOf(window: Window, node: number): { kind: "database" | "process"; name: number } | undefined {
   const { paths } = window;
@@ -92,9 +117,11 @@ function placeOf(window: Window, node: number): { kind: "database" | "process"; 
 }
 
 function member(window: Window, ownNs: Float64Array, kind: "database" | "process", nodes: readonly number[]): Member {
-  const all = nodes.flatMap((node) => Array.from(spanRows(window, node).filter((row) => ownNs[row]! > 0)));
-  const step = Math.ceil(all.length / MAX_ROWS);
-  const rows = Int32Array.from(step <= 1 ? all : all.filter((_, i) => i % step === 0));
+  const all = nodes.map((node) => spanRows(window, node).filter((row) => ownNs[row]! > 0));
+  const calls = all.reduce((sum, some) => sum + some.length, 0);
+  const joined = new Int32Array(calls);
+  all.reduce((at, some) => (joined.set(some, at), at + some.length), 0);
+  const rows = sampledRows(window, joined, MAX_ROWS);
   const counts = inFlightCounts(window);
   const own = Float64Array.from(rows, (row) => ownNs[row]!);
   const against = (column: Int32Array): Growth | undefined =>
@@ -106,8 +133,7 @@ function member(window: Window, ownNs: Float64Array, kind: "database" | "process
   const byOwn = against(kind === "database" ? counts.statement : counts.operation);
   const meanNs = own.length === 0 ? 0 : own.reduce((sum, ns) => sum + ns, 0) / own.length;
   // Where the load never varies enough, the faster quarter stands for "alone".
-  const aloneNs =
-    shared?.aloneNs ?? byOwn?.aloneNs ?? (own.length === 0 ? 0 : quantileOfSorted(sortSample(own, undefined), 0.25));
+  const aloneNs = shared?.aloneNs ?? byOwn?.aloneNs ?? (own.length === 0 ? 0 : quantileOf(own, 0.25));
   const column = kind === "database" ? counts.callee : counts.process;
   const stretch =
     shared === undefined || shared.aloneNs <= 0 || rows.length === 0
@@ -119,6 +145,7 @@ function member(window: Window, ownNs: Float64Array, kind: "database" | "process
     operation: window.text(window.paths.operation[first]!),
     statement: window.paths.statement[first]! < 0 ? "" : window.text(window.paths.statement[first]!),
     nodes,
+    calls,
     rows,
     shared,
     own: byOwn,
@@ -129,32 +156,30 @@ function member(window: Window, ownNs: Float64Array, kind: "database" | "process
 
 function summary(kind: "database" | "process", name: string, members: Member[]): SharedResource {
   const sum = (f: (m: Member) => number): number => members.reduce((total, m) => total + f(m), 0);
-  const calls = sum((m) => m.rows.length);
-  const alone = sum((m) => m.rows.length * m.aloneNs);
-  const heaviest = members.reduce((a, b) => (b.rows.length * b.aloneNs > a.rows.length * a.aloneNs ? b : a));
+  const calls = sum((m) => m.calls);
+  const alone = sum((m) => m.calls * m.aloneNs);
+  const heaviest = members.reduce((a, b) => (b.calls * b.aloneNs > a.calls * a.aloneNs ? b : a));
   const others = members.filter((m) => m !== heaviest);
-  const otherCalls = calls - heaviest.rows.length;
+  const otherCalls = calls - heaviest.calls;
   return {
     kind,
     name,
     members,
-    stretch: calls > 0 ? sum((m) => m.rows.length * m.stretch) / calls : 1,
-    stretchOfOthers:
-      otherCalls > 0 ? others.reduce((total, m) => total + m.rows.length * m.stretch, 0) / otherCalls : 1,
+    stretch: calls > 0 ? sum((m) => m.calls * m.stretch) / calls : 1,
+    stretchOfOthers: otherCalls > 0 ? others.reduce((total, m) => total + m.calls * m.stretch, 0) / otherCalls : 1,
     othersAloneNs: medianByCalls(others),
-    growingShare:
-      calls > 0 ? sum((m) => (m.shared !== undefined && isGrowth(m.shared) ? m.rows.length : 0)) / calls : 0,
+    growingShare: calls > 0 ? sum((m) => (m.shared !== undefined && isGrowth(m.shared) ? m.calls : 0)) / calls : 0,
     heaviest,
-    heaviestShare: alone > 0 ? (heaviest.rows.length * heaviest.aloneNs) / alone : 0,
+    heaviestShare: alone > 0 ? (heaviest.calls * heaviest.aloneNs) / alone : 0,
   };
 }
 
 /** Median of the time alone over the calls of some kinds of work. */
 function medianByCalls(members: readonly Member[]): number {
-  const half = members.reduce((total, m) => total + m.rows.length, 0) / 2;
+  const half = members.reduce((total, m) => total + m.calls, 0) / 2;
   let passed = 0;
   for (const m of members.toSorted((a, b) => a.aloneNs - b.aloneNs)) {
-    passed += m.rows.length;
+    passed += m.calls;
     if (passed >= half) return m.aloneNs;
   }
   return 0;
@@ -209,8 +234,5 @@ export function resourceOfNode(
   ownNs: Float64Array,
   node: number,
 ): { resource: SharedResource; member: Member } | undefined {
-  for (const resource of sharedResources(window, ownNs)) {
-    for (const m of resource.members) if (m.nodes.includes(node)) return { resource, member: m };
-  }
-  return undefined;
+  return derived(window, ownNs).ofNode.get(node);
 }

@@ -1,7 +1,8 @@
-import { inFlightAtStart } from "../analysis/in-flight.ts";
+import { inFlightAtStart, orderSpans } from "../analysis/in-flight.ts";
 import { rankCorrelation } from "../analysis/rank-correlation.ts";
-import { quantileOfSorted, sortSample } from "../analysis/weighted-quantile.ts";
+import { quantileOf, quantileOfAscending } from "../analysis/weighted-quantile.ts";
 import { SpanRole } from "../model/span-facts.ts";
+import { oncePerWindow } from "./once-per-window.ts";
 import type { Window } from "./window.ts";
 
 /** How a column of own times grows with the number of others in flight. */
@@ -23,13 +24,13 @@ export interface Growth {
  */
 export function growthWithInFlight(ownNs: Float64Array, inFlight: Float64Array): Growth | undefined {
   if (ownNs.length < 100) return undefined;
-  const sample = sortSample(inFlight, undefined);
-  const few = quantileOfSorted(sample, 0.25);
-  const many = quantileOfSorted(sample, 0.9);
+  const ascending = inFlight.slice().sort();
+  const few = quantileOfAscending(ascending, 0.25);
+  const many = quantileOfAscending(ascending, 0.9);
   if (many < few + 2) return undefined;
   const medianWhere = (keep: (count: number) => boolean): number => {
     const kept = ownNs.filter((_, i) => keep(inFlight[i]!));
-    return kept.length < 10 ? Number.NaN : quantileOfSorted(sortSample(kept, undefined), 0.5);
+    return kept.length < 10 ? Number.NaN : quantileOf(kept, 0.5);
   };
   const aloneNs = medianWhere((count) => count <= few);
   const crowdedNs = medianWhere((count) => count >= many);
@@ -69,36 +70,40 @@ export interface InFlightCounts {
   readonly statement: Int32Array;
 }
 
-const countsByWindow = new WeakMap<Window, InFlightCounts>();
-
 /** One count per span row: how many others it found in flight when it started. */
-export function inFlightCounts(window: Window): InFlightCounts {
-  const known = countsByWindow.get(window);
-  if (known !== undefined) return known;
-  const { facts, forest } = window;
+export const inFlightCounts: (window: Window) => InFlightCounts = oncePerWindow((window) => {
+  const { facts, forest, paths } = window;
   const n = window.spans.rowCount;
-  const groups = new Map<string, number>();
-  const group = (key: string): number => {
-    let id = groups.get(key);
-    if (id === undefined) groups.set(key, (id = groups.size));
-    return id;
+  const ofNode = (key: (node: number) => string): Int32Array => {
+    const ids = new Map<string, number>();
+    return Int32Array.from({ length: paths.nodeCount }, (_, node) => idOf(ids, key(node)));
   };
-  const operation = new Int32Array(n);
-  const statement = new Int32Array(n);
-  for (let row = 0; row < n; row++) {
-    operation[row] = group(`${facts.instance[row]} ${facts.service[row]} ${facts.operation[row]} ${facts.role[row]}`);
-    statement[row] = group(`${facts.callee[row]} ${facts.operation[row]} ${facts.statement[row]}`);
+  const work = ofNode((node) => `${paths.service[node]} ${paths.operation[node]} ${paths.role[node]}`);
+  const request = ofNode((node) => `${paths.callee[node]} ${paths.operation[node]} ${paths.statement[node]}`);
+  const workOfInstance = new Map<number, number>();
+  const operation = new Int32Array(n).fill(-1);
+  const statement = new Int32Array(n).fill(-1);
+  for (const row of forest.rows) {
+    const node = paths.nodeOfRow[row]!;
+    // Instances are string ids, below 2^31: instance and node make an exact key.
+    operation[row] = idOf(workOfInstance, facts.instance[row]! * paths.nodeCount + work[node]!);
+    statement[row] = request[node]!;
   }
   // A duplicate is no second span in flight: without a length it counts for nobody.
   const endNs = forest.endNs.map((end, row) => (forest.trace[row]! < 0 ? forest.startNs[row]! : end));
-  const counts: InFlightCounts = {
+  const orders = orderSpans(forest.startNs, endNs);
+  return {
     process: openRequests(window),
-    operation: inFlightAtStart(forest.startNs, endNs, operation),
-    callee: inFlightAtStart(forest.startNs, endNs, facts.callee),
-    statement: inFlightAtStart(forest.startNs, endNs, statement),
+    operation: inFlightAtStart(forest.startNs, endNs, operation, orders),
+    callee: inFlightAtStart(forest.startNs, endNs, facts.callee, orders),
+    statement: inFlightAtStart(forest.startNs, endNs, statement, orders),
   };
-  countsByWindow.set(window, counts);
-  return counts;
+});
+
+function idOf<K>(ids: Map<K, number>, key: K): number {
+  let id = ids.get(key);
+  if (id === undefined) ids.set(key, (id = ids.size));
+  return id;
 }
 
 /** Requests open in each span's process at its start: entries count, whatever else the process does does not. */

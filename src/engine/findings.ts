@@ -85,29 +85,36 @@ function draft(group: readonly Claim[], predict: Predict, weight: (view: Endpoin
     if (held === undefined) byView.set(claim.view, [claim]);
     else held.push(claim);
   }
+  const background = group.every((claim) => claim.at !== undefined);
   const perEndpoint = [...byView].map(([view, claims]) => {
     const explanations = claims.map((claim) => claim.explanation);
     const predicted = claims[0]!.predicted ?? predict(view, explanations.flatMap((e) => e.undo) satisfies Undo[]);
     const at = claims[0]!.at ?? { service: view.service, operation: view.operation };
     const best = bestGain(predicted);
-    const loss = Math.max(0, ...explanations.map((e) => e.loss ?? 0));
-    return { view, at, explanations, predicted, best, loss, harm: Math.max(0, best.gain, loss) };
+    const explanation = explanations.reduce((a, b) => (b.confidence > a.confidence ? b : a));
+    const loss = explanations.reduce((most, e) => Math.max(most, e.loss ?? 0), 0);
+    const gainNs = best.pair.now.value - best.pair.predicted.value;
+    const byLatency = severityOf(explanation, best.gain, gainNs, background);
+    const byLoss = severityOfLoss(explanation, loss);
+    const severity = severityOrder(byLoss) > severityOrder(byLatency) ? byLoss : byLatency;
+    return { view, at, explanation, predicted, best, severity, harm: Math.max(0, best.gain, loss) };
   });
   const expected = perEndpoint.reduce((sum, e) => sum + weight(e.view) * e.harm, 0);
-  const main = perEndpoint.reduce((a, b) => (weight(b.view) * b.harm > weight(a.view) * a.harm ? b : a));
-  const explanation = main.explanations.reduce((a, b) => (b.confidence > a.confidence ? b : a));
-  const gainNs = main.best.pair.now.value - main.best.pair.predicted.value;
-  // A cause that shows at one rare endpoint only is as real there: severity looks at the endpoint, rank at the traffic.
-  const background = group.every((claim) => claim.at !== undefined);
-  const byLatency = severityOf(explanation, Math.max(...perEndpoint.map((e) => e.best.gain)), gainNs, background);
-  const byLoss = severityOfLoss(explanation, Math.max(...perEndpoint.map((e) => e.loss)));
-  const severity = severityOrder(byLoss) > severityOrder(byLatency) ? byLoss : byLatency;
+  // A cause that shows at one rare endpoint only is as real there, and told there: severity looks at the endpoint,
+  // rank at the traffic.
+  const main = perEndpoint.reduce((a, b) => (isWorse(b, a) ? b : a));
+  const { explanation, severity } = main;
   const others = perEndpoint.filter((e) => e !== main && e.best.gain >= 0.02);
   return {
     severity,
     score: expected * explanation.confidence * (background ? BACKGROUND_WEIGHT : 1),
     finding: finding(explanation, severity, main, others),
   };
+
+  function isWorse(a: (typeof perEndpoint)[number], b: (typeof perEndpoint)[number]): boolean {
+    const difference = severityOrder(a.severity) - severityOrder(b.severity);
+    return difference !== 0 ? difference > 0 : weight(a.view) * a.harm > weight(b.view) * b.harm;
+  }
 }
 
 /** `background`: nobody waits for it at the other end of a request. */

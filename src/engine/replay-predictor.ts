@@ -5,6 +5,7 @@ import { noEdits, replay, type Edits } from "../analysis/replay.ts";
 import { prepareReplay, type ReplayPlan } from "../analysis/replay-plan.ts";
 import type { EndpointView } from "./endpoint-view.ts";
 import type { Undo } from "./hot-spot.ts";
+import { oncePerWindow } from "./once-per-window.ts";
 import type { Predict } from "./prediction.ts";
 import type { Window } from "./window.ts";
 
@@ -15,30 +16,43 @@ import type { Window } from "./window.ts";
 const MAX_TRACES = 10_000;
 
 /** What many traces tell about the program; learned once per window. */
-export function programOf(window: Window): ProgramModel {
-  let model = models.get(window);
-  if (model === undefined) models.set(window, (model = learnProgram(window.forest, window.paths)));
-  return model;
-}
-const models = new WeakMap<Window, ProgramModel>();
+export const programOf: (window: Window) => ProgramModel = oncePerWindow((window) =>
+  learnProgram(window.forest, window.paths),
+);
 
 /** Predictions by replaying an endpoint's traces with causes taken away; plans are made once per endpoint. */
 export function replayPredictor(window: Window, ownNs: Float64Array, seed: number): Predict {
-  const plans = new Map<EndpointView, { plan: ReplayPlan; position: Int32Array }>();
+  const plans = new Map<EndpointView, Prepared>();
   return (view, undo) => {
     let held = plans.get(view);
     if (held === undefined) {
       const plan = prepareReplay(window.forest, window.paths, programOf(window), chosenTraces(view));
-      plans.set(view, (held = { plan, position: positionOfRow(plan) }));
+      plans.set(view, (held = prepared(window, plan)));
     }
-    const { plan, position } = held;
+    const { plan, position, now, weight } = held;
     const edits = noEdits(plan);
     for (const one of undo) applyUndo(plan, position, edits, one, ownNs, seed);
-    const now = Float64Array.from(plan.traces, (_, t) => plan.durationNs[plan.traceStart[t]!]!);
     const then = replay(plan, edits);
-    const weight = Float64Array.from(plan.traces, (trace) => window.forest.weight[trace]!);
     const [p50, p95, p99] = bootstrapQuantilePairs(now, then, weight, [0.5, 0.95, 0.99], { seed });
     return { p50: p50!, p95: p95!, p99: p99! };
+  };
+}
+
+/** An endpoint's traces ready to be replayed, with what does not depend on the change. */
+interface Prepared {
+  readonly plan: ReplayPlan;
+  readonly position: Int32Array;
+  /** per trace of the plan: duration as it is, and weight */
+  readonly now: Float64Array;
+  readonly weight: Float64Array;
+}
+
+function prepared({ forest }: Window, plan: ReplayPlan): Prepared {
+  return {
+    plan,
+    position: positionOfRow(plan),
+    now: Float64Array.from(plan.traces, (_, t) => plan.durationNs[plan.traceStart[t]!]!),
+    weight: Float64Array.from(plan.traces, (trace) => forest.weight[trace]!),
   };
 }
 

@@ -9,19 +9,18 @@ export interface SiblingCalls {
 
 /** Calls of `node` grouped by the parent span that made them; calls without a parent are left out. */
 export function siblingCalls(window: Window, node: number): SiblingCalls[] {
-  const { forest } = window;
-  const byParent = new Map<number, number[]>();
+  const { parent, startNs } = window.forest;
+  const groups: { parent: number; rows: number[] }[] = [];
+  // Breadth first, as the forest keeps its rows, the children of one parent stand together.
+  let last: (typeof groups)[number] | undefined;
   for (const row of spanRows(window, node)) {
-    const parent = forest.parent[row]!;
-    if (parent < 0) continue;
-    const held = byParent.get(parent);
-    if (held === undefined) byParent.set(parent, [row]);
-    else held.push(row);
+    const up = parent[row]!;
+    if (up < 0) continue;
+    if (last?.parent === up) last.rows.push(row);
+    else groups.push((last = { parent: up, rows: [row] }));
   }
-  return [...byParent].map(([parent, rows]) => ({
-    parent,
-    rows: rows.sort((a, b) => forest.startNs[a]! - forest.startNs[b]! || a - b),
-  }));
+  for (const { rows } of groups) if (rows.length > 1) rows.sort((a, b) => startNs[a]! - startNs[b]! || a - b);
+  return groups;
 }
 
 /** Share of neighbouring calls within their parent that do not overlap: 1 for a loop, near 0 for a fan-out. */

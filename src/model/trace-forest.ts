@@ -65,7 +65,10 @@ export interface TraceForest {
   readonly spans: SpanTable;
   readonly facts: SpanFacts;
   readonly traceCount: number;
-  /** span rows grouped by trace; within a trace parents stand before their children. Duplicates are not in it. */
+  /**
+   * span rows grouped by trace; within a trace breadth first, so that parents stand before their children and the
+   * children of one parent together. Duplicates are not in it.
+   */
   readonly rows: Int32Array;
   /** traceCount + 1 positions in `rows` */
   readonly traceStart: Int32Array;

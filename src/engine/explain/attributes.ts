@@ -4,6 +4,7 @@ import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
 import { workOf } from "../congestion.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { sampledRows } from "../sampled-rows.ts";
 import { medianOf } from "../sibling-calls.ts";
 import { count, ms, percent, plural, shorten, times } from "../wording.ts";
 
@@ -17,8 +18,7 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
   if (spot.timeKind !== "unexplained" && spot.timeKind !== "callee") return undefined;
   const { window, view, ownNs } = theCase;
   const all = spanRows(window, spot.node).filter((row) => ownNs[row]! > 0);
-  const step = Math.ceil(all.length / MAX_ROWS);
-  const rows = step <= 1 ? all : all.filter((_, i) => i % step === 0);
+  const rows = sampledRows(window, all, MAX_ROWS);
   if (rows.length < 100) return undefined;
   // What each needs by itself: behind slow requests the others wait, and waiting has no attribute.
   const work = workOf(window, ownNs, spot.node, rows);
@@ -44,6 +44,9 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
   if (matchingNs < 1.8 * Math.max(1, restNs)) return undefined;
   const what = `${window.text(attribute)} = ${shorten(window.text(value), 40)}`;
   const harmful = matchingNs - restNs >= 0.1 * view.p99 || found.shareOfSlow * spot.slowNs >= 0.3 * view.p99;
+  // The cause is taken away from all of them, not only from those that were looked at.
+  const allWork = rows === all ? work : workOf(window, ownNs, spot.node, all);
+  const [ofAll] = rows === all ? [column] : categoricalColumns(theCase, all, attribute);
   const isCall = spot.timeKind === "callee";
   const service = isCall && spot.callee !== "" ? spot.callee : spot.service;
   return {
@@ -58,9 +61,9 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
     undo: [
       {
         kind: "own-time",
-        rows,
+        rows: all,
         // Without the slow ones the others hardly wait either.
-        ownNs: work.map((ns, i) => (column.value[i] === value ? (ns * restNs) / Math.max(1, matchingNs) : ns)),
+        ownNs: allWork.map((ns, i) => (ofAll!.value[i] === value ? (ns * restNs) / Math.max(1, matchingNs) : ns)),
       },
     ],
     chain: [
@@ -98,8 +101,12 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
 const attributeStatistic = (r: RankedAttribute, matching: number, all: number): string =>
   `${count(matching)} of ${count(all)} spans have it; they are slow ${Math.round(r.lift * 10) / 10} times as often as all are. Chance as the reason: ${r.qValue.toExponential(1)} (false-discovery rate over all attributes)`;
 
-/** String attributes of the spans and of their traces' roots, one column per key: -1 where absent. */
-function categoricalColumns(theCase: Case, rows: Int32Array): { attribute: number; value: Int32Array }[] {
+/** String attributes of the spans and of their traces' roots, one column per key (or for `only` one), by name: -1 where absent. */
+function categoricalColumns(
+  theCase: Case,
+  rows: Int32Array,
+  only?: number,
+): { attribute: number; value: Int32Array }[] {
   const { window } = theCase;
   const { attributes, strings } = window.spans;
   const { forest } = window;
@@ -110,6 +117,7 @@ function categoricalColumns(theCase: Case, rows: Int32Array): { attribute: numbe
       const type = attributes.type[at];
       if (type !== AttributeType.string && type !== AttributeType.boolean) continue;
       const key = attributes.key[at]!;
+      if (only !== undefined && key !== only) continue;
       let skipped = skip.get(key);
       if (skipped === undefined) skip.set(key, (skipped = NOT_A_PROPERTY.test(strings.get(key))));
       if (skipped) continue;
@@ -126,5 +134,7 @@ function categoricalColumns(theCase: Case, rows: Int32Array): { attribute: numbe
     if (root !== row) collect(i, root);
     collect(i, row);
   }
-  return [...columns].map(([attribute, value]) => ({ attribute, value }));
+  return [...columns]
+    .map(([attribute, value]) => ({ attribute, value }))
+    .sort((a, b) => (strings.get(a.attribute) < strings.get(b.attribute) ? -1 : 1));
 }

@@ -1,6 +1,7 @@
 import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { siblingNodes } from "../path-index.ts";
 import { ms, percent } from "../wording.ts";
 
 /**
@@ -72,8 +73,8 @@ export function explainCacheMiss(theCase: Case, spot: HotSpot): Explanation | un
 /** A sibling call before the node that reads a cache; -1 when there is none. */
 function cacheSibling(theCase: Case, node: number): number {
   const { paths, text } = theCase.window;
-  for (let other = 0; other < paths.nodeCount; other++) {
-    if (other === node || paths.parent[other] !== paths.parent[node]) continue;
+  for (const other of siblingNodes(theCase.window, node)) {
+    if (other === node) continue;
     const words = `${text(paths.operation[other]!)} ${paths.callee[other]! < 0 ? "" : text(paths.callee[other]!)}`;
     if (
       /\b(?:redis|memcached?|valkey|cache)\b|cache/i.test(words) &&

@@ -79,11 +79,11 @@ function explainCongestion(
       {
         kind: "statistic",
         text: resource.members
-          .toSorted((a, b) => b.rows.length * b.aloneNs - a.rows.length * a.aloneNs)
+          .toSorted((a, b) => b.calls * b.aloneNs - a.calls * a.aloneNs)
           .slice(0, 4)
           .map(
             (m) =>
-              `${shorten(m.statement || m.operation, 40)}: ${ms(m.aloneNs)} alone, ${ms(m.meanNs)} on average, ${m.rows.length} calls`,
+              `${shorten(m.statement || m.operation, 40)}: ${ms(m.aloneNs)} alone, ${ms(m.meanNs)} on average, ${m.calls} calls`,
           )
           .join("; "),
         query: `own time against the count in flight on ${resource.name}, by ${resource.kind === "database" ? "statement" : "operation"}`,

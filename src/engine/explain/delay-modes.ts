@@ -2,6 +2,7 @@ import { latencyModes, type LatencyMode } from "../../analysis/histogram-modes.t
 import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { sampledRows } from "../sampled-rows.ts";
 import { ms, percent } from "../wording.ts";
 
 /** Spans that are looked at; more do not make a mode clearer. */
@@ -15,8 +16,7 @@ const MAX_ROWS = 20_000;
 export function explainFixedDelay(theCase: Case, spot: HotSpot): Explanation | undefined {
   const { window, view, ownNs } = theCase;
   const all = spanRows(window, spot.node).filter((row) => ownNs[row]! > 0);
-  const step = Math.ceil(all.length / MAX_ROWS);
-  const rows = step <= 1 ? all : all.filter((_, i) => i % step === 0);
+  const rows = sampledRows(window, all, MAX_ROWS);
   if (rows.length < 50) return undefined;
   const modes = latencyModes(
     Float64Array.from(rows, (row) => ownNs[row]!),

@@ -37,7 +37,7 @@ export function explainErrorHandling(theCase: Case, spot: HotSpot): Explanation 
     harmful,
     nodes: [spot.node],
     undo: [
-      { kind: "own-time", rows: failed, ownNs: new Float64Array(failed.length).fill(passedNs) },
+      { kind: "own-time", rows: failed, ownNs: Float64Array.from(failed, (row) => Math.min(ownNs[row]!, passedNs)) },
       { kind: "own-time", rows: passed, ownNs: passedWork },
     ],
     chain: [

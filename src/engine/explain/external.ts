@@ -1,7 +1,8 @@
-import { quantileOfSorted, sortSample } from "../../analysis/weighted-quantile.ts";
+import { quantileOfAscending } from "../../analysis/weighted-quantile.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import { durationsOf, exampleTraces, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { shareOfTime } from "../share-of-time.ts";
 import { ms } from "../wording.ts";
 
 /** A call into something that sends no spans: all that can be said is how long it takes. */
@@ -10,11 +11,11 @@ const SLOW_NS = 50e6;
 export function explainExternal(theCase: Case, spot: HotSpot): Explanation | undefined {
   if (spot.role !== SpanRole.client || spot.timeKind !== "callee") return undefined;
   const { window, view } = theCase;
-  const sample = sortSample(durationsOf(window, spot.node), undefined);
-  const median = quantileOfSorted(sample, 0.5);
-  const p99 = quantileOfSorted(sample, 0.99);
+  const ascending = durationsOf(window, spot.node).sort();
+  const median = quantileOfAscending(ascending, 0.5);
+  const p99 = quantileOfAscending(ascending, 0.99);
   const callee = spot.callee === "" ? "a service without spans" : spot.callee;
-  const share = Math.max(spot.slowNs / view.p99, spot.typicalNs / view.p50);
+  const share = shareOfTime(view, spot.slowNs, spot.typicalNs);
   const harmful = Math.max(median, p99) >= SLOW_NS && share >= 0.4;
   return {
     mechanism: "external-dependency",

@@ -1,7 +1,7 @@
 import { SpanRole } from "../../model/span-facts.ts";
-import { subtree } from "../call-spots.ts";
 import { exampleTraces, spanDuration, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { subtree } from "../path-index.ts";
 import { medianOf, siblingCalls } from "../sibling-calls.ts";
 import { calleeOf } from "./transit.ts";
 import { count, ms, percent } from "../wording.ts";
@@ -54,7 +54,10 @@ export function explainRetries(theCase: Case, spot: HotSpot): Explanation | unde
     whatIf: `service=${spot.service},operation=${spot.operation},retries=0`,
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
-      { claim: `${spot.service} calls ${callee} up to ${count(Math.max(...attempts))} times`, evidence: [0] },
+      {
+        claim: `${spot.service} calls ${callee} up to ${count(attempts.reduce((most, n) => Math.max(most, n), 0))} times`,
+        evidence: [0],
+      },
       { claim: `${callee} fails ${percent(errorShare(theCase, spot.node))} of the calls`, evidence: [1] },
     ],
     evidence: [

@@ -1,4 +1,4 @@
-import { quantileOfSorted, sortSample } from "../../analysis/weighted-quantile.ts";
+import { quantileOfAscending } from "../../analysis/weighted-quantile.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { ms, percent } from "../wording.ts";
@@ -13,17 +13,14 @@ export function explainOwnCode(theCase: Case, spot: HotSpot): Explanation | unde
   const { window, view, ownNs } = theCase;
   const rows = spanRows(window, spot.node).filter((row) => ownNs[row]! > 0);
   if (rows.length === 0) return undefined;
-  const sample = sortSample(
-    Float64Array.from(rows, (row) => ownNs[row]!),
-    undefined,
-  );
+  const ascending = Float64Array.from(rows, (row) => ownNs[row]!).sort();
   const share = spot.slowNs / Math.max(1, view.p99);
   return {
     mechanism: "slow-code",
     kind: "code",
     subject: { service: spot.service, operation: spot.operation },
     title: `${spot.service} spends ${ms(spot.slowNs)} of a slow ${view.operation} in its own ${spot.operation === view.operation ? "code" : spot.operation}`,
-    why: `Own time, outside of all traced calls: median ${ms(quantileOfSorted(sample, 0.5))}, p99 ${ms(quantileOfSorted(sample, 0.99))}; ${percent(share)} of the p99, ${percent(spot.typicalNs / Math.max(1, view.p50))} of the median.`,
+    why: `Own time, outside of all traced calls: median ${ms(quantileOfAscending(ascending, 0.5))}, p99 ${ms(quantileOfAscending(ascending, 0.99))}; ${percent(share)} of the p99, ${percent(spot.typicalNs / Math.max(1, view.p50))} of the median.`,
     confidence: 0.3,
     harmful: false,
     nodes: [spot.node],

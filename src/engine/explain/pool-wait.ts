@@ -1,6 +1,7 @@
 import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanDuration, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { nodesOfService } from "../path-index.ts";
 import { count, ms, percent } from "../wording.ts";
 
 /** A wait below this is the bookkeeping of the pool, not a queue. */
@@ -34,7 +35,7 @@ export function explainPoolWait(theCase: Case, spot: HotSpot): Explanation | und
       usage.plateau > 0
         ? `${spot.service} waits for a connection to ${towards}: all ${usage.plateau} of its pool are in use ${percent(usage.fullShare)} of the time`
         : `${spot.service} waits for a connection to ${towards}`,
-    why: `${percent(waiting)} of ${waits.length} acquisitions had to wait; the slow requests waited ${ms(spot.slowNs)} on average, the typical ones ${ms(spot.typicalNs)}. ${full}`,
+    why: `${percent(waiting)} of ${count(waits.length)} requests for a connection had to wait; the slow requests waited ${ms(spot.slowNs)} on average, the typical ones ${ms(spot.typicalNs)}. ${full}`,
     // A pool that is seldom full waits for something else: a busy process takes up its connections late.
     confidence: harmful ? (usage.plateau === 0 || usage.fullShare >= 0.1 ? 0.92 : 0.6) : 0.3,
     harmful,
@@ -43,7 +44,7 @@ export function explainPoolWait(theCase: Case, spot: HotSpot): Explanation | und
     whatIf: `service=${spot.service},operation=${spot.operation},remove`,
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
-      { claim: `${spot.service} stands in ${spot.operation} for ${ms(spot.slowNs)} of it`, evidence: [0] },
+      { claim: `${spot.service} waits in ${spot.operation} for ${ms(spot.slowNs)} of it`, evidence: [0] },
       ...(usage.plateau > 0
         ? [
             {
@@ -57,7 +58,7 @@ export function explainPoolWait(theCase: Case, spot: HotSpot): Explanation | und
       {
         kind: "trace",
         text: `slow requests that wait in ${spot.operation}: ${exampleTraces(theCase, [spot.node]).join(", ")}`,
-        query: `longpole critical-path FILE, segments with timeKind pool-wait`,
+        query: `longpole critical-path FILE --json, segments with timeKind "pool-wait"`,
       },
       ...(usage.plateau > 0
         ? [
@@ -70,7 +71,7 @@ export function explainPoolWait(theCase: Case, spot: HotSpot): Explanation | und
         : []),
     ],
     counter: usage.plateau > 0 && usage.holdNs > 0 ? holdCounter(usage) : [],
-    refutedBy: "a larger pool at equal load with the same p99, or waits while connections are free",
+    refutedBy: "a larger pool leaves the p99 as it is at the same load, or requests wait while connections are free",
     remedy: {
       text: "Give the pool more connections, as far as the database bears them (replicas × pool must stay below max_connections), or hold each for a shorter time.",
       ...(bigger > 0 ? { change: `pool.max: ${usage.plateau} -> ${bigger}` } : {}),
@@ -82,12 +83,9 @@ export function explainPoolWait(theCase: Case, spot: HotSpot): Explanation | und
 function poolRows(theCase: Case, spot: HotSpot): number[] {
   const { paths } = theCase.window;
   const rows: number[] = [];
-  for (let node = 0; node < paths.nodeCount; node++) {
-    const samePool =
-      paths.role[node] === SpanRole.pool &&
-      paths.service[node] === paths.service[spot.node] &&
-      paths.callee[node] === paths.callee[spot.node];
-    if (samePool) rows.push(...spanRows(theCase.window, node));
+  for (const node of nodesOfService(theCase.window, paths.service[spot.node]!)) {
+    const samePool = paths.role[node] === SpanRole.pool && paths.callee[node] === paths.callee[spot.node];
+    if (samePool) for (const row of spanRows(theCase.window, node)) rows.push(row);
   }
   return rows;
 }
@@ -221,10 +219,8 @@ function waitsBy(
 function holdCounter(usage: ConnectionUse): string[] {
   if (usage.waitElseNs > usage.waitWhenFullNs * 0.5) {
     return [
-      `acquisitions also wait ${ms(usage.waitElseNs)} while connections seem free: opening connections may be slow, or not all holders are traced`,
+      `requests for a connection also wait ${ms(usage.waitElseNs)} while connections seem free: opening connections may be slow, or not all holders are traced`,
     ];
   }
-  return [
-    `each connection is held ${ms(usage.holdNs)}: with ${count(usage.plateau)} of them a faster statement would help as well`,
-  ];
+  return [`each connection is held ${ms(usage.holdNs)}: statements that hold it for a shorter time would help as well`];
 }

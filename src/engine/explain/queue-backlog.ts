@@ -1,6 +1,6 @@
 import { bootstrapQuantilePairs } from "../../analysis/bootstrap.ts";
 import { findFlows } from "../../analysis/flows.ts";
-import { quantileOfSorted, sortSample } from "../../analysis/weighted-quantile.ts";
+import { quantileOf } from "../../analysis/weighted-quantile.ts";
 import { traceIdHex } from "../../model/span-table.ts";
 import type { EndpointView } from "../endpoint-view.ts";
 import type { Claim } from "../findings.ts";
@@ -17,10 +17,10 @@ const MIN_FLOWS = 50;
 export function explainQueues(window: Window, views: readonly EndpointView[], seed: number): Claim[] {
   const flows = findFlows(window.forest);
   const claims: Claim[] = [];
-  for (let group = 0; group < flows.groups.rowCount; group++) {
-    if (flows.groups.flows[group]! < MIN_FLOWS) continue;
-    const members: number[] = [];
-    for (let i = 0; i < flows.rowCount; i++) if (flows.group[i] === group) members.push(i);
+  const membersOf = Array.from({ length: flows.groups.rowCount }, (): number[] => []);
+  for (let i = 0; i < flows.rowCount; i++) membersOf[flows.group[i]!]!.push(i);
+  for (const [group, members] of membersOf.entries()) {
+    if (members.length < MIN_FLOWS) continue;
     const claim = explainQueue(window, views, flows, group, members, seed);
     if (claim !== undefined) claims.push(claim);
   }
@@ -42,7 +42,7 @@ function explainQueue(
     members,
     (i) => forest.endNs[flows.consumer[i]!]! - forest.startNs[flows.consumer[i]!]!,
   );
-  const quantile = (values: Float64Array, p: number): number => quantileOfSorted(sortSample(values, undefined), p);
+  const quantile = (values: Float64Array, p: number): number => quantileOf(values, p);
   const [queue50, queue99, work50] = [quantile(queue, 0.5), quantile(queue, 0.99), quantile(handling, 0.5)];
   if (queue99 < 1e6) return undefined;
   const consumer = text(flows.groups.consumerService[group]!);

@@ -2,7 +2,9 @@ import { attributeText, AttributeType, findAttribute } from "../../model/attribu
 import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanDuration, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot, Undo } from "../hot-spot.ts";
-import { inclusiveTimes, subtree } from "../call-spots.ts";
+import { shareOfTime } from "../share-of-time.ts";
+import { inclusiveTimes } from "../call-spots.ts";
+import { siblingNodes, subtree } from "../path-index.ts";
 import { medianOf, sequentialShare, siblingCalls } from "../sibling-calls.ts";
 import { count, ms, percent, shorten } from "../wording.ts";
 
@@ -27,7 +29,7 @@ export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation 
   if (query < 0) return undefined;
   const loop = loopNodes(theCase, query);
   const perParent = medianOf(many.map((group) => group.rows.length));
-  const most = Math.max(...many.map((group) => group.rows.length));
+  const most = many.reduce((longest, group) => Math.max(longest, group.rows.length), 0);
   const each = medianOf(many.flatMap((group) => group.rows.map((row) => spanDuration(window, row))));
   const inclusive = inclusiveTimes(window, view);
   const loopNs = loop.reduce((sum, node) => sum + (inclusive.get(node)?.slowNs ?? 0), 0);
@@ -39,7 +41,7 @@ export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation 
   const what = statement === "" ? operation : shorten(statement, 60);
   const isQuery = window.paths.role[query] === SpanRole.database;
   const same = identicalArguments(theCase, query);
-  const harmful = Math.max(loopNs / view.p99, spot.typicalNs / view.p50) >= 0.1;
+  const harmful = shareOfTime(view, loopNs, spot.typicalNs) >= 0.1;
   return {
     mechanism: same >= 0.9 ? "duplicate-calls" : "n-plus-one",
     kind: "latency",
@@ -77,7 +79,7 @@ export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation 
       },
       {
         kind: isQuery ? "statement" : "statistic",
-        text: `${statement === "" ? operation : statement} — ${count(perParent)} times per parent, sequential in ${percent(sequentialShare(window, many))} of the pairs`,
+        text: `${statement === "" ? operation : statement} — ${count(perParent)} times under one parent span, one after another in ${percent(sequentialShare(window, many))} of the cases`,
         query: `count of "${operation}" by parent span`,
       },
     ],
@@ -91,7 +93,7 @@ export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation 
         ? "Fetch all rows by one statement (JOIN or WHERE ... IN/ANY), or load them through a batching loader."
         : "Ask for all of them by one call, or let the callee offer a bulk operation.",
       ...(isQuery && statement !== ""
-        ? { change: `${count(perParent)} × "${shorten(statement, 50)}" -> 1 statement` }
+        ? { change: `${count(perParent)} × "${shorten(statement, 50)}" → 1 statement` }
         : {}),
     },
   };
@@ -102,10 +104,9 @@ function loopNodes(theCase: Case, query: number): number[] {
   const { paths } = theCase.window;
   const calls = spanRows(theCase.window, query).length;
   const nodes = [query];
-  for (let node = 0; node < paths.nodeCount; node++) {
-    const isSibling =
-      node !== query && paths.parent[node] === paths.parent[query] && paths.role[node] === SpanRole.pool;
-    if (isSibling && spanRows(theCase.window, node).length >= 0.8 * calls) nodes.push(node);
+  for (const node of siblingNodes(theCase.window, query)) {
+    const isPool = paths.role[node] === SpanRole.pool;
+    if (isPool && spanRows(theCase.window, node).length >= 0.8 * calls) nodes.push(node);
   }
   return nodes;
 }
@@ -114,8 +115,8 @@ function loopNodes(theCase: Case, query: number): number[] {
 function queryOfLoop(theCase: Case, pool: number): number {
   const { paths } = theCase.window;
   let best = -1;
-  for (let node = 0; node < paths.nodeCount; node++) {
-    if (paths.parent[node] !== paths.parent[pool] || paths.role[node] !== SpanRole.database) continue;
+  for (const node of siblingNodes(theCase.window, pool)) {
+    if (paths.role[node] !== SpanRole.database) continue;
     if (best < 0 || spanRows(theCase.window, node).length > spanRows(theCase.window, best).length) best = node;
   }
   if (best < 0) return -1;

@@ -4,7 +4,7 @@ import { inclusiveTimes } from "../call-spots.ts";
 import { exampleTraces, type Case } from "../case.ts";
 import type { Explanation } from "../hot-spot.ts";
 import { programOf } from "../replay-predictor.ts";
-import { siblingCalls } from "../sibling-calls.ts";
+import { siblingCalls, type SiblingCalls } from "../sibling-calls.ts";
 import { ms, percent } from "../wording.ts";
 
 /** Smallest share of the endpoint's time that each of the two calls must have. */
@@ -38,11 +38,13 @@ function explainParent(theCase: Case, parent: number, calls: readonly number[]):
   const { window, view } = theCase;
   const { paths, text } = window;
   const model = programOf(window);
+  const groups = new Map(calls.map((node) => [node, siblingCalls(window, node)]));
   const pairs: { from: number; to: number; sequential: number; verdict: Independence }[] = [];
   for (const from of calls) {
+    const firsts = new Map(groups.get(from)!.map((group) => [group.parent, group.rows]));
     for (const to of calls) {
       if (from === to) continue;
-      const order = orderOf(theCase, from, to);
+      const order = orderOf(theCase, firsts, groups.get(to)!);
       if (order.both < 20 || order.before < 0.3 * order.both) continue;
       pairs.push({
         from,
@@ -95,7 +97,7 @@ function explainParent(theCase: Case, parent: number, calls: readonly number[]):
             .slice(0, 3)
             .map(
               (p) =>
-                `${nameOf(p.from)} then ${nameOf(p.to)}: sequential in ${percent(p.sequential)}${p.verdict.kind === "independent" ? `, ${becauseText(p.verdict)}` : ""}`,
+                `${nameOf(p.from)} then ${nameOf(p.to)}: one after the other in ${percent(p.sequential)}${p.verdict.kind === "independent" ? `, ${becauseText(p.verdict)}` : ""}`,
             )
             .join("; "),
           query: "order and overlap of sibling calls over all traces",
@@ -124,14 +126,17 @@ function becauseText(verdict: Independence): string {
   }
 }
 
-/** How often both calls occur in one parent, `from` starts first, and they do not overlap. */
-function orderOf(theCase: Case, from: number, to: number): { both: number; before: number; sequential: number } {
+/** How often both calls occur in one parent, the one in `firsts` (rows by parent) starts first, and they do not overlap. */
+function orderOf(
+  theCase: Case,
+  firsts: ReadonlyMap<number, readonly number[]>,
+  seconds: readonly SiblingCalls[],
+): { both: number; before: number; sequential: number } {
   const { startNs, endNs, toleranceNs } = theCase.window.forest;
-  const firsts = new Map(siblingCalls(theCase.window, from).map(({ parent, rows }) => [parent, rows]));
   let both = 0;
   let before = 0;
   let sequential = 0;
-  for (const { parent, rows } of siblingCalls(theCase.window, to)) {
+  for (const { parent, rows } of seconds) {
     const others = firsts.get(parent);
     if (others === undefined) continue;
     both++;

@@ -1,9 +1,10 @@
 import { AttributeType } from "../../model/attribute-table.ts";
 import { rankCorrelation } from "../../analysis/rank-correlation.ts";
-import { quantileOfSorted, sortSample } from "../../analysis/weighted-quantile.ts";
+import { quantileOf, quantileOfAscending } from "../../analysis/weighted-quantile.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { sampledRows } from "../sampled-rows.ts";
 import { count, ms } from "../wording.ts";
 import { calleeOf } from "./transit.ts";
 
@@ -17,27 +18,26 @@ export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefin
   if (spot.timeKind === "pool-wait") return undefined;
   const { window, view, ownNs } = theCase;
   const all = spanRows(window, spot.node).filter((row) => ownNs[row]! > 0);
-  const step = Math.ceil(all.length / MAX_ROWS);
-  const rows = step <= 1 ? all : all.filter((_, i) => i % step === 0);
-  const best = bestSize(theCase, rows);
+  const best = bestSize(theCase, sampledRows(window, all, MAX_ROWS));
   if (best === undefined) return undefined;
-  const { key, sizes, having, correlation } = best;
+  const { key, name, sizes, having, correlation } = best;
   const own = Float64Array.from(having, (row) => ownNs[row]!);
-  const sizeSample = sortSample(sizes, undefined);
-  const small = quantileOfSorted(sizeSample, 0.25);
-  const large = quantileOfSorted(sizeSample, 0.95);
+  const ascending = sizes.slice().sort();
+  const small = quantileOfAscending(ascending, 0.25);
+  const large = quantileOfAscending(ascending, 0.95);
   const medianWhere = (keep: (size: number) => boolean): number => {
     const kept = own.filter((_, i) => keep(sizes[i]!));
-    return kept.length === 0 ? 0 : quantileOfSorted(sortSample(kept, undefined), 0.5);
+    return kept.length === 0 ? 0 : quantileOf(kept, 0.5);
   };
   const smallNs = medianWhere((size) => size <= small);
   const largeNs = medianWhere((size) => size >= large);
   if (largeNs < 2.5 * Math.max(1, smallNs) || large < 2 * Math.max(1, small)) return undefined;
   const harmful = largeNs - smallNs >= 0.15 * view.p99;
-  const name = window.text(key);
   const service = spot.timeKind === "transit" ? calleeOf(theCase, spot) : spot.service;
   const isDatabase = spot.role === SpanRole.database;
-  const median = quantileOfSorted(sizeSample, 0.5);
+  const median = quantileOfAscending(ascending, 0.5);
+  // The cause is taken away from all of them, not only from those that were looked at.
+  const every = sizeColumns(theCase, all).get(key)!;
   return {
     mechanism: "payload-size",
     kind: "growth",
@@ -50,10 +50,10 @@ export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefin
     undo: [
       {
         kind: "own-time",
-        rows: Int32Array.from(having),
-        ownNs: Float64Array.from(having, (row, i) =>
-          sizes[i]! > median
-            ? Math.min(ownNs[row]!, Math.max(smallNs, (ownNs[row]! * median) / sizes[i]!))
+        rows: Int32Array.from(every.rows),
+        ownNs: Float64Array.from(every.rows, (row, i) =>
+          every.sizes[i]! > median
+            ? Math.min(ownNs[row]!, Math.max(smallNs, (ownNs[row]! * median) / every.sizes[i]!))
             : ownNs[row]!,
         ),
       },
@@ -87,6 +87,7 @@ export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefin
 
 interface SizeColumn {
   readonly key: number;
+  readonly name: string;
   readonly sizes: Float64Array;
   readonly having: number[];
   readonly correlation: number;
@@ -94,7 +95,26 @@ interface SizeColumn {
 
 /** The size attribute, on the span or the other end of its call, that own time follows best. */
 function bestSize(theCase: Case, rows: Int32Array): SizeColumn | undefined {
-  const { window, ownNs } = theCase;
+  let best: SizeColumn | undefined;
+  for (const [key, held] of sizeColumns(theCase, rows)) {
+    if (held.rows.length < 50 || held.rows.length < 0.5 * rows.length) continue;
+    const sizes = Float64Array.from(held.sizes);
+    const correlation = rankCorrelation(
+      sizes,
+      Float64Array.from(held.rows, (row) => theCase.ownNs[row]!),
+    );
+    const here: SizeColumn = { key, name: theCase.window.text(key), sizes, having: held.rows, correlation };
+    if (correlation >= 0.5 && (best === undefined || isBetter(here, best))) best = here;
+  }
+  return best;
+}
+
+/** Two names for one size follow the time alike: the order in which they were met shall not decide. */
+const isBetter = (a: SizeColumn, b: SizeColumn): boolean =>
+  a.correlation !== b.correlation ? a.correlation > b.correlation : a.name < b.name;
+
+/** Per size attribute the rows that have it, and its values; a value that is no finite number is none. */
+function sizeColumns({ window }: Case, rows: Int32Array): Map<number, { rows: number[]; sizes: number[] }> {
   const { attributes, strings } = window.spans;
   const { forest } = window;
   const isSize = new Map<number, boolean>();
@@ -108,7 +128,7 @@ function bestSize(theCase: Case, rows: Int32Array): SizeColumn | undefined {
       if (!known) continue;
       let held = columns.get(key);
       if (held === undefined) columns.set(key, (held = { rows: [], sizes: [] }));
-      if (held.rows.at(-1) === row) continue;
+      if (held.rows.at(-1) === row || !Number.isFinite(attributes.value[at])) continue;
       held.rows.push(row);
       held.sizes.push(attributes.value[at]!);
     }
@@ -119,16 +139,5 @@ function bestSize(theCase: Case, rows: Int32Array): SizeColumn | undefined {
     if (first < forest.childStart[row + 1]!) collect(row, forest.child[first]!);
     if (forest.parent[row]! >= 0) collect(row, forest.parent[row]!);
   }
-  let best: SizeColumn | undefined;
-  for (const [key, held] of columns) {
-    if (held.rows.length < 50 || held.rows.length < 0.5 * rows.length) continue;
-    const sizes = Float64Array.from(held.sizes);
-    const correlation = rankCorrelation(
-      sizes,
-      Float64Array.from(held.rows, (row) => ownNs[row]!),
-    );
-    if (correlation >= 0.5 && correlation > (best?.correlation ?? 0))
-      best = { key, sizes, having: held.rows, correlation };
-  }
-  return best;
+  return columns;
 }

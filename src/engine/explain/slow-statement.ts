@@ -1,10 +1,12 @@
 import { statementShape, type StatementShape } from "../../analysis/statement.ts";
-import { quantileOfSorted, sortSample } from "../../analysis/weighted-quantile.ts";
+import { quantileOfAscending } from "../../analysis/weighted-quantile.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import { isHog, resourceOfNode } from "../congestion.ts";
-import { durationsOf, exampleTraces, spanRows, type Case } from "../case.ts";
+import { durationsOf, exampleTraces, type Case } from "../case.ts";
+import { otherStatements } from "../database-statements.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
-import { ms, shorten, times } from "../wording.ts";
+import { shareOfTime } from "../share-of-time.ts";
+import { count, ms, plural, shorten, times } from "../wording.ts";
 
 /** A statement that reads by an index answers in 0.1 to 5 ms; from here on something else is going on. */
 const SLOW_NS = 10e6;
@@ -24,10 +26,10 @@ export function explainSlowStatement(theCase: Case, spot: HotSpot): Explanation 
   const { window, view } = theCase;
   const durations = durationsOf(window, spot.node);
   if (durations.length < 5) return undefined;
-  const sample = sortSample(durations, undefined);
-  const median = quantileOfSorted(sample, 0.5);
+  const ascending = durations.toSorted();
+  const median = quantileOfAscending(ascending, 0.5);
   const shape = statementShape(spot.statement);
-  const others = otherStatements(theCase, spot);
+  const others = otherStatements(window, spot.node);
   const found = resourceOfNode(window, theCase.ownNs, spot.node);
   // What it takes without waiting for others on the database: a busy database makes every statement slow.
   const alone = found === undefined ? median : Math.min(median, found.member.aloneNs);
@@ -43,13 +45,13 @@ export function explainSlowStatement(theCase: Case, spot: HotSpot): Explanation 
     found.resource.stretchOfOthers >= 2;
   const isOutlier =
     alone >= (shape.heavy && !hogs ? SLOW_HEAVY_NS : SLOW_NS) && (others.calls < 20 || alone >= OUTLIER * othersNs);
-  const harmful = isOutlier && Math.max(spot.slowNs / view.p99, spot.typicalNs / view.p50) >= 0.15;
+  const harmful = isOutlier && shareOfTime(view, spot.slowNs, spot.typicalNs) >= 0.15;
   const indexable = isOutlier && canUseIndex(shape);
   const database = spot.callee === "" ? "the database" : spot.callee;
   const what = spot.statement === "" ? spot.operation : shorten(spot.statement, 70);
   const comparison =
     others.calls >= 20
-      ? ` The ${others.calls} calls of other statements on ${database} take ${ms(others.medianNs)} (median): this one is ${times(median / others.medianNs)} as slow.`
+      ? ` The ${count(others.calls)} calls of other statements on ${database} take ${ms(others.medianNs)} (median): this one is ${times(median / Math.max(1, others.medianNs))} as slow.`
       : "";
   return {
     ...statementCause(
@@ -60,9 +62,9 @@ export function explainSlowStatement(theCase: Case, spot: HotSpot): Explanation 
     ),
     kind: "latency",
     title: indexable
-      ? `${database} takes ${ms(median)} for a selective read${shape.table === "" ? "" : ` of ${shape.table}`}: an index on (${indexColumns(shape).join(", ")}) seems to be missing`
+      ? `looking up rows${shape.table === "" ? "" : ` of ${shape.table}`} takes ${ms(median)} in ${database}: an index on (${indexColumns(shape).join(", ")}) seems to be missing`
       : `${what} takes ${ms(median)} in ${database}`,
-    why: `${spot.service} spends ${ms(spot.slowNs)} of a slow request and ${ms(spot.typicalNs)} of a typical one in this statement (${durations.length} calls, median ${ms(median)}, p99 ${ms(quantileOfSorted(sample, 0.99))}).${comparison}`,
+    why: `${spot.service} spends ${ms(spot.slowNs)} of a slow request and ${ms(spot.typicalNs)} of a typical one in this statement (${plural(durations.length, "call")}, median ${ms(median)}, p99 ${ms(quantileOfAscending(ascending, 0.99))}).${comparison}`,
     confidence: harmful ? (indexable ? 0.8 : 0.7) : 0.25,
     harmful,
     nodes: [spot.node],
@@ -90,8 +92,8 @@ export function explainSlowStatement(theCase: Case, spot: HotSpot): Explanation 
         text: spot.statement === "" ? spot.operation : spot.statement,
         query:
           indexable || shape.verb === "SELECT"
-            ? `EXPLAIN ${spot.statement}`
-            : `pg_stat_statements: mean_exec_time of this statement`,
+            ? `EXPLAIN (ANALYZE, BUFFERS) or your database's own form of it, with usual values in place of the parameters`
+            : `mean time of this statement in the database's own statistics (PostgreSQL: pg_stat_statements)`,
       },
     ],
     counter: [
@@ -136,32 +138,6 @@ export function statementCause(
 function speedUp(medianNs: number, othersNs: number): number {
   if (othersNs <= 0 || othersNs >= medianNs) return 0.1;
   return Math.max(0.01, Math.min(0.5, othersNs / medianNs));
-}
-
-function otherStatements(theCase: Case, spot: HotSpot): { calls: number; medianNs: number } {
-  const { paths } = theCase.window;
-  const all: number[] = [];
-  for (let node = 0; node < paths.nodeCount; node++) {
-    const comparable =
-      paths.role[node] === SpanRole.database &&
-      paths.callee[node] === paths.callee[spot.node] &&
-      (paths.statement[node] !== paths.statement[spot.node] || paths.operation[node] !== paths.operation[spot.node]) &&
-      !isTransactionControl(
-        theCase.window.text(paths.operation[node]!),
-        paths.statement[node]! < 0 ? "" : theCase.window.text(paths.statement[node]!),
-      );
-    if (!comparable || spanRows(theCase.window, node).length === 0) continue;
-    all.push(...durationsOf(theCase.window, node));
-  }
-  if (all.length === 0) return { calls: 0, medianNs: 0 };
-  return { calls: all.length, medianNs: quantileOfSorted(sortSample(Float64Array.from(all), undefined), 0.5) };
-}
-
-/** BEGIN, COMMIT and pings cost next to nothing and would make everything an outlier. */
-function isTransactionControl(operation: string, statement: string): boolean {
-  return /^(?:begin|commit|rollback|set|savepoint|release|ping|connect)\b/i.test(
-    statement || operation.replace(/^.*[:.]/, ""),
-  );
 }
 
 function canUseIndex(shape: StatementShape): boolean {

@@ -1,9 +1,10 @@
 import { findStalls, type Stall } from "../../analysis/stalls.ts";
 import { SpanRole } from "../../model/span-facts.ts";
-import { quantileOfSorted, sortSample } from "../../analysis/weighted-quantile.ts";
+import { quantileOf } from "../../analysis/weighted-quantile.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
 import { inFlightCounts } from "../contention.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { oncePerWindow } from "../once-per-window.ts";
 import type { Window } from "../window.ts";
 import { count, ms, percent, plural } from "../wording.ts";
 
@@ -30,7 +31,7 @@ export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undef
   if (hit.slowShare < 0.2 || hit.slowShare < 3 * hit.typicalShare) return undefined;
   // A process that stands still for much of the time is busy, not paused.
   if (total > MAX_STALLED * spanOfWindow(theCase) * stalls.length) return undefined;
-  const longest = Math.max(...all.map((stall) => stall.toNs - stall.fromNs));
+  const longest = all.reduce((most, stall) => Math.max(most, stall.toNs - stall.fromNs), 0);
   const blocker = blockerOf(theCase, stalls);
   const where = stalls.length === 1 ? `on ${window.text(stalls[0]!.instance)}` : `on ${stalls.length} instances`;
   const excess = spot.slowNs * hit.slowShare;
@@ -57,7 +58,7 @@ export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undef
       {
         kind: "own-time",
         rows,
-        ownNs: Float64Array.from(rows, (row) => Math.max(0, ownNs[row]! - hit.stalledNs.get(row)!)),
+        ownNs: Float64Array.from(rows, (row) => Math.max(0, ownNs[row]! - (hit.stalledNs.get(row) ?? 0))),
       },
     ],
     chain: [
@@ -112,7 +113,8 @@ const MAX_STALLED = 0.17;
 function spanOfWindow({ window: { forest } }: Case): number {
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
-  for (const row of forest.root) {
+  for (const [trace, row] of forest.root.entries()) {
+    if (forest.complete[trace] !== 1) continue;
     first = Math.min(first, forest.startNs[row]!);
     last = Math.max(last, forest.endNs[row]!);
   }
@@ -124,21 +126,35 @@ function instancesOf(theCase: Case, spot: HotSpot): number[] {
   return [...new Set(Array.from(spanRows(theCase.window, spot.node), (row) => facts.instance[row]!))];
 }
 
-/** Stalls per instance, found once per window. */
-const stallsByWindow = new WeakMap<object, Map<number, Stall[]>>();
+/** Rows of a process by its instance, and the stalls found in them. */
+interface Process {
+  readonly rows: Int32Array;
+  stalls?: Stall[];
+}
 
+const processesOf = oncePerWindow(({ forest, facts }): ReadonlyMap<number, Process> => {
+  const counts = new Map<number, number>();
+  for (const row of forest.rows) counts.set(facts.instance[row]!, (counts.get(facts.instance[row]!) ?? 0) + 1);
+  const processes = new Map([...counts].map(([instance, n]) => [instance, { rows: new Int32Array(n) }]));
+  const next = new Map<number, number>();
+  for (const row of forest.rows) {
+    const instance = facts.instance[row]!;
+    const at = next.get(instance) ?? 0;
+    processes.get(instance)!.rows[at] = row;
+    next.set(instance, at + 1);
+  }
+  return processes;
+});
+
+/** Stalls of an instance, found once per window. */
 function stallsOf(theCase: Case, instance: number): Stall[] {
   const { window } = theCase;
-  let held = stallsByWindow.get(window);
-  if (held === undefined) stallsByWindow.set(window, (held = new Map()));
-  let stalls = held.get(instance);
-  if (stalls === undefined) {
-    const rows = window.forest.rows.filter((row) => window.facts.instance[row] === instance);
-    const shortest = Math.max(MIN_STALL_NS, LONGER_THAN_WORK * usualWork(theCase, rows));
-    stalls = findStalls(rows, window.forest.startNs, window.forest.endNs, entries(window), shortest);
-    held.set(instance, stalls);
+  const process = processesOf(window).get(instance)!;
+  if (process.stalls === undefined) {
+    const shortest = Math.max(MIN_STALL_NS, LONGER_THAN_WORK * usualWork(theCase, process.rows));
+    process.stalls = findStalls(process.rows, window.forest.startNs, window.forest.endNs, entriesOf(window), shortest);
   }
-  return stalls;
+  return process.stalls;
 }
 
 /** A gap has to be longer than ordinary work: one request that computes for long holds up a busy thread as well. */
@@ -151,24 +167,23 @@ function usualWork(theCase: Case, rows: Int32Array): number {
     rows.filter((row) => process[row]! <= 1 && theCase.ownNs[row]! > 0),
     (row) => theCase.ownNs[row]!,
   );
-  return own.length < 20 ? 0 : quantileOfSorted(sortSample(own, undefined), 0.95);
+  return own.length < 20 ? 0 : quantileOf(own, 0.95);
 }
 
 /** Per span row: 1 for requests that arrive at their process. */
-function entries(window: Window): Uint8Array {
-  return window.facts.role.map((role) => (role === SpanRole.server || role === SpanRole.consumer ? 1 : 0));
-}
+const entriesOf = oncePerWindow((window): Uint8Array =>
+  window.facts.role.map((role) => (role === SpanRole.server || role === SpanRole.consumer ? 1 : 0)),
+);
 
 /** How much of the own time of the node's spans lies in stalls of their instance. */
 function stalledTime(
   theCase: Case,
   spot: HotSpot,
   stalls: ReadonlyMap<number, Stall[]>,
-): { stalledNs: Map<number, number>; slowShare: number; typicalShare: number } {
+): { stalledNs: ReadonlyMap<number, number>; slowShare: number; typicalShare: number } {
   const { window, view } = theCase;
   const { facts, segments, paths } = window;
   const stalledNs = new Map<number, number>();
-  for (const row of spanRows(window, spot.node)) stalledNs.set(row, 0);
   const share = (traces: Int32Array): number => {
     let own = 0;
     let stalled = 0;
@@ -182,14 +197,14 @@ function stalledTime(
     }
     return own === 0 ? 0 : stalled / own;
   };
-  for (let i = 0; i < segments.row.length; i++) {
-    const row = segments.row[i]!;
-    const held = stalledNs.get(row);
-    if (held === undefined) continue;
-    stalledNs.set(
-      row,
-      held + overlap(stalls.get(facts.instance[row]!) ?? [], segments.startNs[i]!, segments.endNs[i]!),
-    );
+  // A call path belongs to one endpoint: its spans are in no other traces.
+  for (const trace of view.endpoint.traces) {
+    for (let i = segments.traceStart[trace]!; i < segments.traceStart[trace + 1]!; i++) {
+      const row = segments.row[i]!;
+      if (paths.nodeOfRow[row] !== spot.node) continue;
+      const ns = overlap(stalls.get(facts.instance[row]!) ?? [], segments.startNs[i]!, segments.endNs[i]!);
+      if (ns > 0) stalledNs.set(row, (stalledNs.get(row) ?? 0) + ns);
+    }
   }
   return { stalledNs, slowShare: share(view.slow), typicalShare: share(view.typical) };
 }
@@ -219,9 +234,9 @@ function blockerOf(
   const ends = new Map<number, number>();
   let total = 0;
   for (const { instance, stalls } of found) {
-    const rows = forest.rows
-      .filter((row) => facts.instance[row] === instance)
-      .sort((a, b) => forest.endNs[a]! - forest.endNs[b]!);
+    const rows = processesOf(window)
+      .get(instance)!
+      .rows.toSorted((a, b) => forest.endNs[a]! - forest.endNs[b]! || a - b);
     for (const stall of stalls) {
       total++;
       const row = firstEndingAt(rows, forest.endNs, stall.toNs);
@@ -230,11 +245,17 @@ function blockerOf(
       ends.set(operation, (ends.get(operation) ?? 0) + 1);
     }
   }
-  const [best] = [...ends].sort((a, b) => b[1] - a[1]);
+  const [best] = [...ends].sort((a, b) => b[1] - a[1] || (window.text(a[0]) < window.text(b[0]) ? -1 : 1));
   if (best === undefined || best[1] < 0.7 * total) return undefined;
-  // An operation that is most of the traffic ends most stalls by chance: it has to be over-represented.
-  const all = forest.rows.length;
-  const usual = forest.rows.reduce((sum, row) => sum + (facts.operation[row] === best[0] ? 1 : 0), 0) / all;
+  // An operation that is most of what the process does ends most stalls by chance: it has to be over-represented.
+  let all = 0;
+  let ofBest = 0;
+  for (const { instance } of found) {
+    const { rows } = processesOf(window).get(instance)!;
+    all += rows.length;
+    for (const row of rows) if (facts.operation[row] === best[0]) ofBest++;
+  }
+  const usual = ofBest / all;
   return best[1] / total >= 2 * usual ? { operation: window.text(best[0]), share: best[1] / total } : undefined;
 }
 

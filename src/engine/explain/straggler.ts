@@ -1,4 +1,4 @@
-import { quantileOfSorted, sortSample } from "../../analysis/weighted-quantile.ts";
+import { quantileOf } from "../../analysis/weighted-quantile.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { ms, percent, times } from "../wording.ts";
@@ -28,22 +28,16 @@ export function explainStraggler(theCase: Case, spot: HotSpot): Explanation | un
   const medians = instances.map(([instance, rows]) => ({
     instance,
     rows,
-    median: quantileOfSorted(
-      sortSample(
-        Float64Array.from(rows, (row) => ownNs[row]!),
-        undefined,
-      ),
+    median: quantileOf(
+      Float64Array.from(rows, (row) => ownNs[row]!),
       0.5,
     ),
   }));
   medians.sort((a, b) => b.median - a.median);
   const slowest = medians[0]!;
   const peers = medians.slice(1);
-  const peerMedian = quantileOfSorted(
-    sortSample(
-      Float64Array.from(peers, (peer) => peer.median),
-      undefined,
-    ),
+  const peerMedian = quantileOf(
+    Float64Array.from(peers, (peer) => peer.median),
     0.5,
   );
   const slowestPeer = peers[0]!.median;

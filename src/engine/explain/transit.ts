@@ -1,9 +1,14 @@
-import { quantileOfSorted, sortSample } from "../../analysis/weighted-quantile.ts";
+import { quantileOf, quantileOfAscending } from "../../analysis/weighted-quantile.ts";
 import { SpanRole } from "../../model/span-facts.ts";
-import { exampleTraces, spanRows, type Case } from "../case.ts";
+import { timeKindId } from "../../model/time-kind.ts";
+import { exampleTraces, ownTime, spanRows, type Case } from "../case.ts";
 import { growthWithInFlight, inFlightCounts, isGrowth, withoutWaiting } from "../contention.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { oncePerWindow } from "../once-per-window.ts";
+import { shareOfTime } from "../share-of-time.ts";
 import { ms, times } from "../wording.ts";
+
+const TRANSIT = timeKindId("transit");
 
 /** Within a data centre a round trip takes well under this. */
 const LONG_TRANSIT_NS = 5e6;
@@ -18,17 +23,18 @@ const LONG_TRANSIT_NS = 5e6;
 export function explainTransit(theCase: Case, spot: HotSpot): Explanation | undefined {
   if (spot.timeKind !== "transit" || spot.role === SpanRole.producer) return undefined;
   const { window, view, ownNs } = theCase;
-  const rows = Int32Array.from(spanRows(window, spot.node)).filter((row) => ownNs[row]! > 0);
+  // Calls of which the callee's span is missing would pass for transit all through.
+  const rows = spanRows(window, spot.node).filter((row) => ownNs[row]! > 0 && window.kinds[row] === TRANSIT);
   if (rows.length < 5) return undefined;
   const transit = Float64Array.from(rows, (row) => ownNs[row]!);
-  const sample = sortSample(transit, undefined);
-  const median = quantileOfSorted(sample, 0.5);
+  const ascending = transit.slice().sort();
+  const median = quantileOfAscending(ascending, 0.5);
   const others = otherEdges(theCase, spot);
-  const usual = others.length > 0 ? quantileOfSorted(sortSample(Float64Array.from(others), undefined), 0.5) : 1e6;
+  const usual = others.length > 0 ? quantileOf(Float64Array.from(others), 0.5) : 1e6;
   const queue = explainQueueing(theCase, spot, rows);
   if (queue !== undefined) return queue;
   const isOutlier = median >= LONG_TRANSIT_NS && median >= 4 * usual;
-  const harmful = isOutlier && Math.max(spot.slowNs / view.p99, spot.typicalNs / view.p50) >= 0.1;
+  const harmful = isOutlier && shareOfTime(view, spot.slowNs, spot.typicalNs) >= 0.1;
   const callee = calleeOf(theCase, spot);
   const factor = Math.min(1, usual / Math.max(median, 1));
   return {
@@ -56,7 +62,7 @@ export function explainTransit(theCase: Case, spot: HotSpot): Explanation | unde
       },
       {
         kind: "statistic",
-        text: `caller minus callee: median ${ms(median)}, p99 ${ms(quantileOfSorted(sample, 0.99))}`,
+        text: `caller minus callee: median ${ms(median)}, p99 ${ms(quantileOfAscending(ascending, 0.99))}`,
         query: `transit of ${spot.service} -> ${callee}`,
       },
     ],
@@ -90,13 +96,13 @@ function explainQueueing(theCase: Case, spot: HotSpot, rows: Int32Array): Explan
   const { g, column } = best;
   const callee = calleeOf(theCase, spot);
   const mean = own.reduce((sum, ns) => sum + ns, 0) / own.length;
-  const harmful = mean >= 3 * g.aloneNs && Math.max(spot.slowNs / view.p99, spot.typicalNs / view.p50) >= 0.15;
+  const harmful = mean >= 3 * g.aloneNs && shareOfTime(view, spot.slowNs, spot.typicalNs) >= 0.15;
   return {
     mechanism: "thread-starvation",
     kind: "resource",
     subject: { service: callee, resource: "threads" },
     title: `requests queue before ${callee} takes them up: ${ms(g.aloneNs)} alone, ${ms(g.crowdedNs)} with ${Math.round(g.many)} in flight`,
-    why: `Between the caller's and the callee's span pass ${ms(mean)} on average, the more the more calls are in flight (rank correlation ${g.correlation.toFixed(2)}); ${callee} itself has not begun then.`,
+    why: `A call takes ${ms(mean)} on average to get from one service into the other and back, and longer when more calls are in flight (rank correlation ${g.correlation.toFixed(2)}); in that time ${callee} is not yet at work.`,
     confidence: harmful ? Math.min(0.88, 0.55 + 0.4 * g.correlation) : 0.28,
     harmful,
     nodes: [spot.node],
@@ -131,22 +137,34 @@ function explainQueueing(theCase: Case, spot: HotSpot, rows: Int32Array): Explan
 }
 
 /** Median transit of every other edge between instrumented services. */
-function otherEdges(theCase: Case, spot: HotSpot): number[] {
-  const { window, ownNs } = theCase;
-  const { paths, kinds } = window;
-  const medians: number[] = [];
+function otherEdges({ window }: Case, spot: HotSpot): number[] {
+  const { paths } = window;
+  return transitByNode(window)
+    .filter(
+      ({ node }) => paths.service[node] !== paths.service[spot.node] || paths.callee[node] !== paths.callee[spot.node],
+    )
+    .map(({ medianNs }) => medianNs);
+}
+
+/** Call paths into instrumented services with the median of what passes between the two spans. */
+const transitByNode = oncePerWindow((window): { node: number; medianNs: number }[] => {
+  const { paths, kinds, segments } = window;
+  const own = ownTime(segments, window.spans.rowCount);
+  const medians: { node: number; medianNs: number }[] = [];
   for (let node = 0; node < paths.nodeCount; node++) {
-    const isSameEdge =
-      paths.service[node] === paths.service[spot.node] && paths.callee[node] === paths.callee[spot.node];
-    if (isSameEdge || paths.role[node] !== SpanRole.client) continue;
-    const own = Float64Array.from(
-      spanRows(window, node).filter((row) => kinds[row] === kinds[spanRows(window, spot.node)[0]!]),
-      (row) => ownNs[row]!,
-    );
-    if (own.length >= 5) medians.push(quantileOfSorted(sortSample(own, undefined), 0.5));
+    if (paths.role[node] !== SpanRole.client) continue;
+    const rows = spanRows(window, node).filter((row) => kinds[row] === TRANSIT);
+    if (rows.length >= 5)
+      medians.push({
+        node,
+        medianNs: quantileOf(
+          Float64Array.from(rows, (row) => own[row]!),
+          0.5,
+        ),
+      });
   }
   return medians;
-}
+});
 
 /** Service of the SERVER child, the callee by attribute otherwise. */
 export function calleeOf(theCase: Case, spot: HotSpot): string {

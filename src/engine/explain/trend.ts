@@ -32,7 +32,7 @@ export function explainGrowth(theCase: Case, spot: HotSpot): Explanation | undef
   const first = (medians[0]! + medians[1]!) / 2;
   const last = (medians[PARTS - 2]! + medians[PARTS - 1]!) / 2;
   // Nine of ten parts in order (rho >= 0.9 of 10 has a chance of 1 in 2,000), and not one jump that makes up the most of it.
-  const largestStep = Math.max(...medians.slice(1).map((m, i) => m - medians[i]!));
+  const largestStep = medians.slice(1).reduce((most, m, i) => Math.max(most, m - medians[i]!), 0);
   if (trend < 0.9 || last < 1.5 * first || largestStep > 0.6 * (last - first)) return undefined;
   const database = spot.callee === "" ? "the database" : spot.callee;
   const table = statementShape(spot.statement).table;

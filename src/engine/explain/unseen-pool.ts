@@ -1,5 +1,8 @@
 import { SpanRole } from "../../model/span-facts.ts";
 import { spanRows, type Case } from "../case.ts";
+import { oncePerWindow } from "../once-per-window.ts";
+import { nodesOfService, siblingNodes } from "../path-index.ts";
+import type { Window } from "../window.ts";
 
 /** Share of the busy time at the highest count from which on it is a limit: without one, counts thin out towards it. */
 const MIN_AT_LIMIT = 0.02;
@@ -17,17 +20,27 @@ const NOISE = 0.0005;
  * node: a call path of the service whose own time grows. Undefined when none of
  * its calls to a database or another service has such a plateau.
  */
-export function pooledCallee(theCase: Case, node: number): { callee: string; size: number } | undefined {
-  const { window } = theCase;
+export function pooledCallee({ window }: Case, node: number): PooledCallee | undefined {
+  const service = window.paths.service[node]!;
+  const known = pooledByService(window);
+  // One answer for all operations of the service; undefined is one, too.
+  if (!known.has(service)) known.set(service, findPooledCallee(window, service));
+  return known.get(service);
+}
+
+export interface PooledCallee {
+  readonly callee: string;
+  readonly size: number;
+}
+
+const pooledByService = oncePerWindow((): Map<number, PooledCallee | undefined> => new Map());
+
+function findPooledCallee(window: Window, service: number): PooledCallee | undefined {
   const { paths, facts, forest, text } = window;
   const byCallee = new Map<number, Map<number, { at: number; step: number }[]>>();
-  for (let other = 0; other < paths.nodeCount; other++) {
-    const calls =
-      paths.service[other] === paths.service[node] &&
-      paths.role[other] === SpanRole.database &&
-      paths.callee[other]! >= 0;
-    if (!calls) continue;
-    if (siblingPool(theCase, other)) return undefined;
+  for (const other of nodesOfService(window, service)) {
+    if (paths.role[other] !== SpanRole.database || paths.callee[other]! < 0) continue;
+    if (siblingPool(window, other)) return undefined;
     for (const row of spanRows(window, other)) {
       const byInstance = getOrAdd(
         byCallee,
@@ -46,12 +59,8 @@ export function pooledCallee(theCase: Case, node: number): { callee: string; siz
 }
 
 /** Whether acquisitions of a pool stand beside the calls of a node: then the wait is seen where it is. */
-function siblingPool(theCase: Case, node: number): boolean {
-  const { paths } = theCase.window;
-  for (let other = 0; other < paths.nodeCount; other++) {
-    if (paths.parent[other] === paths.parent[node] && paths.role[other] === SpanRole.pool) return true;
-  }
-  return false;
+function siblingPool(window: Window, node: number): boolean {
+  return siblingNodes(window, node).some((other) => window.paths.role[other] === SpanRole.pool);
 }
 
 function plateau(instances: { at: number; step: number }[][]): number | undefined {
@@ -70,7 +79,7 @@ function plateau(instances: { at: number; step: number }[][]): number | undefine
       last = event.at;
     }
   }
-  const highest = Math.max(0, ...[...timeAt].filter(([, time]) => time > NOISE * busy).map(([use]) => use));
+  const highest = [...timeAt].reduce((most, [use, time]) => (time > NOISE * busy ? Math.max(most, use) : most), 0);
   const atLimit = timeAt.get(highest) ?? 0;
   const isLimit = atLimit >= MIN_AT_LIMIT * busy && atLimit >= MIN_RATIO_AT_LIMIT * (timeAt.get(highest - 1) ?? 0);
   return highest >= 2 && isLimit ? highest : undefined;
