@@ -42,6 +42,15 @@ describe.each(["missing-index", "n-plus-one", "small-pool"])("%s", (scenario) =>
     expect(endpoint.p50Ms / measured.p50Ms).toBeCloseTo(1, 1);
   });
 
+  // The two recordings share no port, process or time: only what the program does may be compared.
+  test("fault against fixed: the cause is the first finding", () => {
+    const { stdout } = longpole(["analyze", `examples/${scenario}/fault`, "--baseline", `examples/${scenario}/fixed`, "--json"]);
+    const [first] = (JSON.parse(stdout) as Report).findings;
+    expect(first).toMatchObject({ mechanism: truth.mechanism, subject: { service: truth.service } });
+    expect(first!.severity).not.toBe("note");
+    expect(stdout).not.toMatch(/\bNaN\b/);
+  });
+
   test("fixed: no alarm", () => {
     const report = analyze(`${scenario}/fixed`);
     expect(report.findings.filter(({ severity }) => severity !== "note")).toEqual([]);

@@ -42,6 +42,8 @@ const MIN_CARRIED = 0.9;
 const MIN_CHANGE = 0.1;
 const MIN_PART = 1 / 3;
 const ALPHA = 1e-3;
+/** Share of the requests that has to be of kinds which both windows have. */
+const MIN_COMMON = 0.5;
 /** Growth left within the kinds of requests, relative to all of it, up to which the mix explains it, directly or by the load it brings. */
 const LEFT = 1 - MIN_PART;
 
@@ -87,6 +89,8 @@ function bestSplit(
       traceWindow(now.slice, tracesNow, kinds.now),
     );
     if (result.kind !== "comparison") continue;
+    // Hardly any kind in both windows (a port, a pod, a build): that splits by time, not by what is asked for.
+    if (result.groups.reduce((sum, group) => sum + Math.min(group.shareA, group.shareB), 0) < MIN_COMMON) continue;
     const split: MixSplit = { view, attribute, comparison: result };
     if (best === undefined || result.mix > best.split.comparison.mix)
       best = { split, kinds, grown: grownGroup(result, tracesNow.length, tracesBefore.length) };
