@@ -22,13 +22,25 @@ export function rankCorrelation(x: Float64Array, y: Float64Array): number {
 
 /** Ranks from 1; equal values share the mean of their places. */
 export function ranks(values: Float64Array): Float64Array {
-  const order = Uint32Array.from(values.keys()).sort((i, j) => values[i]! - values[j]! || i - j);
-  const rank = new Float64Array(values.length);
-  for (let from = 0; from < order.length;) {
+  const sorted = values.slice().sort();
+  // Mean rank of the run of equal values that begins here; a plain sort and a search are half of a sort of indices.
+  const meanAt = new Float64Array(sorted.length);
+  for (let from = 0; from < sorted.length;) {
     let to = from + 1;
-    while (to < order.length && values[order[to]!] === values[order[from]!]) to++;
-    for (let k = from; k < to; k++) rank[order[k]!] = (from + 1 + to) / 2;
+    while (to < sorted.length && sorted[to] === sorted[from]) to++;
+    meanAt[from] = (from + 1 + to) / 2;
     from = to;
   }
-  return rank;
+  return values.map((value) => meanAt[firstAtLeast(sorted, value)]!);
+}
+
+function firstAtLeast(ascending: Float64Array, value: number): number {
+  let low = 0;
+  let high = ascending.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -29,7 +29,7 @@ const LOST = 77;
 describe("traces whose caller sends no spans", () => {
   test("20 of 20 with a missing parent are complete, and no orphans", () => {
     const forest = assemble(times(20, (trace) => request(trace, LOST)));
-    expect([...forest.complete]).toEqual(new Array<number>(20).fill(1));
+    expect([...forest.complete]).toEqual(Array.from({ length: 20 }, () => 1));
     expect(forest.quality).toMatchObject({ remoteRoots: 20, incompleteTraces: 0, orphanSpans: 0 });
   });
 

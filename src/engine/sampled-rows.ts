@@ -9,13 +9,16 @@ export function sampledRows(window: Window, rows: Int32Array, most: number): Int
   const limit = (most / rows.length) * 2 ** 32;
   const { traceId, spanId } = window.spans;
   return rows.filter((row) => {
-    let hash = 0;
-    // Finaliser of MurmurHash3 (A. Appleby, public domain) after each word: counting ids spread as random ones do.
-    for (const word of [traceId[4 * row + 2]!, traceId[4 * row + 3]!, spanId[2 * row]!, spanId[2 * row + 1]!]) {
-      hash = Math.imul(hash ^ word, 0x85ebca6b);
-      hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-      hash ^= hash >>> 16;
-    }
-    return hash >>> 0 < limit;
+    let hash = mix(0, traceId[4 * row + 2]!);
+    hash = mix(hash, traceId[4 * row + 3]!);
+    hash = mix(hash, spanId[2 * row]!);
+    return mix(hash, spanId[2 * row + 1]!) >>> 0 < limit;
   });
+}
+
+/** Finaliser of MurmurHash3 (A. Appleby, public domain) after each word: counting ids spread as random ones do. */
+function mix(hash: number, word: number): number {
+  let mixed = Math.imul(hash ^ word, 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return mixed ^ (mixed >>> 16);
 }

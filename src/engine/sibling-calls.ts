@@ -38,8 +38,7 @@ export function sequentialShare(window: Window, groups: readonly SiblingCalls[])
 }
 
 /** Middle of the ascending-sorted numbers; 0 of none. */
-export function medianOf(values: readonly number[]): number {
+export function medianOf(values: ArrayLike<number>): number {
   if (values.length === 0) return 0;
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1]!;
+  return Float64Array.from(values).sort()[values.length >> 1]!;
 }

@@ -4,6 +4,7 @@ import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
 import { workOf } from "../congestion.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { oncePerWindow } from "../once-per-window.ts";
 import { sampledRows } from "../sampled-rows.ts";
 import { medianOf } from "../sibling-calls.ts";
 import { count, ms, percent, plural, shorten, times } from "../wording.ts";
@@ -39,8 +40,8 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
   const { attribute, value } = found.condition;
   const column = columns.find((c) => c.attribute === attribute)!;
   const matching = rows.filter((_, i) => column.value[i] === value);
-  const matchingNs = medianOf(Array.from(work.filter((_, i) => column.value[i] === value)));
-  const restNs = medianOf(Array.from(work.filter((_, i) => column.value[i] !== value)));
+  const matchingNs = medianOf(work.filter((_, i) => column.value[i] === value));
+  const restNs = medianOf(work.filter((_, i) => column.value[i] !== value));
   if (matchingNs < 1.8 * Math.max(1, restNs)) return undefined;
   const what = `${window.text(attribute)} = ${shorten(window.text(value), 40)}`;
   const harmful = matchingNs - restNs >= 0.1 * view.p99 || found.shareOfSlow * spot.slowNs >= 0.3 * view.p99;
@@ -101,6 +102,19 @@ export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | un
 const attributeStatistic = (r: RankedAttribute, matching: number, all: number): string =>
   `${count(matching)} of ${count(all)} spans have it; they are slow ${Math.round(r.lift * 10) / 10} times as often as all are. Chance as the reason: ${r.qValue.toExponential(1)} (false-discovery rate over all attributes)`;
 
+/** Per string id: 1 for keys that are no property of the request. */
+const skippedKeys = oncePerWindow((window): Uint8Array => {
+  const { attributes, strings } = window.spans;
+  const skip = new Uint8Array(strings.size);
+  const seen = new Uint8Array(strings.size);
+  for (const key of attributes.key) {
+    if (seen[key] === 1) continue;
+    seen[key] = 1;
+    if (NOT_A_PROPERTY.test(strings.get(key))) skip[key] = 1;
+  }
+  return skip;
+});
+
 /** String attributes of the spans and of their traces' roots, one column per key (or for `only` one), by name: -1 where absent. */
 function categoricalColumns(
   theCase: Case,
@@ -111,16 +125,14 @@ function categoricalColumns(
   const { attributes, strings } = window.spans;
   const { forest } = window;
   const columns = new Map<number, Int32Array>();
-  const skip = new Map<number, boolean>();
+  const skip = skippedKeys(window);
   const collect = (i: number, from: number): void => {
     for (let at = attributes.listStart[from]!; at < attributes.listStart[from + 1]!; at++) {
       const type = attributes.type[at];
       if (type !== AttributeType.string && type !== AttributeType.boolean) continue;
       const key = attributes.key[at]!;
       if (only !== undefined && key !== only) continue;
-      let skipped = skip.get(key);
-      if (skipped === undefined) skip.set(key, (skipped = NOT_A_PROPERTY.test(strings.get(key))));
-      if (skipped) continue;
+      if (skip[key] === 1) continue;
       let column = columns.get(key);
       if (column === undefined) columns.set(key, (column = new Int32Array(rows.length).fill(-1)));
       column[i] =

@@ -17,9 +17,9 @@ export function explainErrorHandling(theCase: Case, spot: HotSpot): Explanation 
   const passed = rows.filter((row) => !isFailed(row));
   if (failed.length < MIN_ERRORS || passed.length < MIN_ERRORS) return undefined;
   // What each needs by itself: behind slow failures the others wait.
-  const failedNs = medianOf(Array.from(workOf(window, ownNs, spot.node, failed)));
+  const failedNs = medianOf(workOf(window, ownNs, spot.node, failed));
   const passedWork = workOf(window, ownNs, spot.node, passed);
-  const passedNs = medianOf(Array.from(passedWork));
+  const passedNs = medianOf(passedWork);
   if (failedNs < 3 * passedNs || failedNs - passedNs < 1e6) return undefined;
   const slow = new Set(view.slow);
   const inSlow =

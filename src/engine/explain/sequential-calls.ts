@@ -40,11 +40,13 @@ function explainParent(theCase: Case, parent: number, calls: readonly number[]):
   const model = programOf(window);
   const groups = new Map(calls.map((node) => [node, siblingCalls(window, node)]));
   const pairs: { from: number; to: number; sequential: number; verdict: Independence }[] = [];
+  const groupAt = new Int32Array(window.spans.rowCount).fill(-1);
   for (const from of calls) {
-    const firsts = new Map(groups.get(from)!.map((group) => [group.parent, group.rows]));
+    const firsts = groups.get(from)!;
+    firsts.forEach((group, i) => (groupAt[group.parent] = i));
     for (const to of calls) {
       if (from === to) continue;
-      const order = orderOf(theCase, firsts, groups.get(to)!);
+      const order = orderOf(theCase, firsts, groupAt, groups.get(to)!);
       if (order.both < 20 || order.before < 0.3 * order.both) continue;
       pairs.push({
         from,
@@ -53,6 +55,7 @@ function explainParent(theCase: Case, parent: number, calls: readonly number[]):
         verdict: independence(model, paths, from, to),
       });
     }
+    for (const group of firsts) groupAt[group.parent] = -1;
   }
   const apart = pairs.filter((pair) => pair.sequential >= 0.8 && pair.verdict.kind !== "dependent");
   if (apart.length === 0) return [];
@@ -74,7 +77,7 @@ function explainParent(theCase: Case, parent: number, calls: readonly number[]):
       subject: { service, operation },
       title: `${service} ${operation} makes ${nodes.length} calls one after another${isProven ? " that don't need each other" : ""}: ${names}`,
       why: isProven
-        ? `They follow each other in ${percent(Math.min(...proven.map((p) => p.sequential)))} of the requests or more, yet ${becauseText(proven[0]!.verdict)}: together they would take as long as the longest.`
+        ? `They follow each other in ${percent(proven.reduce((least, p) => Math.min(least, p.sequential), 1))} of the requests or more, yet ${becauseText(proven[0]!.verdict)}: together they would take as long as the longest.`
         : `They follow each other in every request. If the later ones do not need what the earlier ones return, they could run together.`,
       confidence: isProven ? 0.85 : 0.3,
       harmful: isProven,
@@ -126,10 +129,14 @@ function becauseText(verdict: Independence): string {
   }
 }
 
-/** How often both calls occur in one parent, the one in `firsts` (rows by parent) starts first, and they do not overlap. */
+/**
+ * How often both calls occur in one parent, the one in `firsts` starts first, and they do not overlap.
+ * groupAt: per span row its place in `firsts`, -1 where it is no parent of them.
+ */
 function orderOf(
   theCase: Case,
-  firsts: ReadonlyMap<number, readonly number[]>,
+  firsts: readonly SiblingCalls[],
+  groupAt: Int32Array,
   seconds: readonly SiblingCalls[],
 ): { both: number; before: number; sequential: number } {
   const { startNs, endNs, toleranceNs } = theCase.window.forest;
@@ -137,7 +144,7 @@ function orderOf(
   let before = 0;
   let sequential = 0;
   for (const { parent, rows } of seconds) {
-    const others = firsts.get(parent);
+    const others = firsts[groupAt[parent]!]?.rows;
     if (others === undefined) continue;
     both++;
     const [a, b] = [others[0]!, rows[0]!];

@@ -4,6 +4,7 @@ import { quantileOf, quantileOfAscending } from "../../analysis/weighted-quantil
 import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { oncePerWindow } from "../once-per-window.ts";
 import { sampledRows } from "../sampled-rows.ts";
 import { count, ms } from "../wording.ts";
 import { calleeOf } from "./transit.ts";
@@ -12,6 +13,20 @@ import { calleeOf } from "./transit.ts";
 const SIZE_NAME =
   /(?:^|[._-])(?:size|length|len|bytes|rows|returned_rows|count|items|batch|total|points|elements|records)(?:$|[._-])|(?:size|length|rows|bytes|items|count)$/i;
 const MAX_ROWS = 20_000;
+
+/** Keys of numeric attributes that are named so. */
+const sizeKeys = oncePerWindow((window): ReadonlySet<number> => {
+  const { attributes } = window.spans;
+  const keys = new Set<number>();
+  const seen = new Set<number>();
+  for (let at = 0; at < attributes.key.length; at++) {
+    const key = attributes.key[at]!;
+    if (attributes.type[at] !== AttributeType.number || seen.has(key)) continue;
+    seen.add(key);
+    if (SIZE_NAME.test(window.text(key))) keys.add(key);
+  }
+  return keys;
+});
 
 /** Time that follows a size recorded on the span (bytes, rows, items): the large ones are the slow ones. */
 export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefined {
@@ -115,17 +130,16 @@ const isBetter = (a: SizeColumn, b: SizeColumn): boolean =>
 
 /** Per size attribute the rows that have it, and its values; a value that is no finite number is none. */
 function sizeColumns({ window }: Case, rows: Int32Array): Map<number, { rows: number[]; sizes: number[] }> {
-  const { attributes, strings } = window.spans;
+  if (sizeKeys(window).size === 0) return new Map();
+  const { attributes } = window.spans;
   const { forest } = window;
-  const isSize = new Map<number, boolean>();
+  const isSize = sizeKeys(window);
   const columns = new Map<number, { rows: number[]; sizes: number[] }>();
   const collect = (row: number, from: number): void => {
     for (let at = attributes.listStart[from]!; at < attributes.listStart[from + 1]!; at++) {
       if (attributes.type[at] !== AttributeType.number) continue;
       const key = attributes.key[at]!;
-      let known = isSize.get(key);
-      if (known === undefined) isSize.set(key, (known = SIZE_NAME.test(strings.get(key))));
-      if (!known) continue;
+      if (!isSize.has(key)) continue;
       let held = columns.get(key);
       if (held === undefined) columns.set(key, (held = { rows: [], sizes: [] }));
       if (held.rows.at(-1) === row || !Number.isFinite(attributes.value[at])) continue;

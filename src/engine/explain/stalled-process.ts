@@ -5,7 +5,6 @@ import { exampleTraces, spanRows, type Case } from "../case.ts";
 import { inFlightCounts } from "../contention.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { oncePerWindow } from "../once-per-window.ts";
-import type { Window } from "../window.ts";
 import { count, ms, percent, plural } from "../wording.ts";
 
 /** A pause below this does not hurt a request. */

@@ -23,7 +23,7 @@ export function explainGrowth(theCase: Case, spot: HotSpot): Explanation | undef
   if (rows.length < MIN_ROWS) return undefined;
   const part = Math.floor(rows.length / PARTS);
   const medians = Array.from({ length: PARTS }, (_, i) =>
-    medianOf(Array.from(rows.subarray(i * part, (i + 1) * part), (row) => ownNs[row]!)),
+    medianOf(Float64Array.from(rows.subarray(i * part, (i + 1) * part), (row) => ownNs[row]!)),
   );
   const trend = rankCorrelation(
     Float64Array.from(medians, (_, i) => i),
