@@ -54,9 +54,14 @@ export function compare(before: Slice, now: Slice, options: CompareOptions = {})
   const measured = both.map((name, i) => {
     // The same seed on both sides: like recordings then differ by exactly nothing.
     const seed = (options.seed ?? 1) + i;
-    return { name, before: measure(earlier.get(name)!, seed), now: measure(current.get(name)!, seed) };
+    const [a, b] = [earlier.get(name)!, current.get(name)!];
+    const judge = PERCENTILES.some((p) => isEnough(a, b, p));
+    return { name, before: measure(a, judge, seed), now: measure(b, judge, seed) };
   });
-  const judged = measured.reduce((sum, pair) => sum + PERCENTILES.filter((p) => isEnough(pair, p)).length + 1, 0);
+  const judged = measured.reduce(
+    (sum, pair) => sum + PERCENTILES.filter((p) => isEnough(pair.before.requests, pair.now.requests, p)).length + 1,
+    0,
+  );
   const alpha = (1 - LEVEL) / Math.max(1, judged);
   const endpoints = measured
     .map((pair) => compareEndpoint(pair, alpha, threshold, split, groupOf.get(pair.name)!))
@@ -123,13 +128,18 @@ interface MeasuredPair {
   readonly now: Measured;
 }
 
-const measure = (requests: Requests, seed: number): Measured => ({
-  requests,
-  quantiles: quantileEstimates(requests, PERCENTILES, seed),
-});
+/** judge: whether any percentile is; if not, none is resampled, which would take long for endpoints by the thousand. */
+function measure(requests: Requests, judge: boolean, seed: number): Measured {
+  if (judge) return { requests, quantiles: quantileEstimates(requests, PERCENTILES, seed) };
+  const sample = sortSample(requests.durationNs, requests.weights);
+  return {
+    requests,
+    quantiles: PERCENTILES.map((p) => ({ value: quantileOfSorted(sample, p), logVariance: 0, blocks: 1 })),
+  };
+}
 
-function isEnough({ before, now }: MeasuredPair, p: number): boolean {
-  const have = Math.min(before.requests.traces.length, now.requests.traces.length);
+function isEnough(before: Requests, now: Requests, p: number): boolean {
+  const have = Math.min(before.traces.length, now.traces.length);
   return have * (1 - p) >= MIN_BEYOND * (1 - 1e-9);
 }
 
@@ -145,7 +155,7 @@ function compareEndpoint(
   const [p50, p95, p99] = PERCENTILES.map((p, i): PercentileChange => {
     const change = quantileChange(before.quantiles[i]!, now.quantiles[i]!, alpha);
     const certain = change.low > 0 ? 1 : change.high < 0 ? -1 : 0;
-    const enough = isEnough(pair, p);
+    const enough = isEnough(before.requests, now.requests, p);
     const large = Math.abs(change.now - change.before) >= threshold * change.before;
     return {
       beforeMs: inMs(change.before),

@@ -2,6 +2,7 @@ import { diagnose } from "../../engine/diagnose.ts";
 import type { Objective } from "../../engine/objective.ts";
 import type { Severity } from "../../model/report.ts";
 import { exitCodeOf } from "../exit-code.ts";
+import { jsonDocument } from "../json-document.ts";
 import { count } from "../render/numbers.ts";
 import { renderReport } from "../render/report.ts";
 import { lookOf, type LookOptions, type Terminal } from "../terminal.ts";
@@ -43,7 +44,7 @@ export function analyze(files: readonly string[], options: AnalyzeOptions, termi
       command: terminal.command,
       ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
     };
-    if (options.json === true) terminal.out(`${JSON.stringify(told, null, 2)}\n`);
+    if (options.json === true) for (const piece of jsonDocument(told)) terminal.out(piece);
     else terminal.out(`${renderReport(told, sources, lookOf(options, terminal)).join("\n")}\n`);
     const unreadable = intake.errors.length + (baseline?.intake.errors.length ?? 0) > 0;
     return exitCodeOf(told, options.failOn, unreadable);

@@ -3,6 +3,7 @@ import { buildWindow } from "../../engine/window.ts";
 import type { CompareReport } from "../../model/compare-report.ts";
 import type { SpanTable } from "../../model/span-table.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
+import { jsonDocument } from "../json-document.ts";
 import { renderCompare } from "../render/compare.ts";
 import { count } from "../render/numbers.ts";
 import { lookOf, type LookOptions, type Terminal } from "../terminal.ts";
@@ -43,7 +44,7 @@ export function compareRecordings(
     const report: CompareReport = signal.aborted
       ? { ...compared, verdict: "insufficient-data", cautions: [cut, ...compared.cautions] }
       : compared;
-    if (options.json === true) terminal.out(`${JSON.stringify(report, null, 2)}\n`);
+    if (options.json === true) for (const piece of jsonDocument(report)) terminal.out(piece);
     else
       terminal.out(
         `${renderCompare(report, { before, now, command: terminal.command }, lookOf(options, terminal)).join("\n")}\n`,

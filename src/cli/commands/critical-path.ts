@@ -44,6 +44,8 @@ const DRAWN = 10;
 
 /** Traces between two looks at the signal and the reader of the output. */
 const BATCH = 500;
+/** Characters that are written at once: a batch of huge traces is longer than a string can be. */
+const PIECE = 1 << 20;
 
 /** `longpole critical-path`: recordings → the critical path of each trace, slowest first in text, as read in JSON. */
 export function printCriticalPaths(
@@ -60,13 +62,16 @@ export function printCriticalPaths(
     const all = options.json === true ? asRead(forest) : slowestFirst(forest);
     const order = all.subarray(0, options.limit ?? (options.json === true ? Infinity : DRAWN));
     for (let from = 0; from < order.length && !signal.aborted; from += BATCH) {
-      const lines: string[] = [];
+      let text = "";
+      progress.clear();
       for (const trace of order.subarray(from, from + BATCH)) {
         const path = tracePath(forest, segments, kinds, trace);
-        lines.push(options.json === true ? JSON.stringify(path) : renderCriticalPath(path, look).join("\n"));
+        text += `${options.json === true ? JSON.stringify(path) : renderCriticalPath(path, look).join("\n")}\n`;
+        if (text.length < PIECE) continue;
+        terminal.out(text);
+        text = "";
       }
-      progress.clear();
-      terminal.out(`${lines.join("\n")}\n`);
+      terminal.out(text);
       await new Promise((resolve) => setImmediate(resolve));
     }
     if (options.json !== true && all.length > order.length) {

@@ -178,3 +178,10 @@ test("any text in any place of a finding leaves the frame whole", () => {
     { seed: 7, numRuns: 60 },
   );
 });
+
+test("services by the hundred thousand without an explanation: the first dozen, and how many more", () => {
+  const unexplained = Array.from({ length: 200_000 }, (_, i) => ({ service: `s${i}`, p99Ms: 9, collect: "a profile" }));
+  const lines = renderReport({ ...sampleReport(), unexplained }, sources, plain);
+  expect(lines.filter((line) => /^ {2}s\d+ 9/.test(line))).toHaveLength(12);
+  expect(lines.join("\n")).toContain("199,988 further services, with less time: --json has all.");
+});

@@ -158,16 +158,22 @@ function ruledOut(report: Report, pen: Pen): string[] {
   return lines;
 }
 
+/** Most time first; a system can have services by the thousand. */
+const SHOWN_UNEXPLAINED = 12;
+
 function unexplained(report: Report, pen: Pen): string[] {
   if (report.unexplained.length === 0) return [];
   const lines = [
     "",
     heading("Unexplained, and how to find out", "time in a slow request of which spans do not tell the reason", pen),
   ];
-  const first = Math.min(28, Math.max(...report.unexplained.map((entry) => columns(entry.service) + 10)));
-  for (const { service, p99Ms, collect } of report.unexplained) {
+  const shown = report.unexplained.slice(0, SHOWN_UNEXPLAINED);
+  const first = Math.min(28, Math.max(...shown.map((entry) => columns(entry.service) + 10)));
+  for (const { service, p99Ms, collect } of shown) {
     lines.push(...twoColumns(`${service} ${duration(p99Ms)}`, collect, first, pen));
   }
+  const left = report.unexplained.length - shown.length;
+  if (left > 0) lines.push(pen.faint(`  ${plural(left, "further service")}, with less time: --json has all.`));
   return lines;
 }
 
