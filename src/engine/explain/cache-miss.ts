@@ -22,7 +22,7 @@ export function explainCacheMiss(theCase: Case, spot: HotSpot): Explanation | un
   const inSlow = shareOfTraces(theCase, spot.node, view.slow);
   if (missRatio <= 0 || missRatio > 0.95 || inSlow < 0.5 || spot.slowNs < 1.5 * spot.meanNs) return undefined;
   const cacheName = window.text(paths.operation[cache]!);
-  const harmful = spot.slowNs - spot.typicalNs >= 0.15 * view.p99 && missRatio >= 0.05;
+  const harmful = spot.slowNs - spot.typicalNs >= 0.15 * view.p99 && missRatio >= 0.3;
   return {
     mechanism: "cache-miss",
     kind: "latency",
