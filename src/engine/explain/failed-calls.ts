@@ -114,7 +114,7 @@ export function explainTimeouts(theCase: Case, spot: HotSpot): Explanation | und
     subject: { service: callee, operation: spot.operation, setting: "timeout" },
     title: `calls of ${spot.service} to ${callee} run into a timeout of ${ms(limit)}`,
     why: `${failed.length} of ${failed.length + passed.length} calls failed after ${ms(limit)} (${percent(near)} of the failures within 10 % of it); those that succeed take ${ms(usual)} (median). They are in ${percent(slowShare)} of the slow requests.`,
-    confidence: harmful ? 0.95 : 0.35,
+    confidence: harmful ? 0.94 : 0.35,
     harmful,
     nodes: subtree(window, spot.node),
     undo: [
