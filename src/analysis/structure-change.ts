@@ -140,7 +140,7 @@ function stoppedShort(
     const whole = common.find((set) => members.length < set.size && members.every((member) => set.has(member)));
     if (whole === undefined) continue;
     rare += had;
-    rows.push(...held);
+    for (const row of held) rows.push(row);
     for (const member of whole) if (!members.includes(member)) missing.add(member);
   }
   if (rows.length === 0 || rows.length / n2 < (RARE_FACTOR * rare) / n1) return undefined;

@@ -5,7 +5,7 @@ import type { Explanation, HotSpot, Undo } from "../hot-spot.ts";
 import { shareOfTime } from "../share-of-time.ts";
 import { inclusiveTimes } from "../call-spots.ts";
 import { siblingNodes, subtree } from "../path-index.ts";
-import { medianOf, sequentialShare, siblingCalls } from "../sibling-calls.ts";
+import { medianOf, sequentialShare, siblingCalls, type SiblingCalls } from "../sibling-calls.ts";
 import { count, ms, percent, shorten } from "../wording.ts";
 
 /** A loop of two or three calls is ordinary code; from four on the number usually follows the data. */
@@ -18,21 +18,57 @@ const MANY = 4;
  */
 export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation | undefined {
   if (spot.role !== SpanRole.database && spot.role !== SpanRole.client && spot.role !== SpanRole.pool) return undefined;
-  const { window, view } = theCase;
+  const loop = loopOf(theCase, spot);
+  return loop === undefined ? undefined : loopExplanation(theCase, spot, loop);
+}
+
+interface Loop {
+  /** call path of the repeated call; with it the pool acquisitions of the same loop */
+  readonly query: number;
+  readonly nodes: readonly number[];
+  /** spans that make the call, and the calls of those that make it many times */
+  readonly parents: number;
+  readonly many: readonly SiblingCalls[];
+  /** calls per parent of these: median and most */
+  readonly perParent: number;
+  readonly most: number;
+  /** median duration of a call */
+  readonly eachNs: number;
+  /** share of neighbouring calls that follow each other */
+  readonly sequential: number;
+  /** share of the loops whose calls are known to ask for the same */
+  readonly same: number;
+}
+
+function loopOf(theCase: Case, spot: HotSpot): Loop | undefined {
+  const { window } = theCase;
   const groups = siblingCalls(window, spot.node);
   const many = groups.filter((group) => group.rows.length >= MANY);
   const calls = many.reduce((sum, group) => sum + group.rows.length, 0);
   const all = groups.reduce((sum, group) => sum + group.rows.length, 0);
   // Loops of the node have to be where its calls are, and calls of a loop follow each other.
-  if (many.length < 3 || calls < 0.5 * all || sequentialShare(window, many) < 0.8) return undefined;
+  const sequential = sequentialShare(window, many);
+  if (many.length < 3 || calls < 0.5 * all || sequential < 0.8) return undefined;
   const query = spot.role === SpanRole.pool ? queryOfLoop(theCase, spot.node) : spot.node;
   if (query < 0) return undefined;
-  const loop = loopNodes(theCase, query);
-  const perParent = medianOf(many.map((group) => group.rows.length));
-  const most = many.reduce((longest, group) => Math.max(longest, group.rows.length), 0);
-  const each = medianOf(many.flatMap((group) => group.rows.map((row) => spanDuration(window, row))));
+  return {
+    query,
+    nodes: loopNodes(theCase, query),
+    parents: groups.length,
+    many,
+    perParent: medianOf(many.map((group) => group.rows.length)),
+    most: many.reduce((longest, group) => Math.max(longest, group.rows.length), 0),
+    eachNs: medianOf(many.flatMap((group) => group.rows.map((row) => spanDuration(window, row)))),
+    sequential,
+    same: identicalArguments(theCase, query),
+  };
+}
+
+function loopExplanation(theCase: Case, spot: HotSpot, loop: Loop): Explanation {
+  const { window, view } = theCase;
+  const { query, many, perParent, same } = loop;
   const inclusive = inclusiveTimes(window, view);
-  const loopNs = loop.reduce((sum, node) => sum + (inclusive.get(node)?.slowNs ?? 0), 0);
+  const loopNs = loop.nodes.reduce((sum, node) => sum + (inclusive.get(node)?.slowNs ?? 0), 0);
   const service = window.text(window.paths.service[query]!);
   const operation = window.text(window.paths.operation[query]!);
   const statementId = window.paths.statement[query]!;
@@ -40,7 +76,7 @@ export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation 
   const parentOperation = window.text(window.facts.operation[many[0]!.parent]!);
   const what = statement === "" ? operation : shorten(statement, 60);
   const isQuery = window.paths.role[query] === SpanRole.database;
-  const same = identicalArguments(theCase, query);
+  const claimed = loop.nodes.flatMap((node) => subtree(window, node));
   const harmful = shareOfTime(view, loopNs, spot.typicalNs) >= 0.1;
   return {
     mechanism: same >= 0.9 ? "duplicate-calls" : "n-plus-one",
@@ -50,11 +86,11 @@ export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation 
       same >= 0.9
         ? `${service} makes the same call ${count(perParent)} times per ${parentOperation}: ${what}`
         : `${service} makes ${count(perParent)} ${isQuery ? "queries" : "calls"} one after another per ${parentOperation}: ${what}`,
-    why: `${percent(many.length / Math.max(1, groups.length))} of the requests that make this call make it ${MANY} times or more (median ${count(perParent)}, at most ${count(most)}), each ${ms(each)}, one after another; together ${ms(loopNs)} of a slow request.`,
+    why: `${percent(many.length / Math.max(1, loop.parents))} of the spans that make this call make it ${MANY} times or more (median ${count(perParent)}, at most ${count(loop.most)}), each ${ms(loop.eachNs)}, one after another; together ${ms(loopNs)} of a slow request.`,
     confidence: harmful ? 0.93 : 0.4,
     harmful,
-    nodes: loop.flatMap((node) => subtree(window, node)),
-    undo: loop.map((node): Undo => ({
+    nodes: claimed,
+    undo: loop.nodes.map((node): Undo => ({
       kind: "change",
       change: { kind: "batch", service, operation: window.text(window.paths.operation[node]!) },
       nodes: [node],
@@ -66,20 +102,17 @@ export function explainRepeatedCalls(theCase: Case, spot: HotSpot): Explanation 
         claim: `${service} ${parentOperation} makes ${count(perParent)} calls one after another: ${ms(loopNs)}`,
         evidence: [0, 1],
       },
-      { claim: `each ${what} takes only ${ms(each)}; their number is the cost`, evidence: [1] },
+      { claim: `each ${what} takes ${ms(loop.eachNs)}; their number is the cost`, evidence: [1] },
     ],
     evidence: [
       {
         kind: "trace",
-        text: `slow requests with the loop: ${exampleTraces(
-          theCase,
-          loop.flatMap((node) => subtree(window, node)),
-        ).join(", ")}`,
+        text: `slow requests with the loop: ${exampleTraces(theCase, claimed).join(", ")}`,
         query: `spans "${operation}" of ${service}, counted by parent`,
       },
       {
         kind: isQuery ? "statement" : "statistic",
-        text: `${statement === "" ? operation : statement} — ${count(perParent)} times under one parent span, one after another in ${percent(sequentialShare(window, many))} of the cases`,
+        text: `${statement === "" ? operation : statement} — ${count(perParent)} times under one parent span, one after another in ${percent(loop.sequential)} of the cases`,
         query: `count of "${operation}" by parent span`,
       },
     ],
