@@ -224,7 +224,10 @@ function queryAttributes(query: number, random: () => number): Attributes {
   return [
     text("db.system.name", "postgresql"),
     text("db.namespace", "shop"),
-    text("db.query.text", `SELECT id, name, price FROM items_${query} WHERE shop_id = $1 ORDER BY created_at LIMIT ${limit}`),
+    text(
+      "db.query.text",
+      `SELECT id, name, price FROM items_${query} WHERE shop_id = $1 ORDER BY created_at LIMIT ${limit}`,
+    ),
     text("db.operation.name", "SELECT"),
     text("server.address", "postgres"),
     int("server.port", 5432),

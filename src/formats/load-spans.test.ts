@@ -289,4 +289,19 @@ describe("progress and stopping", () => {
     expect(loaded.spans.rowCount).toBeGreaterThan(1000);
     expect(loaded.intake.errors).toEqual([]);
   });
+
+  test("the span in which it was stopped is not counted as a malformed one", async () => {
+    const body = bodies[0]!;
+    const controller = new AbortController();
+    async function* stdin(): AsyncGenerator<Uint8Array> {
+      // In the last span: the two requests are more than the prefix that tells the kind.
+      yield Buffer.concat([body, body.subarray(0, body.length - 3)]);
+      controller.abort();
+      yield body.subarray(body.length - 3);
+    }
+    const { intake, spans } = await load(["-"], { stdin: stdin(), signal: controller.signal });
+    expect(intake.rejected.size).toBe(0);
+    expect(intake.received).toBe(spans.rowCount);
+    expect(spans.rowCount).toBeGreaterThan(100);
+  });
 });

@@ -103,7 +103,7 @@ export async function* loadSpans(
         cutOff = true;
         if (!signal?.aborted) intake.errors.push(error instanceof InputError ? error : unreadable(file.path, error));
       }
-      content.finish(cutOff || (signal?.aborted ?? false));
+      content.finish(signal?.aborted ? "stopped" : cutOff ? "cut-off" : "complete");
     } finally {
       into.strings.releaseSource();
     }
@@ -161,15 +161,27 @@ class FileContent {
     return this.prefixBytes < PREFIX_BYTES || this.decide();
   }
 
-  /** The content ends here: as it should, or, with `cutOff`, because its source failed, which is told already. */
-  finish(cutOff: boolean): void {
+  /** The content ends here: as it should, because its source failed, which is told already, or because the user said so. */
+  finish(end: "complete" | "cut-off" | "stopped"): void {
     if (this.over) return;
+    const cutOff = end !== "complete";
+    const malformed = this.intake.rejected.get("span-malformed")?.spans ?? 0;
     // With nothing to tell its kind from, the error of the source says it all.
     if (this.sink === undefined && ((cutOff && this.prefixBytes === 0) || !this.decide(cutOff))) return;
-    this.attempt((sink) => sink.finish(cutOff), cutOff);
+    if (!this.attempt((sink) => sink.finish(cutOff), cutOff) && end === "stopped") this.takeBackCutSpan(malformed);
     if (this.sink instanceof JsonLines && this.sink.unusedLines > 0) {
       this.skipReason = `${this.sink.unusedLines} lines of metrics, logs or profiles, which are not used here`;
     }
+  }
+
+  /** The span in which the user stopped the reading is not a malformed one, as it was counted beyond `malformed`. */
+  private takeBackCutSpan(malformed: number): void {
+    const { intake } = this;
+    const held = intake.rejected.get("span-malformed");
+    if (held === undefined || held.spans === malformed) return;
+    held.spans--;
+    intake.received--;
+    if (held.spans === 0) intake.rejected.delete("span-malformed");
   }
 
   private attempt(step: (sink: ContentSink) => void, cutOff = false): boolean {

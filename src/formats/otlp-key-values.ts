@@ -20,7 +20,7 @@ const SLOTS = GROUPS * POSITIONS;
  * look-up (MessageMemo). Numbers come in too many values for that; but owners of one kind
  * (spans of one name, say) carry the same keys in the same order, so each position
  * of each group remembers its last key and whether a number followed. What is neither
- * is parsed and interned. docs/adr/0006-otlp-decoder-speed.md has what each of these gave.
+ * is parsed and interned. docs/adr/0009-otlp-decoder-speed.md has what each of these gave.
  *
  *   message KeyValue     { string key = 1; AnyValue value = 2; }
  *   message AnyValue     { oneof value { string string_value = 1; bool bool_value = 2; int64 int_value = 3;
