@@ -49,7 +49,11 @@ function explainQueue(
   const operation = text(flows.groups.consumerOperation[group]!);
   const destination = flows.groups.destination[group]! < 0 ? "" : text(flows.groups.destination[group]!);
   const harmful = queue50 >= 2 * work50 && queue50 >= 5e6;
-  const view = viewOf(window, views, flows.producer[members[0]!]!);
+  const view = viewOf(
+    window,
+    views,
+    members.map((i) => flows.producer[i]!),
+  );
   if (view === undefined) return undefined;
   const pair = bootstrapQuantilePairs(
     latency,
@@ -108,11 +112,18 @@ function explainQueue(
   };
 }
 
-function viewOf(window: Window, views: readonly EndpointView[], row: number): EndpointView | undefined {
-  const { facts, forest } = window;
-  const root = forest.root[forest.trace[row]!]!;
-  return (
-    views.find((v) => v.endpoint.service === facts.service[root] && v.endpoint.operation === facts.operation[root]) ??
-    views[0]
-  );
+/** The endpoint (of those looked at) whose requests send most of the messages; undefined when none of them does. */
+function viewOf(
+  { facts, forest }: Window,
+  views: readonly EndpointView[],
+  producers: readonly number[],
+): EndpointView | undefined {
+  const sent = new Map<string, number>();
+  for (const row of producers) {
+    const root = forest.root[forest.trace[row]!]!;
+    const key = `${facts.service[root]} ${facts.operation[root]}`;
+    sent.set(key, (sent.get(key) ?? 0) + 1);
+  }
+  const by = ({ endpoint }: EndpointView): number => sent.get(`${endpoint.service} ${endpoint.operation}`) ?? 0;
+  return views.reduce<EndpointView | undefined>((a, b) => (by(b) > (a === undefined ? 0 : by(a)) ? b : a), undefined);
 }
