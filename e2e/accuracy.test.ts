@@ -19,7 +19,8 @@ test("the injected cause is named first in nine of ten kinds of fault", { timeou
     const { truth, current, baseline } = faultCase(fault, SEED, TRACES);
     const report = await diagnose({ spans: current, ...(baseline === undefined ? {} : { baseline }) });
     const { byService } = score(report.findings, truth);
-    if (byService !== 1) missed.push(`${fault.name}: ${truth.service} has rank ${byService}, first: ${report.findings[0]?.title}`);
+    if (byService !== 1)
+      missed.push(`${fault.name}: ${truth.service} has rank ${byService}, first: ${report.findings[0]?.title}`);
   }
   expect(missed.length, missed.join("\n")).toBeLessThanOrEqual(0.1 * FAULTS.length);
 });

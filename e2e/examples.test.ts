@@ -44,7 +44,13 @@ describe.each(["missing-index", "n-plus-one", "small-pool"])("%s", (scenario) =>
 
   // The two recordings share no port, process or time: only what the program does may be compared.
   test("fault against fixed: the cause is the first finding", () => {
-    const { stdout } = longpole(["analyze", `examples/${scenario}/fault`, "--baseline", `examples/${scenario}/fixed`, "--json"]);
+    const { stdout } = longpole([
+      "analyze",
+      `examples/${scenario}/fault`,
+      "--baseline",
+      `examples/${scenario}/fixed`,
+      "--json",
+    ]);
     const [first] = (JSON.parse(stdout) as Report).findings;
     expect(first).toMatchObject({ mechanism: truth.mechanism, subject: { service: truth.service } });
     expect(first!.severity).not.toBe("note");
