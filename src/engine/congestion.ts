@@ -46,7 +46,7 @@ export interface Member {
 }
 
 /** Rows that are looked at per kind of work: enough for a median in every bin. */
-const MAX_ROWS = 20_000;
+const MAX_ROWS = 5_000;
 
 /**
  * Databases and services of a window with the work on them. Waiting for a shared

@@ -12,7 +12,7 @@ import { count, ms, percent, plural, shorten, times } from "../wording.ts";
 /** What the transport, the runtime or the outcome wrote: a consequence or an address, not a property of the request. */
 const NOT_A_PROPERTY =
   /^(?:http\.(?:status|response|url|target|host|flavor|method|request\.method|scheme)|url\.|net\.|network\.|server\.|client\.|peer\.|rpc\.(?:grpc\.)?(?:status|response)|error|exception|thread\.|code\.|otel\.|db\.(?:statement|query|system|name|namespace|user|connection)|user_agent)/;
-const MAX_ROWS = 20_000;
+const MAX_ROWS = 5_000;
 
 /** Requests with one attribute value (a tenant, a region, a version) are the slow ones in this piece of work. */
 export function explainAttribute(theCase: Case, spot: HotSpot): Explanation | undefined {

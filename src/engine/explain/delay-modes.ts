@@ -6,7 +6,7 @@ import { sampledRows } from "../sampled-rows.ts";
 import { ms, percent } from "../wording.ts";
 
 /** Spans that are looked at; more do not make a mode clearer. */
-const MAX_ROWS = 20_000;
+const MAX_ROWS = 5_000;
 
 /**
  * Some calls take longer by a round, fixed time: a timer, not work. Known ones

@@ -12,7 +12,7 @@ import { calleeOf } from "./transit.ts";
 /** Names of numeric attributes that say how much there was to do. */
 const SIZE_NAME =
   /(?:^|[._-])(?:size|length|len|bytes|rows|returned_rows|count|items|batch|total|points|elements|records)(?:$|[._-])|(?:size|length|rows|bytes|items|count)$/i;
-const MAX_ROWS = 20_000;
+const MAX_ROWS = 5_000;
 
 /** Keys of numeric attributes that are named so. */
 const sizeKeys = oncePerWindow((window): ReadonlySet<number> => {
