@@ -7,10 +7,12 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/analysis": ["src/model"],
   "src/formats": ["src/model"],
   "src/engine": ["src/model", "src/analysis", "src/formats"],
-  "src/cli": ["src/model", "src/analysis", "src/formats", "src/engine"],
+  // The composition root; of the lab it knows only how to start it (docs/adr/0010-the-lab-within-the-package.md).
+  "src/cli": ["src/model", "src/analysis", "src/formats", "src/engine", "src/lab"],
+  "src/lab": ["src/model", "src/formats", "src/engine"],
   "src/testing": ["src/model"],
-  bench: ["src/model", "src/analysis", "src/formats", "src/engine", "src/testing"],
-  e2e: ["src/model", "src/testing"],
+  bench: ["src/model", "src/analysis", "src/formats", "src/engine", "src/lab", "src/testing"],
+  e2e: ["src/model", "src/lab", "src/testing"],
   scripts: [],
 };
 
