@@ -1,4 +1,4 @@
-import { Random } from "../../analysis/random.ts";
+import type { Random } from "../../analysis/random.ts";
 import type { LoadPlan, Schedule } from "./load-plan.ts";
 
 /**

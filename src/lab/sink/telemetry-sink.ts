@@ -50,15 +50,15 @@ export async function startSink({ windowCapBytes = WINDOW_CAP_BYTES }: SinkOptio
 
   async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const kind = request.method === "POST" ? KINDS[request.url ?? ""] : undefined;
-    if (kind === undefined) return refuse(request, response, 404);
-    if (kind === "logs") return answer(request.resume(), response, 200);
+    if (kind === undefined) return answer(request, response, 404);
+    if (kind === "logs") return answer(request, response, 200);
     const body = await exportRequest(request);
     // A request belongs to the window in which it ended.
     const into = window;
     const status = typeof body === "number" ? body : into.bytes + body.length > windowCapBytes ? 503 : 200;
     if (typeof body === "number" || status !== 200) {
       into.refused++;
-      return refuse(request, response, status);
+      return answer(request, response, status);
     }
     into[kind].push(body);
     into.bytes += body.length;
@@ -121,27 +121,24 @@ async function exportRequest(request: IncomingMessage): Promise<Buffer | number>
   }
 }
 
-async function bodyOf(request: IncomingMessage): Promise<Buffer | number> {
+/** Reads to the end in any case: a sender that is cut off would not see the answer. */
+function bodyOf(request: IncomingMessage): Promise<Buffer | number> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > REQUEST_CAP_BYTES) return 413;
-      chunks.push(chunk);
-    }
-  } catch {
-    // The sender went away in the middle.
-    return 400;
-  }
-  return Buffer.concat(chunks);
+  return new Promise((resolve) => {
+    request
+      .on("data", (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes <= REQUEST_CAP_BYTES) chunks.push(chunk);
+        else chunks.length = 0;
+      })
+      .once("end", () => resolve(bytes > REQUEST_CAP_BYTES ? 413 : Buffer.concat(chunks)))
+      // The sender went away in the middle.
+      .once("error", () => resolve(400));
+  });
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, status: number): void {
+  request.resume();
   response.writeHead(status, { "content-type": PROTOBUF, "content-length": 0 }).end();
-}
-
-/** What is left of the body is not read: the connection ends with the answer. */
-function refuse(request: IncomingMessage, response: ServerResponse, status: number): void {
-  response.writeHead(status, { connection: "close", "content-length": 0 }).end();
 }
