@@ -1,6 +1,7 @@
-/** The lab cannot do what was asked of it, and why: one sentence for the user. `code` is for programs. */
+/** What the lab cannot do, in one sentence for the user; `code` tells the kinds apart. */
 export class LabError extends Error {
   readonly code: string;
+
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "LabError";
