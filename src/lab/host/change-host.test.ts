@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -70,19 +70,14 @@ test("neighbours have the niceness that was asked for, and end when they are tol
 
 test("a neighbour and a disk writer end with their parent, even when it is killed", async () => {
   const place = folder();
-  const parent = spawn(
-    process.execPath,
-    [
-      "--import",
-      "tsx",
-      "--input-type=module",
-      "-e",
-      `import { startDiskWriters, startNeighbours } from ${JSON.stringify(join(import.meta.dirname, "neighbours.ts"))};
-       const all = [await startNeighbours(1, 19), await startDiskWriters(1, ${JSON.stringify(place)})];
-       console.log(JSON.stringify(all.flatMap(({ pids }) => pids)));`,
-    ],
-    { stdio: ["ignore", "pipe", "inherit"] },
+  const script = join(folder(), "parent.mts");
+  writeFileSync(
+    script,
+    `import { startDiskWriters, startNeighbours } from ${JSON.stringify(join(import.meta.dirname, "neighbours.ts"))};
+     const all = [await startNeighbours(1, 19), await startDiskWriters(1, ${JSON.stringify(place)})];
+     console.log(JSON.stringify(all.flatMap(({ pids }) => pids)));`,
   );
+  const parent = spawn(process.execPath, ["--import", "tsx", script], { stdio: ["ignore", "pipe", "inherit"] });
   const [text] = (await once(parent.stdout, "data")) as [Buffer];
   const pids = JSON.parse(text.toString()) as number[];
   expect(pids.map(isAlive)).toEqual([true, true]);

@@ -17,7 +17,7 @@ export interface Neighbours {
 export async function startNeighbours(processes: number, nice: number): Promise<Neighbours> {
   const children = await startAll(
     "busy-neighbour",
-    Array.from({ length: processes }, () => []),
+    Array.from({ length: processes }, () => ({})),
   );
   try {
     for (const { pid } of children) setPriority(pid!, nice);
