@@ -45,15 +45,9 @@ async function makeCluster(plan: PostgresPlan, data: string, signal: AbortSignal
   if (plan.user !== undefined) {
     for (const path of [plan.folder, passwordFile]) chownSync(path, plan.user.uid, plan.user.gid);
   }
-  const maker = run(
-    plan,
-    [
-      ...["--pgdata", data, "--username", plan.owner, "--pwfile", passwordFile, "--auth", "scram-sha-256"],
-      ...["--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"],
-    ],
-    "initdb",
-    "KILL",
-  );
+  const names = ["--pgdata", data, "--username", plan.owner, "--pwfile", passwordFile, "--auth", "scram-sha-256"];
+  const options = ["--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"];
+  const maker = run(plan, [...names, ...options], "initdb", "KILL");
   const stop = (): void => killGroup(maker);
   signal.addEventListener("abort", stop, { once: true });
   const code = await exitCode(maker);

@@ -22,8 +22,8 @@ export interface Database {
   close(): Promise<void>;
 }
 
-const DATABASE = "dns";
-const OWNER = "dns";
+const DATABASE = "zones_db";
+const OWNER = "zones_owner";
 const OBSERVER = "observer";
 
 /** A server of its own, below `folder`, that `keeper` starts. */
@@ -57,7 +57,11 @@ export async function ownDatabase(keeper: Child, folder: string): Promise<Databa
     async start(settings) {
       await run(settings);
       const maintenance = new PoolOf({ ...address, database: "postgres", max: 1 });
-      await maintenance.query(`CREATE DATABASE ${DATABASE}`).finally(() => maintenance.end());
+      try {
+        await maintenance.query(`CREATE DATABASE ${DATABASE}`);
+      } finally {
+        await maintenance.end();
+      }
       await runAll(query, [...observerStatements(observer), ...seedStatements(settings.records, settings.nameIndex)]);
       await runAll(query, AFTER_SEED);
     },
