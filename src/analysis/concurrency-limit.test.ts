@@ -44,7 +44,7 @@ function queue({ limit, load, uses, seesWaits, groups = 1, burst = 1 }: Queue, s
 }
 
 describe("a pool of connections that is used to 85 %", () => {
-  test.each([
+  test.each<[string, Queue, number]>([
     ["10, waits seen", { limit: 10, load: 8.5, uses: 6000, seesWaits: true }, 10],
     ["10, waits not seen", { limit: 10, load: 8.5, uses: 6000, seesWaits: false }, 10],
     ["4 in each of 3 instances", { limit: 4, load: 3.2, uses: 9000, seesWaits: false, groups: 3 }, 4],
