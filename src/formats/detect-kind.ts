@@ -1,5 +1,6 @@
 import { isSpace, jsonShape, type JsonShape } from "./json-shape.ts";
 import type { Framing } from "./otlp-protobuf-stream.ts";
+import { profileTextKind } from "./profile-text.ts";
 import { protobufSignal, type Signal } from "./protobuf-signal.ts";
 
 /** Bytes of content that are enough to tell its kind. */
@@ -7,11 +8,15 @@ export const PREFIX_BYTES: number = 64 * 1024;
 
 export type JsonFormat = "otlp-json" | "jaeger-json" | "zipkin-json";
 
+/** Profiles, which load-profiles.ts reads. */
+export type ProfileFormat = "cpuprofile" | "heapprofile" | "pprof" | "folded" | "perf-script";
+
 /** What a file holds, told from its content. */
 export type ContentKind =
   | { readonly kind: "otlp-protobuf"; readonly framing: Framing }
   /** `lines`: a value per line; `unsure`: the first value does not end in the prefix and could be a line or the document */
   | { readonly kind: JsonFormat; readonly layout: "document" | "lines" | "unsure" }
+  | { readonly kind: "profile"; readonly format: ProfileFormat; readonly what: string }
   /** telemetry that the analysis of traces does not use */
   | { readonly kind: "not-used"; readonly signal: Exclude<Signal, "traces">; readonly format: "protobuf" | "JSON" }
   /** known, but not readable here; `what` it is and what to do `instead` */
@@ -49,7 +54,7 @@ function protobufKind(prefix: Uint8Array): ContentKind | undefined {
 /** pprof's first field is sample_type = 1, a message of two small numbers (type = 1, unit = 2). */
 function pprofOrNothing(bytes: Uint8Array): ContentKind | undefined {
   const isPprof = bytes[0] === 0x0a && bytes[1]! <= 6 && bytes[2] === 0x08 && (bytes[4] === 0x10 || bytes[5] === 0x10);
-  return isPprof ? { kind: "unsupported", what: "a pprof profile", instead: "give traces to this command" } : undefined;
+  return isPprof ? { kind: "profile", format: "pprof", what: "a pprof profile" } : undefined;
 }
 
 function jsonKind(prefix: Uint8Array, start: number): ContentKind | undefined {
@@ -71,8 +76,10 @@ function jsonKind(prefix: Uint8Array, start: number): ContentKind | undefined {
     return unsupported("Zipkin v1 JSON", "export Zipkin v2 JSON");
   if (has("o:traceId", "ao:traceId", "aao:traceId")) return { kind: "zipkin-json", layout };
   if (has("o:traceEvents", "ao:ph")) return unsupported("a Chrome trace", "give OTLP, Jaeger or Zipkin traces");
-  if (has("o:nodes") && has("o:samples", "o:timeDeltas"))
-    return unsupported("a .cpuprofile", "give traces to this command");
+  if (has("o:nodes") && has("o:samples", "o:timeDeltas", "oao:callFrame"))
+    return { kind: "profile", format: "cpuprofile", what: "a .cpuprofile" };
+  if (has("o:head") && has("oo:callFrame", "oo:selfSize"))
+    return { kind: "profile", format: "heapprofile", what: "a .heapprofile" };
   const outline = shape.end > 0 ? outlineOf(prefix, start, shape.end) : "";
   if (outline === "{}") return { kind: "otlp-json", layout };
   if (outline === "[]" || outline === "[[]]") return { kind: "zipkin-json", layout };
@@ -106,7 +113,7 @@ const MAGICS: readonly (readonly [at: number, text: string, what: string, instea
   [0, "BZh", "a bzip2-compressed file", "decompress it first, or use gzip or zstd"],
   [0, "\x04\x22\x4d\x18", "an lz4-compressed file", "decompress it first, or use gzip or zstd"],
   [0, "\x1f\x8b", "a file compressed more than twice", "decompress it first"],
-  [0, "PERFILE2", "a perf.data file", "give traces to this command"],
+  [0, "PERFILE2", "a perf.data file", "give the output of `perf script`"],
   [0, "FLR\0", "a JFR recording", "give traces to this command"],
   [0, "PAR1", "a Parquet file", "export OTLP, Jaeger or Zipkin traces"],
   [0, "SQLite format 3", "an SQLite database", "export OTLP, Jaeger or Zipkin traces"],
@@ -133,7 +140,6 @@ const TEXTS: readonly (readonly [line: RegExp, what: string, instead: string])[]
   ],
   [/^# (HELP|TYPE|EOF)\b/, "Prometheus metrics", "give traces to this command"],
   [/^[a-z_:][\w:]*(\{.*\})? [-+0-9.einfa]+( \d+)?$/i, "Prometheus metrics", "give traces to this command"],
-  [/^[^,;{}]*;.* \d+$/, "folded stacks", "give traces to this command"],
   [/^("[^"]*"|[^",{}]*)(,("[^"]*"|[^",{}]*))+$/, "a CSV file", "give traces to this command"],
 ];
 
@@ -142,6 +148,9 @@ function textKind(prefix: Uint8Array, start: number): ContentKind | undefined {
   while (end < prefix.length && end - start < 4096 && prefix[end] !== 0x0a) end++;
   const line = Buffer.from(prefix.subarray(start, end)).toString("utf8").trimEnd();
   if (/[\x00-\x08\x0e-\x1f\ufffd]/.test(line)) return undefined;
+  const format = profileTextKind(prefix, start, prefix.length < PREFIX_BYTES);
+  if (format === "folded") return { kind: "profile", format, what: "folded stacks" };
+  if (format === "perf-script") return { kind: "profile", format, what: "the output of perf script" };
   for (const [pattern, what, instead] of TEXTS) if (pattern.test(line)) return { kind: "unsupported", what, instead };
   return undefined;
 }

@@ -17,6 +17,8 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
   /** What "-" reads; the process's stdin if absent. */
   readonly stdin?: AsyncIterable<Uint8Array>;
+  /** Whether profiles are read by somebody else (load-profiles.ts), so that one which is named is no error. */
+  readonly profilesElsewhere?: boolean;
 }
 
 export interface LoadProgress {
@@ -88,7 +90,7 @@ export async function* loadSpans(
 
   for (const [done, file] of files.entries()) {
     if (signal?.aborted) break;
-    const content = new FileContent(file, into, intake);
+    const content = new FileContent(file, into, intake, options.profilesElsewhere === true);
     const receivedBefore = intake.received;
     try {
       let cutOff = false;
@@ -141,16 +143,18 @@ class FileContent {
   private readonly file: InputFile;
   private readonly into: SpanTableBuilder;
   private readonly intake: Intake;
+  private readonly profilesElsewhere: boolean;
   private prefix: Uint8Array[] = [];
   private prefixBytes = 0;
   private sink: ContentSink | undefined;
   /** Nothing more of the file is wanted: it is damaged, or not of use. */
   private over = false;
 
-  constructor(file: InputFile, into: SpanTableBuilder, intake: Intake) {
+  constructor(file: InputFile, into: SpanTableBuilder, intake: Intake, profilesElsewhere: boolean) {
     this.file = file;
     this.into = into;
     this.intake = intake;
+    this.profilesElsewhere = profilesElsewhere;
   }
 
   /** False when nothing more of the file is wanted. */
@@ -221,6 +225,10 @@ class FileContent {
         if (kind.format === "JSON") return new JsonLines("not-used", into, intake, file);
         this.skipReason = `OTLP ${kind.signal}, which are not used here`;
         return undefined;
+      case "profile":
+        return this.profilesElsewhere
+          ? undefined
+          : this.refuse("unsupported", `${kind.what} (give traces to this command)`);
       case "empty":
         return this.refuse("empty", "an empty file");
       case "unsupported":

@@ -75,6 +75,11 @@ export class StackTableBuilder {
     return this.processes.push({ ...none, ...facts }) - 1;
   }
 
+  /** Sets for how long a process was looked at, where that shows only in the end. */
+  setDuration(process: number, durationNs: number): void {
+    this.processes[process] = { ...this.processes[process]!, durationNs };
+  }
+
   thread(process: number, tid = -1, name = 0): number {
     return this.threads.push({ process, tid, name }) - 1;
   }
