@@ -55,8 +55,9 @@ export async function runPhase(stage: Stage, plan: PhasePlan, hooks: PhaseHooks)
   await system.apply(plan.settings);
   const host = await changeHost(plan.settings.host, system.pids(), stage.folder);
   try {
+    const { records } = plan.settings.postgres;
     const warmUp = { ...plan.load, seconds: WARM_UP_SECONDS, seed: plan.load.seed + WARM_UP_SEED };
-    await runLoad(system.gatewayUrl, { ...warmUp, schedule: { kind: "steady" } }, { signal: hooks.signal });
+    await runLoad(system.gatewayUrl, { ...warmUp, schedule: { kind: "steady" } }, { signal: hooks.signal, records });
     await system.flush();
     return await record(stage, plan, hooks);
   } finally {
@@ -101,7 +102,11 @@ async function loadWith(
 ): Promise<LoadResult> {
   const over = new AbortController();
   const signal = AbortSignal.any([hooks.signal, over.signal]);
-  const load = runLoad(system.gatewayUrl, plan, { ...hooks, signal }).finally(() => over.abort());
+  const load = runLoad(system.gatewayUrl, plan, {
+    ...hooks,
+    signal,
+    records: system.settings.postgres.records,
+  }).finally(() => over.abort());
   const meanwhile = runStatements(system, statements, over.signal);
   try {
     await meanwhile;
