@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Temporality, type MetricTable } from "../model/metric-table.ts";
+import { type Temporality, type MetricTable } from "../model/metric-table.ts";
 import { counterOf, metricTableOf, type PointObject } from "../testing/metric-table.ts";
 import { counterRate, gaugeSignal, type CounterRate } from "./counter-rates.ts";
 import { distributionSeries } from "./distribution-series.ts";

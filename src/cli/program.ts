@@ -7,6 +7,7 @@ import { changepoints } from "./commands/changepoints.ts";
 import { compareRecordings } from "./commands/compare.ts";
 import { demo } from "./commands/demo.ts";
 import { printCriticalPaths } from "./commands/critical-path.ts";
+import { fitScalability } from "./commands/usl.ts";
 import { predictChanges } from "./commands/what-if.ts";
 import { safeText } from "./render/safe-text.ts";
 import type { Terminal } from "./terminal.ts";
@@ -99,6 +100,12 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .option("--p <probability>", "accepted chance that mere noise shows a change", probability, 0.05)
     .addHelpText("after", pasteable(EXAMPLES.changepoints, terminal))
     .action(async (file: string, options) => done(await changepoints(file, options, terminal)));
+
+  common(program.command("usl"))
+    .description("Fit the Universal Scalability Law to load,throughput rows (CSV): where more load stops to help.")
+    .argument("<file>", "CSV with or without a header row; - for standard input")
+    .addHelpText("after", pasteable(EXAMPLES.usl, terminal))
+    .action(async (file: string, options) => done(await fitScalability(file, options, terminal)));
   return program;
 }
 
@@ -223,4 +230,7 @@ Example:
   changepoints: `
 Example:
   printf '1,10\\n2,11\\n3,10\\n4,11\\n5,10\\n6,20\\n7,21\\n8,20\\n9,21\\n10,20\\n' | longpole changepoints -`,
+  usl: `
+Example:
+  printf '1,65\\n18,996\\n36,1652\\n72,1853\\n108,1829\\n144,1775\\n216,1702\\n' | longpole usl -`,
 } as const;

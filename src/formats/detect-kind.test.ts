@@ -65,7 +65,9 @@ describe("JSON", () => {
     ["[]", { kind: "zipkin-json", ...document }],
     ['[{"traceId":"a","binaryAnnotations":[]}]', { kind: "unsupported", what: "Zipkin v1 JSON" }],
     ['{"traceEvents":[]}', { kind: "unsupported", what: "a Chrome trace" }],
-    ['{"nodes":[],"samples":[]}', { kind: "unsupported", what: "a .cpuprofile" }],
+    ['{"nodes":[],"samples":[]}', { kind: "profile", format: "cpuprofile" }],
+    ['{"nodes":[{"id":1,"callFrame":{"functionName":"(root)"', { kind: "profile", format: "cpuprofile" }],
+    ['{"head":{"callFrame":{},"selfSize":0', { kind: "profile", format: "heapprofile" }],
     [
       '{"name":"x","scripts":{"traceId":1}}',
       { kind: "unknown", found: 'JSON with the keys "name", "scripts", "traceId"' },
@@ -103,7 +105,20 @@ describe("what is neither traces nor metrics", () => {
   test.each([
     ["", "empty"],
     [" \n\t\n", "empty"],
-    ["main;parse;read 42\n", "folded stacks"],
+    ["# HELP up x\n# TYPE up gauge\nup 1\n", "prometheus-text"],
+    ['http_requests_total{code="200"} 1027\n', "prometheus-text"],
+    ["main;parse;read 42\n", "folded"],
+    ["main 12\nmain;parse 3\n", "folded"],
+    ["main;operator new(unsigned long);x y\nmain;b\n", "folded"],
+    ["time;value\n1;2\n", "unknown bytes 74 69 6d 65 3b 76 61 6c"],
+    ['http_requests{path="/a;b"} 12\n', "prometheus-text"],
+    [
+      "# captured on: x\n#\njava 11008 [001] 30143.48: cpu-clock: \n\tffffffff81001408 f ([kernel.kallsyms])\n\n",
+      "perf-script",
+    ],
+    ["VM Thread 9/10 cycles:ppp: \n 7f00 a::b(c d) (/lib/x.so)\n", "perf-script"],
+    ["perf 12 [000] 1.25:    1 cycles:  ffff native_write ([kernel.kallsyms])\n", "perf-script"],
+    ["Nov 25 18:00:01 host sshd[12]: started\n  on port 22\n", 'unknown "Nov 25 18:00:01 "'],
     ["time,value\n1,2\n", "a CSV file"],
     ["<!DOCTYPE html><html>", "an HTML or XML page"],
     ["PK\x03\x04....", "a zip archive"],
@@ -112,13 +127,20 @@ describe("what is neither traces nor metrics", () => {
   ])("%j", (content, want) => {
     const found = detectKind(Buffer.from(content, "latin1"));
     const text =
-      found.kind === "unsupported" ? found.what : found.kind === "unknown" ? `unknown ${found.found}` : found.kind;
+      found.kind === "unsupported"
+        ? found.what
+        : found.kind === "profile"
+          ? found.format
+          : found.kind === "unknown"
+            ? `unknown ${found.found}`
+            : found.kind;
     expect(text).toBe(want);
   });
 
   test("pprof, tar and zeros", () => {
     expect(kind(Buffer.from([0x0a, 4, 8, 1, 0x10, 2, 0x0a, 4, 8, 3, 0x10, 4]))).toMatchObject({
-      what: "a pprof profile",
+      kind: "profile",
+      format: "pprof",
     });
     const tar = Buffer.alloc(600, 0x61);
     tar.write("ustar", 257);

@@ -1,5 +1,6 @@
 import { isSpace, jsonShape, type JsonShape } from "./json-shape.ts";
 import type { Framing } from "./otlp-protobuf-stream.ts";
+import { profileTextKind } from "./profile-text.ts";
 import { protobufSignal, type Signal } from "./protobuf-signal.ts";
 
 /** Bytes of content that are enough to tell its kind. */
@@ -10,6 +11,9 @@ export type JsonFormat = "otlp-json" | "otlp-metrics-json" | "jaeger-json" | "zi
 /** Signals that are told from the others, but not read. */
 type UnusedSignal = Exclude<Signal, "traces" | "metrics">;
 
+/** Profiles, which load-profiles.ts reads. */
+export type ProfileFormat = "cpuprofile" | "heapprofile" | "pprof" | "folded" | "perf-script";
+
 /** What a file holds, told from its content. */
 export type ContentKind =
   | { readonly kind: "otlp-protobuf"; readonly signal: "traces" | "metrics"; readonly framing: Framing }
@@ -17,6 +21,7 @@ export type ContentKind =
   | { readonly kind: JsonFormat; readonly layout: "document" | "lines" | "unsure" }
   /** the text format of Prometheus or OpenMetrics */
   | { readonly kind: "prometheus-text" }
+  | { readonly kind: "profile"; readonly format: ProfileFormat; readonly what: string }
   /** telemetry that the analysis does not use */
   | { readonly kind: "not-used"; readonly signal: UnusedSignal; readonly format: "protobuf" | "JSON" }
   /** known, but not readable here; `what` it is and what to do `instead` */
@@ -54,9 +59,7 @@ function protobufKind(prefix: Uint8Array): ContentKind | undefined {
 /** pprof's first field is sample_type = 1, a message of two small numbers (type = 1, unit = 2). */
 function pprofOrNothing(bytes: Uint8Array): ContentKind | undefined {
   const isPprof = bytes[0] === 0x0a && bytes[1]! <= 6 && bytes[2] === 0x08 && (bytes[4] === 0x10 || bytes[5] === 0x10);
-  return isPprof
-    ? { kind: "unsupported", what: "a pprof profile", instead: "give traces or metrics to this command" }
-    : undefined;
+  return isPprof ? { kind: "profile", format: "pprof", what: "a pprof profile" } : undefined;
 }
 
 function jsonKind(prefix: Uint8Array, start: number): ContentKind | undefined {
@@ -79,8 +82,10 @@ function jsonKind(prefix: Uint8Array, start: number): ContentKind | undefined {
     return unsupported("Zipkin v1 JSON", "export Zipkin v2 JSON");
   if (has("o:traceId", "ao:traceId", "aao:traceId")) return { kind: "zipkin-json", layout };
   if (has("o:traceEvents", "ao:ph")) return unsupported("a Chrome trace", "give OTLP, Jaeger or Zipkin traces");
-  if (has("o:nodes") && has("o:samples", "o:timeDeltas"))
-    return unsupported("a .cpuprofile", "give traces or metrics to this command");
+  if (has("o:nodes") && has("o:samples", "o:timeDeltas", "oao:callFrame"))
+    return { kind: "profile", format: "cpuprofile", what: "a .cpuprofile" };
+  if (has("o:head") && has("oo:callFrame", "oo:selfSize"))
+    return { kind: "profile", format: "heapprofile", what: "a .heapprofile" };
   const outline = shape.end > 0 ? outlineOf(prefix, start, shape.end) : "";
   if (outline === "{}") return { kind: "otlp-json", layout };
   if (outline === "[]" || outline === "[[]]") return { kind: "zipkin-json", layout };
@@ -114,7 +119,7 @@ const MAGICS: readonly (readonly [at: number, text: string, what: string, instea
   [0, "BZh", "a bzip2-compressed file", "decompress it first, or use gzip or zstd"],
   [0, "\x04\x22\x4d\x18", "an lz4-compressed file", "decompress it first, or use gzip or zstd"],
   [0, "\x1f\x8b", "a file compressed more than twice", "decompress it first"],
-  [0, "PERFILE2", "a perf.data file", "give traces or metrics to this command"],
+  [0, "PERFILE2", "a perf.data file", "give the output of `perf script`"],
   [0, "FLR\0", "a JFR recording", "give traces or metrics to this command"],
   [0, "PAR1", "a Parquet file", "export OTLP, Jaeger or Zipkin traces"],
   [0, "SQLite format 3", "an SQLite database", "export OTLP, Jaeger or Zipkin traces"],
@@ -148,7 +153,6 @@ const TEXTS: readonly (readonly [line: RegExp, what: string, instead: string])[]
     "an HTML or XML page",
     "check the download: it may be a page of a login or an error",
   ],
-  [/^[^,;{}]*;.* \d+$/, "folded stacks", "give traces or metrics to this command"],
   [/^("[^"]*"|[^",{}]*)(,("[^"]*"|[^",{}]*))+$/, "a CSV file", "give traces or metrics to this command"],
 ];
 
@@ -157,6 +161,9 @@ function textKind(prefix: Uint8Array, start: number): ContentKind | undefined {
   while (end < prefix.length && end - start < 4096 && prefix[end] !== 0x0a) end++;
   const line = Buffer.from(prefix.subarray(start, end)).toString("utf8").trimEnd();
   if (/[\x00-\x08\x0e-\x1f\ufffd]/.test(line)) return undefined;
+  const format = profileTextKind(prefix, start, prefix.length < PREFIX_BYTES);
+  if (format === "folded") return { kind: "profile", format, what: "folded stacks" };
+  if (format === "perf-script") return { kind: "profile", format, what: "the output of perf script" };
   if (PROMETHEUS.some((pattern) => pattern.test(line))) return { kind: "prometheus-text" };
   for (const [pattern, what, instead] of TEXTS) if (pattern.test(line)) return { kind: "unsupported", what, instead };
   return undefined;

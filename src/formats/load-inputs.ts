@@ -23,6 +23,8 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
   /** What "-" reads; the process's stdin if absent. */
   readonly stdin?: AsyncIterable<Uint8Array>;
+  /** Whether profiles are read by somebody else (load-profiles.ts), so that one which is named is no error. */
+  readonly profilesElsewhere?: boolean;
 }
 
 export interface LoadProgress {
@@ -98,7 +100,7 @@ export async function* loadInputs(
 
   for (const [done, file] of files.entries()) {
     if (signal?.aborted) break;
-    const content = new FileContent(file, into);
+    const content = new FileContent(file, into, options.profilesElsewhere === true);
     const receivedBefore = intake.received + intake.points.received;
     try {
       let cutOff = false;
@@ -154,16 +156,18 @@ class FileContent {
   private readonly file: InputFile;
   private readonly into: DecodeTarget;
   private readonly intake: Intake;
+  private readonly profilesElsewhere: boolean;
   private prefix: Uint8Array[] = [];
   private prefixBytes = 0;
   private sink: ContentSink | undefined;
   /** Nothing more of the file is wanted: it is damaged, or not of use. */
   private over = false;
 
-  constructor(file: InputFile, into: DecodeTarget) {
+  constructor(file: InputFile, into: DecodeTarget, profilesElsewhere: boolean) {
     this.file = file;
     this.into = into;
     this.intake = into.intake;
+    this.profilesElsewhere = profilesElsewhere;
   }
 
   /** False when nothing more of the file is wanted. */
@@ -252,6 +256,10 @@ class FileContent {
         if (kind.format === "JSON") return new JsonLines("not-used", into, file);
         this.skipReason = `OTLP ${kind.signal}, which are not used here`;
         return undefined;
+      case "profile":
+        return this.profilesElsewhere
+          ? undefined
+          : this.refuse("unsupported", `${kind.what} (give traces to this command)`);
       case "empty":
         return this.refuse("empty", "an empty file");
       case "unsupported":
