@@ -25,7 +25,7 @@ export interface Measures {
   readonly baseUnixNs: bigint;
   readonly grid: Grid;
   readonly series: readonly MeasureSeries[];
-  /** points that were looked at, and those of metrics that nothing asks for */
+  /** all points, and those of metrics that nothing asks for or that came twice */
   readonly points: number;
   readonly pointsUnused: number;
   readonly warnings: readonly string[];
@@ -80,7 +80,7 @@ export function readMeasures(table: MetricTable): Measures {
     grid,
     series: into.finish(),
     points: table.points.rowCount,
-    pointsUnused: table.points.rowCount - used - index.duplicates,
+    pointsUnused: table.points.rowCount - used,
     warnings,
   };
 }
