@@ -25,7 +25,13 @@ export function growthOf(values: ArrayLike<number>): Growth | undefined {
   const mean = (part: Float64Array): number => part.reduce((sum, value) => sum + value, 0) / part.length;
   const first = mean(known.subarray(0, quarter));
   const last = mean(known.subarray(n - quarter));
-  return { first, last, increase: last - first, factor: first > 0 ? last / first : Number.POSITIVE_INFINITY, tau: tauOf(known) };
+  return {
+    first,
+    last,
+    increase: last - first,
+    factor: first > 0 ? last / first : Number.POSITIVE_INFINITY,
+    tau: tauOf(known),
+  };
 }
 
 function tauOf(values: Float64Array): number {

@@ -85,7 +85,10 @@ export function dataQuality(
 
 /** received = analysed + not used + rejected. */
 function pointLedger({ points, pointsUnused }: ResourceContext, intake: Intake | undefined): PointLedger {
-  const rejected = [...(intake?.points.rejected ?? [])].map(([reason, held]) => ({ reason: reason as string, ...held }));
+  const rejected = [...(intake?.points.rejected ?? [])].map(([reason, held]) => ({
+    reason: reason as string,
+    ...held,
+  }));
   return {
     received: intake?.points.received ?? points,
     analysed: points - pointsUnused,

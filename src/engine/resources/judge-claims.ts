@@ -9,21 +9,83 @@ import { meanOf } from "./service-measures.ts";
 
 /** Which readings of spans a used-up resource explains better, by what the resource says. */
 const BETTER_THAN: Partial<Record<Mechanism, ReadonlySet<Mechanism>>> = {
-  "cpu-throttled": new Set(["cpu-saturated", "slow-code", "garbage-collection", "event-loop-blocked", "lock-contention", "thread-starvation", "run-queue", "unknown"]),
-  "noisy-neighbour": new Set(["cpu-saturated", "slow-code", "garbage-collection", "event-loop-blocked", "lock-contention", "thread-starvation", "run-queue", "unknown"]),
-  "garbage-collection": new Set(["cpu-saturated", "event-loop-blocked", "lock-contention", "thread-starvation", "garbage-collection", "unknown"]),
-  "cpu-saturated": new Set(["cpu-saturated", "lock-contention", "thread-starvation", "unknown"]),
-  "event-loop-blocked": new Set(["event-loop-blocked", "garbage-collection", "lock-contention", "thread-starvation", "unknown"]),
+  "cpu-throttled": new Set([
+    "network-latency",
+    "pool-exhausted",
+    "cpu-saturated",
+    "slow-code",
+    "garbage-collection",
+    "event-loop-blocked",
+    "lock-contention",
+    "thread-starvation",
+    "run-queue",
+    "unknown",
+  ]),
+  "noisy-neighbour": new Set([
+    "network-latency",
+    "cpu-saturated",
+    "event-loop-blocked",
+    "lock-contention",
+    "thread-starvation",
+    "run-queue",
+    "unknown",
+  ]),
+  "garbage-collection": new Set([
+    "network-latency",
+    "pool-exhausted",
+    "cpu-saturated",
+    "event-loop-blocked",
+    "lock-contention",
+    "thread-starvation",
+    "garbage-collection",
+    "unknown",
+  ]),
+  "cpu-saturated": new Set([
+    "network-latency",
+    "pool-exhausted",
+    "cpu-saturated",
+    "lock-contention",
+    "thread-starvation",
+    "unknown",
+  ]),
+  "event-loop-blocked": new Set([
+    "event-loop-blocked",
+    "garbage-collection",
+    "lock-contention",
+    "thread-starvation",
+    "unknown",
+  ]),
   "pool-exhausted": new Set(["pool-exhausted", "cpu-saturated", "lock-contention", "thread-starvation", "unknown"]),
   "disk-saturated": new Set(["cpu-saturated", "slow-query", "lock-contention", "unknown"]),
   "memory-pressure": new Set(["garbage-collection", "unknown"]),
 };
 
-/** What holds a process up from outside comes before what it does itself; a pool is full when its users are slow. */
-const ORDER: readonly Mechanism[] = ["cpu-throttled", "noisy-neighbour", "garbage-collection", "cpu-saturated", "event-loop-blocked", "disk-saturated", "pool-exhausted", "memory-pressure"];
+/**
+ * What explains the most of the others comes first: a quota stops everything; collecting garbage uses the processor;
+ * a process that is busy itself does not need a neighbour to be slow; a pool is full when its users are slow.
+ */
+const ORDER: readonly Mechanism[] = [
+  "cpu-throttled",
+  "garbage-collection",
+  "cpu-saturated",
+  "event-loop-blocked",
+  "noisy-neighbour",
+  "disk-saturated",
+  "pool-exhausted",
+  "memory-pressure",
+];
+
+/** A resource that was used up and is by half more so is worse. */
+const WORSE = 1.5;
 
 /** Mechanisms that say that a service's own work became slower: its own duration has to show it. */
-const OWN_WORK: ReadonlySet<Mechanism> = new Set<Mechanism>(["slow-code", "cpu-saturated", "garbage-collection", "lock-contention", "event-loop-blocked"]);
+const OWN_WORK: ReadonlySet<Mechanism> = new Set<Mechanism>([
+  "slow-code",
+  "cpu-saturated",
+  "garbage-collection",
+  "lock-contention",
+  "event-loop-blocked",
+]);
 
 /**
  * Holds what the spans suggest against what the metrics measured.
@@ -35,7 +97,7 @@ const OWN_WORK: ReadonlySet<Mechanism> = new Set<Mechanism>(["slow-code", "cpu-s
 export function judgeClaims(claims: readonly Claim[], context: ResourceContext): Claim[] {
   return claims.map((claim) => {
     const { service } = claim.explanation.subject;
-    const readings = context.readings.filter((reading) => reading.service === service);
+    const readings = context.readings.filter((reading) => reading.service === service && !wasSo(reading, context));
     if (readings.length === 0 && !context.now.services.has(service)) return claim;
     const better = namedBy(claim.explanation, readings);
     if (better !== undefined) return { ...claim, explanation: withReading(claim.explanation, better) };
@@ -45,6 +107,18 @@ export function judgeClaims(claims: readonly Claim[], context: ResourceContext):
     if (risen !== undefined) return { ...claim, explanation: withDeviation(claim.explanation, risen) };
     return { ...claim, explanation: withIdleProcessor(claim.explanation, readings) };
   });
+}
+
+/** Used up in the baseline as well: not what changed. */
+export function wasSo(reading: ResourceReading, { readingsBefore }: ResourceContext): boolean {
+  return readingsBefore.some(
+    (one) =>
+      one.service === reading.service &&
+      one.resource === reading.resource &&
+      one.mechanism === reading.mechanism &&
+      one.saturated &&
+      meanOf(reading.utilisation) < WORSE * meanOf(one.utilisation),
+  );
 }
 
 function namedBy({ mechanism }: Explanation, readings: readonly ResourceReading[]): ResourceReading | undefined {
@@ -65,7 +139,7 @@ function withReading(explanation: Explanation, reading: ResourceReading): Explan
     kind: explanation.kind === "regression" ? "regression" : "resource",
     subject: {
       ...(keepsOperation ? explanation.subject : subject),
-      resource: reading.resource,
+      resource: isNamedPool(explanation, reading) ? explanation.subject.resource! : reading.resource,
       ...(reading.host === "" || reading.resource !== "host-cpu" ? {} : { host: reading.host }),
     },
     title: renamed ? `${titleOf(reading)}: ${explanation.title}` : explanation.title,
@@ -76,6 +150,10 @@ function withReading(explanation: Explanation, reading: ResourceReading): Explan
     remedy: renamed ? { text: REMEDIES[reading.mechanism] ?? explanation.remedy.text } : explanation.remedy,
   };
 }
+
+/** Spans name a pool by its database, metrics by its address: the spans' name is the one that their callers use. */
+const isNamedPool = ({ subject }: Explanation, { mechanism }: ResourceReading): boolean =>
+  mechanism === "pool-exhausted" && subject.resource?.startsWith("pool:") === true;
 
 export const evidenceOf = (reading: ResourceReading): Explanation["evidence"][number] => ({
   kind: "series",
@@ -102,17 +180,24 @@ export function titleOf({ service, mechanism, resource, host }: ResourceReading)
     case "disk-saturated":
       return `the disk of ${service} is busy all the time`;
     default:
-      return resource === "event-loop" ? `the only thread of ${service} is busy all the time` : `${service} uses all the CPU it may`;
+      return resource === "event-loop"
+        ? `the only thread of ${service} is busy all the time`
+        : `${service} uses all the CPU it may`;
   }
 }
 
 export const REMEDIES: Partial<Record<Mechanism, string>> = {
-  "cpu-throttled": "Raise or remove the CPU limit, or fit the number of threads to it; less work per request helps as well.",
-  "noisy-neighbour": "Move the service or its neighbour to another machine, or give each its own share (cgroup weights, CPU sets).",
-  "garbage-collection": "Allocate less per request, give the heap more room, or look for what keeps memory alive: an allocation profile names it.",
+  "cpu-throttled":
+    "Raise or remove the CPU limit, or fit the number of threads to it; less work per request helps as well.",
+  "noisy-neighbour":
+    "Move the service or its neighbour to another machine, or give each its own share (cgroup weights, CPU sets).",
+  "garbage-collection":
+    "Allocate less per request, give the heap more room, or look for what keeps memory alive: an allocation profile names it.",
   "cpu-saturated": "More instances or cores, or less work per request: a CPU profile says which.",
-  "event-loop-blocked": "Find the synchronous work (a CPU profile of the pause), make it smaller or move it to a worker.",
-  "pool-exhausted": "Give the pool more connections, as far as the database bears them, or hold each for a shorter time.",
+  "event-loop-blocked":
+    "Find the synchronous work (a CPU profile of the pause), make it smaller or move it to a worker.",
+  "pool-exhausted":
+    "Give the pool more connections, as far as the database bears them, or hold each for a shorter time.",
   "memory-pressure": "More memory, or less of it in use: a heap profile says by what.",
   "memory-leak": "Compare two heap snapshots some minutes apart: what was added and never freed is the leak.",
   "disk-saturated": "Write less or in larger pieces, sync less often, or give it a faster disk of its own.",
@@ -124,7 +209,9 @@ function alibiOf({ mechanism, subject }: Explanation, { deviations }: ResourceCo
   if (!OWN_WORK.has(mechanism)) return undefined;
   const own = deviations.filter((one) => one.service === subject.service);
   const duration = own.find((one) => one.quantity === "duration");
-  const isBusier = own.some((one) => /^(cpu|gc|event-loop|throttled|host-cpu)/.test(one.quantity) && one.strength >= 1.5);
+  const isBusier = own.some(
+    (one) => /^(cpu|gc|event-loop|throttled|host-cpu)/.test(one.quantity) && one.strength >= 1.5,
+  );
   return duration !== undefined && duration.strength < 0.8 && !isBusier ? duration : undefined;
 }
 
@@ -154,7 +241,9 @@ function withDeviation(explanation: Explanation, deviation: Deviation): Explanat
 
 function withIdleProcessor(explanation: Explanation, readings: readonly ResourceReading[]): Explanation {
   if (explanation.mechanism !== "cpu-saturated") return explanation;
-  const processors = readings.filter(({ resource }) => resource === "cpu" || resource === "event-loop" || resource === "host-cpu");
+  const processors = readings.filter(
+    ({ resource }) => resource === "cpu" || resource === "event-loop" || resource === "host-cpu",
+  );
   const idle = processors.find(({ utilisation }) => meanOf(utilisation) < 0.5);
   if (idle === undefined || processors.some(({ saturated }) => saturated)) return explanation;
   return {
@@ -169,7 +258,13 @@ export function deviationText({ service, quantity, resource, now, usual }: Devia
   const isShare = /share|busy$/.test(quantity);
   const isTime = /duration|delay|wait$/.test(quantity);
   const text = (value: number): string =>
-    isShare ? percent(value) : isTime ? `${(1000 * value).toPrecision(3)} ms` : value >= 1e5 ? value.toExponential(1) : value.toPrecision(3);
+    isShare
+      ? percent(value)
+      : isTime
+        ? `${(1000 * value).toPrecision(3)} ms`
+        : value >= 1e5
+          ? value.toExponential(1)
+          : value.toPrecision(3);
   const what = `${WORDS[quantity] ?? quantity}${resource === "" ? "" : ` (${resource})`} of ${service}`;
   return `${what}: ${text(now)} in the worse half of the time, usually ${text(usual.median)} and seldom above ${text(usual.median + usual.above)}`;
 }

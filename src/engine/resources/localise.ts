@@ -70,7 +70,9 @@ export function localise(now: ServiceMeasures, before: ServiceMeasures, graph: S
       .filter((excess) => reached.has(excess.service) && excess.strength >= 1 && excess.own > 0)
       .map((excess) => ({ excess, share: Math.min(1, excess.own / main.mass) }))
       .filter(({ share }) => share >= MIN_SHARE)
-      .toSorted((a, b) => b.share * depthOf(b) - a.share * depthOf(a) || (a.excess.service < b.excess.service ? -1 : 1));
+      .toSorted(
+        (a, b) => b.share * depthOf(b) - a.share * depthOf(a) || (a.excess.service < b.excess.service ? -1 : 1),
+      );
     if (main.mass > 0 && roots.length > 0)
       found.push({
         symptom: main,

@@ -107,10 +107,11 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
     const list = table.resource[series]!;
     let resource = resources.get(list);
     if (resource === undefined) resources.set(list, (resource = textsOf(table, table.resources, list)));
-    const labels = new Map([...resource, ...textsOf(table, table.labels, table.labelSet[series]!)]);
+    const own = textsOf(table, table.labels, table.labelSet[series]!);
+    const labels = new Map([...resource, ...own]);
     // The kubelet counts a pod's containers and their sum under one name: the sum has no container.
     if (labels.get("container") === "" || labels.get("container") === "POD") continue;
-    let meaning = meaningOf(parsed, table.kind[series] as MetricKind, labels);
+    let meaning = meaningOf(parsed, table.kind[series] as MetricKind, own);
     if (meaning === undefined) continue;
     const ends = edgeEnds(labels);
     if (ends !== undefined && meaning.measure === "request-rate") meaning = { ...meaning, measure: "edge-rate" };
@@ -124,7 +125,7 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
       meaning,
       entity: ends === undefined ? entity : { service: isEdge ? ends.client : ends.server, instance: "", host: "" },
       ends: isEdge ? ends : undefined,
-      resource: meaning.resource.map((key) => labels.get(key)).find((text) => text !== undefined) ?? "",
+      resource: meaning.resource.map((key) => own.get(key)).find((text) => text !== undefined) ?? "",
     });
   }
   return readings;
@@ -171,8 +172,7 @@ function addReading(
   if (rows.length === 0) return 0;
   if (kind >= MetricKind.histogram) return addDistribution(table, reading, grid, into);
   const temporality = table.temporality[series] as Temporality;
-  const counts =
-    kind === MetricKind.sum && (table.monotonic[series] === 1 || temporality === Temporality.delta);
+  const counts = kind === MetricKind.sum && (table.monotonic[series] === 1 || temporality === Temporality.delta);
   const grows = kind === MetricKind.gauge && RATES.has(meaning.measure) && onlyGrows(table, rows);
   if ((counts || grows) && meaning.measure !== "cpu-share") {
     const { rate, faults } = counterRate(table, rows, counts ? temporality : Temporality.cumulative);
@@ -198,7 +198,8 @@ function addDistribution(table: MetricTable, reading: Reading, grid: Grid, into:
     into.add(reading, measure, "sum", total);
     into.add(reading, `${side}-tail`, "max", scaled(onGrid(found.quantile, grid), scale));
   } else if (measure === "gc-time") into.add(reading, measure, "sum", total);
-  else if (measure === "event-loop-delay") into.add(reading, measure, "max", scaled(onGrid(found.quantile, grid), scale));
+  else if (measure === "event-loop-delay")
+    into.add(reading, measure, "max", scaled(onGrid(found.quantile, grid), scale));
   else into.add(reading, measure, "max", scaled(onGrid(found.mean, grid), scale));
   return found.faults;
 }
@@ -256,7 +257,15 @@ class MeasureCollector {
     let held = this.held.get(key);
     if (held === undefined) {
       const all = new Float64Array(this.grid.count).fill(Number.NaN);
-      const series = { ...entity, measure, resource, ...(ends === undefined ? {} : { ends }), combine, values: all, metrics: [] };
+      const series = {
+        ...entity,
+        measure,
+        resource,
+        ...(ends === undefined ? {} : { ends }),
+        combine,
+        values: all,
+        metrics: [],
+      };
       this.held.set(key, (held = { series, byMetric: new Map() }));
     }
     const known = held.byMetric.get(name);

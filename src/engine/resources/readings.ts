@@ -41,6 +41,10 @@ const DISK_LINE = 0.8;
 const GC_LINE = 0.1;
 const THROTTLE_LINE = 0.1;
 const HOST_LINE = 0.9;
+/** Memory of a process that warms up grows by less. */
+const LEAK_BYTES = 30e6;
+/** A loop that is always active uses a whole core; one with less than half of one waits for it. */
+const STARVED = 0.5;
 /** A loop that stands still this long at a time is blocked rather than busy, seconds. */
 const BLOCKED_S = 0.1;
 
@@ -126,7 +130,10 @@ function eventLoop(service: string, measures: readonly ServiceMeasure[]): Resour
   const delay = measureOf(measures, "event-loop-delay");
   const isBlocked = delay !== undefined && worse(delay.values) >= BLOCKED_S;
   if (share === undefined) return undefined;
-  const isBusy = worse(share.values) >= LOOP_LINE;
+  // A loop counts as active while its process waits for a processor, too: that is not its own work.
+  const cores = valuesOf(measures, "cpu-used");
+  const isStarved = cores !== undefined && worse(cores) < STARVED;
+  const isBusy = worse(share.values) >= LOOP_LINE && !isStarved;
   const found = reading(service, measures, {
     resource: "event-loop",
     mechanism: isBlocked && !isBusy ? "event-loop-blocked" : "cpu-saturated",
@@ -136,7 +143,7 @@ function eventLoop(service: string, measures: readonly ServiceMeasure[]): Resour
     what: `event loop of ${service}`,
     metrics: share.metrics,
   });
-  if (!isBlocked || isBusy) return found;
+  if (!isBlocked || isBusy || isStarved) return { ...found, saturated: isBusy };
   const text = `${found.text}; it stands still for up to ${Math.round(1000 * largestOf(delay.values))} ms`;
   return { ...found, saturated: true, text, metrics: [...share.metrics, ...delay.metrics] };
 }
@@ -157,15 +164,21 @@ function garbage(service: string, measures: readonly ServiceMeasure[]): Resource
 }
 
 function pools(service: string, measures: readonly ServiceMeasure[]): ResourceReading[] {
-  const names = new Set(measures.filter((one) => /^pool-(used|waiting|max)$/.test(one.measure)).map((one) => one.resource));
+  const names = new Set(
+    measures.filter((one) => /^pool-(used|waiting|max)$/.test(one.measure)).map((one) => one.resource),
+  );
   return [...names].flatMap((name) => {
     const used = measureOf(measures, "pool-used", name);
-    const idle = valuesOf(measures.filter((one) => one.resource === name), "pool-idle");
+    const idle = valuesOf(
+      measures.filter((one) => one.resource === name),
+      "pool-idle",
+    );
     const most = measureOf(measures, "pool-max", name) ?? measures.find((one) => one.measure === "pool-max");
     const waiting = measureOf(measures, "pool-waiting", name);
     if (used === undefined) return [];
     // Pools that do not tell their size are as large as they ever were.
-    const size = most === undefined ? largestOf(used.values.map((value, i) => value + (idle?.[i] || 0))) : meanOf(most.values);
+    const size =
+      most === undefined ? largestOf(used.values.map((value, i) => value + (idle?.[i] || 0))) : meanOf(most.values);
     if (!(size > 0)) return [];
     const queued = waiting === undefined ? 0 : worse(waiting.values);
     const label = name === "" ? "database" : name;
@@ -179,8 +192,9 @@ function pools(service: string, measures: readonly ServiceMeasure[]): ResourceRe
       metrics: [...used.metrics, ...(waiting?.metrics ?? [])],
     });
     const text = waiting === undefined ? found.text : `${found.text}; ${queued.toFixed(1)} requests wait for one`;
-    // Full is not too small: somebody has to wait.
-    return [{ ...found, text, saturated: waiting === undefined ? found.saturated && most !== undefined : queued >= 1 }];
+    // Full is not too small: somebody has to wait. Both are snapshots: a queue of milliseconds shows in few of them.
+    const someWait = waiting === undefined ? most !== undefined : largestOf(waiting.values) >= 1;
+    return [{ ...found, text, saturated: (found.saturated && someWait) || queued >= 1 }];
   });
 }
 
@@ -193,11 +207,26 @@ function memory(service: string, measures: readonly ServiceMeasure[]): ResourceR
   const common = { resource: "memory", mechanism: "memory-pressure" as const, line: MEMORY_LINE };
   const ratio = (a: ServiceMeasure, b: Float64Array): Float64Array => a.values.map((value, i) => value / b[i]!);
   if (share !== undefined)
-    return reading(service, measures, { ...common, utilisation: share.values, what: `memory of ${service}`, metrics: share.metrics });
+    return reading(service, measures, {
+      ...common,
+      utilisation: share.values,
+      what: `memory of ${service}`,
+      metrics: share.metrics,
+    });
   if (used !== undefined && limit !== undefined)
-    return reading(service, measures, { ...common, utilisation: ratio(used, limit), what: `memory of ${service} against its limit`, metrics: used.metrics });
+    return reading(service, measures, {
+      ...common,
+      utilisation: ratio(used, limit),
+      what: `memory of ${service} against its limit`,
+      metrics: used.metrics,
+    });
   if (heap !== undefined && heapLimit !== undefined)
-    return reading(service, measures, { ...common, utilisation: ratio(heap, heapLimit), what: `heap of ${service} against its limit`, metrics: heap.metrics });
+    return reading(service, measures, {
+      ...common,
+      utilisation: ratio(heap, heapLimit),
+      what: `heap of ${service} against its limit`,
+      metrics: heap.metrics,
+    });
   return undefined;
 }
 
@@ -206,7 +235,8 @@ function leak(service: string, measures: readonly ServiceMeasure[]): ResourceRea
   const used = measureOf(measures, "heap-used") ?? measureOf(measures, "memory-used");
   if (used === undefined) return undefined;
   const growth = growthOf(used.values);
-  if (growth === undefined || growth.tau < 0.7 || growth.factor < 1.3 || growth.increase < 8e6) return undefined;
+  if (growth === undefined || growth.tau < 0.85 || growth.factor < 1.5 || growth.increase < LEAK_BYTES)
+    return undefined;
   const found = reading(service, measures, {
     resource: "memory",
     mechanism: "memory-leak",
@@ -224,10 +254,19 @@ function leak(service: string, measures: readonly ServiceMeasure[]): ResourceRea
 }
 
 function disk(service: string, measures: readonly ServiceMeasure[]): ResourceReading | undefined {
-  const busy = measures.filter((one) => one.measure === "disk-busy").toSorted((a, b) => worse(b.values) - worse(a.values))[0];
+  const busy = measures
+    .filter((one) => one.measure === "disk-busy")
+    .toSorted((a, b) => worse(b.values) - worse(a.values))[0];
   if (busy === undefined) return undefined;
   const what = `disk ${busy.resource} of ${service}`;
-  return reading(service, measures, { resource: "disk", mechanism: "disk-saturated", utilisation: busy.values, line: DISK_LINE, what, metrics: busy.metrics });
+  return reading(service, measures, {
+    resource: "disk",
+    mechanism: "disk-saturated",
+    utilisation: busy.values,
+    line: DISK_LINE,
+    what,
+    metrics: busy.metrics,
+  });
 }
 
 function connections(service: string, measures: readonly ServiceMeasure[]): ResourceReading | undefined {
@@ -236,7 +275,15 @@ function connections(service: string, measures: readonly ServiceMeasure[]): Reso
   if (used === undefined || most === undefined) return undefined;
   const what = `connections of ${service}, of ${Math.round(meanOf(most))}`;
   const utilisation = used.values.map((value, i) => value / most[i]!);
-  return reading(service, measures, { resource: "connections", mechanism: "pool-exhausted", utilisation, line: POOL_LINE, capacity: meanOf(most), what, metrics: used.metrics });
+  return reading(service, measures, {
+    resource: "connections",
+    mechanism: "pool-exhausted",
+    utilisation,
+    line: POOL_LINE,
+    capacity: meanOf(most),
+    what,
+    metrics: used.metrics,
+  });
 }
 
 function coresOfHosts(all: ServiceMeasures): Map<string, { busy: Float64Array; cores: Float64Array }> {
@@ -244,7 +291,8 @@ function coresOfHosts(all: ServiceMeasures): Map<string, { busy: Float64Array; c
   for (const [host, measures] of all.hosts) {
     const busy = valuesOf(measures, "host-cpu-busy");
     const idle = valuesOf(measures, "host-cpu-idle");
-    if (busy !== undefined && idle !== undefined) found.set(host, { busy, cores: busy.map((value, i) => value + idle[i]!) });
+    if (busy !== undefined && idle !== undefined)
+      found.set(host, { busy, cores: busy.map((value, i) => value + idle[i]!) });
   }
   return found;
 }
@@ -277,5 +325,8 @@ function neighbours(
     what: `CPU of ${host}`,
     metrics: measureOf(all.hosts.get(host), "host-cpu-busy")!.metrics,
   });
-  return { ...found, text: `${found.text}; ${percent(foreignShare)} of it is used by what is none of this system's processes` };
+  return {
+    ...found,
+    text: `${found.text}; ${percent(foreignShare)} of it is used by what is none of this system's processes`,
+  };
 }

@@ -12,6 +12,8 @@ export interface ResourceContext {
   readonly now: ServiceMeasures;
   readonly before: ServiceMeasures | undefined;
   readonly readings: readonly ResourceReading[];
+  /** of the baseline */
+  readonly readingsBefore: readonly ResourceReading[];
   /** of everything that was compared, what rose most first; empty without a baseline */
   readonly deviations: readonly Deviation[];
   readonly localisations: readonly Localisation[];
@@ -30,11 +32,13 @@ export function resourceContext(
   if (metrics === undefined || metrics.points.rowCount === 0) return undefined;
   const measures = readMeasures(metrics);
   const now = byService(measures);
-  const before = baseline === undefined || baseline.points.rowCount === 0 ? undefined : byService(readMeasures(baseline));
+  const before =
+    baseline === undefined || baseline.points.rowCount === 0 ? undefined : byService(readMeasures(baseline));
   return {
     now,
     before,
     readings: resourceReadings(now),
+    readingsBefore: before === undefined ? [] : resourceReadings(before),
     deviations: before === undefined ? [] : deviations(now, before),
     localisations: before === undefined ? [] : localise(now, before, serviceGraph(now, before, window, baselineWindow)),
     points: measures.points,

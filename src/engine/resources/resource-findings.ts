@@ -2,7 +2,7 @@ import type { Finding, Impact, Mechanism, Severity } from "../../model/report.ts
 import { findingId, type RankedDraft } from "../findings.ts";
 import { percent } from "../wording.ts";
 import type { Deviation } from "./deviations.ts";
-import { deviationText, evidenceOf, REMEDIES, titleOf } from "./judge-claims.ts";
+import { deviationText, evidenceOf, REMEDIES, titleOf, wasSo } from "./judge-claims.ts";
 import { type Localisation, SYMPTOM } from "./localise.ts";
 import type { ResourceReading } from "./readings.ts";
 import type { ResourceContext } from "./resource-context.ts";
@@ -12,6 +12,9 @@ import { durationOf, meanOf } from "./service-measures.ts";
 const STRONG = 2;
 /** A symptom from here on, for as long as two windows, is worth waking somebody; weaker ones come and go in healthy systems. */
 const ALARM = 2 * SYMPTOM;
+
+/** What counts of a deviation that no symptom leads to while one leads elsewhere. */
+const UNFELT = 0.1;
 
 /** Mechanism that a risen quantity speaks for; those without an entry are effects rather than causes. */
 const MECHANISM_OF: Partial<Record<Deviation["quantity"], readonly [mechanism: Mechanism, resource: string]>> = {
@@ -45,12 +48,24 @@ interface Suspect {
  * above a note is already about.
  */
 export function resourceFindings(context: ResourceContext, told: ReadonlySet<string>): RankedDraft[] {
-  return suspects(context)
-    .filter(({ service }) => !told.has(service))
-    .map((suspect) => draftOf(suspect, context));
+  return (
+    suspects(context)
+      .map((suspect) => draftOf(suspect, context))
+      // A leak is a matter of its own, whatever else is told of the service.
+      .filter(({ finding }) => finding.mechanism === "memory-leak" || !told.has(finding.subject.service))
+      .map((draft) => (told.size > 0 && draft.finding.mechanism === "unknown" ? asNote(draft) : draft))
+  );
 }
 
-function suspects({ now, deviations, readings, localisations }: ResourceContext): Suspect[] {
+/** That something is slow somewhere else as well is no news where the spans have said why. */
+const asNote = ({ finding, score }: RankedDraft): RankedDraft => ({
+  score,
+  severity: "note",
+  finding: { ...finding, severity: "note" },
+});
+
+function suspects(context: ResourceContext): Suspect[] {
+  const { now, deviations, readings, localisations } = context;
   const found: Suspect[] = [];
   for (const service of now.services.keys()) {
     const own = deviations.filter((one) => one.service === service && one.strength >= STRONG && one.qValue <= 0.05);
@@ -62,11 +77,12 @@ function suspects({ now, deviations, readings, localisations }: ResourceContext)
     const root = roots.toSorted((a, b) => weightOf(b) - weightOf(a))[0];
     const causes = own.filter((one) => MECHANISM_OF[one.quantity] !== undefined);
     const duration = own.find((one) => one.quantity === "duration");
-    const used = readings.filter((one) => one.service === service && one.saturated);
+    const used = readings.filter((one) => one.service === service && one.saturated && !wasSo(one, context));
     const parts = [
       root === undefined ? 0 : weightOf(root),
       causes.length === 0 ? 0 : 0.8 * sure(causes[0]!.strength),
       causes.length > 0 && used.length > 0 ? 0.5 : 0,
+      used.some((one) => one.mechanism === "memory-leak") ? 0.7 : 0,
       duration === undefined ? 0 : 0.5 * sure(duration.strength),
     ];
     const score = 1 - parts.reduce((left, part) => left * (1 - part), 1);
@@ -91,12 +107,16 @@ function draftOf(suspect: Suspect, context: ResourceContext): RankedDraft {
   const { root } = suspect;
   const evidence: Finding["evidence"] = [
     ...(reading === undefined ? [] : [evidenceOf(reading)]),
-    ...texts.map((text) => ({ kind: "series" as const, text, query: `metrics of ${suspect.service}, now and in the baseline` })),
+    ...texts.map((text) => ({
+      kind: "series" as const,
+      text,
+      query: `metrics of ${suspect.service}, now and in the baseline`,
+    })),
     ...(root === undefined ? [] : [rootEvidence(suspect, root)]),
   ];
   return {
     severity,
-    score: gain * suspect.score,
+    score: gain * suspect.score * (suspect.root === undefined && context.localisations.length > 0 ? UNFELT : 1),
     finding: {
       rank: 0,
       id: findingId({ mechanism, subject }),
@@ -104,7 +124,9 @@ function draftOf(suspect: Suspect, context: ResourceContext): RankedDraft {
       severity,
       confidence: Math.round(suspect.score * 0.95 * 1000) / 1000,
       title,
-      why: [reading?.text ?? texts[0] ?? "", root === undefined ? "" : rootEvidence(suspect, root).text].filter((text) => text !== "").join(". "),
+      why: [reading?.text ?? texts[0] ?? "", root === undefined ? "" : rootEvidence(suspect, root).text]
+        .filter((text) => text !== "")
+        .join(". "),
       subject,
       mechanism,
       impact,
@@ -112,24 +134,46 @@ function draftOf(suspect: Suspect, context: ResourceContext): RankedDraft {
       evidence,
       counter: root === undefined ? ["nothing in the metrics shows that a user feels it"] : [],
       refutedBy: `${suspect.service} shows the same at a time when nothing was wrong`,
-      remedy: { text: REMEDIES[mechanism] ?? `Look at what changed at ${suspect.service} since the baseline: a deploy, its load, its machine; traces would say which operation.` },
+      remedy: {
+        text:
+          REMEDIES[mechanism] ??
+          `Look at what changed at ${suspect.service} since the baseline: a deploy, its load, its machine; traces would say which operation.`,
+      },
     },
   };
 }
 
-function mechanismOf({ readings, deviations }: Suspect): { mechanism: Mechanism; resource: string; reading: ResourceReading | undefined } {
+function mechanismOf({ readings, deviations }: Suspect): {
+  mechanism: Mechanism;
+  resource: string;
+  reading: ResourceReading | undefined;
+} {
   const causes = deviations.filter((one) => MECHANISM_OF[one.quantity] !== undefined);
-  const reading = readings.find((one) => causes.some((cause) => MECHANISM_OF[cause.quantity]![0] === one.mechanism)) ?? readings[0];
-  if (reading !== undefined && causes.length > 0) return { mechanism: reading.mechanism, resource: reading.resource, reading };
+  const reading =
+    readings.find((one) => causes.some((cause) => MECHANISM_OF[cause.quantity]![0] === one.mechanism)) ?? readings[0];
+  if (reading !== undefined && causes.length > 0)
+    return { mechanism: reading.mechanism, resource: reading.resource, reading };
+  const leak = readings.find((one) => one.mechanism === "memory-leak");
+  if (leak !== undefined) return { mechanism: leak.mechanism, resource: leak.resource, reading: leak };
   const [cause] = causes;
-  if (cause === undefined) return { mechanism: deviations.some((one) => one.quantity === "request-failed-share") ? "error-handling" : "unknown", resource: "", reading: undefined };
+  if (cause === undefined)
+    return {
+      mechanism: deviations.some((one) => one.quantity === "request-failed-share") ? "error-handling" : "unknown",
+      resource: "",
+      reading: undefined,
+    };
   const [mechanism, resource] = MECHANISM_OF[cause.quantity]!;
-  return { mechanism, resource: cause.resource === "" ? resource : `${resource}:${cause.resource}`, reading: undefined };
+  return {
+    mechanism,
+    resource: cause.resource === "" ? resource : `${resource}:${cause.resource}`,
+    reading: undefined,
+  };
 }
 
 function symptomTitle({ service, root, deviations }: Suspect, mechanism: Mechanism): string {
   const excess = root?.localisation.roots.find((one) => one.excess.service === service)?.excess;
-  if (excess?.of === "failures") return `${service} fails ${percent(excess.now)} of its requests, usually ${percent(excess.usual)}`;
+  if (excess?.of === "failures")
+    return `${service} fails ${percent(excess.now)} of its requests, usually ${percent(excess.usual)}`;
   if (mechanism === "cpu-saturated" && deviations.length > 0) return `${service} uses far more CPU than usual`;
   if (excess !== undefined) return `${service} takes ${ms(excess.now)} per request, usually ${ms(excess.usual)}`;
   return `${service} is not as usual: ${deviations[0]!.quantity}`;
@@ -137,7 +181,10 @@ function symptomTitle({ service, root, deviations }: Suspect, mechanism: Mechani
 
 const ms = (seconds: number): string => `${(1000 * seconds).toPrecision(3)} ms`;
 
-function rootEvidence({ service }: Suspect, { localisation, share }: NonNullable<Suspect["root"]>): Finding["evidence"][number] {
+function rootEvidence(
+  { service }: Suspect,
+  { localisation, share }: NonNullable<Suspect["root"]>,
+): Finding["evidence"][number] {
   const { symptom, badWindows, windows } = localisation;
   const excess = localisation.roots.find((one) => one.excess.service === service)!.excess;
   const what = symptom.of === "failures" ? "failed requests" : "time of requests";
@@ -153,6 +200,7 @@ function severityOf({ root, readings, deviations, score }: Suspect, gain: number
   const duration = deviations.find((one) => one.quantity === "duration");
   const isCause = deviations.some((one) => MECHANISM_OF[one.quantity] !== undefined);
   const isAlarm = root !== undefined && root.share >= 0.5 && isLasting(root.localisation);
+  if (readings.some((one) => one.mechanism === "memory-leak")) return "warning";
   if (readings.length > 0 && isCause && duration !== undefined) return gain >= 0.5 ? "critical" : "warning";
   if (isAlarm) return gain >= 0.5 && score >= 0.6 ? "critical" : "warning";
   return "note";
@@ -172,7 +220,16 @@ function impactOf(suspect: Suspect, { now, before }: ResourceContext): { impact:
   const method = `${kind === "tail" ? "percentile" : "mean"} of requests by metrics, now and as usual in the baseline`;
   const figures = (nowS: number, usualS: number): Impact => {
     const [present, predicted] = [round(nowS), round(Math.min(nowS, usualS))];
-    return { endpoint, metric: kind === "tail" ? "p95" : "mean", now: present, predicted, low: predicted, high: predicted, unit: "ms", method };
+    return {
+      endpoint,
+      metric: kind === "tail" ? "p95" : "mean",
+      now: present,
+      predicted,
+      low: predicted,
+      high: predicted,
+      unit: "ms",
+      method,
+    };
   };
   if (excess !== undefined && excess.of === "duration")
     return { impact: figures(excess.now, excess.usual), gain: Math.max(0, 1 - excess.usual / excess.now) };
@@ -180,7 +237,10 @@ function impactOf(suspect: Suspect, { now, before }: ResourceContext): { impact:
   const level = own?.now ?? meanOf(durationOf(now.services.get(at), "request")?.values);
   const usual = own?.usual.median ?? meanOf(durationOf(before?.services.get(at), "request")?.values);
   const gain = excess === undefined ? (level > usual ? 1 - usual / level : 0) : Math.max(0, excess.now - excess.usual);
-  return { impact: figures(Number.isFinite(level) ? level : 0, Number.isFinite(usual) ? usual : 0), gain: Math.max(0.01, gain || 0) };
+  return {
+    impact: figures(Number.isFinite(level) ? level : 0, Number.isFinite(usual) ? usual : 0),
+    gain: Math.max(0.01, gain || 0),
+  };
 }
 
 const round = (seconds: number): number => Math.round(seconds * 1e6) / 1e3;

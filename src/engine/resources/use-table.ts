@@ -40,7 +40,10 @@ export function resourceSamples(measures: Measures): ResourceSamples {
   // Instances are told apart by making each a service of its own for the readings.
   const apart = byService({
     ...measures,
-    series: measures.series.map((one) => ({ ...one, service: one.service === "" ? "" : key(one.service, one.instance) })),
+    series: measures.series.map((one) => ({
+      ...one,
+      service: one.service === "" ? "" : key(one.service, one.instance),
+    })),
   });
   const samples: ResourceSample[] = [];
   for (const { service: name, host, resource, utilisation, capacity } of resourceReadings(apart)) {
