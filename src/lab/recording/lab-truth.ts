@@ -4,9 +4,10 @@ import type { TelemetryWindow } from "../sink/telemetry-sink.ts";
 
 export const LAB_TRUTH_SCHEMA = "longpole.lab-truth/1";
 
-/** A healthy or usual time, the same with the fault, the same with its fix. */
-export const PHASES = ["before", "fault", "fixed"] as const;
-export type PhaseName = (typeof PHASES)[number];
+/** A healthy or usual time, the same with the fault, with the first of several fixes and so on, with all of them. */
+export type PhaseName = "before" | "fault" | `fixed-${number}` | "fixed";
+
+export const isPhase = (name: string): name is PhaseName => /^(?:before|fault|fixed(?:-[1-9]\d?)?)$/.test(name);
 
 /** `truth.json` of a recording: what was wrong and what was measured. Fields may be added within a version. */
 export interface LabTruth {

@@ -5,7 +5,7 @@ import type { Truth } from "../faults/fault.ts";
 import { LabError } from "../lab-error.ts";
 import type { Latency, LoadPlan, LoadResult, Schedule } from "../load/load-plan.ts";
 import { JsonMismatch, listOf, mapOf, number, objectOf, oneOf, text, truth, type Check } from "./json-check.ts";
-import { LAB_TRUTH_SCHEMA, PHASES } from "./lab-truth.ts";
+import { isPhase, LAB_TRUTH_SCHEMA } from "./lab-truth.ts";
 import type { LabTruth, MeasuredEndpoint, MeasuredPhase, Percentiles, PhaseName } from "./lab-truth.ts";
 
 export interface ReadRecording {
@@ -19,8 +19,8 @@ const TRUTH_FILE = "truth.json";
 export async function readRecording(folder: string): Promise<ReadRecording> {
   const known = await readJson(join(folder, TRUTH_FILE), labTruth);
   const load: Partial<Record<PhaseName, LoadResult>> = {};
-  for (const phase of PHASES)
-    if (known.phases[phase] !== undefined) load[phase] = await readJson(join(folder, phase, "load.json"), loadResult);
+  for (const phase of Object.keys(known.phases) as PhaseName[])
+    load[phase] = await readJson(join(folder, phase, "load.json"), loadResult);
   return { truth: known, load };
 }
 
@@ -76,6 +76,15 @@ const phase: Check<MeasuredPhase> = objectOf({
   endpoints: listOf(endpoint),
 });
 
+const phases: Check<LabTruth["phases"]> = (value, path) => {
+  const named = mapOf(phase)(value, path);
+  // Names become folders: nothing else may pass for one.
+  const stranger = Object.keys(named).find((name) => !isPhase(name));
+  if (stranger !== undefined)
+    throw new JsonMismatch(`${path}.${stranger}`, "before, fault, fixed or fixed-N", stranger);
+  return named;
+};
+
 const labTruth: Check<LabTruth> = objectOf({
   schema: oneOf([LAB_TRUTH_SCHEMA]),
   fault: text,
@@ -85,7 +94,7 @@ const labTruth: Check<LabTruth> = objectOf({
   seenFrom: oneOf(["traces", "metrics", "profiles"]),
   needsBaseline: truth,
   whatIf: listOf(text),
-  phases: objectOf<object, Record<PhaseName, MeasuredPhase>>({}, { before: phase, fault: phase, fixed: phase }),
+  phases,
   machine: objectOf({ node: text, cores: number }),
   seed: number,
   recordedAt: text,

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Fault } from "../faults/fault.ts";
 import { LabError } from "../lab-error.ts";
-import { LAB_TRUTH_SCHEMA, measuredPhase, PHASES } from "./lab-truth.ts";
+import { LAB_TRUTH_SCHEMA, measuredPhase } from "./lab-truth.ts";
 import type { LabTruth, MeasuredPhase, PhaseName, PhaseRecording } from "./lab-truth.ts";
 import { isRecording } from "./read-recording.ts";
 
@@ -62,9 +62,7 @@ export async function recordingTarget(folder: string): Promise<string> {
 
 async function writeFiles(folder: string, recording: Recording): Promise<void> {
   const measured: Partial<Record<PhaseName, MeasuredPhase>> = {};
-  for (const phase of PHASES) {
-    const kept = recording.phases[phase];
-    if (kept === undefined) continue;
+  for (const [phase, kept] of Object.entries(recording.phases) as [PhaseName, PhaseRecording][]) {
     measured[phase] = measuredPhase(kept);
     await writePhase(join(folder, phase), kept);
   }
