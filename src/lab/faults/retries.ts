@@ -17,9 +17,10 @@ export const retries: Fault = {
   ],
   seenFrom: "traces",
   needs: [],
+  before: { registrar: { delayMs: 20 } },
   broken: {
     accounts: { registrar: { timeoutMs: 2000, retries: 5 } },
-    registrar: { delayMs: 10, errorRatio: 0.5 },
+    registrar: { delayMs: 20, errorRatio: 0.5 },
   },
   fixed: { registrar: { errorRatio: 0 } },
   load: {},
