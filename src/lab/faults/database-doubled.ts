@@ -26,7 +26,6 @@ export const databaseDoubled: Fault = {
   broken: { postgres: { nameIndex: false } },
   load: { perSecond: 32, mix: { lookup: 0.65, list: 0.15, create: 0.05, overview: 0.1, points: 0.05 } },
   during: importsOf(12, 12_500),
-  fixStatements: ["CREATE INDEX CONCURRENTLY IF NOT EXISTS records_name ON records (name)"],
   fixed: { postgres: { nameIndex: true } },
   whatIf: [`service=zones,operation=${SELECT},time=0.05`],
   needsBaseline: false,

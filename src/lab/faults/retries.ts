@@ -1,3 +1,4 @@
+import { REGISTRAR_HOST } from "../settings.ts";
 import type { Fault } from "./fault.ts";
 import { userEndpoint } from "./names.ts";
 
@@ -9,7 +10,7 @@ export const retries: Fault = {
   truths: [
     {
       service: "accounts",
-      alsoServices: ["registrar"],
+      alsoServices: [REGISTRAR_HOST],
       mechanism: "retries",
       setting: "registrar.retries",
       endpoint: userEndpoint("overview"),
