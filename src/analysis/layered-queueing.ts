@@ -15,6 +15,8 @@ export interface LayeredSolution {
   readonly taskWaitS: readonly number[];
   /** per host: share of the cores in use */
   readonly hostUtilisation: readonly number[];
+  /** per host: how many times as long work takes there as on a free core, mean over the work */
+  readonly hostStretch: readonly number[];
   /** false when the iteration did not settle: the figures are off by some per cent then */
   readonly converged: boolean;
 }
@@ -114,7 +116,8 @@ class Solver {
     const order = entries.map((_, e) => e).sort((a, b) => entries[b]!.task - entries[a]!.task);
     for (const e of order) {
       const { task, demandS, delayS, calls } = entries[e]!;
-      this.hold[e] = delayS + demandS * this.stretch[task]! + this.timeOf(task, calls);
+      // A delay below zero stands for calls that run together.
+      this.hold[e] = Math.max(0, delayS + demandS * this.stretch[task]! + this.timeOf(task, calls));
     }
   }
 
@@ -236,15 +239,21 @@ class Solver {
         Number.isFinite(threads) ? inUse[t]! / (threads * replicas) : 0,
       ),
       taskWaitS: tasks.map((_, t) => this.meanWait(t)),
-      hostUtilisation: hosts.map(({ cores, copies }, h) => {
-        const busy = entries.reduce(
-          (sum, { task, demandS }, e) => sum + (tasks[task]!.host === h ? this.entryPerSecond[e]! * demandS : 0),
-          0,
-        );
-        return busy / (cores * copies);
+      hostUtilisation: hosts.map(({ cores, copies }, h) => this.workOn(h, () => 1) / (cores * copies)),
+      hostStretch: hosts.map((_, h) => {
+        const work = this.workOn(h, () => 1);
+        return work === 0 ? 1 : this.workOn(h, (task) => this.stretch[task]!) / work;
       }),
       converged,
     };
+  }
+
+  /** Busy cores of a host, the work of each task weighted. */
+  private workOn(host: number, weight: (task: number) => number): number {
+    const { tasks, entries } = this.model;
+    return entries.reduce((sum, { task, demandS }, e) => {
+      return tasks[task]!.host === host ? sum + this.entryPerSecond[e]! * demandS * weight(task) : sum;
+    }, 0);
   }
 
   private meanWait(task: number): number {
@@ -272,8 +281,8 @@ function waitsAt(
     name: "",
     kind,
     servers,
-    demand: used.map(({ service }, i) => (callsPerCycle[i]! * service) / copies),
-    visits: callsPerCycle.map((calls) => calls / copies),
+    demand: used.map(({ service }, i) => callsPerCycle[i]! * service),
+    visits: callsPerCycle,
   };
   const independent = used.reduce((sum, { population }) => sum + population, 0);
   if (together <= servers) return clients.map(() => 0);
@@ -282,8 +291,7 @@ function waitsAt(
     population: share * population,
     think: Math.max(0, (share * population) / cyclesPerSecond - callsPerCycle[i]! * (service + wait)),
   }));
-  const stations = Array.from({ length: copies }, () => station);
-  const { response } = approximateMeanValues({ stations, classes });
+  const { response } = approximateMeanValues({ stations: [station], classes }, { copies: [copies] });
   const found = new Map(used.map((client, i) => [client, response[i]! / callsPerCycle[i]! - client.service]));
   return clients.map((client) => Math.max(0, found.get(client) ?? 0));
 }
