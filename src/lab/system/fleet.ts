@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { LabError } from "../lab-error.ts";
 import type { ServiceName } from "../settings.ts";
 import { Child, moduleFile } from "./child.ts";
+import type { Surroundings } from "./host/surroundings.ts";
 import type { Instance } from "./instances.ts";
 import { CONFIG_VARIABLE, SYSTEM_VARIABLE, type DatabaseAddress, type Peers, type ServiceConfig } from "./messages.ts";
 
@@ -11,13 +13,17 @@ export interface FleetOptions {
   readonly telemetryUrl: string | undefined;
   readonly database: DatabaseAddress;
   readonly prefixOf: (service: ServiceName) => readonly string[];
+  readonly surroundings: Surroundings;
   /** hears of a process that ended without having been asked to */
   readonly onEnd: (child: Child, how: string) => void;
 }
 
-interface Member {
+export interface Member {
   readonly instance: Instance;
   readonly child: Child;
+  /** that it listens at */
+  readonly port: number;
+  /** that others reach it by */
   readonly url: string;
 }
 
@@ -32,6 +38,7 @@ export class Fleet {
   readonly #members = new Map<string, Member>();
   readonly #starting = new Set<Child>();
   readonly #leaving = new Set<Child>();
+  #isStopped = false;
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -49,14 +56,15 @@ export class Fleet {
   }
 
   members(service: ServiceName): readonly Member[] {
-    return [...this.#members.values()].filter((member) => member.instance.service === service);
+    return this.all().filter((member) => member.instance.service === service);
   }
 
   all(): readonly Member[] {
-    return [...this.#members.values()];
+    return [...this.#members.values()].sort((a, b) => a.instance.place - b.instance.place);
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     const children = [...this.#starting, ...[...this.#members.values()].map((member) => member.child)];
     this.#members.clear();
     await Promise.all(children.map((child) => this.#end(child)));
@@ -64,11 +72,18 @@ export class Fleet {
 
   /** Under load nobody should notice: the new process takes over before the old one ends, where its port allows it. */
   async #replace(instance: Instance): Promise<void> {
-    const before = this.#members.get(instance.name);
-    const keepsPort = instance.service === "gateway" && before !== undefined;
+    const { surroundings } = this.#options;
+    const { service, name } = instance;
+    const before = this.#members.get(name);
+    const keepsPort = service === "gateway" && before !== undefined;
     if (keepsPort) await this.#end(before.child);
-    const child = await this.#launch(instance, keepsPort ? Number(new URL(before.url).port) : 0);
-    this.#members.set(instance.name, { instance, child, url: await child.listening });
+    const child = await this.#launch(instance, keepsPort ? before.port : 0);
+    const listening = await child.listening;
+    // Not before: a start within a small share of a processor would take half a minute.
+    surroundings.place(service, child.pid);
+    const url = await surroundings.wayTo(service, listening);
+    await child.ask({ kind: "peers", peers: this.#peers() });
+    this.#members.set(name, { instance, child, url, port: Number(new URL(listening).port) });
     this.#starting.delete(child);
     if (before !== undefined && !keepsPort) {
       await this.#introduce();
@@ -77,9 +92,9 @@ export class Fleet {
   }
 
   async #launch(instance: Instance, port: number): Promise<Child> {
-    const { folder, database, telemetryUrl, systemId, prefixOf } = this.#options;
+    const { folder, database, telemetryUrl, systemId, prefixOf, surroundings, onEnd } = this.#options;
     const { service, name, settings } = instance;
-    const config: ServiceConfig = { service, settings, database, host: "127.0.0.1", port, folder };
+    const config: ServiceConfig = { service, settings, database, host: surroundings.addressOf(service), port, folder };
     const seen = telemetryUrl !== undefined && !WITHOUT_TELEMETRY.has(service);
     const child = await Child.start({
       name,
@@ -98,22 +113,30 @@ export class Fleet {
     });
     this.#starting.add(child);
     void child.ended.then((how) => {
-      if (!this.#leaving.has(child)) this.#options.onEnd(child, how);
+      if (!this.#leaving.has(child)) onEnd(child, how);
     });
+    if (this.#isStopped) {
+      await this.#end(child);
+      throw new LabError("stopped", "the system is stopped");
+    }
     return child;
   }
 
   async #introduce(): Promise<void> {
+    const peers = this.#peers();
+    await Promise.all(this.all().map(({ child }) => child.ask({ kind: "peers", peers })));
+  }
+
+  #peers(): Peers {
     const peers: Partial<Record<ServiceName, string[]>> = {};
-    for (const { instance, url } of this.#members.values()) (peers[instance.service] ??= []).push(url);
-    await Promise.all(this.all().map(({ child }) => child.ask({ kind: "peers", peers: peers as Peers })));
+    for (const { instance, url } of this.all()) (peers[instance.service] ??= []).push(url);
+    return peers;
   }
 
   async #end(child: Child): Promise<void> {
     this.#leaving.add(child);
     await child.stop(STOP_PATIENCE_MS);
     this.#starting.delete(child);
-    this.#leaving.delete(child);
   }
 }
 

@@ -3,6 +3,8 @@ import { SERVICES, type ServiceName, type SystemSettings } from "../settings.ts"
 /** One process of a service, as the settings want it. */
 export interface Instance {
   readonly service: ServiceName;
+  /** orders the instances of a system */
+  readonly place: number;
   /** "zones-0": its name in telemetry and logs */
   readonly name: string;
   readonly settings: SystemSettings[ServiceName];
@@ -29,6 +31,7 @@ function instanceOf(settings: SystemSettings, service: ServiceName, index: numbe
   const surroundings = [quota?.service === service ? quota : null, network?.service === service ? network : null];
   return {
     service,
+    place: SERVICES.indexOf(service) + index / 1000,
     name: `${service}-${index}`,
     settings: own,
     execArgv,

@@ -1,6 +1,8 @@
 import { rm, rmdir } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
+import { removeNetwork } from "./host/network.ts";
 import type { Leftover } from "./messages.ts";
+import { dropDatabase } from "./postgres/drop-database.ts";
 
 /** Takes it away; nothing happens where it is gone already. */
 export async function removeLeftover(leftover: Leftover): Promise<void> {
@@ -9,10 +11,10 @@ export async function removeLeftover(leftover: Leftover): Promise<void> {
       return rm(leftover.path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     case "cgroup":
       return removeCgroup(leftover.path);
-    case "network-namespace":
-      return;
+    case "network":
+      return removeNetwork(leftover.namespace, leftover.link);
     case "database":
-      return;
+      return dropDatabase(leftover);
   }
 }
 

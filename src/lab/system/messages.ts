@@ -9,7 +9,7 @@ export interface DatabaseAddress {
   readonly database: string;
 }
 
-/** What a service is given when it starts, as JSON in its environment under `CONFIG_VARIABLE`. */
+/** What a service is given when it starts; as for every process, as JSON in its environment under `CONFIG_VARIABLE`. */
 export interface ServiceConfig<S extends ServiceName = ServiceName> {
   readonly service: S;
   readonly settings: SystemSettings[S];
@@ -19,6 +19,27 @@ export interface ServiceConfig<S extends ServiceName = ServiceName> {
   readonly port: number;
   /** its files: journal, debug log, status document */
   readonly folder: string;
+}
+
+export interface CollectorConfig {
+  readonly telemetryUrl: string;
+  readonly observer: DatabaseAddress;
+  /** first process of the server, where that runs here */
+  readonly postmaster: number | undefined;
+  readonly cgroup: { readonly service: ServiceName; readonly path: string } | undefined;
+}
+
+export interface NeighbourConfig {
+  readonly nice: number;
+}
+
+export interface DiskNeighbourConfig {
+  readonly file: string;
+}
+
+export interface RelayConfig {
+  readonly listenAt: string;
+  readonly target: { readonly host: string; readonly port: number };
 }
 
 export const CONFIG_VARIABLE = "LONGPOLE_LAB_CONFIG";
@@ -36,7 +57,7 @@ export type Request =
   | { readonly kind: "profile-start" }
   | { readonly kind: "profile-stop"; readonly file: string }
   | { readonly kind: "remember"; readonly leftover: Leftover }
-  | { readonly kind: "forget"; readonly leftover: Leftover }
+  | { readonly kind: "remove"; readonly leftover: Leftover }
   | { readonly kind: "postgres-start"; readonly plan: PostgresPlan }
   | { readonly kind: "postgres-stop" };
 
@@ -58,7 +79,7 @@ export interface PostgresPlan {
 export type Leftover =
   | { readonly kind: "folder"; readonly path: string }
   | { readonly kind: "cgroup"; readonly path: string }
-  | { readonly kind: "network-namespace"; readonly name: string; readonly link: string }
+  | { readonly kind: "network"; readonly namespace: string; readonly link: string }
   | { readonly kind: "database"; readonly url: string; readonly name: string; readonly role: string | undefined };
 
 export type Numbered = Request & { readonly number: number };

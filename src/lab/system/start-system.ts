@@ -1,16 +1,19 @@
 import { randomUUID } from "node:crypto";
-import { accessSync, constants, mkdirSync } from "node:fs";
-import { get } from "node:http";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LabError } from "../lab-error.ts";
 import { SERVICES, type ServiceName, type SystemSettings } from "../settings.ts";
 import { Child } from "./child.ts";
 import { Fleet } from "./fleet.ts";
+import { checkHealth } from "./health.ts";
+import { Surroundings } from "./host/surroundings.ts";
 import { instancesOf } from "./instances.ts";
-import { SYSTEM_VARIABLE } from "./messages.ts";
-import { ownDatabase, type Database } from "./postgres/database.ts";
+import { Keeper } from "./keeper-client.ts";
+import { CONFIG_VARIABLE, SYSTEM_VARIABLE, type CollectorConfig } from "./messages.ts";
+import type { Database } from "./postgres/database.ts";
+import { foreignDatabase, URL_VARIABLE } from "./postgres/foreign-database.ts";
+import { ownDatabase } from "./postgres/own-database.ts";
 
 export interface SystemOptions {
   readonly settings: SystemSettings;
@@ -70,22 +73,22 @@ export async function startSystem(options: SystemOptions): Promise<RunningSystem
   }
 }
 
-const KEEPER_PATIENCE_MS = 15_000;
-
 class System implements RunningSystem {
   settings: SystemSettings;
-  gatewayUrl = "";
   readonly #options: SystemOptions;
+  readonly #log: (line: string) => void;
   readonly #failure = new AbortController();
   readonly #systemId = randomUUID();
-  #keeper: Child | undefined;
-  #database: Database | undefined;
-  #fleet: Fleet | undefined;
+  #keeper: Keeper | undefined;
+  #parts: Parts | undefined;
+  #collector: { readonly child: Child; readonly key: string } | undefined;
   #profiled: readonly ServiceName[] = [];
+  #started: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
 
   constructor(options: SystemOptions) {
     this.#options = options;
+    this.#log = options.log ?? (() => {});
     this.settings = options.settings;
   }
 
@@ -93,72 +96,60 @@ class System implements RunningSystem {
     return this.#failure.signal;
   }
 
-  async start(): Promise<void> {
-    const { folder, telemetryUrl, prefixOf = () => [], log } = this.#options;
-    const keeper = await this.#startKeeper();
-    const database = await ownDatabase(keeper, folder);
-    this.#database = database;
-    const fleet = new Fleet({
-      systemId: this.#systemId,
-      folder,
-      telemetryUrl,
-      database: database.address,
-      prefixOf,
-      onEnd: (child, how) => this.#fail(child, how),
-    });
-    this.#fleet = fleet;
-    this.#goOn();
-    await Promise.all([database.start(this.settings.postgres), fleet.become(instancesOf(this.settings))]);
-    this.gatewayUrl = fleet.members("gateway")[0]?.url ?? "";
-    await this.#healthy();
-    log?.(`the system runs at ${this.gatewayUrl}`);
+  get gatewayUrl(): string {
+    return this.#running().fleet.members("gateway")[0]?.url ?? "";
+  }
+
+  start(): Promise<void> {
+    this.#started = this.#start();
+    return this.#started;
   }
 
   async apply(settings: SystemSettings): Promise<void> {
-    await this.#parts().database.apply(this.settings.postgres, settings.postgres);
-    await this.#parts().fleet.become(instancesOf(settings));
+    const { database, fleet, surroundings } = this.#running();
+    await database.apply(this.settings.postgres, settings.postgres);
+    await surroundings.prepare(settings.host);
+    await fleet.become(instancesOf(settings));
+    await this.#collect();
+    await surroundings.tidy();
     this.settings = settings;
     await this.#healthy();
   }
 
   query(sql: string): Promise<Record<string, unknown>[]> {
-    return this.#parts().database.query(sql);
+    return this.#running().database.query(sql);
   }
 
   pids(): Readonly<Record<string, readonly number[]>> {
-    const { fleet, database } = this.#parts();
+    const { fleet, database } = this.#running();
     const services = SERVICES.map(
       (service) => [service, fleet.members(service).map(({ child }) => child.pid)] as const,
     );
     return { ...Object.fromEntries(services), postgres: database.pids() };
   }
 
-  async health(): Promise<{ readonly ok: boolean; readonly line: string }> {
-    const { fleet, database } = this.#parts();
-    const checks = await Promise.all([
-      ...fleet.all().map(({ instance, url }) => check(instance.name, () => ask(`${url}/health`))),
-      check("postgres", async () => void (await database.query("SELECT 1"))),
-    ]);
-    return { ok: checks.every(({ ok }) => ok), line: checks.map(({ line }) => line).join(" | ") };
+  health(): Promise<{ readonly ok: boolean; readonly line: string }> {
+    const { fleet, database } = this.#running();
+    return checkHealth(fleet.all(), database);
   }
 
   async flush(): Promise<void> {
-    await Promise.all(
-      this.#parts()
-        .fleet.all()
-        .map(({ child }) => child.ask({ kind: "flush" })),
-    );
+    const children = this.#running()
+      .fleet.all()
+      .map(({ child }) => child);
+    if (this.#collector !== undefined) children.push(this.#collector.child);
+    await Promise.all(children.map((child) => child.ask({ kind: "flush" })));
   }
 
   async startProfiles(services: readonly ServiceName[]): Promise<void> {
-    const { fleet } = this.#parts();
+    const { fleet } = this.#running();
     this.#profiled = services;
     const members = services.flatMap((service) => fleet.members(service));
     await Promise.all(members.map(({ child }) => child.ask({ kind: "profile-start" })));
   }
 
   async stopProfiles(folder: string): Promise<string[]> {
-    const { fleet } = this.#parts();
+    const { fleet } = this.#running();
     const members = this.#profiled.flatMap((service) => fleet.members(service));
     this.#profiled = [];
     return Promise.all(
@@ -175,26 +166,77 @@ class System implements RunningSystem {
     return this.#stopped;
   }
 
-  async #stop(): Promise<void> {
-    await this.#fleet?.stop();
-    await this.#database?.close();
-    await this.#keeper?.stop(KEEPER_PATIENCE_MS);
+  async #start(): Promise<void> {
+    const { folder, telemetryUrl, prefixOf = () => [] } = this.#options;
+    const systemId = this.#systemId;
+    const onEnd = (child: Child, how: string): void => this.#fail(child.death(how));
+    const keeper = await Keeper.start(systemId, folder);
+    this.#keeper = keeper;
+    void keeper.child.ended.then((how) => onEnd(keeper.child, how));
+    void keeper.child.trouble.then((message) => this.#fail(new LabError("process-died", message)));
+    this.#goOn();
+    const database = await this.#chooseDatabase(keeper);
+    const surroundings = new Surroundings({ systemId, folder, keeper, onEnd });
+    const address = database.address;
+    const fleet = new Fleet({ systemId, folder, telemetryUrl, database: address, prefixOf, surroundings, onEnd });
+    this.#parts = { fleet, database, surroundings };
+    this.#goOn();
+    await surroundings.prepare(this.settings.host);
+    await Promise.all([database.start(this.settings.postgres), fleet.become(instancesOf(this.settings))]);
+    await this.#collect();
+    await this.#healthy();
+    this.#log(`the system runs at ${this.gatewayUrl}`);
   }
 
-  async #startKeeper(): Promise<Child> {
-    const keeper = await Child.start({
-      name: "keeper",
-      module: "keeper",
-      logFile: join(this.#options.folder, "logs", "keeper.log"),
-      env: { [SYSTEM_VARIABLE]: this.#systemId },
+  async #stop(): Promise<void> {
+    await this.#collector?.child.stop(COLLECTOR_PATIENCE_MS);
+    await Promise.all([this.#parts?.fleet.stop(), this.#parts?.surroundings.stop()]);
+    // Statements that still run end with the server.
+    await Promise.all([this.#parts?.database.close(), this.#keeper?.stop()]);
+    await this.#started.catch(() => {});
+    // Where the stop came first: what was on its way then.
+    await this.#keeper?.stop();
+  }
+
+  #chooseDatabase(keeper: Keeper): Promise<Database> {
+    const url = process.env[URL_VARIABLE];
+    return url === undefined || url === ""
+      ? ownDatabase(keeper, this.#options.folder)
+      : foreignDatabase(url, keeper, this.#log);
+  }
+
+  /** Starts the collector, or starts it again where what it looks at has changed. */
+  async #collect(): Promise<void> {
+    const { database, surroundings } = this.#running();
+    const { telemetryUrl, folder } = this.#options;
+    if (telemetryUrl === undefined) return;
+    const { observer } = database;
+    const config: CollectorConfig = {
+      telemetryUrl,
+      observer,
+      postmaster: database.pids()[0],
+      cgroup: surroundings.quota,
+    };
+    const key = JSON.stringify(config);
+    if (this.#collector?.key === key) return;
+    const before = this.#collector?.child;
+    this.#collector = undefined;
+    await before?.stop(COLLECTOR_PATIENCE_MS);
+    this.#goOn();
+    const child = await Child.start({
+      name: "collector",
+      module: "collector",
+      logFile: join(folder, "logs", "collector.log"),
+      env: { [SYSTEM_VARIABLE]: this.#systemId, [CONFIG_VARIABLE]: key },
       execArgv: [],
       prefix: [],
-      diesWithParent: false,
+      diesWithParent: true,
     });
-    this.#keeper = keeper;
-    void keeper.ended.then((how) => this.#fail(keeper, how));
-    void keeper.trouble.then((message) => this.#abort(new LabError("process-died", message)));
-    return keeper;
+    this.#collector = { child, key };
+    void child.ended.then((how) => {
+      if (this.#collector?.child === child) this.#fail(child.death(how));
+    });
+    if (this.#stopped !== undefined) await child.stop(COLLECTOR_PATIENCE_MS);
   }
 
   /** A stop may have come while something was awaited. */
@@ -202,12 +244,8 @@ class System implements RunningSystem {
     if (this.#stopped !== undefined) throw new LabError("stopped", "the system is stopped");
   }
 
-  #fail(child: Child, how: string): void {
-    if (this.#stopped === undefined) this.#abort(child.death(how));
-  }
-
-  #abort(reason: LabError): void {
-    if (!this.#failure.signal.aborted) this.#failure.abort(reason);
+  #fail(reason: LabError): void {
+    if (this.#stopped === undefined && !this.#failure.signal.aborted) this.#failure.abort(reason);
   }
 
   async #healthy(): Promise<void> {
@@ -215,37 +253,19 @@ class System implements RunningSystem {
     if (!ok) throw new LabError("unhealthy", `the system does not answer: ${line}`);
   }
 
-  #parts(): { fleet: Fleet; database: Database } {
-    if (this.#fleet === undefined || this.#database === undefined)
-      throw new LabError("stopped", "the system does not run");
-    return { fleet: this.#fleet, database: this.#database };
+  #running(): Parts {
+    if (this.#parts === undefined) throw new LabError("stopped", "the system does not run");
+    return this.#parts;
   }
 }
 
-const HEALTH_PATIENCE_MS = 5000;
-
-async function check(name: string, answer: () => Promise<void>): Promise<{ ok: boolean; line: string }> {
-  const began = performance.now();
-  try {
-    await answer();
-    return { ok: true, line: `${name} ok ${Math.round(performance.now() - began)} ms` };
-  } catch (error) {
-    return { ok: false, line: `${name} FAILED ${(error as Error).message}` };
-  }
+interface Parts {
+  readonly fleet: Fleet;
+  readonly database: Database;
+  readonly surroundings: Surroundings;
 }
 
-function ask(url: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const request = get(url, { signal: AbortSignal.timeout(HEALTH_PATIENCE_MS) }, (response) => {
-      response.resume();
-      response.once("end", () => {
-        if (response.statusCode === 200) resolve();
-        else reject(new Error(`status ${response.statusCode}`));
-      });
-    });
-    request.once("error", reject);
-  });
-}
+const COLLECTOR_PATIENCE_MS = 2000;
 
 function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;

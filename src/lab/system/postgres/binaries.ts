@@ -1,4 +1,5 @@
-import { accessSync, chmodSync, constants, cpSync, existsSync, mkdirSync, mkdtempSync, statSync } from "node:fs";
+import { accessSync, chmodSync, chownSync, constants, cpSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -10,17 +11,20 @@ export interface PostgresHome {
   readonly binaries: string;
   /** folder for the database, which does not exist yet, below one that the server's user can enter */
   readonly folder: string;
-  /** what is to be removed at the end: `folder`, or a temporary one above it */
-  readonly leftover: string;
+  /** where the programs have to be copied from first */
+  readonly copyFrom?: string;
   readonly user: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-/** Finds the server that npm installed, and a place and a system user that it can run with. Throws a LabError. */
+/**
+ * Finds the server that npm installed, and a place and a system user that it can run with. Makes nothing yet: see
+ * `preparePostgres`. Throws a LabError.
+ */
 export function findPostgres(labFolder: string): PostgresHome {
   const native = nativeFolder();
   if (process.getuid?.() !== 0) {
     const folder = join(labFolder, "postgres");
-    return { binaries: join(native, "bin"), folder, leftover: folder, user: undefined };
+    return { binaries: join(native, "bin"), folder, user: undefined };
   }
   const user = systemUser("postgres") ?? systemUser("nobody");
   if (user === undefined) {
@@ -30,15 +34,18 @@ export function findPostgres(labFolder: string): PostgresHome {
     );
   }
   openFolder(labFolder);
-  const base = othersCanEnter(labFolder) ? labFolder : mkdtempSync(join(tmpdir(), "longpole-lab-"));
-  openFolder(base);
-  const folder = join(base, "postgres");
-  const leftover = base === labFolder ? folder : base;
-  if (othersCanEnter(native)) return { binaries: join(native, "bin"), folder, leftover, user };
+  const base = othersCanEnter(labFolder) ? labFolder : tmpdir();
+  const folder = join(base, base === labFolder ? "postgres" : `longpole-lab-${randomBytes(6).toString("hex")}`);
+  if (othersCanEnter(native)) return { binaries: join(native, "bin"), folder, user };
   // A clone below /root: what is there cannot be read by anybody else.
-  mkdirSync(folder, { recursive: true });
-  cpSync(native, join(folder, "native"), { recursive: true, verbatimSymlinks: true });
-  return { binaries: join(folder, "native", "bin"), folder, leftover, user };
+  return { binaries: join(folder, "native", "bin"), copyFrom: native, folder, user };
+}
+
+/** Makes the folder, once whoever takes it away knows of it. */
+export function preparePostgres({ folder, copyFrom, user }: PostgresHome): void {
+  mkdirSync(folder);
+  if (user !== undefined) chownSync(folder, user.uid, user.gid);
+  if (copyFrom !== undefined) cpSync(copyFrom, join(folder, "native"), { recursive: true, verbatimSymlinks: true });
 }
 
 function nativeFolder(): string {

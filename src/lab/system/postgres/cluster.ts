@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { lastLines, withParent } from "../child.ts";
@@ -39,21 +39,12 @@ export async function stopCluster(child: ChildProcess, signal: "SIGINT" | "SIGQU
 }
 
 async function makeCluster(plan: PostgresPlan, data: string, signal: AbortSignal): Promise<void> {
-  mkdirSync(plan.folder, { recursive: true });
   const passwordFile = join(plan.folder, "password");
   writeFileSync(passwordFile, plan.password, { mode: 0o600 });
-  if (plan.user !== undefined) {
-    for (const path of [plan.folder, passwordFile]) chownSync(path, plan.user.uid, plan.user.gid);
-  }
-  const maker = run(
-    plan,
-    [
-      ...["--pgdata", data, "--username", plan.owner, "--pwfile", passwordFile, "--auth", "scram-sha-256"],
-      ...["--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"],
-    ],
-    "initdb",
-    "KILL",
-  );
+  if (plan.user !== undefined) chownSync(passwordFile, plan.user.uid, plan.user.gid);
+  const names = ["--pgdata", data, "--username", plan.owner, "--pwfile", passwordFile, "--auth", "scram-sha-256"];
+  const options = ["--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"];
+  const maker = run(plan, [...names, ...options], "initdb", "KILL");
   const stop = (): void => killGroup(maker);
   signal.addEventListener("abort", stop, { once: true });
   const code = await exitCode(maker);

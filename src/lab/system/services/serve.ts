@@ -2,14 +2,18 @@ import type { Server } from "node:http";
 import { Session } from "node:inspector/promises";
 import { writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { metrics, trace } from "@opentelemetry/api";
 import type { ServiceName } from "../../settings.ts";
-import { CONFIG_VARIABLE, type Numbered, type Peers, type Reply, type ServiceConfig } from "../messages.ts";
+import { CONFIG_VARIABLE, type Numbered, type Peers, type ServiceConfig } from "../messages.ts";
+import { obeyParent, tellParent } from "../obey-parent.ts";
 
 /** What the parent gave to this process. */
 export function readConfig<S extends ServiceName>(): ServiceConfig<S> {
   return JSON.parse(process.env[CONFIG_VARIABLE] ?? "") as ServiceConfig<S>;
 }
+
+const END_PATIENCE_MS = 2000;
 
 let peers: Peers = {};
 let turn = 0;
@@ -35,30 +39,20 @@ export function serve(server: Server, close: () => Promise<void>, backlog = 511)
     process.exit(1);
   });
   server.listen({ host, port, backlog }, () => {
-    reply({ kind: "listening", url: `http://${host}:${(server.address() as AddressInfo).port}` });
+    tellParent({ kind: "listening", url: `http://${host}:${(server.address() as AddressInfo).port}` });
   });
-  process.on("message", (message: Numbered) => {
-    answer(message).then(
-      () => reply({ kind: "done", number: message.number }),
-      (error: unknown) => reply({ kind: "failed", number: message.number, message: String(error) }),
-    );
+  obeyParent({
+    answer,
+    end: async () => {
+      server.close();
+      server.closeAllConnections();
+      // A receiver that is gone already is not waited for.
+      await Promise.race([Promise.allSettled([close(), flush()]), pause(END_PATIENCE_MS)]);
+    },
   });
-  // Ctrl-C is for the parent, which stops this process in its turn.
-  process.on("SIGINT", () => {});
-  process.once("SIGTERM", () => {
-    server.close();
-    server.closeAllConnections();
-    void Promise.allSettled([close(), flush()]).then(() => process.exit(0));
-  });
-  process.once("disconnect", () => process.exit(0));
-  if (!process.connected) process.exit(0);
 }
 
-function reply(message: Reply): void {
-  if (process.connected) process.send?.(message);
-}
-
-async function answer(message: Numbered): Promise<void> {
+async function answer(message: Numbered): Promise<undefined> {
   switch (message.kind) {
     case "peers":
       peers = message.peers;
@@ -75,7 +69,7 @@ async function answer(message: Numbered): Promise<void> {
 }
 
 /** Providers of the API pass calls on to those of the SDK, which can flush; without an SDK there is nothing to do. */
-async function flush(): Promise<void> {
+async function flush(): Promise<undefined> {
   await Promise.all([flushed(trace.getTracerProvider()), flushed(metrics.getMeterProvider())]);
 }
 
@@ -87,7 +81,7 @@ async function flushed(provider: object): Promise<void> {
 
 let session: Session | undefined;
 
-async function startProfile(): Promise<void> {
+async function startProfile(): Promise<undefined> {
   if (session !== undefined) throw new Error("a profile is being taken already");
   session = new Session();
   session.connect();
@@ -96,7 +90,7 @@ async function startProfile(): Promise<void> {
   await session.post("Profiler.start");
 }
 
-async function stopProfile(file: string): Promise<void> {
+async function stopProfile(file: string): Promise<undefined> {
   if (session === undefined) throw new Error("no profile is being taken");
   const { profile } = await session.post("Profiler.stop");
   session.disconnect();
