@@ -1,3 +1,5 @@
+import { ascendingOrder } from "./weighted-quantile.ts";
+
 /** Uses of something that may be limited: connections of a pool, worker threads, a lock. Columns of one length, any order. */
 export interface Uses {
   /** which instance has the limit to itself; any whole number */
@@ -103,17 +105,19 @@ interface Levels {
   readonly groups: number;
 }
 
-/** Ends before starts at equal times: a release makes room for the next. */
-function eventsOf(uses: Uses): { order: Int32Array; at: Float64Array } {
+/** Starts (2 × use) and ends (2 × use + 1) in order of time; ends before starts at equal times: a release makes room for the next. */
+function eventsOf(uses: Uses): { order: Int32Array; at: (event: number) => number } {
   const n = uses.startNs.length;
-  const at = new Float64Array(2 * n);
-  for (let i = 0; i < n; i++) {
-    at[2 * i] = uses.startNs[i]!;
-    at[2 * i + 1] = uses.endNs[i]!;
+  const starts = ascendingOrder(uses.startNs);
+  const ends = ascendingOrder(uses.endNs);
+  const order = new Int32Array(2 * n);
+  let started = 0;
+  let ended = 0;
+  for (let i = 0; i < 2 * n; i++) {
+    const isEnd = started === n || (ended < n && uses.endNs[ends[ended]!]! <= uses.startNs[starts[started]!]!);
+    order[i] = isEnd ? 2 * ends[ended++]! + 1 : 2 * starts[started++]!;
   }
-  const order = Int32Array.from({ length: 2 * n }, (_, i) => i);
-  order.sort((a, b) => at[a]! - at[b]! || (b & 1) - (a & 1) || a - b);
-  return { order, at };
+  return { order, at: (event) => (event & 1) === 0 ? uses.startNs[event >> 1]! : uses.endNs[event >> 1]! };
 }
 
 function timeAtLevels(uses: Uses): Levels {
@@ -129,19 +133,19 @@ function timeAtLevels(uses: Uses): Levels {
     let state = inUse.get(group);
     if (state === undefined) inUse.set(group, (state = { count: 0, since: 0 }));
     if (state.count > 0) {
-      const passed = at[event]! - state.since;
+      const passed = at(event) - state.since;
       timeNs[state.count]! += passed;
       usedNs += passed * state.count;
     }
     state.count += (event & 1) === 0 ? 1 : -1;
-    state.since = at[event]!;
+    state.since = at(event);
     while (timeNs.length <= state.count) {
       timeNs.push(0);
       entries.push(0);
     }
     if ((event & 1) === 0) entries[state.count]!++;
   }
-  const lengthNs = at[order.at(-1)!]! - at[order[0]!]!;
+  const lengthNs = at(order.at(-1)!) - at(order[0]!);
   return { timeNs, entries, meanInUse: lengthNs > 0 ? usedNs / lengthNs : 0, groups: inUse.size };
 }
 
@@ -175,16 +179,16 @@ function excessAt(timeNs: readonly number[], highest: number): number {
 function waitsAt(uses: Uses, limit: number): { whenFullNs: number; elseNs: number } {
   const n = uses.startNs.length;
   const { order, at } = eventsOf(uses);
-  const asked = Int32Array.from({ length: n }, (_, i) => i)
-    .filter((i) => !Number.isNaN(uses.waitNs[i]!))
-    .sort((a, b) => uses.startNs[a]! - uses.waitNs[a]! - (uses.startNs[b]! - uses.waitNs[b]!) || a - b);
+  const askedNs = uses.startNs.map((start, i) => start - uses.waitNs[i]!);
+  const seen = Int32Array.from({ length: n }, (_, i) => i).filter((i) => !Number.isNaN(uses.waitNs[i]!));
+  const asked = ascendingOrder(Float64Array.from(seen, (i) => askedNs[i]!)).map((i) => seen[i]!);
   const inUse = new Map<number, number>();
   const sums = [0, 0];
   const counts = [0, 0];
   let next = 0;
   for (const use of asked) {
-    const askedAt = uses.startNs[use]! - uses.waitNs[use]!;
-    for (; next < order.length && at[order[next]!]! <= askedAt; next++) {
+    const askedAt = askedNs[use]!;
+    for (; next < order.length && at(order[next]!) <= askedAt; next++) {
       const event = order[next]!;
       const other = event >> 1;
       if (uses.endNs[other]! <= uses.startNs[other]!) continue;
