@@ -11,7 +11,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/flame-page": ["src/model"],
   // The composition root; of the lab it knows only how to start it (docs/adr/0010-the-lab-within-the-package.md).
   "src/cli": ["src/model", "src/analysis", "src/formats", "src/engine", "src/lab"],
-  "src/lab": ["src/model", "src/formats", "src/engine"],
+  "src/lab": ["src/model", "src/analysis", "src/formats", "src/engine"],
   "src/testing": ["src/model"],
   bench: ["src/model", "src/analysis", "src/formats", "src/engine", "src/lab", "src/testing"],
   e2e: ["src/model", "src/lab", "src/testing"],

@@ -8,6 +8,8 @@ export const EXIT = {
   /** wrong usage, or an input that could not be read */
   unusable: 2,
   insufficientData: 3,
+  /** Ctrl-C where nothing is known yet that could be printed: 128 + SIGINT, as a shell says it */
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

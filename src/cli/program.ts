@@ -5,8 +5,10 @@ import { SEVERITIES } from "../model/report.ts";
 import { analyze } from "./commands/analyze.ts";
 import { changepoints } from "./commands/changepoints.ts";
 import { compareRecordings } from "./commands/compare.ts";
+import { demo } from "./commands/demo.ts";
 import { printCriticalPaths } from "./commands/critical-path.ts";
 import { flame } from "./commands/flame.ts";
+import { fitScalability } from "./commands/usl.ts";
 import { predictChanges } from "./commands/what-if.ts";
 import { safeText } from "./render/safe-text.ts";
 import type { Terminal } from "./terminal.ts";
@@ -38,6 +40,21 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .option("--objective <text>", 'what is fast enough: "[SERVICE] OPERATION p99 < 300ms"; may be repeated', objective)
     .addHelpText("after", pasteable(EXAMPLES.analyze, terminal))
     .action(async (files: string[], options) => done(await analyze(files, options, terminal)));
+
+  common(program.command("demo"))
+    .description("Start a real sample system with a fault and a PostgreSQL of its own, diagnose it, and end it again.")
+    .option("--fault <name>", "which fault", "database-doubled")
+    .option("--list", "name the faults")
+    .option("--fix", "apply the fix, measure again, and hold the prediction against it")
+    .option("--record <folder>", "keep what was recorded: traces, metrics, profiles, load and truth")
+    .option("--seconds <n>", "seconds under load in each phase (default: the fault's own, mostly 25)", seconds)
+    .option("--rate <n>", "requests per second (default: the fault's own, mostly 40)", positive)
+    .addOption(new Option("--seed <n>", "same seed, same requests").argParser(wholeNumber).default(1))
+    .addOption(
+      new Option("--fail-on <severity>", "exit with code 1 at findings of this severity or worse").choices(SEVERITIES),
+    )
+    .addHelpText("after", pasteable(EXAMPLES.demo, terminal))
+    .action(async (options) => done(await demo(options, terminal)));
 
   common(program.command("compare"))
     .description("Hold a new recording against a baseline: what became worse, what better.")
@@ -96,6 +113,12 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .option("--p <probability>", "accepted chance that mere noise shows a change", probability, 0.05)
     .addHelpText("after", pasteable(EXAMPLES.changepoints, terminal))
     .action(async (file: string, options) => done(await changepoints(file, options, terminal)));
+
+  common(program.command("usl"))
+    .description("Fit the Universal Scalability Law to load,throughput rows (CSV): where more load stops to help.")
+    .argument("<file>", "CSV with or without a header row; - for standard input")
+    .addHelpText("after", pasteable(EXAMPLES.usl, terminal))
+    .action(async (file: string, options) => done(await fitScalability(file, options, terminal)));
   return program;
 }
 
@@ -157,6 +180,19 @@ function wholeNumber(text: string): number {
   return value;
 }
 
+/** Ten minutes are the most that the load generator runs at one go. */
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value >= 5 && value <= 600)) throw new InvalidArgumentError("Expected seconds between 5 and 600.");
+  return value;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 5000)) throw new InvalidArgumentError("Expected a number above 0, at most 5000.");
+  return value;
+}
+
 function probability(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !(value > 0 && value < 1))
@@ -178,6 +214,12 @@ Examples:
   longpole analyze examples/missing-index/fault/traces.otlp.pb.gz
   longpole analyze examples/small-pool/fault --baseline examples/small-pool/fixed --fail-on warning
   longpole analyze examples/small-pool/fault --objective 'GET /api/orders/:id p99 < 50ms'`,
+  demo: `
+Examples:
+  longpole demo
+  longpole demo --fault hungry-ingest --fix
+  longpole demo --fault small-pool --record recordings/small-pool
+  longpole demo --list`,
   compare: `
 Examples:
   longpole compare examples/healthy/calm examples/healthy/calm
@@ -207,4 +249,7 @@ Example:
   changepoints: `
 Example:
   printf '1,10\\n2,11\\n3,10\\n4,11\\n5,10\\n6,20\\n7,21\\n8,20\\n9,21\\n10,20\\n' | longpole changepoints -`,
+  usl: `
+Example:
+  printf '1,65\\n18,996\\n36,1652\\n72,1853\\n108,1829\\n144,1775\\n216,1702\\n' | longpole usl -`,
 } as const;

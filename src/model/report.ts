@@ -145,9 +145,44 @@ export interface BlameRow {
   readonly highMs: number;
 }
 
+/** A ceiling is the total rate of all user-facing endpoints together at the present mix. */
 export interface ThroughputReport {
   readonly status: "ok" | "insufficient-data" | "gate-failed";
   readonly detail: string;
+  /** the resource with the lowest ceiling; absent unless the status is "ok" */
+  readonly limiter?: Limiter;
+  /** what limits once the limiter no longer does */
+  readonly next?: Omit<Limiter, "lowPerSecond" | "highPerSecond" | "utilisation">;
+  /** most utilised first; rows without a ceiling were observed, but their demand per request is not known */
+  readonly resources?: readonly ResourceRow[];
+}
+
+export interface Limiter {
+  readonly service: string;
+  readonly resource: string;
+  readonly ceilingPerSecond: number;
+  readonly lowPerSecond: number;
+  readonly highPerSecond: number;
+  readonly utilisation: number;
+}
+
+export interface ResourceRow {
+  readonly service: string;
+  /** "cpu", "pool:<name>", "threads", "lock:<name>", "disk", "network" or "quota" */
+  readonly resource: string;
+  readonly instance?: string;
+  readonly host?: string;
+  /** milliseconds of the resource per request of any endpoint */
+  readonly demandMs?: number;
+  /** servers: cores, connections, threads */
+  readonly capacity?: number;
+  /** mean share in use over the window, 0 to 1 */
+  readonly utilisation: number;
+  /** share in use in the worst of the windows the metrics come in */
+  readonly worstUtilisation?: number;
+  /** share of those windows above the line from which queues form, where one is known */
+  readonly shareAboveLine?: number;
+  readonly ceilingPerSecond?: number;
 }
 
 export interface Finding {

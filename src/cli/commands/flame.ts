@@ -11,7 +11,7 @@ import type { StackTable } from "../../model/stack-table.ts";
 import { EXIT } from "../exit-code.ts";
 import { flamePage } from "../flame-page.ts";
 import { jsonDocument } from "../json-document.ts";
-import { megabytes } from "../read-spans.ts";
+import { megabytes } from "../read-inputs.ts";
 import { renderFlame } from "../render/flame.ts";
 import { safeText } from "../render/safe-text.ts";
 import { lookOf, type LookOptions, type Terminal } from "../terminal.ts";

@@ -14,7 +14,9 @@ export interface Fault {
   readonly seenFrom: "traces" | "metrics" | "profiles";
   /** what the machine must allow; probed before the run, told where it is refused */
   readonly needs: readonly Need[];
-  /** laid over the healthy system before the load begins */
+  /** laid over the healthy system in earlier times, where those were not quite healthy */
+  readonly before?: SettingsPatch;
+  /** laid over the healthy system before the load of the faulty phase begins */
   readonly broken: SettingsPatch;
   /** laid over the broken one; where absent, the healthy system */
   readonly fixed?: SettingsPatch;
@@ -28,8 +30,17 @@ export interface Fault {
   readonly fixStatements?: readonly string[];
   /** the fix in the change grammar of `what-if`; none where it has no words for it */
   readonly whatIf: readonly string[];
+  /** where several things have to be mended: one at a time, each on top of those before, the last leaves the fixed system */
+  readonly steps?: readonly FixStep[];
   /** whether the cause can only be told by comparing with earlier times */
   readonly needsBaseline: boolean;
+}
+
+export interface FixStep {
+  /** what is done, as a heading: "sync the journal once a second" */
+  readonly title: string;
+  readonly settings: SettingsPatch;
+  readonly whatIf: readonly string[];
 }
 
 export interface TimedStatement {

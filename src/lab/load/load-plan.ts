@@ -1,6 +1,6 @@
 /** What the users do: which requests, how many per second, how that changes with time. */
 export interface LoadPlan {
-  /** mean of the requests per second over the plan */
+  /** requests per second where the schedule says 1 */
   readonly perSecond: number;
   readonly seconds: number;
   readonly schedule: Schedule;
@@ -56,8 +56,12 @@ export interface LoadResult {
   readonly startedAtUnixMs: number;
   readonly plan: LoadPlan;
   readonly sent: number;
+  /** answers, whatever their status; the others timed out or lost their connection */
   readonly completed: number;
-  /** answers with a status from 500 on, and requests without an answer, by what was wrong */
+  /**
+   * By what was wrong: requests without an answer ("timeout", "ECONNRESET"), and answers with a status from 400 on
+   * ("http 500"), but not 404 to a name that is missing on purpose.
+   */
   readonly errors: Readonly<Record<string, number>>;
   /** how late requests left after they were due, ms; a generator out of breath makes no claims */
   readonly lateMs: { readonly p50: number; readonly p99: number; readonly max: number };
@@ -65,7 +69,7 @@ export interface LoadResult {
   readonly all: Latency;
 }
 
-/** Milliseconds from the moment a request was due to the end of its answer. */
+/** Milliseconds from the moment a request was due to the end of its answer; those without an answer are in `errors` only. */
 export interface Latency {
   readonly operation: string;
   readonly completed: number;

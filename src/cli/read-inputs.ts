@@ -1,14 +1,14 @@
-import { loadSpans, type LoadedSpans, type LoadProgress } from "../formats/load-spans.ts";
+import { loadInputs, type LoadedInputs, type LoadProgress } from "../formats/load-inputs.ts";
 import { count } from "./render/numbers.ts";
 
-/** Spans of all `paths` in one table, with its progress told in words. What cannot be read stands in `intake.errors`. */
-export async function readSpans(
+/** Spans and metrics of all `paths` in a table each, with the progress told in words. What cannot be read stands in `intake.errors`. */
+export async function readInputs(
   paths: readonly string[],
   tell: (text: string) => void,
   signal: AbortSignal,
-): Promise<LoadedSpans> {
+): Promise<LoadedInputs> {
   const began = performance.now();
-  const loading = loadSpans(paths, { signal });
+  const loading = loadInputs(paths, { signal });
   for (;;) {
     const step = await loading.next();
     if (step.done === true) return step.value;
@@ -16,11 +16,12 @@ export async function readSpans(
   }
 }
 
-/** "reading 12 MB of 40 MB, 210k spans, 160k/s". */
+/** "reading 12 MB of 40 MB, 210k spans, 160k/s", with the points of metrics where there are any. */
 export function progressText(progress: LoadProgress, seconds: number): string {
   const total = progress.bytesTotal < 0 ? "" : ` of ${megabytes(progress.bytesTotal)}`;
-  const speed = seconds > 0 ? `, ${thousands(progress.spans / seconds)}/s` : "";
-  return `reading ${megabytes(progress.bytesRead)}${total}, ${thousands(progress.spans)} spans${speed}`;
+  const speed = seconds > 0 ? `, ${thousands((progress.spans + progress.points) / seconds)}/s` : "";
+  const points = progress.points > 0 ? `, ${thousands(progress.points)} points of metrics` : "";
+  return `reading ${megabytes(progress.bytesRead)}${total}, ${thousands(progress.spans)} spans${points}${speed}`;
 }
 
 export function megabytes(bytes: number): string {

@@ -1,12 +1,18 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { InputError, Intake } from "../model/intake.ts";
+import { MetricTableBuilder } from "../model/metric-table-builder.ts";
+import type { MetricTable } from "../model/metric-table.ts";
 import { SpanTableBuilder } from "../model/span-table-builder.ts";
 import type { SpanTable } from "../model/span-table.ts";
+import type { DecodeTarget } from "./decode-target.ts";
 import { decompress } from "./decompress.ts";
 import { type ContentKind, detectKind, PREFIX_BYTES } from "./detect-kind.ts";
 import { JsonDocument, JsonLines } from "./json-content.ts";
 import { type InputFile, listInputs, type SkippedFile, unreadable } from "./list-inputs.ts";
+import { OtlpMetricDecoder } from "./otlp-metrics-protobuf.ts";
+import { OtlpTraceDecoder } from "./otlp-protobuf.ts";
 import { OtlpProtobufStream } from "./otlp-protobuf-stream.ts";
+import { PrometheusText } from "./prometheus-text.ts";
 import { readChunks } from "./read-chunks.ts";
 
 /** Milliseconds of work between two reports of progress. */
@@ -32,15 +38,18 @@ export interface LoadProgress {
   readonly bytesTotal: number;
   /** spans accepted so far */
   readonly spans: number;
+  /** points of metrics accepted so far */
+  readonly points: number;
 }
 
-export interface LoadedSpans {
+export interface LoadedInputs {
   readonly spans: SpanTable;
+  readonly metrics: MetricTable;
   /** received = accepted + rejected over all files; errors of files are in `errors` */
   readonly intake: Intake;
-  /** paths that spans were read from */
+  /** paths that spans or metrics were read from */
   readonly files: readonly string[];
-  /** what was not used although it could be read, e.g. metrics, and other files of directories */
+  /** what was not used although it could be read, e.g. logs, and other files of directories */
   readonly skipped: readonly SkippedFile[];
   /** whether `signal` ended it early */
   readonly aborted: boolean;
@@ -54,21 +63,21 @@ export interface ContentSink {
 }
 
 /**
- * Reads the spans of files, directories (with all below them) and stdin ("-") into one
- * table: OTLP protobuf and JSON, Jaeger JSON and Zipkin v2 JSON, gzip or zstd, told
- * by content. Yields progress first and at least every 100 ms of reading.
+ * Reads the spans and metrics of files, directories (with all below them) and stdin ("-")
+ * into a table each: OTLP protobuf and JSON, Jaeger JSON, Zipkin v2 JSON, Prometheus text
+ * and OpenMetrics, gzip or zstd, told by content. Yields progress first and at least every 100 ms of reading.
  *
  * Bad input never throws: it is told in `intake.errors`, what was read before it in the
  * same file stays, and the other files are still read. In directories files that hold
- * no traces are listed in `skipped`. Memory is bounded by the columns and one message.
+ * neither are listed in `skipped`. Memory is bounded by the columns and one message.
  */
-export async function* loadSpans(
+export async function* loadInputs(
   paths: readonly string[],
   options: LoadOptions = {},
-): AsyncGenerator<LoadProgress, LoadedSpans> {
+): AsyncGenerator<LoadProgress, LoadedInputs> {
   const { signal } = options;
-  const into = new SpanTableBuilder();
   const intake = new Intake();
+  const into: DecodeTarget = { spans: new SpanTableBuilder(), metrics: new MetricTableBuilder(), intake };
   const { files, skipped, errors } = await listInputs(paths);
   // Not as arguments of push: a folder can hold more unreadable files than a call takes.
   for (const error of errors) intake.errors.push(error);
@@ -84,14 +93,15 @@ export async function* loadSpans(
       bytesRead: intake.bytesRead,
       bytesTotal,
       spans: intake.accepted,
+      points: intake.points.accepted,
     };
   };
   yield progress("", 0);
 
   for (const [done, file] of files.entries()) {
     if (signal?.aborted) break;
-    const content = new FileContent(file, into, intake, options.profilesElsewhere === true);
-    const receivedBefore = intake.received;
+    const content = new FileContent(file, into, options.profilesElsewhere === true);
+    const receivedBefore = intake.received + intake.points.received;
     try {
       let cutOff = false;
       try {
@@ -107,13 +117,16 @@ export async function* loadSpans(
       }
       content.finish(signal?.aborted ? "stopped" : cutOff ? "cut-off" : "complete");
     } finally {
-      into.strings.releaseSource();
+      into.spans.strings.releaseSource();
+      into.metrics.strings.releaseSource();
     }
     if (content.skipReason !== "") skipped.push({ path: file.path, reason: content.skipReason });
-    if (intake.received > receivedBefore) used.push(file.path);
+    if (intake.received + intake.points.received > receivedBefore) used.push(file.path);
     yield progress(file.path, done + 1);
   }
-  return { spans: finishTable(into, intake), intake, files: used, skipped, aborted: signal?.aborted ?? false };
+  const spans = finishSpans(into);
+  const metrics = finishMetrics(into);
+  return { spans, metrics, intake, files: used, skipped, aborted: signal?.aborted ?? false };
 }
 
 /** Chunks of a file or of stdin as they come; counts them in `intake.bytesRead`. */
@@ -141,7 +154,7 @@ class FileContent {
   /** Why the file, or a part of it, was passed over; "" when it was not. */
   skipReason = "";
   private readonly file: InputFile;
-  private readonly into: SpanTableBuilder;
+  private readonly into: DecodeTarget;
   private readonly intake: Intake;
   private readonly profilesElsewhere: boolean;
   private prefix: Uint8Array[] = [];
@@ -150,10 +163,10 @@ class FileContent {
   /** Nothing more of the file is wanted: it is damaged, or not of use. */
   private over = false;
 
-  constructor(file: InputFile, into: SpanTableBuilder, intake: Intake, profilesElsewhere: boolean) {
+  constructor(file: InputFile, into: DecodeTarget, profilesElsewhere: boolean) {
     this.file = file;
     this.into = into;
-    this.intake = intake;
+    this.intake = into.intake;
     this.profilesElsewhere = profilesElsewhere;
   }
 
@@ -169,23 +182,32 @@ class FileContent {
   finish(end: "complete" | "cut-off" | "stopped"): void {
     if (this.over) return;
     const cutOff = end !== "complete";
-    const malformed = this.intake.rejected.get("span-malformed")?.spans ?? 0;
+    const malformedSpans = this.intake.rejected.get("span-malformed")?.spans ?? 0;
+    const malformedPoints = this.intake.points.rejected.get("point-malformed")?.points ?? 0;
     // With nothing to tell its kind from, the error of the source says it all.
     if (this.sink === undefined && ((cutOff && this.prefixBytes === 0) || !this.decide(cutOff))) return;
-    if (!this.attempt((sink) => sink.finish(cutOff), cutOff) && end === "stopped") this.takeBackCutSpan(malformed);
+    if (!this.attempt((sink) => sink.finish(cutOff), cutOff) && end === "stopped")
+      this.takeBackCutItem(malformedSpans, malformedPoints);
     if (this.sink instanceof JsonLines && this.sink.unusedLines > 0) {
-      this.skipReason = `${this.sink.unusedLines} lines of metrics, logs or profiles, which are not used here`;
+      this.skipReason = `${this.sink.unusedLines} lines of logs or profiles, which are not used here`;
     }
   }
 
-  /** The span in which the user stopped the reading is not a malformed one, as it was counted beyond `malformed`. */
-  private takeBackCutSpan(malformed: number): void {
+  /** The item in which the user stopped the reading is not a malformed one, as it was counted beyond those before. */
+  private takeBackCutItem(malformedSpans: number, malformedPoints: number): void {
     const { intake } = this;
-    const held = intake.rejected.get("span-malformed");
-    if (held === undefined || held.spans === malformed) return;
-    held.spans--;
-    intake.received--;
-    if (held.spans === 0) intake.rejected.delete("span-malformed");
+    const spans = intake.rejected.get("span-malformed");
+    if (spans !== undefined && spans.spans > malformedSpans) {
+      spans.spans--;
+      intake.received--;
+      if (spans.spans === 0) intake.rejected.delete("span-malformed");
+    }
+    const points = intake.points.rejected.get("point-malformed");
+    if (points !== undefined && points.points > malformedPoints) {
+      points.points--;
+      intake.points.received--;
+      if (points.points === 0) intake.points.rejected.delete("point-malformed");
+    }
   }
 
   private attempt(step: (sink: ContentSink) => void, cutOff = false): boolean {
@@ -214,15 +236,24 @@ class FileContent {
     const file = this.file.path;
     switch (kind.kind) {
       case "otlp-protobuf":
-        return new OtlpProtobufStream(into, intake, file, kind.framing);
+        return new OtlpProtobufStream(
+          kind.signal === "traces"
+            ? new OtlpTraceDecoder(into.spans, intake, file)
+            : new OtlpMetricDecoder(into.metrics, intake, file),
+          file,
+          kind.framing,
+        );
+      case "prometheus-text":
+        return new PrometheusText(into.metrics, intake, file, this.file.modifiedUnixNs);
       case "otlp-json":
+      case "otlp-metrics-json":
       case "jaeger-json":
       case "zipkin-json":
-        if (kind.layout === "document") return new JsonDocument(kind.kind, into, intake, file);
-        return new JsonLines(kind.kind, into, intake, file);
+        if (kind.layout === "document") return new JsonDocument(kind.kind, into, file);
+        return new JsonLines(kind.kind, into, file);
       case "not-used":
-        // Lines of traces may follow; messages of a protobuf file are all of one signal.
-        if (kind.format === "JSON") return new JsonLines("not-used", into, intake, file);
+        // Lines of other signals may follow; messages of a protobuf file are all of one signal.
+        if (kind.format === "JSON") return new JsonLines("not-used", into, file);
         this.skipReason = `OTLP ${kind.signal}, which are not used here`;
         return undefined;
       case "profile":
@@ -244,15 +275,30 @@ class FileContent {
       this.skipReason = found;
       return undefined;
     }
-    const expected = "traces as OTLP, Jaeger JSON or Zipkin v2 JSON";
+    const expected = "traces as OTLP, Jaeger JSON or Zipkin v2 JSON, or metrics as OTLP or Prometheus text";
     this.intake.errors.push(new InputError(code, { file: this.file.path, byteOffset: 0, expected, found }));
     return undefined;
   }
 }
 
+/** The table; points too far from the others in time become rejected ones. */
+function finishMetrics({ metrics, intake }: DecodeTarget): MetricTable {
+  const { table, outOfRange } = metrics.finish();
+  if (outOfRange > 0) {
+    const { points } = intake;
+    points.accepted -= outOfRange;
+    const held = points.rejected.get("time-out-of-range");
+    points.rejected.set("time-out-of-range", {
+      points: (held?.points ?? 0) + outOfRange,
+      example: held?.example ?? "a time more than ten years from the middle of all",
+    });
+  }
+  return table;
+}
+
 /** The table; spans too far from the others in time become rejected ones. */
-function finishTable(into: SpanTableBuilder, intake: Intake): SpanTable {
-  const { table, outOfRange } = into.finish();
+function finishSpans({ spans, intake }: DecodeTarget): SpanTable {
+  const { table, outOfRange } = spans.finish();
   if (outOfRange > 0) {
     intake.accepted -= outOfRange;
     const example = "a start or end more than 104 days from the middle of the window";

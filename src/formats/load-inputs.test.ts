@@ -1,16 +1,17 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encodeRequest, RequestType, type SampleRequest, sampleRequests } from "../testing/otlp-sample.ts";
+import { assertMetricTable } from "../model/metric-table.ts";
 import { assertSpanTable } from "../model/span-table.ts";
-import { type LoadedSpans, type LoadOptions, type LoadProgress, loadSpans } from "./load-spans.ts";
+import { type LoadedInputs, type LoadOptions, type LoadProgress, loadInputs } from "./load-inputs.ts";
 
 let folder = "";
 let files = 0;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "load-spans-"));
+  folder = mkdtempSync(join(tmpdir(), "load-inputs-"));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -21,16 +22,21 @@ function write(content: string | Uint8Array, name = `file-${files++}`): string {
 }
 
 /** Loads and checks what must hold for any input. */
-async function load(paths: string[], options?: LoadOptions, steps: LoadProgress[] = []): Promise<LoadedSpans> {
-  const loading = loadSpans(paths, options);
+async function load(paths: string[], options?: LoadOptions, steps: LoadProgress[] = []): Promise<LoadedInputs> {
+  const loading = loadInputs(paths, options);
   for (;;) {
     const step = await loading.next();
     if (!step.done) {
       steps.push(step.value);
       continue;
     }
-    const { spans, intake } = step.value;
+    const { spans, metrics: table, intake } = step.value;
     assertSpanTable(spans);
+    assertMetricTable(table);
+    expect(table.points.rowCount).toBe(intake.points.accepted);
+    expect(intake.points.received).toBe(
+      intake.points.accepted + [...intake.points.rejected.values()].reduce((sum, held) => sum + held.points, 0),
+    );
     expect(spans.rowCount).toBe(intake.accepted);
     expect(intake.received).toBe(
       intake.accepted + [...intake.rejected.values()].reduce((sum, held) => sum + held.spans, 0),
@@ -83,7 +89,26 @@ const zipkinSpan = JSON.stringify({
   timestamp: 1_790_000_000_000_000,
   duration: 10,
 });
-const metrics = '{"resourceMetrics":[{"scopeMetrics":[]}]}';
+const logs = '{"resourceLogs":[{"scopeLogs":[]}]}';
+/** One gauge with one point. */
+const metrics = (seconds: number): string =>
+  JSON.stringify({
+    resourceMetrics: [
+      {
+        resource: { attributes: [{ key: "service.name", value: { stringValue: "shop" } }] },
+        scopeMetrics: [
+          {
+            metrics: [
+              {
+                name: "heap",
+                gauge: { dataPoints: [{ timeUnixNano: `${1_790_000_000 + seconds}000000000`, asInt: "7" }] },
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  });
 
 describe("every kind of file", () => {
   test.each([
@@ -115,11 +140,21 @@ describe("every kind of file", () => {
     expect((await load(["-"], { stdin: stdin() })).spans.rowCount).toBe(spans);
   });
 
-  test("traces and metrics in lines of one file: the metrics are told", async () => {
-    const path = write([metrics, json(requests[0]!), metrics, json(requests[1]!)].join("\n"));
+  test("traces, metrics and logs in lines of one file: the first two are read, the others told", async () => {
+    const path = write([metrics(0), json(requests[0]!), logs, metrics(10), json(requests[1]!), logs].join("\n"));
     const loaded = await load([path]);
-    expect([loaded.spans.rowCount, loaded.intake.errors.length]).toEqual([200, 0]);
-    expect(loaded.skipped).toEqual([{ path, reason: "2 lines of metrics, logs or profiles, which are not used here" }]);
+    expect([loaded.spans.rowCount, loaded.metrics.points.rowCount, loaded.intake.errors.length]).toEqual([200, 2, 0]);
+    expect(loaded.metrics.seriesCount).toBe(1);
+    expect(loaded.skipped).toEqual([{ path, reason: "2 lines of logs or profiles, which are not used here" }]);
+  });
+
+  test("metrics as text without times are of when the file was written", async () => {
+    const path = write('# TYPE up gauge\nup{job="a"} 1\n');
+    const loaded = await load([path]);
+    expect(loaded.files).toEqual([path]);
+    expect(loaded.metrics.points.rowCount).toBe(1);
+    const unixNs = Number(loaded.metrics.baseUnixNs) + loaded.metrics.points.timeOffsetNs[0]!;
+    expect(Math.abs(unixNs / 1e6 - statSync(path).mtimeMs)).toBeLessThan(1);
   });
 
   test("a ResourceSpans larger than the chunks it comes in", async () => {
@@ -136,14 +171,14 @@ describe("every kind of file", () => {
 });
 
 describe("directories", () => {
-  test("sorted, recursive, without hidden files; what holds no traces is listed with its reason", async () => {
+  test("sorted, recursive, without hidden files; what holds neither traces nor metrics is listed with its reason", async () => {
     const top = join(folder, "dir");
     mkdirSync(join(top, "b"), { recursive: true });
     mkdirSync(join(top, ".git"));
     write(bodies[0]!, "dir/b/2.pb");
     write(bodies[1]!, "dir/a.pb");
     write(bodies[2]!, "dir/.git/hidden.pb");
-    write(metrics, "dir/m.json");
+    write(logs, "dir/m.json");
     write("a,b\n1,2\n", "dir/x.csv");
     write("", "dir/zero");
     symlinkSync(join(top, "b"), join(top, "loop"));
@@ -153,8 +188,8 @@ describe("directories", () => {
     expect(loaded.files.map((path) => path.slice(top.length))).toEqual(["/a.pb", "/b/2.pb"]);
     expect(loaded.skipped.map(({ path, reason }) => `${path.slice(top.length)}: ${reason}`)).toEqual([
       "/loop: symbolic link to a directory",
-      "/m.json: 1 lines of metrics, logs or profiles, which are not used here",
-      "/x.csv: a CSV file (give traces to this command)",
+      "/m.json: 1 lines of logs or profiles, which are not used here",
+      "/x.csv: a CSV file (give traces or metrics to this command)",
       "/zero: an empty file",
     ]);
   });
@@ -264,7 +299,7 @@ describe("progress and stopping", () => {
     const steps: LoadProgress[] = [];
     await load([path], {}, steps);
     const bytesTotal = Buffer.concat(bodies).length;
-    expect(steps[0]).toEqual({ file: "", filesDone: 0, filesTotal: 1, bytesRead: 0, bytesTotal, spans: 0 });
+    expect(steps[0]).toEqual({ file: "", filesDone: 0, filesTotal: 1, bytesRead: 0, bytesTotal, spans: 0, points: 0 });
     expect(steps.at(-1)).toEqual({
       file: path,
       filesDone: 1,
@@ -272,6 +307,7 @@ describe("progress and stopping", () => {
       bytesRead: bytesTotal,
       bytesTotal,
       spans: 600,
+      points: 0,
     });
     for (let i = 1; i < steps.length; i++) expect(steps[i]!.bytesRead).toBeGreaterThanOrEqual(steps[i - 1]!.bytesRead);
   });

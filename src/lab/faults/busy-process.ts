@@ -1,0 +1,29 @@
+import type { Fault } from "./fault.ts";
+import { OPERATIONS, userEndpoint } from "./names.ts";
+
+/**
+ * A signature by a slow hash, computed in the event loop on each answer: copied from an example for
+ * passwords, where slowness is the aim. One process of Node has one core for it.
+ */
+export const busyProcess: Fault = {
+  name: "busy-process",
+  kind: "fault",
+  summary: "the accounts service is out of processor",
+  truths: [
+    {
+      service: "accounts",
+      mechanism: "cpu-saturated",
+      // the cure of either is the same: a cheaper signature
+      alsoMechanisms: ["slow-code", "event-loop-blocked"],
+      operation: OPERATIONS.account,
+      limiter: { service: "accounts", resource: "cpu" },
+      endpoint: userEndpoint("overview"),
+    },
+  ],
+  seenFrom: "traces",
+  needs: [],
+  broken: { accounts: { signatureRounds: 250 } },
+  load: {},
+  whatIf: [`service=accounts,operation=${OPERATIONS.account},time=0.1`],
+  needsBaseline: false,
+};

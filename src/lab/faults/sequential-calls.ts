@@ -1,0 +1,26 @@
+import type { Fault } from "./fault.ts";
+import { userEndpoint } from "./names.ts";
+
+/**
+ * `await` before each call, where none needs another's answer: the most frequent way to lose time in
+ * an asynchronous language.
+ */
+export const sequentialCalls: Fault = {
+  name: "sequential-calls",
+  kind: "fault",
+  summary: "the overview waits for three answers, one after the other",
+  truths: [
+    {
+      service: "gateway",
+      mechanism: "sequential-calls",
+      operation: userEndpoint("overview").operation,
+      endpoint: userEndpoint("overview"),
+    },
+  ],
+  seenFrom: "traces",
+  needs: [],
+  broken: { gateway: { overview: "sequential" } },
+  load: { mix: { lookup: 0.4, list: 0.15, create: 0.05, overview: 0.35, points: 0.05 } },
+  whatIf: [`service=gateway,operation=${userEndpoint("overview").operation},parallel`],
+  needsBaseline: false,
+};

@@ -1,0 +1,29 @@
+import type { Fault } from "./fault.ts";
+import { DATABASE, HOST, userEndpoint } from "./names.ts";
+
+/**
+ * Buffers of 8 MB before a table of many times that size, no help from the operating system's cache,
+ * and somebody else's writes on the same disk.
+ */
+export const slowDisk: Fault = {
+  name: "slow-disk",
+  kind: "fault",
+  summary: "the database reads from a disk that others keep busy",
+  truths: [
+    {
+      service: DATABASE,
+      alsoServices: [HOST],
+      mechanism: "disk-saturated",
+      alsoMechanisms: ["memory-pressure"],
+      setting: "shared_buffers",
+      limiter: { service: HOST, resource: "disk" },
+      endpoint: userEndpoint("lookup"),
+    },
+  ],
+  seenFrom: "metrics",
+  needs: ["direct-io"],
+  broken: { postgres: { directIo: true, sharedBuffersMb: 8 }, host: { diskWriters: 2 } },
+  load: {},
+  whatIf: [],
+  needsBaseline: false,
+};

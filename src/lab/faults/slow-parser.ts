@@ -1,0 +1,27 @@
+import type { Fault } from "./fault.ts";
+import { OPERATIONS, userEndpoint } from "./names.ts";
+
+/**
+ * Split and a regular expression per line: the first thing that works. It makes a handful of strings
+ * and arrays per point, where a walk over the bytes makes none.
+ */
+export const slowParser: Fault = {
+  name: "slow-parser",
+  kind: "fault",
+  summary: "ingest uses far more processor per metric than it should",
+  truths: [
+    {
+      service: "ingest",
+      mechanism: "slow-code",
+      alsoMechanisms: ["cpu-saturated"],
+      operation: OPERATIONS.points,
+      endpoint: userEndpoint("points"),
+    },
+  ],
+  seenFrom: "profiles",
+  needs: [],
+  broken: { ingest: { parser: "regex" } },
+  load: { mix: { points: 0.5, lookup: 0.3, list: 0.1, overview: 0.1 }, pointsPerBatch: 500 },
+  whatIf: [`service=ingest,operation=${OPERATIONS.points},time=0.5`],
+  needsBaseline: true,
+};

@@ -1,0 +1,19 @@
+import type { Fault } from "./fault.ts";
+import { DATABASE, userEndpoint, SELECT } from "./names.ts";
+
+/**
+ * A summary that is computed from the history on each request, instead of kept as rows come in: right
+ * at first, and slower with every year.
+ */
+export const slowQuery: Fault = {
+  name: "slow-query",
+  kind: "fault",
+  summary: "the overview counts everything that ever happened, each time",
+  truths: [{ service: DATABASE, mechanism: "slow-query", endpoint: userEndpoint("overview") }],
+  seenFrom: "traces",
+  needs: [],
+  broken: { zones: { summary: "recomputed" } },
+  load: {},
+  whatIf: [`service=zones,operation=${SELECT},time=0.1`],
+  needsBaseline: false,
+};

@@ -1,0 +1,32 @@
+import { existsSync } from "node:fs";
+import { diagnose } from "../../engine/diagnose.ts";
+import { whatIf } from "../../engine/what-if.ts";
+import { loadInputs, type LoadedInputs } from "../../formats/load-inputs.ts";
+import type { Report } from "../../model/report.ts";
+import type { WhatIfReport } from "../../model/what-if-report.ts";
+import { LabError } from "../lab-error.ts";
+
+/** A phase of a recording → its report, as `longpole analyze PHASE [--baseline PHASE]` makes it. */
+export async function diagnosePhase(folder: string, baseline?: string, signal?: AbortSignal): Promise<Report> {
+  const { spans, intake } = await read(folder, signal);
+  const before = baseline !== undefined && existsSync(baseline) ? await read(baseline, signal) : undefined;
+  const hooks = signal === undefined ? {} : { signal };
+  return diagnose({ spans, intake, ...(before === undefined ? {} : { baseline: before.spans }) }, hooks);
+}
+
+/** What `longpole what-if PHASE --change ...` says. */
+export async function predictPhase(folder: string, changes: readonly string[]): Promise<WhatIfReport> {
+  const { spans } = await read(folder);
+  return whatIf(spans, changes);
+}
+
+async function read(folder: string, signal?: AbortSignal): Promise<LoadedInputs> {
+  const loading = loadInputs([folder], signal === undefined ? {} : { signal });
+  for (;;) {
+    const step = await loading.next();
+    if (step.done !== true) continue;
+    const [error] = step.value.intake.errors;
+    if (error !== undefined) throw new LabError("recording-damaged", error.message, { cause: error });
+    return step.value;
+  }
+}

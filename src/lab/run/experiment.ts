@@ -1,0 +1,118 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Fault, FixStep } from "../faults/fault.ts";
+import { USUAL_LOAD, type LoadPlan } from "../load/load-plan.ts";
+import type { LoadProgress } from "../load/run-load.ts";
+import type { PhaseName } from "../recording/lab-truth.ts";
+import { HEALTHY, withSettings, type SystemSettings } from "../settings.ts";
+import { startSink, type TelemetrySink } from "../sink/telemetry-sink.ts";
+import { startSystem, type RunningSystem } from "../system/start-system.ts";
+import { runPhase, type PhasePlan, type PhaseRecord, type Stage } from "./phase.ts";
+
+export interface LabOptions {
+  readonly signal: AbortSignal;
+  /** what happens, a line each, for people */
+  readonly log: (line: string) => void;
+  /** false: the services run without the SDK, to measure what observing costs */
+  readonly observe?: boolean;
+}
+
+export interface PhaseOptions {
+  readonly seed: number;
+  /** overrules the fault's own */
+  readonly seconds?: number;
+  readonly perSecond?: number;
+  /** false: no profiles are taken */
+  readonly profile?: boolean;
+  readonly progress: (progress: LoadProgress) => void;
+}
+
+/** The sample system, running, to be broken and mended. One phase at a time. */
+export interface Lab {
+  readonly system: RunningSystem;
+  /** runs a phase of the fault and returns what was recorded; profiles stay until `close` */
+  run(fault: Fault, phase: PhaseName, options: PhaseOptions): Promise<PhaseRecord>;
+  /** ends every process and removes what it wrote */
+  close(): Promise<void>;
+}
+
+/** Starts the healthy system, for the settings that `fault` wants in earlier times. Throws LabError with one clear sentence. */
+export async function openLab(first: Fault, options: LabOptions): Promise<Lab> {
+  const folder = await mkdtemp(join(tmpdir(), "longpole-lab-"));
+  let sink: TelemetrySink | undefined;
+  let system: RunningSystem | undefined;
+  const close = async (): Promise<void> => {
+    await system?.stop();
+    await sink?.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    sink = await startSink();
+    system = await startSystem({
+      settings: settingsOf(first, "before"),
+      telemetryUrl: options.observe === false ? undefined : sink.url,
+      folder,
+      signal: options.signal,
+      log: options.log,
+    });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const stage: Stage = { system, sink, folder };
+  const signal = AbortSignal.any([options.signal, system.failure]);
+  return {
+    system,
+    run: (fault, phase, wanted) =>
+      runPhase(stage, planOf(fault, phase, wanted), { signal, progress: wanted.progress }).catch((error: unknown) => {
+        // A process that died is the cause of whatever broke after it.
+        throw signal.aborted ? signal.reason : error;
+      }),
+    close,
+  };
+}
+
+/** The phases of a fault in their order, the fix (or its steps) last. */
+export function phasesOf(fault: Fault, wanted: { readonly before: boolean; readonly fix: boolean }): PhaseName[] {
+  const fixes: PhaseName[] =
+    !wanted.fix || fault.truths.length === 0
+      ? []
+      : fault.steps === undefined
+        ? ["fixed"]
+        : fault.steps.map((_, i) => (i === fault.steps!.length - 1 ? "fixed" : (`fixed-${i + 1}` as const)));
+  return [...(wanted.before ? (["before"] as const) : []), "fault", ...fixes];
+}
+
+function planOf(fault: Fault, phase: PhaseName, { seed, seconds, perSecond, profile = true }: PhaseOptions): PhasePlan {
+  const load: LoadPlan = {
+    ...USUAL_LOAD,
+    ...fault.load,
+    ...(phase === "fault" ? fault.brokenLoad : {}),
+    ...(seconds === undefined ? {} : { seconds }),
+    ...(perSecond === undefined ? {} : { perSecond }),
+    seed,
+  };
+  return {
+    settings: settingsOf(fault, phase),
+    load: phase === "before" && seconds === undefined ? { ...load, seconds: BEFORE_SECONDS } : load,
+    during: phase === "fault" ? (fault.during ?? []) : [],
+    profile,
+  };
+}
+
+/** Earlier times need fewer requests: they are only compared with. At 40/s 600 requests, p95 of 30. */
+const BEFORE_SECONDS = 15;
+
+export function settingsOf(fault: Fault, phase: PhaseName): SystemSettings {
+  const broken = withSettings(HEALTHY, fault.broken);
+  if (phase === "before") return withSettings(HEALTHY, fault.before ?? {});
+  if (phase === "fault") return broken;
+  const steps = stepsUntil(fault, phase);
+  if (steps.length > 0) return steps.reduce((settings, step) => withSettings(settings, step.settings), broken);
+  return fault.fixed === undefined ? HEALTHY : withSettings(broken, fault.fixed);
+}
+
+function stepsUntil({ steps = [] }: Fault, phase: PhaseName): readonly FixStep[] {
+  return phase === "fixed" ? steps : steps.slice(0, Number(phase.slice("fixed-".length)));
+}

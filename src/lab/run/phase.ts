@@ -1,0 +1,166 @@
+import { readFile, rm } from "node:fs/promises";
+import { cpus } from "node:os";
+import { basename } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { TimedStatement } from "../faults/fault.ts";
+import { LabError } from "../lab-error.ts";
+import type { LoadPlan, LoadResult } from "../load/load-plan.ts";
+import { runLoad, type LoadProgress } from "../load/run-load.ts";
+import type { PhaseRecording } from "../recording/lab-truth.ts";
+import type { SystemSettings } from "../settings.ts";
+import { SERVICES } from "../settings.ts";
+import type { TelemetrySink } from "../sink/telemetry-sink.ts";
+import type { RunningSystem } from "../system/start-system.ts";
+
+/** What one stretch of the run is made of. */
+export interface PhasePlan {
+  readonly settings: SystemSettings;
+  readonly load: LoadPlan;
+  readonly during: readonly TimedStatement[];
+  /** whether V8 profiles of all services are taken */
+  readonly profile: boolean;
+}
+
+/** What was recorded in one stretch under load, and how busy the machine was meanwhile. */
+export interface PhaseRecord extends PhaseRecording {
+  /** share of the machine's processors in use, 0 to 1 */
+  readonly machineBusy: number;
+}
+
+export interface PhaseHooks {
+  readonly signal: AbortSignal;
+  readonly progress: (progress: LoadProgress) => void;
+}
+
+/** The parts of the lab that a stretch runs on. */
+export interface Stage {
+  readonly system: RunningSystem;
+  readonly sink: TelemetrySink;
+  /** profiles are written below it, and neighbours write to its disk */
+  readonly folder: string;
+}
+
+/**
+ * Caches fill, code is compiled and pools open under the same load before anything counts:
+ * after four seconds at 40 requests per second the p50 of a fresh process is within 10 % of its last value.
+ */
+const WARM_UP_SECONDS = 4;
+/** Another seed than the phase's own, so that its requests are not answered from caches that just these filled. */
+const WARM_UP_SEED = 1000;
+
+/** Brings the system into its state, warms it up, and records it under load. */
+export async function runPhase(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise<PhaseRecord> {
+  const { system } = stage;
+  await system.apply(plan.settings);
+  const { records } = plan.settings.postgres;
+  const warmUp: LoadPlan = { ...plan.load, schedule: { kind: "steady" }, seconds: WARM_UP_SECONDS };
+  const seed = plan.load.seed + WARM_UP_SEED;
+  await runLoad(system.gatewayUrl, { ...warmUp, seed }, { signal: hooks.signal, records });
+  await system.flush();
+  return record(stage, plan, hooks);
+}
+
+async function record(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise<PhaseRecord> {
+  const { system, sink } = stage;
+  await resetStatements(system);
+  if (plan.profile) await system.startProfiles(observedServices(system));
+  sink.beginWindow();
+  const before = processorTime();
+  const load = await loadWith(plan.during, stage, plan.load, hooks);
+  const after = processorTime();
+  const profiles = plan.profile ? await system.stopProfiles(stage.folder) : [];
+  await system.flush();
+  const telemetry = sink.endWindow();
+  if (telemetry.refused > 0) {
+    const advice = "fewer requests or seconds make it smaller";
+    throw new LabError("window-full", `the services sent more than is kept of one phase, in memory; ${advice}`);
+  }
+  return {
+    load,
+    telemetry,
+    statements: await readStatements(system),
+    profiles: await Promise.all(profiles.map(readProfile)),
+    machineBusy: (after.busy - before.busy) / Math.max(1, after.all - before.all),
+  };
+}
+
+/** All but the third party, of which nobody here could have a profile. */
+const observedServices = (system: RunningSystem): (typeof SERVICES)[number][] =>
+  SERVICES.filter((service) => service !== "registrar" && system.pids()[service] !== undefined);
+
+/** The load with the statements that run meanwhile; where one of the two fails the other ends, too. */
+async function loadWith(
+  statements: readonly TimedStatement[],
+  { system }: Stage,
+  plan: LoadPlan,
+  hooks: PhaseHooks,
+): Promise<LoadResult> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([hooks.signal, over.signal]);
+  const load = runLoad(system.gatewayUrl, plan, {
+    ...hooks,
+    signal,
+    records: system.settings.postgres.records,
+  }).finally(() => over.abort());
+  const meanwhile = runStatements(system, statements, over.signal);
+  try {
+    await meanwhile;
+  } catch (error) {
+    over.abort();
+    await load.catch(() => {});
+    throw error;
+  }
+  return load;
+}
+
+/** Runs each statement at its time; those that are not due when the load ends no longer run. */
+async function runStatements(
+  system: RunningSystem,
+  statements: readonly TimedStatement[],
+  ended: AbortSignal,
+): Promise<void> {
+  const began = performance.now();
+  for (const { atSeconds, sql } of statements) {
+    const waitMs = began + atSeconds * 1000 - performance.now();
+    if (waitMs > 0) await pause(waitMs, undefined, { signal: ended }).catch(() => {});
+    if (ended.aborted) return;
+    await system.query(sql);
+  }
+}
+
+const STATEMENTS = `SELECT queryid::text AS queryid, query, calls, total_exec_time, mean_exec_time, rows,
+  shared_blks_hit, shared_blks_read, temp_blks_written, wal_bytes::float8 AS wal_bytes
+  FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+  WHERE d.datname = current_database() ORDER BY total_exec_time DESC LIMIT 200`;
+
+async function hasStatements(system: RunningSystem): Promise<boolean> {
+  const rows = await system.query("SELECT 1 FROM pg_extension WHERE extname = 'pg_stat_statements'");
+  return rows.length > 0;
+}
+
+async function resetStatements(system: RunningSystem): Promise<void> {
+  if (await hasStatements(system)) await system.query("SELECT pg_stat_statements_reset()");
+}
+
+async function readStatements(system: RunningSystem): Promise<readonly Record<string, unknown>[]> {
+  return (await hasStatements(system)) ? system.query(STATEMENTS) : [];
+}
+
+/** Milliseconds of all processors so far. */
+function processorTime(): { busy: number; all: number } {
+  let busy = 0;
+  let all = 0;
+  for (const { times } of cpus()) {
+    const used = times.user + times.nice + times.sys + times.irq;
+    busy += used;
+    all += used + times.idle;
+  }
+  return { busy, all };
+}
+
+/** `zones-0.cpuprofile` is one of the service zones. */
+async function readProfile(path: string): Promise<PhaseRecording["profiles"][number]> {
+  const content = await readFile(path);
+  await rm(path);
+  return { service: basename(path).replace(/-\d+\.cpuprofile$/, ""), content };
+}

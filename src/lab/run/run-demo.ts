@@ -1,0 +1,175 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Report } from "../../model/report.ts";
+import type { Fault } from "../faults/fault.ts";
+import type { LoadResult } from "../load/load-plan.ts";
+import type { LoadProgress } from "../load/run-load.ts";
+import type { PhaseName } from "../recording/lab-truth.ts";
+import { recordingTarget, writeRecording } from "../recording/write-recording.ts";
+import { diagnosePhase, predictPhase } from "./diagnose-recording.ts";
+import { openLab, phasesOf } from "./experiment.ts";
+import type { PhaseRecord } from "./phase.ts";
+import { findingError, rankOf, whatIfErrors, type CauseRank, type PredictionError } from "./score.ts";
+
+export interface DemoOptions {
+  readonly fault: Fault;
+  /** whether earlier times are recorded first, to compare with */
+  readonly before: boolean;
+  /** whether the fix is applied and measured, too */
+  readonly fix: boolean;
+  /** where the recording is kept; removed at the end where absent */
+  readonly folder?: string;
+  readonly seed: number;
+  readonly seconds?: number;
+  readonly perSecond?: number;
+  readonly signal: AbortSignal;
+}
+
+export interface DemoHooks {
+  /** what happens, a line each */
+  readonly log: (line: string) => void;
+  readonly progress: (phase: PhaseName, progress: LoadProgress) => void;
+  /** the faulty system has been diagnosed; the fix, if it is wanted, comes after */
+  readonly diagnosed: (diagnosis: Diagnosis) => void;
+}
+
+/** The faulty system, as it was seen. */
+export interface Diagnosis {
+  readonly report: Report;
+  /** where its recording lies, and that of earlier times; gone after the run where no folder was given */
+  readonly files: readonly string[];
+  readonly baseline: readonly string[];
+  /** what the load generator saw, which no span can embellish */
+  readonly load: LoadResult;
+  /** where the report names each cause of the truth */
+  readonly ranks: readonly CauseRank[];
+  /** from the end of the load to the report */
+  readonly analysisSeconds: number;
+}
+
+/** One fix (or one more), measured. */
+export interface FixResult {
+  readonly phase: PhaseName;
+  readonly title: string;
+  readonly report: Report;
+  readonly load: LoadResult;
+  readonly errors: readonly PredictionError[];
+}
+
+export interface DemoResult {
+  readonly diagnosis: Diagnosis;
+  readonly fixes: readonly FixResult[];
+  readonly records: Readonly<Partial<Record<PhaseName, PhaseRecord>>>;
+}
+
+/**
+ * Runs the sample system with a fault from its start to its end: earlier times, the
+ * fault, the diagnosis, and the fix where it is wanted. Nothing is left behind but the
+ * recording that was asked for, which is whole after every phase. Throws LabError with
+ * one clear sentence, and the signal's reason when it is aborted.
+ */
+export async function runDemo(options: DemoOptions, hooks: DemoHooks): Promise<DemoResult> {
+  const { fault, signal } = options;
+  const kept = options.folder;
+  if (kept !== undefined) await recordingTarget(kept);
+  const folder = kept ?? (await mkdtemp(join(tmpdir(), "longpole-recording-")));
+  try {
+    const lab = await openLab(fault, { signal, log: hooks.log });
+    try {
+      return await runPhases(lab.run, folder, options, hooks);
+    } finally {
+      await lab.close();
+    }
+  } finally {
+    if (kept === undefined) await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function runPhases(
+  run: Awaited<ReturnType<typeof openLab>>["run"],
+  folder: string,
+  options: DemoOptions,
+  hooks: DemoHooks,
+): Promise<DemoResult> {
+  const { fault, seed, seconds, perSecond } = options;
+  const records: Partial<Record<PhaseName, PhaseRecord>> = {};
+  let diagnosis: Diagnosis | undefined;
+  const fixes: FixResult[] = [];
+  for (const phase of phasesOf(fault, options)) {
+    const record = await run(fault, phase, {
+      seed,
+      ...(seconds === undefined ? {} : { seconds }),
+      ...(perSecond === undefined ? {} : { perSecond }),
+      progress: (progress) => hooks.progress(phase, progress),
+    });
+    records[phase] = record;
+    hooks.log(loadLine(titleOf(fault, phase), record.load));
+    await writeRecording(folder, { fault, seed, recordedAt: new Date(), phases: records });
+    if (phase === "before") continue;
+    if (phase === "fault") {
+      diagnosis = await diagnoseFault(folder, record.load, options);
+      hooks.diagnosed(diagnosis);
+    } else {
+      fixes.push(await judgeFix(folder, phase, record.load, fault, diagnosis!.report));
+    }
+  }
+  return { diagnosis: diagnosis!, fixes, records };
+}
+
+async function diagnoseFault(folder: string, load: LoadResult, options: DemoOptions): Promise<Diagnosis> {
+  const began = performance.now();
+  const files = join(folder, "fault");
+  const baseline = options.before ? join(folder, "before") : undefined;
+  const report = await diagnosePhase(files, baseline, options.signal);
+  return {
+    report,
+    files: [files],
+    baseline: baseline === undefined ? [] : [baseline],
+    load,
+    ranks: options.fault.truths.map((truth) => rankOf(report, truth)),
+    analysisSeconds: (performance.now() - began) / 1000,
+  };
+}
+
+async function judgeFix(
+  folder: string,
+  phase: PhaseName,
+  load: LoadResult,
+  fault: Fault,
+  faulty: Report,
+): Promise<FixResult> {
+  const report = await diagnosePhase(join(folder, phase));
+  const changes = changesOf(fault, phase);
+  const said = changes.length === 0 ? undefined : await predictPhase(join(folder, "fault"), changes);
+  // One finding is one cause; it says nothing of a system in which another was mended, or only half of it.
+  const ofFinding = phase === "fixed" ? findingError(faulty.findings[0], report) : undefined;
+  const errors = [
+    ...(ofFinding === undefined ? [] : [ofFinding]),
+    ...(said === undefined ? [] : whatIfErrors(said, fault.truths[0]!, report)),
+  ];
+  return { phase, title: titleOf(fault, phase), report, load, errors };
+}
+
+/** The changes that lead from the fault to this phase, in the grammar of `what-if`. */
+function changesOf(fault: Fault, phase: PhaseName): readonly string[] {
+  if (fault.steps === undefined) return fault.whatIf;
+  return fault.steps.slice(0, stepOf(fault, phase)).flatMap((step) => step.whatIf);
+}
+
+function titleOf(fault: Fault, phase: PhaseName): string {
+  if (phase === "before") return "earlier times";
+  if (phase === "fault") return fault.truths.length === 0 ? "now" : "with the fault";
+  return fault.steps?.[stepOf(fault, phase) - 1]?.title ?? "with the fix";
+}
+
+/** How many of the steps have been taken. */
+const stepOf = ({ steps = [] }: Fault, phase: PhaseName): number =>
+  phase === "fixed" ? steps.length : Number(phase.slice("fixed-".length));
+
+/** "with the fault: 1,002 requests, p50 25 ms, p99 310 ms, no errors". */
+function loadLine(title: string, { all, sent, errors }: LoadResult): string {
+  const failed = Object.entries(errors).map(([what, count]) => `${count} × ${what}`);
+  const ms = (value: number): string => (value < 10 ? value.toFixed(1) : value.toFixed(0));
+  return `${title}: ${sent} requests, p50 ${ms(all.p50Ms)} ms, p99 ${ms(all.p99Ms)} ms, ${failed.join(", ") || "no errors"}`;
+}

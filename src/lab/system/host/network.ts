@@ -1,0 +1,61 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { LabError } from "../../lab-error.ts";
+
+const run = promisify(execFile);
+
+/** A network namespace, joined to the machine by a pair of virtual interfaces. */
+export interface LabNetwork {
+  readonly namespace: string;
+  /** the machine's end of the pair */
+  readonly link: string;
+  readonly hostAddress: string;
+  readonly innerAddress: string;
+}
+
+/** Names and addresses for the `n`-th network of a system; `id` is a UUID. */
+export function networkNames(id: string, n: number): LabNetwork {
+  const digits = id.replaceAll("-", "");
+  const tag = `${digits.slice(0, 8)}${n}`;
+  // 198.18.0.0/15 is kept free for measurements in networks (RFC 2544). Its first half has 2^14 networks of four addresses.
+  const block = (Number.parseInt(digits.slice(0, 4), 16) + n) % 2 ** 14;
+  const address = (last: number): string => `198.18.${block >> 6}.${(block & 63) * 4 + last}`;
+  return { namespace: `longpole-${tag}`, link: `lp${tag}`, hostAddress: address(1), innerAddress: address(2) };
+}
+
+/** Makes it; what leaves the machine towards it is late by `delayMs`, and lost at `lossRatio`. Rejects with a LabError. */
+export async function makeNetwork(network: LabNetwork, delayMs: number, lossRatio: number): Promise<void> {
+  const { namespace, link, hostAddress, innerAddress } = network;
+  const inner = `${link}i`;
+  const loss = lossRatio > 0 ? ["loss", `${lossRatio * 100}%`] : [];
+  const steps = [
+    ["ip", "netns", "add", namespace],
+    ["ip", "link", "add", link, "type", "veth", "peer", "name", inner, "netns", namespace],
+    ["ip", "addr", "add", `${hostAddress}/30`, "dev", link],
+    ["ip", "link", "set", link, "up"],
+    ["ip", "-n", namespace, "addr", "add", `${innerAddress}/30`, "dev", inner],
+    ["ip", "-n", namespace, "link", "set", inner, "up"],
+    ["ip", "-n", namespace, "link", "set", "lo", "up"],
+    ["tc", "qdisc", "add", "dev", link, "root", "netem", "limit", "10000", "delay", `${delayMs}ms`, ...loss],
+  ];
+  try {
+    for (const [command = "", ...args] of steps) await run(command, args);
+  } catch (error) {
+    throw new LabError("no-netem", `a network with delay and loss cannot be made: ${whatWentWrong(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Nothing happens where it is gone already. */
+export async function removeNetwork(namespace: string, link: string): Promise<void> {
+  await run("ip", ["link", "del", link]).catch(() => {});
+  await run("ip", ["netns", "del", namespace]).catch(() => {});
+}
+
+export const insideNetwork = (namespace: string): readonly string[] => ["ip", "netns", "exec", namespace];
+
+function whatWentWrong(error: unknown): string {
+  const { stderr = "", message } = error as { stderr?: string; message: string };
+  return stderr.trim() || message;
+}

@@ -1,0 +1,92 @@
+/** The service that owns accounts. It alone talks to the registrar. */
+import { pbkdf2Sync } from "node:crypto";
+import { Agent, createServer } from "node:http";
+import express, { type NextFunction, type Request, type Response } from "express";
+import pg from "pg";
+import { AccountCache } from "./account-cache.ts";
+import { callService } from "./call-service.ts";
+import { garbageMaker } from "./garbage.ts";
+import { readConfig, serve, urlOf } from "./serve.ts";
+
+interface Account {
+  readonly id: number;
+  readonly name: string;
+  readonly plan: string;
+}
+
+const { settings, database } = readConfig<"accounts">();
+const pool = new pg.Pool({ ...database, max: 5, application_name: "accounts" });
+// A server that restarts cuts connections that nobody uses at the time; the pool opens others.
+pool.on("error", (error) => console.error(error.message));
+const agent = new Agent({ keepAlive: true });
+const cache = new AccountCache<Account>(settings.cache, settings.refreshLock, fetchAccount);
+const makeGarbage = garbageMaker(settings.garbageObjects);
+const sessions = new Map<number, readonly number[]>();
+const app = express();
+
+app.get("/health", (_request, response) => void response.json({ ok: true }));
+
+app.use((request, _response, next) => {
+  if (settings.retainKb > 0) sessions.set(sessions.size, sessionOf(request.url));
+  makeGarbage(request.url);
+  next();
+});
+
+app.get("/accounts/:account", async (request, response) => {
+  const account = await cache.get(Number(request.params.account));
+  if (account === undefined) return void response.status(404).json({ error: "no such account" });
+  response.json({ ...account, signature: signature(JSON.stringify(account)) });
+});
+
+app.get("/accounts/:account/delegation", async (request, response) => {
+  response.json(await askRegistrar(`/delegations/${Number(request.params.account)}`));
+});
+
+app.use((error: Error, request: Request, response: Response, next: NextFunction) => {
+  console.error(`${request.method} ${request.url}: ${error.message}`);
+  if (response.headersSent) return next(error);
+  response.status(502).json({ error: error.message });
+});
+
+/** An account in good standing with the registrar, and how much it has; undefined where there is none. */
+async function fetchAccount(id: number): Promise<Account | undefined> {
+  const { rows } = await pool.query<Account>("SELECT id, name, plan, email, since FROM accounts WHERE id = $1", [id]);
+  const account = rows[0];
+  if (account === undefined) return undefined;
+  const usage = await pool.query("SELECT count(*)::int AS zones FROM zones WHERE account_id = $1", [id]);
+  const standing = await askRegistrar(`/registrants/${id}`);
+  return { ...account, ...usage.rows[0], standing };
+}
+
+/** Asks again at once where there is no answer in time, or none that helps. */
+async function askRegistrar(path: string): Promise<unknown> {
+  const { timeoutMs, retries } = settings.registrar;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const answer = await callService({ agent, method: "GET", url: `${urlOf("registrar")}${path}`, timeoutMs });
+      if (answer.status === 200) return answer.body;
+      if (attempt === retries) throw new Error(`the registrar answers with status ${answer.status}`);
+    } catch (error) {
+      if (attempt === retries) throw error;
+    }
+  }
+}
+
+/** So that who gets the account later can tell that it is ours. */
+function signature(text: string): string {
+  let signed = text;
+  for (let round = 0; round < settings.signatureRounds; round++) {
+    signed = pbkdf2Sync(signed, "accounts", 500, 32, "sha256").toString("hex");
+  }
+  return signed;
+}
+
+/** One of V8's numbers takes 8 bytes. */
+function sessionOf(url: string): readonly number[] {
+  return Array.from({ length: settings.retainKb * 128 }, (_, i) => url.length + i + 0.5);
+}
+
+serve(createServer(app), async () => {
+  agent.destroy();
+  await pool.end();
+});
