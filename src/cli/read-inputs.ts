@@ -24,7 +24,7 @@ export function progressText(progress: LoadProgress, seconds: number): string {
   return `reading ${megabytes(progress.bytesRead)}${total}, ${thousands(progress.spans)} spans${points}${speed}`;
 }
 
-function megabytes(bytes: number): string {
+export function megabytes(bytes: number): string {
   return bytes < 1e7 ? `${(bytes / 1e6).toFixed(1)} MB` : `${count(bytes / 1e6)} MB`;
 }
 
