@@ -1,9 +1,9 @@
-import { loadSpans } from "../src/formats/load-spans.ts";
+import { loadInputs } from "../src/formats/load-inputs.ts";
 import type { SpanTable } from "../src/model/span-table.ts";
 
 /** Spans of files and folders, as the command line reads them. Throws the first InputError. */
 export async function readTable(paths: readonly string[]): Promise<SpanTable> {
-  const loading = loadSpans(paths);
+  const loading = loadInputs(paths);
   for (;;) {
     const step = await loading.next();
     if (step.done !== true) continue;

@@ -15,7 +15,7 @@ function file(name: string, content: string): string {
   return join(folder, name);
 }
 
-const COMMANDS = ["analyze", "compare", "what-if", "critical-path", "changepoints"];
+const COMMANDS = ["analyze", "compare", "what-if", "critical-path", "changepoints", "usl"];
 
 test.each([[], ...COMMANDS.map((command) => [command])])("longpole %s --help", (...command) => {
   const { code, stdout, stderr } = longpole([...command, "--help"]);
@@ -293,4 +293,20 @@ test("critical-path draws the slowest 10 and says how many it leaves out", () =>
 test("too short a series is said", () => {
   const { code, stderr } = longpole(["changepoints", "-"], { input: "1,10\n2,11\n" });
   expect([code, stderr]).toEqual([3, "longpole: 2 values: too few to tell, 6 at least are needed\n"]);
+});
+
+test.each([
+  ["1,20\n4,78\n8,130\n", 3, "throughput at 3 different loads, 4 at least are needed"],
+  ["load,throughput\n10,1\n11,1\n12,2\n13,2\n", 3, "a range of 3 times at least is needed"],
+])("usl says what is missing: %j", (input, exitCode, detail) => {
+  const { code, stdout } = longpole(["usl", "-", "--json"], { input });
+  expect(code).toBe(exitCode);
+  expect(JSON.parse(stdout)).toMatchObject({ status: "insufficient-data", peakLoad: null, intervals: null });
+  expect(stdout).toContain(detail);
+});
+
+test("usl names the line that is no row", () => {
+  const { code, stderr } = longpole(["usl", "-"], { input: "load,throughput\n1,20\n4,many\n" });
+  expect(code).toBe(2);
+  expect(stderr).toContain('found "4,many" in line 3');
 });

@@ -22,6 +22,12 @@ export function studentTwoSided(t: number, freedom: number): number {
   return incompleteBeta(freedom / (freedom + t * t), freedom / 2, 0.5);
 }
 
+/** t with `studentTwoSided(t, freedom) = tails`: half the width of an interval of coverage 1 - tails, in standard errors. */
+export function studentQuantile(tails: number, freedom: number): number {
+  const x = incompleteBetaInverse(tails, freedom / 2, 0.5);
+  return Math.sqrt((freedom * (1 - x)) / x);
+}
+
 /** Natural logarithm of the gamma function for x > 0 (Lanczos' approximation, 9 terms). */
 export function logGamma(x: number): number {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);

@@ -7,6 +7,8 @@ import { changepoints } from "./commands/changepoints.ts";
 import { compareRecordings } from "./commands/compare.ts";
 import { demo } from "./commands/demo.ts";
 import { printCriticalPaths } from "./commands/critical-path.ts";
+import { flame } from "./commands/flame.ts";
+import { fitScalability } from "./commands/usl.ts";
 import { predictChanges } from "./commands/what-if.ts";
 import { safeText } from "./render/safe-text.ts";
 import type { Terminal } from "./terminal.ts";
@@ -93,12 +95,30 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .addHelpText("after", pasteable(EXAMPLES["critical-path"], terminal))
     .action(async (files: string[], options) => done(await printCriticalPaths(files, options, terminal)));
 
+  common(program.command("flame"))
+    .description("Show where profiles spend their time, or make other formats of them.")
+    .argument("<files...>", "profiles or folders of them; - for standard input")
+    .addOption(new Option("--folded", "folded stacks on standard output").conflicts(["pprof", "html", "json"]))
+    .addOption(new Option("--pprof", "pprof (gzip) on standard output").conflicts(["html", "json"]))
+    .addOption(new Option("--html <file>", "a flame graph as one page that loads nothing").conflicts("json"))
+    .option("--diff <base>", "profile or folder of them from before, to compare with")
+    .option("--value <type>", "what to look at where a profile counts several things, such as alloc_space")
+    .option("--annotate", "mark kernel frames _[k] and compiled ones _[j] in folded stacks")
+    .addHelpText("after", pasteable(EXAMPLES.flame, terminal))
+    .action(async (files: string[], options) => done(await flame(files, options, terminal)));
+
   common(program.command("changepoints"))
     .description("Find where a series of time,value rows (CSV) changed its level.")
     .argument("<file>", "CSV with or without a header row; - for standard input")
     .option("--p <probability>", "accepted chance that mere noise shows a change", probability, 0.05)
     .addHelpText("after", pasteable(EXAMPLES.changepoints, terminal))
     .action(async (file: string, options) => done(await changepoints(file, options, terminal)));
+
+  common(program.command("usl"))
+    .description("Fit the Universal Scalability Law to load,throughput rows (CSV): where more load stops to help.")
+    .argument("<file>", "CSV with or without a header row; - for standard input")
+    .addHelpText("after", pasteable(EXAMPLES.usl, terminal))
+    .action(async (file: string, options) => done(await fitScalability(file, options, terminal)));
   return program;
 }
 
@@ -220,7 +240,16 @@ Example:
 Example:
   longpole critical-path examples/missing-index/fault/traces.otlp.pb.gz --limit 3
   longpole critical-path examples/missing-index/fault/traces.otlp.pb.gz --json | head -1`,
+  flame: `
+Reads .cpuprofile, .heapprofile, pprof, folded stacks and the output of perf script.
+
+Example:
+  printf 'main;parse 7\\nmain;write 3\\n' | longpole flame -
+  printf 'main;parse 7\\nmain;write 3\\n' | longpole flame - --html flame.html`,
   changepoints: `
 Example:
   printf '1,10\\n2,11\\n3,10\\n4,11\\n5,10\\n6,20\\n7,21\\n8,20\\n9,21\\n10,20\\n' | longpole changepoints -`,
+  usl: `
+Example:
+  printf '1,65\\n18,996\\n36,1652\\n72,1853\\n108,1829\\n144,1775\\n216,1702\\n' | longpole usl -`,
 } as const;

@@ -1,15 +1,16 @@
 import type { Intake } from "../model/intake.ts";
+import type { MetricTable } from "../model/metric-table.ts";
 import type { SpanTable } from "../model/span-table.ts";
-import type { LoadedSpans } from "../formats/load-spans.ts";
+import type { LoadedInputs } from "../formats/load-inputs.ts";
 import { progressOn, type Progress } from "./progress.ts";
-import { readSpans } from "./read-spans.ts";
+import { readInputs } from "./read-inputs.ts";
 import { plural } from "./render/numbers.ts";
 import { safeText } from "./render/safe-text.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface Inputs {
-  /** Spans of files and folders; what could not be read is told on stderr and stands in `intake.errors`. */
-  read(paths: readonly string[]): Promise<{ spans: SpanTable; intake: Intake }>;
+  /** Spans and metrics of files and folders; what could not be read is told on stderr and stands in `intake.errors`. */
+  read(paths: readonly string[]): Promise<{ spans: SpanTable; metrics: MetricTable; intake: Intake }>;
   readonly progress: Progress;
   /** aborted by the first Ctrl-C: the work ends early with what is known */
   readonly signal: AbortSignal;
@@ -29,7 +30,7 @@ export async function withInputs(
     abort.abort();
   });
   const read: Inputs["read"] = async (paths) => {
-    const loaded = await readSpans(paths, (text) => progress.report(text), abort.signal);
+    const loaded = await readInputs(paths, (text) => progress.report(text), abort.signal);
     progress.clear();
     if (!quiet) terminal.err(skippedText(loaded.skipped));
     for (const error of loaded.intake.errors) terminal.err(`longpole: ${safeText(error.message)}\n`);
@@ -43,8 +44,8 @@ export async function withInputs(
   }
 }
 
-/** What was found besides traces, in one line: nobody should think that it was analysed. */
-function skippedText(skipped: LoadedSpans["skipped"]): string {
+/** What was found besides traces and metrics, in one line: nobody should think that it was analysed. */
+function skippedText(skipped: LoadedInputs["skipped"]): string {
   if (skipped.length === 0) return "";
   const { path, reason } = skipped[0]!;
   const others = skipped.length === 1 ? "" : `, and ${plural(skipped.length - 1, "other file")}`;

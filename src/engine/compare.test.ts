@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Random } from "../analysis/random.ts";
 import { SpanKind, SpanStatus, type SpanTable } from "../model/span-table.ts";
-import { loadSpans } from "../formats/load-spans.ts";
+import { loadInputs } from "../formats/load-inputs.ts";
 import { HEALTHY_KINDS, healthyCase } from "../testing/accuracy/healthy-case.ts";
 import { lognormal } from "../testing/distributions.ts";
 import { spansFromRows, type SpanRow } from "../testing/spans-from-rows.ts";
@@ -206,7 +206,7 @@ describe("healthy systems", () => {
   });
 
   test("a recorded system against itself, first half and second half: no regression", async () => {
-    const loading = loadSpans(["examples/healthy/calm/traces.otlp.pb.gz"], {});
+    const loading = loadInputs(["examples/healthy/calm/traces.otlp.pb.gz"], {});
     let step = await loading.next();
     while (step.done !== true) step = await loading.next();
     const { window } = await slice(step.value.spans);

@@ -6,7 +6,7 @@ import { bootstrapQuantiles } from "../analysis/bootstrap.ts";
 import { Random } from "../analysis/random.ts";
 import { describeSpans } from "../analysis/span-facts.ts";
 import { assembleTraces } from "../analysis/trace-assembly.ts";
-import { loadSpans, type LoadedSpans } from "../formats/load-spans.ts";
+import { loadInputs, type LoadedInputs } from "../formats/load-inputs.ts";
 import type { EndpointReport, Report } from "../model/report.ts";
 import { SpanKind, type SpanTable } from "../model/span-table.ts";
 import { faultCase, type FaultCase } from "../testing/accuracy/case.ts";
@@ -296,8 +296,8 @@ function slowTraces(count: number): SpanTable {
   return spansFromRows(rows.flat());
 }
 
-async function load(paths: readonly string[]): Promise<LoadedSpans> {
-  const loading = loadSpans(paths);
+async function load(paths: readonly string[]): Promise<LoadedInputs> {
+  const loading = loadInputs(paths);
   for (;;) {
     const step = await loading.next();
     if (step.done === true) return step.value;

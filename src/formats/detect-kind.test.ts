@@ -18,12 +18,16 @@ const log = otlp(Buffer.from([0x09, 1, 2, 3, 4, 5, 6, 7, 8]), field(3, Buffer.fr
 describe("OTLP protobuf", () => {
   test("a request, plain and behind its length, and cut anywhere behind its head", () => {
     for (const size of [100, 1000, 5000, pb.length]) {
-      expect(kind(pb.subarray(0, size))).toEqual({ kind: "otlp-protobuf", framing: "message" });
-      expect(kind(prefixed.subarray(0, size))).toEqual({ kind: "otlp-protobuf", framing: "length-prefixed" });
+      expect(kind(pb.subarray(0, size))).toEqual({ kind: "otlp-protobuf", signal: "traces", framing: "message" });
+      expect(kind(prefixed.subarray(0, size))).toEqual({
+        kind: "otlp-protobuf",
+        signal: "traces",
+        framing: "length-prefixed",
+      });
     }
   });
   test("other signals by their items", () => {
-    expect(kind(metric)).toEqual({ kind: "not-used", signal: "metrics", format: "protobuf" });
+    expect(kind(metric)).toEqual({ kind: "otlp-protobuf", signal: "metrics", framing: "message" });
     expect(kind(log)).toEqual({ kind: "not-used", signal: "logs", format: "protobuf" });
     expect(kind(Buffer.concat([field(1, field(1, Buffer.alloc(0))), field(2, Buffer.from([8, 1]))]))).toEqual({
       kind: "not-used",
@@ -46,7 +50,7 @@ describe("JSON", () => {
     ['{\n "resourceSpans": [', { kind: "otlp-json", ...document }],
     ['{"resourceSpans":[]}\n{"resourceSpans":[]}\n', { kind: "otlp-json", layout: "lines" }],
     ["{}", { kind: "otlp-json", ...document }],
-    ['{"resourceMetrics":[{}]}', { kind: "not-used", signal: "metrics", format: "JSON" }],
+    ['{"resourceMetrics":[{}]}', { kind: "otlp-metrics-json", ...document }],
     ['{"resourceLogs":[', { kind: "not-used", signal: "logs", format: "JSON" }],
     ['{"data":[{"traceID":"a","spans":[]}],"total":0}', { kind: "jaeger-json", ...document }],
     ['{"total":0,"data":[]}', { kind: "unknown" }],
@@ -61,7 +65,9 @@ describe("JSON", () => {
     ["[]", { kind: "zipkin-json", ...document }],
     ['[{"traceId":"a","binaryAnnotations":[]}]', { kind: "unsupported", what: "Zipkin v1 JSON" }],
     ['{"traceEvents":[]}', { kind: "unsupported", what: "a Chrome trace" }],
-    ['{"nodes":[],"samples":[]}', { kind: "unsupported", what: "a .cpuprofile" }],
+    ['{"nodes":[],"samples":[]}', { kind: "profile", format: "cpuprofile" }],
+    ['{"nodes":[{"id":1,"callFrame":{"functionName":"(root)"', { kind: "profile", format: "cpuprofile" }],
+    ['{"head":{"callFrame":{},"selfSize":0', { kind: "profile", format: "heapprofile" }],
     [
       '{"name":"x","scripts":{"traceId":1}}',
       { kind: "unknown", found: 'JSON with the keys "name", "scripts", "traceId"' },
@@ -73,13 +79,46 @@ describe("JSON", () => {
   });
 });
 
-describe("what is not traces", () => {
+describe("Prometheus text and OpenMetrics", () => {
+  test.each([
+    "# HELP up x\n# TYPE up gauge\nup 1\n",
+    "# TYPE up gauge\nup 1\n",
+    "# UNIT request_seconds seconds\n",
+    "# EOF\n",
+    'http_requests_total{code="200"} 1027\n',
+    "up 1",
+    "up +Inf 1395066363000\n",
+    'a:b_c{x="}"} NaN 1395066363.5\n',
+    'foo_bucket{le="0.1"} 8 # {trace_id="0af7651916cd43dd8448eb211c80319c"} 0.054 1520879607.7\n',
+  ])("%j", (content) => {
+    expect(kind(content)).toEqual({ kind: "prometheus-text" });
+  });
+  test.each(["a comment # TYPE", "# TYPO up gauge", "up one", "up 1 2 3", "up;down 1", "hello world 5 x"])(
+    "not: %j",
+    (content) => {
+      expect(kind(content)).not.toMatchObject({ kind: "prometheus-text" });
+    },
+  );
+});
+
+describe("what is neither traces nor metrics", () => {
   test.each([
     ["", "empty"],
     [" \n\t\n", "empty"],
-    ["# HELP up x\n# TYPE up gauge\nup 1\n", "Prometheus metrics"],
-    ['http_requests_total{code="200"} 1027\n', "Prometheus metrics"],
-    ["main;parse;read 42\n", "folded stacks"],
+    ["# HELP up x\n# TYPE up gauge\nup 1\n", "prometheus-text"],
+    ['http_requests_total{code="200"} 1027\n', "prometheus-text"],
+    ["main;parse;read 42\n", "folded"],
+    ["main 12\nmain;parse 3\n", "folded"],
+    ["main;operator new(unsigned long);x y\nmain;b\n", "folded"],
+    ["time;value\n1;2\n", "unknown bytes 74 69 6d 65 3b 76 61 6c"],
+    ['http_requests{path="/a;b"} 12\n', "prometheus-text"],
+    [
+      "# captured on: x\n#\njava 11008 [001] 30143.48: cpu-clock: \n\tffffffff81001408 f ([kernel.kallsyms])\n\n",
+      "perf-script",
+    ],
+    ["VM Thread 9/10 cycles:ppp: \n 7f00 a::b(c d) (/lib/x.so)\n", "perf-script"],
+    ["perf 12 [000] 1.25:    1 cycles:  ffff native_write ([kernel.kallsyms])\n", "perf-script"],
+    ["Nov 25 18:00:01 host sshd[12]: started\n  on port 22\n", 'unknown "Nov 25 18:00:01 "'],
     ["time,value\n1,2\n", "a CSV file"],
     ["<!DOCTYPE html><html>", "an HTML or XML page"],
     ["PK\x03\x04....", "a zip archive"],
@@ -88,13 +127,20 @@ describe("what is not traces", () => {
   ])("%j", (content, want) => {
     const found = detectKind(Buffer.from(content, "latin1"));
     const text =
-      found.kind === "unsupported" ? found.what : found.kind === "unknown" ? `unknown ${found.found}` : found.kind;
+      found.kind === "unsupported"
+        ? found.what
+        : found.kind === "profile"
+          ? found.format
+          : found.kind === "unknown"
+            ? `unknown ${found.found}`
+            : found.kind;
     expect(text).toBe(want);
   });
 
   test("pprof, tar and zeros", () => {
     expect(kind(Buffer.from([0x0a, 4, 8, 1, 0x10, 2, 0x0a, 4, 8, 3, 0x10, 4]))).toMatchObject({
-      what: "a pprof profile",
+      kind: "profile",
+      format: "pprof",
     });
     const tar = Buffer.alloc(600, 0x61);
     tar.write("ustar", 257);

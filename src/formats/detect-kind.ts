@@ -1,19 +1,29 @@
 import { isSpace, jsonShape, type JsonShape } from "./json-shape.ts";
 import type { Framing } from "./otlp-protobuf-stream.ts";
+import { profileTextKind } from "./profile-text.ts";
 import { protobufSignal, type Signal } from "./protobuf-signal.ts";
 
 /** Bytes of content that are enough to tell its kind. */
 export const PREFIX_BYTES: number = 64 * 1024;
 
-export type JsonFormat = "otlp-json" | "jaeger-json" | "zipkin-json";
+export type JsonFormat = "otlp-json" | "otlp-metrics-json" | "jaeger-json" | "zipkin-json";
+
+/** Signals that are told from the others, but not read. */
+type UnusedSignal = Exclude<Signal, "traces" | "metrics">;
+
+/** Profiles, which load-profiles.ts reads. */
+export type ProfileFormat = "cpuprofile" | "heapprofile" | "pprof" | "folded" | "perf-script";
 
 /** What a file holds, told from its content. */
 export type ContentKind =
-  | { readonly kind: "otlp-protobuf"; readonly framing: Framing }
+  | { readonly kind: "otlp-protobuf"; readonly signal: "traces" | "metrics"; readonly framing: Framing }
   /** `lines`: a value per line; `unsure`: the first value does not end in the prefix and could be a line or the document */
   | { readonly kind: JsonFormat; readonly layout: "document" | "lines" | "unsure" }
-  /** telemetry that the analysis of traces does not use */
-  | { readonly kind: "not-used"; readonly signal: Exclude<Signal, "traces">; readonly format: "protobuf" | "JSON" }
+  /** the text format of Prometheus or OpenMetrics */
+  | { readonly kind: "prometheus-text" }
+  | { readonly kind: "profile"; readonly format: ProfileFormat; readonly what: string }
+  /** telemetry that the analysis does not use */
+  | { readonly kind: "not-used"; readonly signal: UnusedSignal; readonly format: "protobuf" | "JSON" }
   /** known, but not readable here; `what` it is and what to do `instead` */
   | { readonly kind: "unsupported"; readonly what: string; readonly instead: string }
   | { readonly kind: "empty" }
@@ -42,14 +52,14 @@ function protobufKind(prefix: Uint8Array): ContentKind | undefined {
     framing === "message" ? prefix : prefix.subarray(4, 4 + Buffer.from(prefix.subarray(0, 4)).readUInt32BE());
   const signal = protobufSignal(request);
   if (signal === undefined) return pprofOrNothing(prefix);
-  if (signal === "traces") return { kind: "otlp-protobuf", framing };
+  if (signal === "traces" || signal === "metrics") return { kind: "otlp-protobuf", signal, framing };
   return { kind: "not-used", signal, format: "protobuf" };
 }
 
 /** pprof's first field is sample_type = 1, a message of two small numbers (type = 1, unit = 2). */
 function pprofOrNothing(bytes: Uint8Array): ContentKind | undefined {
   const isPprof = bytes[0] === 0x0a && bytes[1]! <= 6 && bytes[2] === 0x08 && (bytes[4] === 0x10 || bytes[5] === 0x10);
-  return isPprof ? { kind: "unsupported", what: "a pprof profile", instead: "give traces to this command" } : undefined;
+  return isPprof ? { kind: "profile", format: "pprof", what: "a pprof profile" } : undefined;
 }
 
 function jsonKind(prefix: Uint8Array, start: number): ContentKind | undefined {
@@ -57,22 +67,25 @@ function jsonKind(prefix: Uint8Array, start: number): ContentKind | undefined {
   if (shape === undefined) return undefined;
   const has = (...keys: string[]): boolean => keys.some((key) => shape.keys.has(key));
   const layout = layoutOf(prefix, shape);
-  const notUsed = (signal: Exclude<Signal, "traces">): ContentKind => ({ kind: "not-used", signal, format: "JSON" });
+  const notUsed = (signal: UnusedSignal): ContentKind => ({ kind: "not-used", signal, format: "JSON" });
   const unsupported = (what: string, instead: string): ContentKind => ({ kind: "unsupported", what, instead });
 
   if (has("o:resourceSpans", "o:resource_spans")) return { kind: "otlp-json", layout };
-  if (has("o:resourceMetrics", "o:resource_metrics")) return notUsed("metrics");
+  if (has("o:resourceMetrics", "o:resource_metrics")) return { kind: "otlp-metrics-json", layout };
   if (has("o:resourceLogs", "o:resource_logs")) return notUsed("logs");
   if (has("o:resourceProfiles", "o:resource_profiles")) return notUsed("profiles");
-  if (has("ao:resourceSpans")) return unsupported("a JSON array of OTLP requests", "write one request per line");
+  if (has("ao:resourceSpans", "ao:resourceMetrics"))
+    return unsupported("a JSON array of OTLP requests", "write one request per line");
   if (has("o:data") && has("oao:traceID", "oao:spans", "oao:processes")) return { kind: "jaeger-json", layout };
   if (has("o:traceID", "o:spans", "ao:traceID", "ao:spans", "ao:processes")) return { kind: "jaeger-json", layout };
   if (has("ao:binaryAnnotations", "aao:binaryAnnotations"))
     return unsupported("Zipkin v1 JSON", "export Zipkin v2 JSON");
   if (has("o:traceId", "ao:traceId", "aao:traceId")) return { kind: "zipkin-json", layout };
   if (has("o:traceEvents", "ao:ph")) return unsupported("a Chrome trace", "give OTLP, Jaeger or Zipkin traces");
-  if (has("o:nodes") && has("o:samples", "o:timeDeltas"))
-    return unsupported("a .cpuprofile", "give traces to this command");
+  if (has("o:nodes") && has("o:samples", "o:timeDeltas", "oao:callFrame"))
+    return { kind: "profile", format: "cpuprofile", what: "a .cpuprofile" };
+  if (has("o:head") && has("oo:callFrame", "oo:selfSize"))
+    return { kind: "profile", format: "heapprofile", what: "a .heapprofile" };
   const outline = shape.end > 0 ? outlineOf(prefix, start, shape.end) : "";
   if (outline === "{}") return { kind: "otlp-json", layout };
   if (outline === "[]" || outline === "[[]]") return { kind: "zipkin-json", layout };
@@ -106,8 +119,8 @@ const MAGICS: readonly (readonly [at: number, text: string, what: string, instea
   [0, "BZh", "a bzip2-compressed file", "decompress it first, or use gzip or zstd"],
   [0, "\x04\x22\x4d\x18", "an lz4-compressed file", "decompress it first, or use gzip or zstd"],
   [0, "\x1f\x8b", "a file compressed more than twice", "decompress it first"],
-  [0, "PERFILE2", "a perf.data file", "give traces to this command"],
-  [0, "FLR\0", "a JFR recording", "give traces to this command"],
+  [0, "PERFILE2", "a perf.data file", "give the output of `perf script`"],
+  [0, "FLR\0", "a JFR recording", "give traces or metrics to this command"],
   [0, "PAR1", "a Parquet file", "export OTLP, Jaeger or Zipkin traces"],
   [0, "SQLite format 3", "an SQLite database", "export OTLP, Jaeger or Zipkin traces"],
   [0, "\xff\xfe", "UTF-16 text", "convert it to UTF-8"],
@@ -124,17 +137,23 @@ function magicKind(prefix: Uint8Array): ContentKind | undefined {
   return undefined;
 }
 
-/** Text formats by their first line, most telling first. */
+/**
+ * First lines of Prometheus' text format and OpenMetrics: a comment of theirs, or a sample with its value and
+ * maybe a timestamp and an exemplar. A name and a number alone could be anything; with a name of theirs it is taken.
+ */
+const PROMETHEUS: readonly RegExp[] = [
+  /^# (HELP|TYPE|UNIT) \S+|^# EOF$/,
+  /^([a-z_:][\w:]*\s*(\{.*\})?)\s+[-+]?(\d+\.?\d*([e][-+]?\d+)?|\.\d+|inf|nan)(\s+-?[\d.]+(e[-+]?\d+)?)?(\s+# .*)?$/i,
+];
+
+/** Other text formats by their first line, most telling first. */
 const TEXTS: readonly (readonly [line: RegExp, what: string, instead: string])[] = [
   [
     /^<(!doctype|html|\?xml|[a-z]+[ >])/i,
     "an HTML or XML page",
     "check the download: it may be a page of a login or an error",
   ],
-  [/^# (HELP|TYPE|EOF)\b/, "Prometheus metrics", "give traces to this command"],
-  [/^[a-z_:][\w:]*(\{.*\})? [-+0-9.einfa]+( \d+)?$/i, "Prometheus metrics", "give traces to this command"],
-  [/^[^,;{}]*;.* \d+$/, "folded stacks", "give traces to this command"],
-  [/^("[^"]*"|[^",{}]*)(,("[^"]*"|[^",{}]*))+$/, "a CSV file", "give traces to this command"],
+  [/^("[^"]*"|[^",{}]*)(,("[^"]*"|[^",{}]*))+$/, "a CSV file", "give traces or metrics to this command"],
 ];
 
 function textKind(prefix: Uint8Array, start: number): ContentKind | undefined {
@@ -142,6 +161,10 @@ function textKind(prefix: Uint8Array, start: number): ContentKind | undefined {
   while (end < prefix.length && end - start < 4096 && prefix[end] !== 0x0a) end++;
   const line = Buffer.from(prefix.subarray(start, end)).toString("utf8").trimEnd();
   if (/[\x00-\x08\x0e-\x1f\ufffd]/.test(line)) return undefined;
+  const format = profileTextKind(prefix, start, prefix.length < PREFIX_BYTES);
+  if (format === "folded") return { kind: "profile", format, what: "folded stacks" };
+  if (format === "perf-script") return { kind: "profile", format, what: "the output of perf script" };
+  if (PROMETHEUS.some((pattern) => pattern.test(line))) return { kind: "prometheus-text" };
   for (const [pattern, what, instead] of TEXTS) if (pattern.test(line)) return { kind: "unsupported", what, instead };
   return undefined;
 }

@@ -1,4 +1,4 @@
-import { AttributeType } from "../model/attribute-table.ts";
+import { type AttributeSink, AttributeType } from "../model/attribute-table.ts";
 import type { Intake } from "../model/intake.ts";
 import type { SpanTableBuilder } from "../model/span-table-builder.ts";
 import { readOpaqueId } from "./hex-ids.ts";
@@ -7,7 +7,7 @@ import { JaegerTags } from "./jaeger-tags.ts";
 import { JsonKeys } from "./json-keys.ts";
 import { Decimal64 } from "./json-number.ts";
 import { END_OF_OBJECT, JsonKind, type JsonReader } from "./json-reader.ts";
-import { ResourcePool, type AttributeSink } from "./json-resources.ts";
+import { ResourcePool } from "./json-resources.ts";
 import { SpanTags } from "./json-span-tags.ts";
 import { JsonSpanWriter } from "./json-span-writer.ts";
 

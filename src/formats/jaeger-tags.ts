@@ -1,8 +1,7 @@
-import { AttributeType } from "../model/attribute-table.ts";
+import { type AttributeSink, AttributeType } from "../model/attribute-table.ts";
 import { JsonKeys } from "./json-keys.ts";
 import { parseDouble } from "./json-number.ts";
 import { END_OF_OBJECT, JsonKind } from "./json-reader.ts";
-import type { AttributeSink } from "./json-resources.ts";
 import type { JsonSpanWriter } from "./json-span-writer.ts";
 
 const Key = { key: 0, type: 1, value: 2 } as const;
@@ -65,11 +64,11 @@ export class JaegerTags {
     if (tagType === TagType.int64 || tagType === TagType.float64) {
       const text = this.encoder.encode(writer.strings.get(value));
       const number = parseDouble(text, 0, text.length);
-      if (number === undefined) writer.faultOrFail("span-malformed", start, "a number in the tag");
+      if (number === undefined) writer.faultOrFail("malformed", start, "a number in the tag");
       else sink.add(key, AttributeType.number, number);
     } else if (tagType === TagType.bool) {
       const text = writer.strings.get(value);
-      if (text !== "true" && text !== "false") writer.faultOrFail("span-malformed", start, "true or false in the tag");
+      if (text !== "true" && text !== "false") writer.faultOrFail("malformed", start, "true or false in the tag");
       else sink.add(key, AttributeType.boolean, text === "true" ? 1 : 0);
     } else if (tagType === TagType.binary) {
       sink.add(key, AttributeType.json, writer.valueStringId(JSON.stringify(writer.strings.get(value)), false));

@@ -1,9 +1,10 @@
-import { InputError, type Intake } from "../model/intake.ts";
-import type { SpanTableBuilder } from "../model/span-table-builder.ts";
+import { InputError } from "../model/intake.ts";
+import type { DecodeTarget } from "./decode-target.ts";
 import { detectKind, type JsonFormat, skipBlank } from "./detect-kind.ts";
 import { decodeJaegerJson } from "./jaeger-json.ts";
 import { jsonShape } from "./json-shape.ts";
 import { decodeOtlpJson } from "./otlp-json.ts";
+import { decodeOtlpMetricsJson } from "./otlp-metrics-json.ts";
 import { decodeZipkinJson } from "./zipkin-json.ts";
 
 /** A document or line is decoded as a whole and may be that large. */
@@ -14,21 +15,24 @@ const TOLD_LINES = 3;
 const LINE_PREFIX = 4096;
 const LINE_START = 12;
 
-const DECODERS = { "otlp-json": decodeOtlpJson, "jaeger-json": decodeJaegerJson, "zipkin-json": decodeZipkinJson };
+const SPAN_DECODERS = { "otlp-json": decodeOtlpJson, "jaeger-json": decodeJaegerJson, "zipkin-json": decodeZipkinJson };
+
+function decode(format: JsonFormat, bytes: Uint8Array, into: DecodeTarget, file: string, byteBase: number): void {
+  if (format === "otlp-metrics-json") decodeOtlpMetricsJson(bytes, into.metrics, into.intake, file, byteBase);
+  else SPAN_DECODERS[format](bytes, into.spans, into.intake, file, byteBase);
+}
 
 /** Decodes a file that is one JSON document, at its end. Throws `too-large` beyond 1 GiB. */
 export class JsonDocument {
   private readonly bytes: Pending;
   private readonly format: JsonFormat;
-  private readonly into: SpanTableBuilder;
-  private readonly intake: Intake;
+  private readonly into: DecodeTarget;
   private readonly file: string;
 
-  constructor(format: JsonFormat, into: SpanTableBuilder, intake: Intake, file: string) {
+  constructor(format: JsonFormat, into: DecodeTarget, file: string) {
     this.bytes = new Pending(file, "split it, or write one request or trace per line");
     this.format = format;
     this.into = into;
-    this.intake = intake;
     this.file = file;
   }
 
@@ -37,19 +41,19 @@ export class JsonDocument {
   }
 
   finish(): void {
-    DECODERS[this.format](this.bytes.take(), this.into, this.intake, this.file, 0);
+    decode(this.format, this.bytes.take(), this.into, this.file, 0);
   }
 }
 
 /**
  * Decodes a file with a JSON value per line as it arrives. Lines may be of different
- * kinds, as when a Collector writes all signals to one file; other signals than traces
+ * kinds, as when a Collector writes all signals to one file; logs and profiles
  * are counted in `unusedLines`. A damaged line is told in `intake.errors`, the first three
  * each and the rest as a number; the lines behind it are read. If the first value
  * does not end with its line, the file is one document.
  */
 export class JsonLines {
-  /** Lines of metrics, logs or profiles. */
+  /** Lines of logs or profiles. */
   unusedLines = 0;
   private readonly pending: Pending;
   private document: JsonDocument | undefined;
@@ -58,15 +62,13 @@ export class JsonLines {
   private offset = 0;
   private lines = 0;
   private damagedLines = 0;
-  private readonly into: SpanTableBuilder;
-  private readonly intake: Intake;
+  private readonly into: DecodeTarget;
   private readonly file: string;
 
-  constructor(format: JsonFormat | "not-used", into: SpanTableBuilder, intake: Intake, file: string) {
+  constructor(format: JsonFormat | "not-used", into: DecodeTarget, file: string) {
     this.pending = new Pending(file, "split it, or write one request or trace per line");
     this.format = format;
     this.into = into;
-    this.intake = intake;
     this.file = file;
   }
 
@@ -97,7 +99,7 @@ export class JsonLines {
     this.line(this.pending.take(), cutOff);
     if (this.damagedLines > TOLD_LINES) {
       const found = `damage in ${this.damagedLines - TOLD_LINES} more lines`;
-      this.intake.errors.push(
+      this.into.intake.errors.push(
         new InputError("malformed", { file: this.file, byteOffset: -1, expected: "JSON lines", found }),
       );
     }
@@ -113,17 +115,17 @@ export class JsonLines {
       jsonShape(line, skipBlank(line))?.end === -1 &&
       this.format !== "not-used"
     ) {
-      this.document = new JsonDocument(this.format, this.into, this.intake, this.file);
+      this.document = new JsonDocument(this.format, this.into, this.file);
       this.document.push(line);
       return;
     }
     try {
       this.detect(line, at);
       if (this.format === "not-used") this.unusedLines++;
-      else DECODERS[this.format](line, this.into, this.intake, this.file, at);
+      else decode(this.format, line, this.into, this.file, at);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      if (!cutOff && ++this.damagedLines <= TOLD_LINES) this.intake.errors.push(error);
+      if (!cutOff && ++this.damagedLines <= TOLD_LINES) this.into.intake.errors.push(error);
     }
   }
 
@@ -135,6 +137,7 @@ export class JsonLines {
     this.lineStart = new Uint8Array(start);
     switch (kind.kind) {
       case "otlp-json":
+      case "otlp-metrics-json":
       case "jaeger-json":
       case "zipkin-json":
         this.format = kind.kind;

@@ -1,10 +1,5 @@
-import type { AttributeType } from "../model/attribute-table.ts";
+import type { AttributeSink, AttributeType } from "../model/attribute-table.ts";
 import type { SpanTableBuilder } from "../model/span-table-builder.ts";
-
-/** Where attributes of a span, event or resource are put. */
-export interface AttributeSink {
-  add(key: number, type: AttributeType, value: number): void;
-}
 
 /**
  * Resources of a table, each kept once: JSON names the same process again in every

@@ -1,7 +1,6 @@
-import { AttributeType } from "../model/attribute-table.ts";
+import { type AttributeSink, AttributeType } from "../model/attribute-table.ts";
 import type { SpanTableBuilder } from "../model/span-table-builder.ts";
 import { SpanKind, SpanStatus } from "../model/span-table.ts";
-import type { AttributeSink } from "./json-resources.ts";
 
 /** Whether an `error` tag of any text marks an error (Zipkin), or only true (Jaeger). */
 export type ErrorTagRule = "any-text" | "only-true";

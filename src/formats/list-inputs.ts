@@ -7,6 +7,8 @@ export interface InputFile {
   readonly path: string;
   /** -1 for stdin and pipes, whose size is not known */
   readonly bytes: number;
+  /** when it was written last; for stdin and pipes, when it was found */
+  readonly modifiedUnixNs: bigint;
   /** Whether the user named this very file, rather than a directory it lies in. */
   readonly named: boolean;
 }
@@ -35,7 +37,7 @@ export async function listInputs(paths: readonly string[]): Promise<Inputs> {
     if (path === "-" && seen.has(path)) inputs.skipped.push({ path, reason: "the same file again" });
     else if (path === "-") {
       seen.add(path);
-      inputs.files.push({ path, bytes: -1, named: true });
+      inputs.files.push({ path, bytes: -1, modifiedUnixNs: msToNs(Date.now()), named: true });
     } else await addPath(path, true, inputs, seen);
   }
   return inputs;
@@ -64,13 +66,19 @@ async function addPath(path: string, named: boolean, inputs: Inputs, seen: Set<s
       const identity = `${found.dev}:${found.ino}`;
       if (seen.has(identity)) inputs.skipped.push({ path: next.path, reason: "the same file again" });
       else if (!found.isFile() && !next.named) inputs.skipped.push({ path: next.path, reason: "not a regular file" });
-      else inputs.files.push({ path: next.path, bytes: found.isFile() ? found.size : -1, named: next.named });
+      else {
+        const bytes = found.isFile() ? found.size : -1;
+        const modifiedUnixNs = msToNs(found.isFile() ? found.mtimeMs : Date.now());
+        inputs.files.push({ path: next.path, bytes, modifiedUnixNs, named: next.named });
+      }
       seen.add(identity);
     } catch (error) {
       inputs.errors.push(unreadable(next.path, error));
     }
   }
 }
+
+const msToNs = (ms: number): bigint => BigInt(Math.floor(ms)) * 1_000_000n;
 
 async function isDirectory(path: string): Promise<boolean> {
   try {

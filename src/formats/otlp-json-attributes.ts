@@ -1,8 +1,7 @@
-import { AttributeType } from "../model/attribute-table.ts";
+import { type AttributeSink, AttributeType } from "../model/attribute-table.ts";
 import { END_OF_OBJECT, type JsonReader } from "./json-reader.ts";
 import { camelAndSnake, JsonKeys } from "./json-keys.ts";
-import type { AttributeSink } from "./json-resources.ts";
-import { MAX_VALUE_BYTES, type JsonSpanWriter } from "./json-span-writer.ts";
+import { type JsonItemReader, MAX_VALUE_BYTES } from "./json-item-reader.ts";
 
 const Key = {
   key: 0,
@@ -52,7 +51,7 @@ const NO_VALUE = -1;
  * That is most of the speed of this decoder (bench/json-decode.ts).
  */
 export class OtlpJsonAttributes {
-  private readonly writer: JsonSpanWriter;
+  private readonly writer: JsonItemReader;
   private readonly reader: JsonReader;
   private readonly words: DataView;
   private readonly memory: Int32Array;
@@ -67,7 +66,7 @@ export class OtlpJsonAttributes {
   /** Where the value's token begins; -1 before it, -2 when the KeyValue is too odd to remember. */
   private tokenAt = -1;
 
-  constructor(writer: JsonSpanWriter) {
+  constructor(writer: JsonItemReader) {
     this.writer = writer;
     this.reader = writer.reader;
     const { buffer, byteOffset, byteLength } = writer.reader.bytes;
@@ -207,10 +206,10 @@ function sameLength(bytes: Uint8Array, words: DataView, a: number, b: number, le
 class ValueText {
   text = "";
   cut = false;
-  private readonly writer: JsonSpanWriter;
+  private readonly writer: JsonItemReader;
   private readonly reader: JsonReader;
 
-  constructor(writer: JsonSpanWriter) {
+  constructor(writer: JsonItemReader) {
     this.writer = writer;
     this.reader = writer.reader;
   }

@@ -1,4 +1,4 @@
-import { type AttributeTableBuilder, AttributeType } from "../model/attribute-table.ts";
+import { type AttributeSink, AttributeType } from "../model/attribute-table.ts";
 import type { Intake } from "../model/intake.ts";
 import { isUtf8, type StringPool } from "../model/string-pool.ts";
 import { ARRAY, anyValueJson, BYTES, isAnyValueField, KVLIST } from "./any-value-json.ts";
@@ -66,7 +66,7 @@ export class KeyValueReader {
   }
 
   /** Adds the fields `tag` (of one byte) that follow one another from `at` on; returns the position behind them. */
-  addRun(list: AttributeTableBuilder, tag: number, at: number, end: number): number {
+  addRun(list: AttributeSink, tag: number, at: number, end: number): number {
     const reader = this.reader;
     const bytes = reader.bytes;
     while (at < end && bytes[at] === tag) {
@@ -83,7 +83,7 @@ export class KeyValueReader {
   }
 
   /** Adds the KeyValue in `[start, end)` to a list. */
-  add(list: AttributeTableBuilder, start: number, end: number): void {
+  add(list: AttributeSink, start: number, end: number): void {
     const slot = this.slot;
     if (slot < this.lastSlot) this.slot = slot + 1;
     if (this.numeric[slot] === 1 && this.readNumber(start, end, slot)) {

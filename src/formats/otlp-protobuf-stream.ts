@@ -1,9 +1,7 @@
-import { InputError, type Intake } from "../model/intake.ts";
-import type { SpanTableBuilder } from "../model/span-table-builder.ts";
-import { OtlpTraceDecoder } from "./otlp-protobuf.ts";
+import { InputError } from "../model/intake.ts";
 import { ProtobufReader, Wire } from "./protobuf-reader.ts";
 
-/** A ResourceSpans, which is decoded as a whole, may be that large. */
+/** A ResourceSpans or ResourceMetrics, which is decoded as a whole, may be that large. */
 const MAX_MESSAGE = 2 ** 30;
 /** The longest tag and length: 5 and 10 bytes. */
 const MAX_HEADER = 15;
@@ -13,13 +11,18 @@ const KEEP_WINDOW = 8 * 1024 * 1024;
 /** How requests follow one another: one message, or each behind its length in 4 bytes, big-endian, as the Collector's file exporter writes. */
 export type Framing = "message" | "length-prefixed";
 
+/** Decodes the request in `bytes[start, end)`, or some of its fields; byte 0 of `bytes` is byte `byteBase` of the file. */
+export interface RequestDecoder {
+  request(bytes: Uint8Array, start: number, end: number, byteBase: number): void;
+}
+
 /**
- * Decodes a file of OTLP protobuf as its chunks arrive, one ResourceSpans at a time;
+ * Decodes a file of OTLP protobuf as its chunks arrive, one ResourceSpans or ResourceMetrics at a time;
  * what is not complete yet waits in a window that grows as needed, up to 1 GiB.
- * `push` and `finish` throw InputError as OtlpTraceDecoder does, and `too-large`.
+ * `push` and `finish` throw InputError as the decoder does, and `too-large`.
  */
 export class OtlpProtobufStream {
-  private readonly decoder: OtlpTraceDecoder;
+  private readonly decoder: RequestDecoder;
   private readonly reader: ProtobufReader;
   private readonly prefixed: boolean;
   /** Bytes not decoded yet are window[start, end); window[start] is byte `base` of the file. */
@@ -30,8 +33,8 @@ export class OtlpProtobufStream {
   /** Bytes of the present request that are not decoded yet. */
   private requestLeft: number;
 
-  constructor(into: SpanTableBuilder, intake: Intake, file: string, framing: Framing) {
-    this.decoder = new OtlpTraceDecoder(into, intake, file);
+  constructor(decoder: RequestDecoder, file: string, framing: Framing) {
+    this.decoder = decoder;
     this.reader = new ProtobufReader(file);
     this.prefixed = framing === "length-prefixed";
     this.requestLeft = this.prefixed ? 0 : Infinity;

@@ -31,6 +31,11 @@ export interface AttributeTable {
   readonly value: Float64Array;
 }
 
+/** Where the attributes of a span, series, event or resource are put. */
+export interface AttributeSink {
+  add(key: number, type: AttributeType, value: number): void;
+}
+
 /** Row of `keyId` in list `list`, or -1. */
 export function findAttribute(table: AttributeTable, list: number, keyId: number): number {
   for (let row = table.listStart[list + 1]! - 1; row >= table.listStart[list]!; row--) {
@@ -56,7 +61,7 @@ export function attributeText(table: AttributeTable, strings: StringPool, row: n
  * Fills an AttributeTable. `add` rows, then `closeList` once per owner, in the
  * owners' order; `dropOpenList` takes back the rows of a rejected owner.
  */
-export class AttributeTableBuilder {
+export class AttributeTableBuilder implements AttributeSink {
   private listStart = new Int32Array(1 << 8);
   private keys = new Int32Array(1 << 10);
   private types = new Uint8Array(1 << 10);
@@ -97,6 +102,16 @@ export class AttributeTableBuilder {
   dropLastList(): void {
     this.lists--;
     this.rows = this.listStart[this.lists]!;
+  }
+
+  /** First row of closed list `list`; of the number of lists, the row behind the last. */
+  startOf(list: number): number {
+    return this.listStart[list]!;
+  }
+
+  /** Whether `row` holds this; NaN equals NaN. */
+  equalsRow(row: number, key: number, type: number, value: number): boolean {
+    return this.keys[row] === key && this.types[row] === type && Object.is(this.values[row], value);
   }
 
   get listCount(): number {

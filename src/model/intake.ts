@@ -45,7 +45,30 @@ export type RejectReason =
   | "time-out-of-range"
   | "span-malformed";
 
-/** Counts of what came in; received = accepted + the sum of rejected, always. */
+/** Why a single point of a metric was not taken. */
+export type PointRejectReason = "time-missing" | "time-out-of-range" | "value-missing" | "point-malformed";
+
+/** Counts of metric points; received = accepted + the sum of rejected, always. */
+export class PointIntake {
+  received = 0;
+  accepted = 0;
+  readonly rejected: Map<PointRejectReason, { points: number; example: string }> = new Map();
+
+  accept(): void {
+    this.received++;
+    this.accepted++;
+  }
+
+  /** `example` says where: file, byte and what was found; only the first of a reason is kept. */
+  reject(reason: PointRejectReason, example: string): void {
+    this.received++;
+    const held = this.rejected.get(reason);
+    if (held === undefined) this.rejected.set(reason, { points: 1, example });
+    else held.points++;
+  }
+}
+
+/** Counts of what came in; of spans, received = accepted + the sum of rejected, always. */
 export class Intake {
   received = 0;
   accepted = 0;
@@ -54,6 +77,7 @@ export class Intake {
   /** attributes cut at the length limit */
   truncatedValues = 0;
   readonly rejected: Map<RejectReason, { spans: number; example: string }> = new Map();
+  readonly points: PointIntake = new PointIntake();
   readonly errors: InputError[] = [];
   bytesRead = 0;
 

@@ -1,8 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { text } from "node:stream/consumers";
 import { changePoints } from "../../analysis/change-points.ts";
-import { InputError } from "../../model/intake.ts";
 import { EXIT } from "../exit-code.ts";
+import { nameOf, readText } from "../read-text.ts";
 import { renderChangePoints } from "../render/change-points.ts";
 import { plural } from "../render/numbers.ts";
 import { lookOf, type LookOptions, type Terminal } from "../terminal.ts";
@@ -33,18 +31,3 @@ export async function changepoints(file: string, options: ChangepointsOptions, t
   }
   return value.length < FEWEST_VALUES ? EXIT.insufficientData : EXIT.ok;
 }
-
-async function readText(file: string): Promise<string> {
-  try {
-    // As a stream: descriptor 0 read at once fails (EAGAIN) where it is a pipe that another program made non-blocking.
-    return await (file === "-" ? text(process.stdin) : readFile(file, "utf8"));
-  } catch (error) {
-    const found = error instanceof Error ? reasonOf(error) : String(error);
-    throw new InputError("unreadable", { file: nameOf(file), byteOffset: -1, expected: "a readable file", found });
-  }
-}
-
-const nameOf = (file: string): string => (file === "-" ? "standard input" : file);
-
-/** "ENOENT: no such file or directory, open 'x'" without the code, the call and the name, which stands before it. */
-const reasonOf = ({ message }: Error): string => message.replace(/^[A-Z]+: /, "").replace(/, [a-z]+(?: '.*')?$/, "");

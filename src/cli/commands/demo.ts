@@ -82,7 +82,13 @@ export async function demo(options: DemoCommandOptions, terminal: Terminal): Pro
     const { diagnosis, fixes } = result;
     if (options.json === true) {
       const { ranks, load, analysisSeconds } = diagnosis;
-      const about = { fault, ranks, load, analysisSeconds, fixes: fixes.map(({ report: _, ...fix }) => fix) };
+      const about = {
+        fault,
+        ranks,
+        load,
+        analysisSeconds,
+        fixes: fixes.map(({ phase, title, load: after, errors }) => ({ phase, title, load: after, errors })),
+      };
       for (const piece of jsonDocument({ ...diagnosis.report, demo: about })) terminal.out(piece);
     } else {
       terminal.out(`${renderTruth(fault, diagnosis, look).join("\n")}\n`);

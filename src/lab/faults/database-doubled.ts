@@ -1,9 +1,5 @@
-import type { Fault } from "./fault.ts";
-import { DATABASE, ZONES_POOL, userEndpoint, SELECT } from "./names.ts";
-
-/** A fourth of the rows that were there, at once. */
-const BULK_IMPORT =
-  "INSERT INTO records (zone_id, name, type, content) SELECT 1, 'x', 'A', 'y' FROM generate_series(1, 25000)";
+import type { Fault, TimedStatement } from "./fault.ts";
+import { DATABASE, SELECT, userEndpoint, ZONES_POOL } from "./names.ts";
 
 /**
  * The table has no index on `name` from the beginning. While it was small nobody noticed: the scan took
@@ -17,23 +13,30 @@ export const databaseDoubled: Fault = {
     {
       service: DATABASE,
       mechanism: "data-growth",
+      // the growth is what happened, the index what would have made it harmless
       alsoMechanisms: ["missing-index"],
-      statement: "SELECT ... FROM records WHERE name = $1",
+      statement: "SELECT id, zone_id, name, type, content, ttl, updated_at FROM records WHERE name = $1",
       limiter: ZONES_POOL,
       endpoint: userEndpoint("lookup"),
     },
   ],
   seenFrom: "traces",
   needs: [],
+  before: { postgres: { nameIndex: false } },
   broken: { postgres: { nameIndex: false } },
-  load: {},
-  during: [
-    { atSeconds: 5, sql: BULK_IMPORT },
-    { atSeconds: 9, sql: BULK_IMPORT },
-    { atSeconds: 13, sql: BULK_IMPORT },
-    { atSeconds: 17, sql: BULK_IMPORT },
-  ],
-  fixStatements: ["CREATE INDEX CONCURRENTLY records_name ON records (name)"],
+  load: { perSecond: 32, mix: { lookup: 0.65, list: 0.15, create: 0.05, overview: 0.1, points: 0.05 } },
+  during: importsOf(12, 12_500),
+  fixed: { postgres: { nameIndex: true } },
   whatIf: [`service=zones,operation=${SELECT},time=0.05`],
   needsBaseline: false,
 };
+
+/** `count` imports of `rows` records each, one in every second after the first few. */
+function importsOf(count: number, rows: number): TimedStatement[] {
+  return Array.from({ length: count }, (_, i) => ({
+    atSeconds: 4 + i,
+    sql: `INSERT INTO records (zone_id, name, type, content)
+      SELECT 1 + n % 5000, 'import-${i}-' || n || '.example', 'A', '10.9.' || n / 256 % 256 || '.' || n % 256
+      FROM generate_series(1, ${rows}) n`,
+  }));
+}

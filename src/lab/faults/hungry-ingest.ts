@@ -30,6 +30,28 @@ export const hungryIngest: Fault = {
   needs: [],
   broken: { ingest: { parser: "regex", writes: "point", sync: "point", youngMb: 1 } },
   load: { mix: { points: 0.7, lookup: 0.2, list: 0.1 }, perSecond: 20, pointsPerBatch: 200 },
-  whatIf: [`service=ingest,operation=${OPERATIONS.points},time=0.1`],
+  whatIf: [`service=ingest,operation=${OPERATIONS.points},time=0.05`],
+  steps: [
+    {
+      title: "sync the journal once a second, not on every point",
+      settings: { ingest: { sync: "interval" } },
+      undoes: "fsync",
+    },
+    {
+      title: "write a batch in one system call",
+      settings: { ingest: { writes: "batch" } },
+      undoes: "excessive-syscalls",
+    },
+    {
+      title: "walk the bytes once instead of matching patterns",
+      settings: { ingest: { parser: "scan" } },
+      undoes: "slow-code",
+    },
+    {
+      title: "a young generation of the default size",
+      settings: { ingest: { youngMb: 0 } },
+      undoes: "garbage-collection",
+    },
+  ],
   needsBaseline: false,
 };

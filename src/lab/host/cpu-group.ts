@@ -1,7 +1,7 @@
-import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LabError } from "../lab-error.ts";
-import { leftoverName, ownName } from "./leftovers.ts";
+import { ownName } from "./own-name.ts";
 
 /** A control group with a limit of processor time. */
 export interface CpuGroup {
@@ -42,16 +42,6 @@ export async function probeCpuGroup(): Promise<string | undefined> {
   } catch (error) {
     if (error instanceof LabError) return error.message;
     throw error;
-  }
-}
-
-/** Removes groups whose maker was killed. */
-export async function sweepCpuGroups(): Promise<void> {
-  const parent = await parentGroup().catch(() => undefined);
-  if (parent === undefined) return;
-  for (const name of await readdir(parent.path)) {
-    // One that cannot be removed has no process of ours, and does no harm.
-    if (leftoverName(name)) await removeGroup(join(parent.path, name), parent.home).catch(() => undefined);
   }
 }
 

@@ -2,8 +2,8 @@ import { parentPort, workerData } from "node:worker_threads";
 
 /**
  * A thread that sleeps until the next request is due and then says so, because timers of the event loop have whole
- * milliseconds: with them requests leave 0.6 ms late at the median, which is a third of a fast answer. Waiting on an
- * address takes fractions, and costs no processor.
+ * milliseconds: with them requests leave 0.7 ms late at the median, as much as a fast answer takes. Waiting on an
+ * address takes fractions, and costs no processor: 0.2 ms, at 500 requests per second on two cores that others used too.
  */
 
 /** What the thread is started with. */

@@ -12,17 +12,22 @@ const IDLE_MS = 4000;
 /** Between the moment at which all is ready and the first request that can be due. */
 const LEAD_MS = 20;
 
+export interface OpenLoop {
+  readonly requests: DrawnRequests;
+  readonly write: (row: number, nowUnixMs: number) => RequestText;
+  readonly tally: LoadTally;
+  /** called as the plan's time begins */
+  readonly onStart?: () => void;
+  /** from a request's leaving to the last byte of its answer; 30 s where absent */
+  readonly timeoutMs?: number;
+}
+
 /**
  * Sends each request when it is due, whatever became of those before it, and counts its latency from that moment.
- * Ends when the last has its answer or `TIMEOUT_MS` without one. Gives the Unix ms at which the first was due.
+ * Ends when the last has its answer or has timed out. Gives the Unix ms at which the first was due.
  */
-export async function sendOpenLoop(
-  baseUrl: string,
-  requests: DrawnRequests,
-  write: (row: number, nowUnixMs: number) => RequestText,
-  tally: LoadTally,
-  onStart: () => void,
-): Promise<number> {
+export async function sendOpenLoop(baseUrl: string, loop: OpenLoop): Promise<number> {
+  const { requests, write, tally, onStart, timeoutMs = TIMEOUT_MS } = loop;
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity, maxFreeSockets: 1024, timeout: IDLE_MS });
   let startNs = 0n;
   let startUnixMs = 0;
@@ -32,7 +37,7 @@ export async function sendOpenLoop(
     const dueMs = requests.dueMs[row]!;
     const text = write(row, Math.round(startUnixMs + dueMs));
     tally.left(sinceStartMs() - dueMs);
-    const outcome = await answerTo(baseUrl, text, agent);
+    const outcome = await answerTo(baseUrl, text, agent, timeoutMs);
     const latencyMs = sinceStartMs() - dueMs;
     if (typeof outcome === "string") return tally.failed(outcome);
     const endpoint = requests.endpoint[row]!;
@@ -45,10 +50,10 @@ export async function sendOpenLoop(
   await onBeats(
     requests.dueMs,
     (metronome) => {
-      startUnixMs = Date.now() + LEAD_MS;
+      startUnixMs = performance.timeOrigin + performance.now() + LEAD_MS;
       startNs = process.hrtime.bigint() + BigInt(LEAD_MS * 1e6);
       metronome.postMessage(startNs);
-      onStart();
+      onStart?.();
     },
     (due) => {
       while (sent < due) pending.push(send(sent++));
@@ -73,23 +78,23 @@ function onBeats(dueMs: Float64Array, ready: (metronome: Worker) => void, beat: 
 }
 
 /** The status of the answer once its last byte is there, or what was wrong where there is none. */
-function answerTo(baseUrl: string, text: RequestText, agent: Agent): Promise<number | string> {
+function answerTo(baseUrl: string, text: RequestText, agent: Agent, timeoutMs: number): Promise<number | string> {
   const { method, path, contentType, body } = text;
   const headers = body === undefined ? {} : { "content-type": contentType, "content-length": Buffer.byteLength(body) };
   return new Promise((resolve) => {
     const outgoing = request(baseUrl + path, { method, agent, headers });
-    // Counted from sending to the answer's last byte; silence alone would let a drip of bytes go on for ever.
+    // Not the socket's own timeout, which a drip of bytes puts off for ever.
     const timer = setTimeout(() => {
       end("timeout");
       outgoing.destroy();
-    }, TIMEOUT_MS);
+    }, timeoutMs);
     const end = (outcome: number | string): void => {
       clearTimeout(timer);
       resolve(outcome);
     };
     const failed = (error: NodeJS.ErrnoException): void => end(error.code ?? error.message);
-    outgoing.once("error", failed).once("response", (response: IncomingMessage) => {
-      response.once("error", failed).once("end", () => end(response.statusCode ?? 0));
+    outgoing.on("error", failed).once("response", (response: IncomingMessage) => {
+      response.on("error", failed).once("end", () => end(response.statusCode ?? 0));
       response.resume();
     });
     outgoing.end(body);

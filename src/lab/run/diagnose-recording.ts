@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { diagnose } from "../../engine/diagnose.ts";
 import { whatIf } from "../../engine/what-if.ts";
-import { loadSpans, type LoadedSpans } from "../../formats/load-spans.ts";
+import { loadInputs, type LoadedInputs } from "../../formats/load-inputs.ts";
 import type { Report } from "../../model/report.ts";
 import type { WhatIfReport } from "../../model/what-if-report.ts";
 import { LabError } from "../lab-error.ts";
@@ -20,8 +20,8 @@ export async function predictPhase(folder: string, changes: readonly string[]): 
   return whatIf(spans, changes);
 }
 
-async function read(folder: string, signal?: AbortSignal): Promise<LoadedSpans> {
-  const loading = loadSpans([folder], signal === undefined ? {} : { signal });
+async function read(folder: string, signal?: AbortSignal): Promise<LoadedInputs> {
+  const loading = loadInputs([folder], signal === undefined ? {} : { signal });
   for (;;) {
     const step = await loading.next();
     if (step.done !== true) continue;

@@ -3,9 +3,8 @@ import { cpus } from "node:os";
 import { basename } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { TimedStatement } from "../faults/fault.ts";
-import { changeHost } from "../host/change-host.ts";
 import { LabError } from "../lab-error.ts";
-import type { LoadPlan } from "../load/load-plan.ts";
+import type { LoadPlan, LoadResult } from "../load/load-plan.ts";
 import { runLoad, type LoadProgress } from "../load/run-load.ts";
 import type { PhaseRecording } from "../recording/lab-truth.ts";
 import type { SystemSettings } from "../settings.ts";
@@ -49,19 +48,16 @@ const WARM_UP_SECONDS = 4;
 /** Another seed than the phase's own, so that its requests are not answered from caches that just these filled. */
 const WARM_UP_SEED = 1000;
 
-/** Brings the system into its state, warms it up, and records it under load. The host is as before afterwards. */
+/** Brings the system into its state, warms it up, and records it under load. */
 export async function runPhase(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise<PhaseRecord> {
   const { system } = stage;
   await system.apply(plan.settings);
-  const host = await changeHost(plan.settings.host, system.pids(), stage.folder);
-  try {
-    const warmUp = { ...plan.load, seconds: WARM_UP_SECONDS, seed: plan.load.seed + WARM_UP_SEED };
-    await runLoad(system.gatewayUrl, { ...warmUp, schedule: { kind: "steady" } }, { signal: hooks.signal });
-    await system.flush();
-    return await record(stage, plan, hooks);
-  } finally {
-    await host.undo();
-  }
+  const { records } = plan.settings.postgres;
+  const warmUp: LoadPlan = { ...plan.load, schedule: { kind: "steady" }, seconds: WARM_UP_SECONDS };
+  const seed = plan.load.seed + WARM_UP_SEED;
+  await runLoad(system.gatewayUrl, { ...warmUp, seed }, { signal: hooks.signal, records });
+  await system.flush();
+  return record(stage, plan, hooks);
 }
 
 async function record(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise<PhaseRecord> {
@@ -70,11 +66,7 @@ async function record(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise
   if (plan.profile) await system.startProfiles(observedServices(system));
   sink.beginWindow();
   const before = processorTime();
-  const during = new AbortController();
-  const [load] = await Promise.all([
-    runLoad(system.gatewayUrl, plan.load, hooks).finally(() => during.abort()),
-    runStatements(system, plan.during, during.signal),
-  ]);
+  const load = await loadWith(plan.during, stage, plan.load, hooks);
   const after = processorTime();
   const profiles = plan.profile ? await system.stopProfiles(stage.folder) : [];
   await system.flush();
@@ -95,6 +87,31 @@ async function record(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise
 /** All but the third party, of which nobody here could have a profile. */
 const observedServices = (system: RunningSystem): (typeof SERVICES)[number][] =>
   SERVICES.filter((service) => service !== "registrar" && system.pids()[service] !== undefined);
+
+/** The load with the statements that run meanwhile; where one of the two fails the other ends, too. */
+async function loadWith(
+  statements: readonly TimedStatement[],
+  { system }: Stage,
+  plan: LoadPlan,
+  hooks: PhaseHooks,
+): Promise<LoadResult> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([hooks.signal, over.signal]);
+  const load = runLoad(system.gatewayUrl, plan, {
+    ...hooks,
+    signal,
+    records: system.settings.postgres.records,
+  }).finally(() => over.abort());
+  const meanwhile = runStatements(system, statements, over.signal);
+  try {
+    await meanwhile;
+  } catch (error) {
+    over.abort();
+    await load.catch(() => {});
+    throw error;
+  }
+  return load;
+}
 
 /** Runs each statement at its time; those that are not due when the load ends no longer run. */
 async function runStatements(

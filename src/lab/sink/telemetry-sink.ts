@@ -32,7 +32,7 @@ export interface SinkOptions {
   readonly windowCapBytes?: number;
 }
 
-/** Ten times what the busiest fault sends in half a minute. */
+/** Half a million spans of half a kilobyte each: 500 for every request of the usual load. */
 const WINDOW_CAP_BYTES = 256 * 2 ** 20;
 /** One request, compressed or not. The SDKs send 512 spans at a time, half a megabyte. */
 const REQUEST_CAP_BYTES = 32 * 2 ** 20;
@@ -134,7 +134,7 @@ function bodyOf(request: IncomingMessage): Promise<Buffer | number> {
       })
       .once("end", () => resolve(bytes > REQUEST_CAP_BYTES ? 413 : Buffer.concat(chunks)))
       // The sender went away in the middle.
-      .once("error", () => resolve(400));
+      .on("error", () => resolve(400));
   });
 }
 
