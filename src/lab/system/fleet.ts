@@ -76,7 +76,10 @@ export class Fleet {
     const { service, name } = instance;
     const before = this.#members.get(name);
     const keepsPort = service === "gateway" && before !== undefined;
-    if (keepsPort) await this.#end(before.child);
+    if (keepsPort) {
+      this.#members.delete(name);
+      await this.#end(before.child);
+    }
     const child = await this.#launch(instance, keepsPort ? before.port : 0);
     const listening = await child.listening;
     // Not before: a start within a small share of a processor would take half a minute.
