@@ -59,7 +59,7 @@ export function findingError(finding: Finding | undefined, fixed: Report): Predi
   if (finding === undefined) return undefined;
   const { endpoint, metric, now, predicted, low, high } = finding.impact;
   const measured = endpointOf(fixed, endpoint);
-  if (measured === undefined) return undefined;
+  if (measured === undefined || metric === "ceiling") return undefined;
   return errorOf("finding", metric, { now, predicted, low, high }, measured[`${metric}Ms`]);
 }
 
