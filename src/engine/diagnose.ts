@@ -1,5 +1,6 @@
 import type { Intake } from "../model/intake.ts";
 import { REPORT_SCHEMA, type DataQuality, type Finding, type ObjectiveResult, type Report } from "../model/report.ts";
+import type { ResourceSamples } from "../model/resource-samples.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import { againstBaseline, sinceChange } from "./against-baseline.ts";
 import { ownTime, type Case } from "./case.ts";
@@ -15,6 +16,8 @@ import { explainQueues } from "./explain/queue-backlog.ts";
 import { checkObjectives, endpointWeight, type Objective } from "./objective.ts";
 import { explainRegressions } from "./regression/explain-regressions.ts";
 import { replayPredictor } from "./replay-predictor.ts";
+import { withLimiter } from "./throughput/limiter-finding.ts";
+import { analyseThroughput, type Throughput } from "./throughput/throughput.ts";
 import { unexplainedTime } from "./unexplained.ts";
 import { buildWindow, type Checkpoint, type Window } from "./window.ts";
 
@@ -23,6 +26,8 @@ export interface DiagnoseInput {
   /** counts of what was read; absent when the table was not read from files */
   readonly intake?: Intake;
   readonly baseline?: SpanTable;
+  /** how busy hosts, processes and pools were, as metrics tell; without them ceilings are known of pools at most */
+  readonly resources?: ResourceSamples;
   /** what the endpoints are to reach; a missed one weighs more in the ranking */
   readonly objectives?: readonly Objective[];
   /** keeps only endpoints whose "SERVICE OPERATION" contains this text (case-insensitive) */
@@ -57,7 +62,7 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     ...before?.(view),
   }));
   const objectives = checkObjectives(endpoints, input.objectives ?? []);
-  const { findings, cases, unchanged, stopped } = await findCauses(
+  const { findings: causes, cases, unchanged, stopped } = await findCauses(
     window,
     baseline,
     views,
@@ -66,17 +71,17 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     hooks,
     checkpoint,
   );
+  await checkpoint("looking for the limit", 0, 1);
+  const throughput = analyseThroughput(window, input.resources, seed);
+  const findings = withLimiter(causes, throughput, views);
   const quality = dataQuality(window, input.intake, views, stopped);
   return {
     schema: REPORT_SCHEMA,
     window: { startUnixNs: String(span.start), endUnixNs: String(span.end) },
-    dataQuality: quality satisfies DataQuality,
+    dataQuality: { ...quality, gates: [...quality.gates, ...gatesOf(throughput)] } satisfies DataQuality,
     ...(objectives.length === 0 ? {} : { objectives }),
     endpoints,
-    throughput: {
-      status: "insufficient-data",
-      detail: "ceilings need metrics of hosts and pools, or a ramp of load; these are traces at one load",
-    },
+    throughput: throughput.report,
     findings,
     healthy:
       !stopped && views.some((view) => view.caution === undefined) && !findings.some((f) => f.severity !== "note"),
@@ -87,6 +92,10 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     unexplained: unexplainedTime(window, views),
   };
 }
+
+/** The laws that were checked for the throughput; where nothing was measured, what they say concerns nobody. */
+const gatesOf = ({ gates, measured }: Throughput): DataQuality["gates"] =>
+  measured.length === 0 ? [] : gates.map(({ name, ok, detail }) => ({ name, ok, detail }));
 
 /** Finds the same endpoint in the baseline; nothing where it was not called then. */
 function baselineOf(

@@ -217,12 +217,13 @@ export interface Subject {
 
 export interface Impact {
   readonly endpoint: { readonly service: string; readonly operation: string };
-  readonly metric: "p99" | "p95" | "p50";
+  /** "ceiling": the greatest rate of all endpoints together */
+  readonly metric: "p99" | "p95" | "p50" | "ceiling";
   readonly now: number;
   readonly predicted: number;
   readonly low: number;
   readonly high: number;
-  readonly unit: "ms";
+  readonly unit: "ms" | "requests/s";
   /** how the prediction was made */
   readonly method?: string;
 }
