@@ -20,13 +20,14 @@ export interface AnalyzeOptions extends LookOptions {
 /** `longpole analyze`: recordings → report. Ctrl-C prints what is known by then. */
 export function analyze(files: readonly string[], options: AnalyzeOptions, terminal: Terminal): Promise<number> {
   return withInputs(options.quiet === true, terminal, async ({ read, progress, signal }) => {
-    const { spans, intake } = await read(files);
+    const { spans, metrics, intake } = await read(files);
     const baseline = options.baseline === undefined ? undefined : await read(options.baseline);
     const report = await diagnose(
       {
         spans,
+        metrics,
         intake,
-        ...(baseline === undefined ? {} : { baseline: baseline.spans }),
+        ...(baseline === undefined ? {} : { baseline: baseline.spans, baselineMetrics: baseline.metrics }),
         ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
         ...(options.objective === undefined ? {} : { objectives: options.objective }),
       },

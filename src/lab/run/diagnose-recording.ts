@@ -8,10 +8,11 @@ import { LabError } from "../lab-error.ts";
 
 /** A phase of a recording → its report, as `longpole analyze PHASE [--baseline PHASE]` makes it. */
 export async function diagnosePhase(folder: string, baseline?: string, signal?: AbortSignal): Promise<Report> {
-  const { spans, intake } = await read(folder, signal);
+  const { spans, metrics, intake } = await read(folder, signal);
   const before = baseline !== undefined && existsSync(baseline) ? await read(baseline, signal) : undefined;
   const hooks = signal === undefined ? {} : { signal };
-  return diagnose({ spans, intake, ...(before === undefined ? {} : { baseline: before.spans }) }, hooks);
+  const baselines = before === undefined ? {} : { baseline: before.spans, baselineMetrics: before.metrics };
+  return diagnose({ spans, metrics, intake, ...baselines }, hooks);
 }
 
 /** What `longpole what-if PHASE --change ...` says. */
