@@ -6,12 +6,13 @@ import { describeSampling } from "../analysis/trace-weights.ts";
 import type { Window } from "./window.ts";
 import { percent } from "./wording.ts";
 
-/** What the data allow to say: completeness, clocks, sampling, and every span accounted for. */
+/** What the data allow to say: completeness, clocks, sampling, and every span accounted for. `others`: warnings of what was joined with the spans. */
 export function dataQuality(
   window: Window,
   intake: Intake | undefined,
   views: readonly EndpointView[],
   stopped: boolean,
+  others: readonly string[] = [],
 ): DataQuality {
   const { forest } = window;
   const { quality } = forest;
@@ -49,6 +50,7 @@ export function dataQuality(
     ...(intake !== undefined && intake.truncatedValues > 0
       ? [`${intake.truncatedValues} attribute values were longer than 64 KiB and cut`]
       : []),
+    ...others,
   ];
   return {
     traces: quality.traces,

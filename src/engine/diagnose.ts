@@ -5,6 +5,8 @@ import { againstBaseline, sinceChange } from "./against-baseline.ts";
 import { ownTime, type Case } from "./case.ts";
 import { explainChange } from "./change-claims.ts";
 import { splitAtChange } from "./change-in-window.ts";
+import { joinCode, nameFunctions } from "./code/code-claims.ts";
+import { matchProfiles, type MatchedProfiles, type ProfileInput } from "./code/service-profiles.ts";
 import { checkedNotCause } from "./checked.ts";
 import { dataQuality } from "./data-quality.ts";
 import { reportEndpoint } from "./endpoint-report.ts";
@@ -15,6 +17,7 @@ import { explainQueues } from "./explain/queue-backlog.ts";
 import { checkObjectives, endpointWeight, type Objective } from "./objective.ts";
 import { explainRegressions } from "./regression/explain-regressions.ts";
 import { replayPredictor } from "./replay-predictor.ts";
+import { idleServices } from "./code/idle-services.ts";
 import { unexplainedTime } from "./unexplained.ts";
 import { buildWindow, type Checkpoint, type Window } from "./window.ts";
 
@@ -23,6 +26,8 @@ export interface DiagnoseInput {
   /** counts of what was read; absent when the table was not read from files */
   readonly intake?: Intake;
   readonly baseline?: SpanTable;
+  /** profiles of the services at the same time */
+  readonly profiles?: readonly ProfileInput[];
   /** what the endpoints are to reach; a missed one weighs more in the ranking */
   readonly objectives?: readonly Objective[];
   /** keeps only endpoints whose "SERVICE OPERATION" contains this text (case-insensitive) */
@@ -57,16 +62,18 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     ...before?.(view),
   }));
   const objectives = checkObjectives(endpoints, input.objectives ?? []);
+  const profiles = matchProfiles(window, input.profiles ?? []);
   const { findings, cases, unchanged, stopped } = await findCauses(
     window,
     baseline,
+    profiles,
     views,
     objectives,
     seed,
     hooks,
     checkpoint,
   );
-  const quality = dataQuality(window, input.intake, views, stopped);
+  const quality = dataQuality(window, input.intake, views, stopped, profiles.warnings);
   return {
     schema: REPORT_SCHEMA,
     window: { startUnixNs: String(span.start), endUnixNs: String(span.end) },
@@ -83,8 +90,9 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     checkedNotCause: [
       ...unchanged.map((detail) => ({ what: "against the baseline", detail })),
       ...checkedNotCause(cases, findings),
+      ...idleServices(profiles.services, findings),
     ],
-    unexplained: unexplainedTime(window, views),
+    unexplained: unexplainedTime(window, views, profiles.services),
   };
 }
 
@@ -116,6 +124,7 @@ function percentilesOf(baseline: Window, index: number): NonNullable<Report["end
 async function findCauses(
   window: Window,
   baseline: Window | undefined,
+  profiles: MatchedProfiles,
   views: readonly EndpointView[],
   objectives: readonly ObjectiveResult[],
   seed: number,
@@ -142,14 +151,16 @@ async function findCauses(
   const regressions =
     baseline === undefined ? undefined : explainRegressions({ window }, { window: baseline }, explained);
   const split = baseline === undefined && !stopped ? splitAtChange(window, explained, seed) : undefined;
+  const joined = joinCode(window, ownNs, explained, claims, profiles.services);
   const judged =
     regressions !== undefined
-      ? againstBaseline(claims, regressions.claims)
+      ? againstBaseline(joined, regressions.claims)
       : split !== undefined
-        ? sinceChange(claims, explainChange(window, explained, split))
-        : claims;
+        ? sinceChange(joined, explainChange(window, explained, split))
+        : joined;
   await checkpoint("predicting gains", 0, 1);
-  const findings = rankFindings(judged, replayPredictor(window, ownNs, seed), (view) =>
+  const named = nameFunctions(judged, profiles.services);
+  const findings = rankFindings(named, replayPredictor(window, ownNs, seed), (view) =>
     endpointWeight(view, objectives),
   );
   return { findings, cases, unchanged: regressions?.unchanged ?? [], stopped };
