@@ -7,6 +7,8 @@ import { againstBaseline, sinceChange } from "./against-baseline.ts";
 import { ownTime, type Case } from "./case.ts";
 import { explainChange } from "./change-claims.ts";
 import { splitAtChange } from "./change-in-window.ts";
+import { joinCode, nameFunctions } from "./code/code-claims.ts";
+import { matchProfiles, type MatchedProfiles, type ProfileInput } from "./code/service-profiles.ts";
 import { checkedNotCause } from "./checked.ts";
 import { dataQuality } from "./data-quality.ts";
 import { reportEndpoint } from "./endpoint-report.ts";
@@ -23,6 +25,7 @@ import { resourceSamples, withUse } from "./resources/use-table.ts";
 import { replayPredictor } from "./replay-predictor.ts";
 import { withLimiter } from "./throughput/limiter-finding.ts";
 import { analyseThroughput, type Throughput } from "./throughput/throughput.ts";
+import { idleServices } from "./code/idle-services.ts";
 import { unexplainedTime } from "./unexplained.ts";
 import { buildWindow, type Checkpoint, type Window } from "./window.ts";
 
@@ -36,6 +39,8 @@ export interface DiagnoseInput {
   readonly baselineMetrics?: MetricTable;
   /** how busy hosts, processes and pools were, where that is known from elsewhere than `metrics` */
   readonly resources?: ResourceSamples;
+  /** profiles of the services at the same time */
+  readonly profiles?: readonly ProfileInput[];
   /** what the endpoints are to reach; a missed one weighs more in the ranking */
   readonly objectives?: readonly Objective[];
   /** keeps only endpoints whose "SERVICE OPERATION" contains this text (case-insensitive) */
@@ -74,12 +79,13 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     ...before?.(view),
   }));
   const objectives = checkObjectives(endpoints, input.objectives ?? []);
+  const profiles = matchProfiles(window, input.profiles ?? []);
   const {
     findings: causes,
     cases,
     unchanged,
     stopped,
-  } = await findCauses(window, baseline, views, objectives, resources, seed, hooks, checkpoint);
+  } = await findCauses(window, baseline, profiles, views, objectives, resources, seed, hooks, checkpoint);
   await checkpoint("looking for the limit", 0, 1);
   const throughput = analyseThroughput(
     window,
@@ -87,7 +93,7 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     seed,
   );
   const findings = withLimiter(causes, throughput, views);
-  const quality = dataQuality(window, input.intake, views, stopped, resources);
+  const quality = dataQuality(window, input.intake, views, stopped, resources, profiles.warnings);
   return {
     schema: REPORT_SCHEMA,
     window: { startUnixNs: String(span.start), endUnixNs: String(span.end) },
@@ -103,8 +109,9 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     checkedNotCause: [
       ...unchanged.map((detail) => ({ what: "against the baseline", detail })),
       ...checkedNotCause(cases, findings),
+      ...idleServices(profiles.services, findings),
     ],
-    unexplained: unexplainedTime(window, views),
+    unexplained: unexplainedTime(window, views, profiles.services),
   };
 }
 
@@ -140,6 +147,7 @@ function percentilesOf(baseline: Window, index: number): NonNullable<Report["end
 async function findCauses(
   window: Window,
   baseline: Window | undefined,
+  profiles: MatchedProfiles,
   views: readonly EndpointView[],
   objectives: readonly ObjectiveResult[],
   resources: ResourceContext | undefined,
@@ -167,16 +175,18 @@ async function findCauses(
   const regressions =
     baseline === undefined ? undefined : explainRegressions({ window }, { window: baseline }, explained);
   const split = baseline === undefined && !stopped ? splitAtChange(window, explained, seed) : undefined;
+  const joined = joinCode(window, ownNs, explained, claims, profiles.services);
   const judged =
     regressions !== undefined
-      ? againstBaseline(claims, regressions.claims)
+      ? againstBaseline(joined, regressions.claims)
       : split !== undefined
-        ? sinceChange(claims, explainChange(window, explained, split))
-        : claims;
+        ? sinceChange(joined, explainChange(window, explained, split))
+        : joined;
   await checkpoint("predicting gains", 0, 1);
   const measured = resources === undefined ? judged : judgeClaims(judged, resources);
+  const named = nameFunctions(measured, profiles.services);
   const findings = rankFindings(
-    measured,
+    named,
     replayPredictor(window, ownNs, seed),
     (view) => endpointWeight(view, objectives),
     (told) => (resources === undefined ? [] : resourceFindings(resources, told)),
