@@ -53,7 +53,13 @@ const LOAD: LoadResult = {
 };
 
 const PHASE: PhaseRecording = {
-  telemetry: { traces: Buffer.from("traces"), metrics: Buffer.from("metrics"), exportRequests: 12, refused: 1 },
+  telemetry: {
+    traces: Buffer.from("traces"),
+    metrics: Buffer.from("metrics"),
+    metricsJson: Buffer.from("{}\n"),
+    exportRequests: 12,
+    refused: 1,
+  },
   load: LOAD,
   rootSpans: { "GET /api/records/:name": { completed: 401, p50Ms: 4.5, p95Ms: 9, p99Ms: 14 } },
   statements: [{ query: "SELECT 1", calls: "7", mean_exec_time: 0.25, toplevel: true, plan: null }],
@@ -148,7 +154,13 @@ test("truth and loads come back as they were", async () => {
 });
 
 test("where nothing was received there is no file", async () => {
-  const telemetry = { traces: Buffer.from("t"), metrics: Buffer.alloc(0), exportRequests: 1, refused: 0 };
+  const telemetry = {
+    traces: Buffer.from("t"),
+    metrics: Buffer.alloc(0),
+    metricsJson: Buffer.alloc(0),
+    exportRequests: 1,
+    refused: 0,
+  };
   await writeRecording(folder, { ...RECORDING, phases: { fault: { ...PHASE, telemetry, profiles: [] } } });
   expect(await readdir(join(folder, "fault"))).toEqual([
     "load.json",
