@@ -106,6 +106,7 @@ test("a recording has its files, and nothing lies beside it", async () => {
   expect(await filesOf(folder)).toEqual([
     "fault",
     "fault/load.json",
+    "fault/metrics.otlp.jsonl.gz",
     "fault/metrics.otlp.pb.gz",
     "fault/profiles",
     "fault/profiles/accounts-1.cpuprofile",

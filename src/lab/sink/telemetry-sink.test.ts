@@ -34,6 +34,7 @@ test("traces and metrics are kept apart and in order, compressed or not; logs ar
   expect(sink.endWindow()).toEqual({
     traces: Buffer.from("abcdef"),
     metrics: Buffer.from("12"),
+    metricsJson: Buffer.alloc(0),
     exportRequests: 3,
     refused: 0,
   });
