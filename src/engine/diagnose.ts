@@ -21,6 +21,7 @@ import { explainRegressions } from "./regression/explain-regressions.ts";
 import { judgeClaims } from "./resources/judge-claims.ts";
 import { resourceContext, type ResourceContext } from "./resources/resource-context.ts";
 import { resourceFindings } from "./resources/resource-findings.ts";
+import { withTableGrowth } from "./resources/table-growth.ts";
 import { resourceSamples, withUse } from "./resources/use-table.ts";
 import { replayPredictor } from "./replay-predictor.ts";
 import { withLimiter } from "./throughput/limiter-finding.ts";
@@ -183,7 +184,10 @@ async function findCauses(
         ? sinceChange(joined, explainChange(window, explained, split))
         : joined;
   await checkpoint("predicting gains", 0, 1);
-  const measured = resources === undefined ? judged : judgeClaims(judged, resources);
+  const measured =
+    resources === undefined
+      ? judged
+      : withTableGrowth(judgeClaims(judged, resources), window, resources.measures, seed);
   const named = nameFunctions(measured, profiles.services);
   const findings = rankFindings(
     named,
