@@ -28,9 +28,10 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .addHelpText("after", pasteable(EXIT_CODES, terminal));
 
   common(program.command("analyze"))
-    .description("Print a ranked diagnosis of recorded traces.")
+    .description("Print a ranked diagnosis of recorded traces, and of profiles of their services.")
     .argument("<files...>", "recordings or folders of them; - for standard input")
     .option("--baseline <files...>", "recordings of better times, to compare with")
+    .option("--service <name>", "the service of the profiles among the files, where their names don't tell")
     .option("--endpoint <text>", 'only endpoints with this in "SERVICE OPERATION", in any case')
     .addOption(
       new Option("--fail-on <severity>", "exit with code 1 at findings of this severity or worse")

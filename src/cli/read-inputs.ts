@@ -6,9 +6,10 @@ export async function readInputs(
   paths: readonly string[],
   tell: (text: string) => void,
   signal: AbortSignal,
+  profilesElsewhere = false,
 ): Promise<LoadedInputs> {
   const began = performance.now();
-  const loading = loadInputs(paths, { signal });
+  const loading = loadInputs(paths, { signal, profilesElsewhere });
   for (;;) {
     const step = await loading.next();
     if (step.done === true) return step.value;

@@ -126,19 +126,48 @@ const RULES: readonly Rule[] = [
   { measure: "quota-periods", name: /(cfs|throttling_data|cpu)_(nr_)?periods$/ },
   { measure: "throttled-periods", name: /throttl.*period|nr_throttled/ },
   { measure: "throttled-time", name: /throttl/ },
-  { measure: "cpu-limit", name: /cpu.*(limit|quota)(_cores)?$|(resource_limits|limits)_cpu|cpu_quota/, dimension: "cores" },
-  { measure: "run-queue", name: /(load_average|load)_?(1m|1)$|run_?queue|procs_running|processes_running/, combine: "max" },
+  {
+    measure: "cpu-limit",
+    name: /cpu.*(limit|quota)(_cores)?$|(resource_limits|limits)_cpu|cpu_quota/,
+    dimension: "cores",
+  },
+  {
+    measure: "run-queue",
+    name: /(load_average|load)_?(1m|1)$|run_?queue|procs_running|processes_running/,
+    combine: "max",
+  },
 
-  { measure: "host-cpu-idle", name: /^(system|host|node|machine|vm|ec2|windows)_cpu(_(time|utili[sz]ation|usage))?$/, where: [STATE, IDLE] },
-  { measure: "host-cpu-busy", name: /^(system|host|node|machine|vm|windows)_cpu(_(time|utili[sz]ation|usage))?$/, where: [STATE, /./] },
-  { measure: "host-cpu-busy", name: /^(system|host|node|machine|vm|k8s_node|ecs_instance)_cpu_(time|usage)$/, dimension: "time" },
+  {
+    measure: "host-cpu-idle",
+    name: /^(system|host|node|machine|vm|ec2|windows)_cpu(_(time|utili[sz]ation|usage))?$/,
+    where: [STATE, IDLE],
+  },
+  {
+    measure: "host-cpu-busy",
+    name: /^(system|host|node|machine|vm|windows)_cpu(_(time|utili[sz]ation|usage))?$/,
+    where: [STATE, /./],
+  },
+  {
+    measure: "host-cpu-busy",
+    name: /^(system|host|node|machine|vm|k8s_node|ecs_instance)_cpu_(time|usage)$/,
+    dimension: "time",
+  },
   { measure: "host-cpu-busy", name: /^(system|host|node|machine|k8s_node)_cpu_usage$/, dimension: "cores" },
-  { measure: "host-cpu-share", name: /^(system|host|node|machine|vm|k8s_node|ecs_instance)_.*cpu.*/, dimension: "share", combine: "max" },
+  {
+    measure: "host-cpu-share",
+    name: /^(system|host|node|machine|vm|k8s_node|ecs_instance)_.*cpu.*/,
+    dimension: "share",
+    combine: "max",
+  },
 
   { measure: "cpu-used", name: /cpu/, dimension: "time" },
   { measure: "cpu-used", name: /cpu/, dimension: "cores" },
   { measure: "cpu-used", name: /^k8s_(pod|container)_cpu_utili[sz]ation$|^container_cpu_usage$|^pod_cpu_usage$/ },
-  { measure: "cpu-share", name: /cpu.*(limit|quota|reserv)|cpu.*(utili[sz]ation|usage|percent|load|share|ratio)|(utili[sz]ation|usage|percent|load)_.*cpu|^cpu$/, combine: "max" },
+  {
+    measure: "cpu-share",
+    name: /cpu.*(limit|quota|reserv)|cpu.*(utili[sz]ation|usage|percent|load|share|ratio)|(utili[sz]ation|usage|percent|load)_.*cpu|^cpu$/,
+    combine: "max",
+  },
 
   { measure: "gc-time", name: /(^|_)(gc|garbage)(_|.*(duration|pause|time|seconds))/, dimension: "time" },
   { measure: "event-loop-share", name: /event_?loop_(utili[sz]ation|load|busy)/, combine: "max" },
@@ -148,30 +177,86 @@ const RULES: readonly Rule[] = [
   { measure: "heap-used", name: /heap.*used(_size)?$|^jvm_memory_used$/, dimension: "bytes" },
   { measure: "swap-rate", name: /swap.*(in|out|operations)|pswp|paging_operations|pages_swapped/ },
   { measure: "memory-limit", name: /(memory|mem).*(limit|quota)(_bytes)?$|spec_memory_limit/, dimension: "bytes" },
-  { measure: "host-memory-share", name: /^(system|host|node|machine|vm|k8s_node)_.*mem(ory)?.*/, dimension: "share", where: [STATE, /^used$/], combine: "max" },
-  { measure: "memory-share", name: /mem(ory)?.*(utili[sz]ation|percent|ratio|share|pressure)|(utili[sz]ation|percent).*mem(ory)?|^(container|process|pod)?_?mem(ory)?(_usage)?$/, dimension: "share", combine: "max" },
-  { measure: "memory-used", name: /resident|rss|working_set|mem(ory)?_(usage|used)|(process|container|pod|physical).*mem(ory)?|mem(ory)?.*(process|container|pod)/, dimension: "bytes" },
+  {
+    measure: "host-memory-share",
+    name: /^(system|host|node|machine|vm|k8s_node)_.*mem(ory)?.*/,
+    dimension: "share",
+    where: [STATE, /^used$/],
+    combine: "max",
+  },
+  {
+    measure: "memory-share",
+    name: /mem(ory)?.*(utili[sz]ation|percent|ratio|share|pressure)|(utili[sz]ation|percent).*mem(ory)?|^(container|process|pod)?_?mem(ory)?(_usage)?$/,
+    dimension: "share",
+    combine: "max",
+  },
+  {
+    measure: "memory-used",
+    name: /resident|rss|working_set|mem(ory)?_(usage|used)|(process|container|pod|physical).*mem(ory)?|mem(ory)?.*(process|container|pod)/,
+    dimension: "bytes",
+  },
 
-  { measure: "pool-wait", name: /(connection|pool).*(wait_time|wait_duration|acquire_duration|acquisition|acquire)/, dimension: "time", combine: "max", resource: POOL },
+  {
+    measure: "pool-wait",
+    name: /(connection|pool).*(wait_time|wait_duration|acquire_duration|acquisition|acquire)/,
+    dimension: "time",
+    combine: "max",
+    resource: POOL,
+  },
   { measure: "pool-timeouts", name: /(connection|pool).*timeout/, resource: POOL },
   { measure: "pool-waiting", name: /(connections?|pool|hikaricp).*(pending|waiting|waiters|queued)/, resource: POOL },
-  { measure: "pool-max", name: /^(db_client|pool|hikaricp|c3p0|jdbc|sql|dbcp|go_sql|connection_pool|r2dbc).*(max|limit|size)(_open)?(_connections)?$/, resource: POOL },
+  {
+    measure: "pool-max",
+    name: /^(db_client|pool|hikaricp|c3p0|jdbc|sql|dbcp|go_sql|connection_pool|r2dbc).*(max|limit|size)(_open)?(_connections)?$/,
+    resource: POOL,
+  },
   { measure: "pool-idle", name: /^db_client_connections?_(usage|count)$/, where: [STATE, /^idle$/i], resource: POOL },
   { measure: "pool-used", name: /^db_client_connections?_(usage|count)$/, where: [STATE, /^used$/i], resource: POOL },
   { measure: "pool-idle", name: /^(hikaricp|c3p0|jdbc|sql|dbcp|go_sql|connection_pool|r2dbc).*idle/, resource: POOL },
-  { measure: "pool-used", name: /^(hikaricp|c3p0|jdbc|sql|dbcp|go_sql|connection_pool|r2dbc|pool).*(active|in_use|used|busy|acquired)/, resource: POOL },
+  {
+    measure: "pool-used",
+    name: /^(hikaricp|c3p0|jdbc|sql|dbcp|go_sql|connection_pool|r2dbc|pool).*(active|in_use|used|busy|acquired)/,
+    resource: POOL,
+  },
 
-  { measure: "db-connections-max", name: /^(postgres(ql)?|pg|mysql|mongodb|redis|oracledb|sqlserver).*(connections?_max|max_connections|connections?_limit)/, combine: "max" },
-  { measure: "db-connections", name: /^(postgres(ql)?|pg|mysql|mongodb|redis|oracledb|sqlserver).*(backends|connections?(_count)?|connected_clients|connected|threads_connected|numbackends)$/ },
-  { measure: "db-rows", name: /^(postgresql_rows|pg_stat_user_tables_n_live_tup|mysql_table_rows?|.*table.*rows?)$/, where: [STATE, /^live$/i], combine: "max", resource: TABLE },
-  { measure: "db-scans", name: /^(postgresql_sequential_scans|pg_stat_user_tables_seq_scan|mysql.*full_?(table_)?scan.*)$/, resource: TABLE },
+  {
+    measure: "db-connections-max",
+    name: /^(postgres(ql)?|pg|mysql|mongodb|redis|oracledb|sqlserver).*(connections?_max|max_connections|connections?_limit)/,
+    combine: "max",
+  },
+  {
+    measure: "db-connections",
+    name: /^(postgres(ql)?|pg|mysql|mongodb|redis|oracledb|sqlserver).*(backends|connections?(_count)?|connected_clients|connected|threads_connected|numbackends)$/,
+  },
+  {
+    measure: "db-rows",
+    name: /^(postgresql_rows|pg_stat_user_tables_n_live_tup|mysql_table_rows?|.*table.*rows?)$/,
+    where: [STATE, /^live$/i],
+    combine: "max",
+    resource: TABLE,
+  },
+  {
+    measure: "db-scans",
+    name: /^(postgresql_sequential_scans|pg_stat_user_tables_seq_scan|mysql.*full_?(table_)?scan.*)$/,
+    resource: TABLE,
+  },
 
   { measure: "threads-max", name: /(thread|worker|executor).*(max|limit|size)$/, combine: "sum" },
   { measure: "threads-used", name: /(thread|worker|executor).*(busy|active|used|in_use)/, combine: "sum" },
-  { measure: "queue-depth", name: /(queue|backlog|consumer|topic|mailbox|executor).*(depth|length|size|lag|messages|queued|waiting|backlog|count)|(lag|backlog|queued)$|messages_(ready|visible|pending)/, combine: "sum", resource: QUEUE },
+  {
+    measure: "queue-depth",
+    name: /(queue|backlog|consumer|topic|mailbox|executor).*(depth|length|size|lag|messages|queued|waiting|backlog|count)|(lag|backlog|queued)$|messages_(ready|visible|pending)/,
+    combine: "sum",
+    resource: QUEUE,
+  },
 
   { measure: "disk-busy", name: /disk.*(io_time|busy|utili[sz]ation)|disk_io_time/, combine: "max", resource: DEVICE },
-  { measure: "disk-bytes", name: /(disk|fs|filesystem|block|blkio|volume).*(io|read|writ|bytes)/, dimension: "bytes", resource: DEVICE },
+  {
+    measure: "disk-bytes",
+    name: /(disk|fs|filesystem|block|blkio|volume).*(io|read|writ|bytes)/,
+    dimension: "bytes",
+    resource: DEVICE,
+  },
   { measure: "network-errors", name: /net(work)?.*(error|drop|retrans|loss)|tcp.*retrans/ },
   { measure: "network-bytes", name: /net(work)?.*(io|bytes|receive|transmit|recv|sent|rx|tx|in|out)|^(rx|tx)$/ },
   { measure: "system-calls", name: /sys_?call/ },
@@ -180,13 +265,37 @@ const RULES: readonly Rule[] = [
   { measure: "edge-failed", name: /service_?graph.*(fail|error)/, combine: "sum" },
   { measure: "edge-rate", name: /service_?graph.*request$|service_?graph_(calls|requests?)(_count)?$/, combine: "sum" },
   { measure: "request-time", name: /service_?graph.*server/, dimension: "time" },
-  { measure: "call-time", name: /(client|outgoing|outbound|upstream).*(duration|latency|time|response)/, dimension: "time" },
+  {
+    measure: "call-time",
+    name: /(client|outgoing|outbound|upstream).*(duration|latency|time|response)/,
+    dimension: "time",
+  },
   { measure: "call-rate", name: /(client|outgoing|outbound|upstream).*(request|call|rpc)/ },
-  { measure: "request-failed-share", name: /availab|success.*(rate|ratio|share|percent)/, inverted: true, combine: "max" },
-  { measure: "request-failed-share", name: /(error|fail|fault).*(rate|ratio|share|percent)/, dimension: "share", combine: "max" },
-  { measure: "request-failed", name: /(request|http|rpc|call|span|response|server).*(error|fail|fault|5xx)|^(errors?|faults?|failures?)(_count)?$/ },
-  { measure: "request-time", name: /(request|http|rpc|server|response|call|service|endpoint|api|latency|duration).*(duration|latency|time|response)|^(latency|duration|response_time)$|grpc_server_handling|messaging_process_duration|^traces_span_?metrics_(duration|latency)/, dimension: "time" },
-  { measure: "request-rate", name: /^(http_)?(server|request|http|rpc|call|grpc).*(requests?|rate|count|calls?|throughput|handled|started)$|^(requests?|calls?|throughput|rps|qps|traces_span_?metrics_calls)(_(rate|count))?$/ },
+  {
+    measure: "request-failed-share",
+    name: /availab|success.*(rate|ratio|share|percent)/,
+    inverted: true,
+    combine: "max",
+  },
+  {
+    measure: "request-failed-share",
+    name: /(error|fail|fault).*(rate|ratio|share|percent)/,
+    dimension: "share",
+    combine: "max",
+  },
+  {
+    measure: "request-failed",
+    name: /(request|http|rpc|call|span|response|server).*(error|fail|fault|5xx)|^(errors?|faults?|failures?)(_count)?$/,
+  },
+  {
+    measure: "request-time",
+    name: /(request|http|rpc|server|response|call|service|endpoint|api|latency|duration).*(duration|latency|time|response)|^(latency|duration|response_time)$|grpc_server_handling|messaging_process_duration|^traces_span_?metrics_(duration|latency)/,
+    dimension: "time",
+  },
+  {
+    measure: "request-rate",
+    name: /^(http_)?(server|request|http|rpc|call|grpc).*(requests?|rate|count|calls?|throughput|handled|started)$|^(requests?|calls?|throughput|rps|qps|traces_span_?metrics_calls)(_(rate|count))?$/,
+  },
 ];
 
 /** Parts of what another metric has whole, numbers at one moment that look like rates, and what nothing is made of. */
@@ -198,7 +307,11 @@ const IGNORED: readonly RegExp[] = [
 ];
 
 /** Meaning of a series of this name with these labels; undefined for what nothing asks for. */
-export function meaningOf(metric: MetricName, kind: MetricKind, labels: ReadonlyMap<string, string>): Meaning | undefined {
+export function meaningOf(
+  metric: MetricName,
+  kind: MetricKind,
+  labels: ReadonlyMap<string, string>,
+): Meaning | undefined {
   if (IGNORED.some((pattern) => pattern.test(metric.name))) return undefined;
   for (const rule of RULES) {
     if (!rule.name.test(metric.name)) continue;
@@ -264,7 +377,8 @@ export function unitOf(text: string): Unit {
   return { dimension: bare === "" ? "unknown" : "count", scale: 1, perSecond };
 }
 
-const SUFFIX_UNITS = /_(seconds|milliseconds|millis|ms|microseconds|nanoseconds|bytes|kilobytes|megabytes|percent|ratio|cores|millicores)$/;
+const SUFFIX_UNITS =
+  /_(seconds|milliseconds|millis|ms|microseconds|nanoseconds|bytes|kilobytes|megabytes|percent|ratio|cores|millicores)$/;
 const STATISTIC = /_(p\d{1,3}|q\d{1,3}|mean|avg|average|median|max|min|minimum|maximum)$/;
 
 /** Takes a name apart: `process_cpu_seconds_total`, `http.server.request.duration.p99`. */
@@ -276,7 +390,9 @@ export function parseName(text: string, unit: string): MetricName {
     .replace(/^_|_$/g, "")
     .replace(/_total$/, "");
   // A maximum of a pool is a setting, of a duration a statistic.
-  const found = /(duration|latency|time|delay|lag|mean|response|seconds|ms)_[a-z0-9]+$/.test(name) ? STATISTIC.exec(name) : null;
+  const found = /(duration|latency|time|delay|lag|mean|response|seconds|ms)_[a-z0-9]+$/.test(name)
+    ? STATISTIC.exec(name)
+    : null;
   let statistic = found?.[1] ?? "";
   name = name.slice(0, name.length - (found?.[0].length ?? 0));
   const suffix = SUFFIX_UNITS.exec(name);

@@ -29,6 +29,8 @@ export interface Localisation {
   readonly roots: readonly { readonly excess: Excess; readonly share: number }[];
   /** windows in which the symptom showed, of how many */
   readonly badWindows: number;
+  /** most windows in a row beyond the usual */
+  readonly lastingWindows: number;
   readonly windows: number;
 }
 
@@ -68,9 +70,17 @@ export function localise(now: ServiceMeasures, before: ServiceMeasures, graph: S
       .filter((excess) => reached.has(excess.service) && excess.strength >= 1 && excess.own > 0)
       .map((excess) => ({ excess, share: Math.min(1, excess.own / main.mass) }))
       .filter(({ share }) => share >= MIN_SHARE)
-      .toSorted((a, b) => b.share * depthOf(b) - a.share * depthOf(a) || (a.excess.service < b.excess.service ? -1 : 1));
+      .toSorted(
+        (a, b) => b.share * depthOf(b) - a.share * depthOf(a) || (a.excess.service < b.excess.service ? -1 : 1),
+      );
     if (main.mass > 0 && roots.length > 0)
-      found.push({ symptom: main, roots, badWindows: bad.length, windows: symptom.one.values.length });
+      found.push({
+        symptom: main,
+        roots,
+        badWindows: bad.length,
+        lastingWindows: longestRun(symptom.one),
+        windows: symptom.one.values.length,
+      });
   }
   const weight = ({ symptom }: Localisation): number =>
     symptom.strength * (meanOf(valuesOf(now.services.get(symptom.service), "request-rate")) || 1);
@@ -132,6 +142,15 @@ function splitWindows(symptom: Series): { bad: number[]; quiet: number[] } {
     bad: windows.filter((w) => strengths[w]! >= most / 2),
     quiet: windows.filter((w) => strengths[w]! < Math.min(1, most / 3)),
   };
+}
+
+function longestRun({ values, usual }: Series): number {
+  let [most, run] = [0, 0];
+  for (const value of values) {
+    run = strengthOf(value, usual) > 1 ? run + 1 : 0;
+    most = Math.max(most, run);
+  }
+  return most;
 }
 
 function excessOf(series: Series, of: Excess["of"], bad: readonly number[], quiet: readonly number[]): Excess {

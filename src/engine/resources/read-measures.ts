@@ -25,7 +25,7 @@ export interface Measures {
   readonly baseUnixNs: bigint;
   readonly grid: Grid;
   readonly series: readonly MeasureSeries[];
-  /** points that were looked at, and those of metrics that nothing asks for */
+  /** all points, and those of metrics that nothing asks for or that came twice */
   readonly points: number;
   readonly pointsUnused: number;
   readonly warnings: readonly string[];
@@ -80,7 +80,7 @@ export function readMeasures(table: MetricTable): Measures {
     grid,
     series: into.finish(),
     points: table.points.rowCount,
-    pointsUnused: table.points.rowCount - used - index.duplicates,
+    pointsUnused: table.points.rowCount - used,
     warnings,
   };
 }
@@ -171,8 +171,7 @@ function addReading(
   if (rows.length === 0) return 0;
   if (kind >= MetricKind.histogram) return addDistribution(table, reading, grid, into);
   const temporality = table.temporality[series] as Temporality;
-  const counts =
-    kind === MetricKind.sum && (table.monotonic[series] === 1 || temporality === Temporality.delta);
+  const counts = kind === MetricKind.sum && (table.monotonic[series] === 1 || temporality === Temporality.delta);
   const grows = kind === MetricKind.gauge && RATES.has(meaning.measure) && onlyGrows(table, rows);
   if ((counts || grows) && meaning.measure !== "cpu-share") {
     const { rate, faults } = counterRate(table, rows, counts ? temporality : Temporality.cumulative);
@@ -198,7 +197,8 @@ function addDistribution(table: MetricTable, reading: Reading, grid: Grid, into:
     into.add(reading, measure, "sum", total);
     into.add(reading, `${side}-tail`, "max", scaled(onGrid(found.quantile, grid), scale));
   } else if (measure === "gc-time") into.add(reading, measure, "sum", total);
-  else if (measure === "event-loop-delay") into.add(reading, measure, "max", scaled(onGrid(found.quantile, grid), scale));
+  else if (measure === "event-loop-delay")
+    into.add(reading, measure, "max", scaled(onGrid(found.quantile, grid), scale));
   else into.add(reading, measure, "max", scaled(onGrid(found.mean, grid), scale));
   return found.faults;
 }
@@ -256,7 +256,15 @@ class MeasureCollector {
     let held = this.held.get(key);
     if (held === undefined) {
       const all = new Float64Array(this.grid.count).fill(Number.NaN);
-      const series = { ...entity, measure, resource, ...(ends === undefined ? {} : { ends }), combine, values: all, metrics: [] };
+      const series = {
+        ...entity,
+        measure,
+        resource,
+        ...(ends === undefined ? {} : { ends }),
+        combine,
+        values: all,
+        metrics: [],
+      };
       this.held.set(key, (held = { series, byMetric: new Map() }));
     }
     const known = held.byMetric.get(name);

@@ -115,7 +115,8 @@ export function meanOf(values: ArrayLike<number> | undefined): number {
 
 export function largestOf(values: ArrayLike<number> | undefined): number {
   let most = Number.NaN;
-  for (let i = 0; i < (values?.length ?? 0); i++) if (!(values![i]! <= most)) most = Number.isNaN(values![i]!) ? most : values![i]!;
+  for (let i = 0; i < (values?.length ?? 0); i++)
+    if (!(values![i]! <= most)) most = Number.isNaN(values![i]!) ? most : values![i]!;
   return most;
 }
 

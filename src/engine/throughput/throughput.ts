@@ -8,7 +8,14 @@ import { NS_PER_S } from "../../model/units.ts";
 import type { Window } from "../window.ts";
 import { count, ms } from "../wording.ts";
 import { callGraph, type CallGraph } from "./call-graph.ts";
-import { ceilingOf, ownCeiling, without, type CapacityModel, type ModelCeiling, type ModelResource } from "./capacity-model.ts";
+import {
+  ceilingOf,
+  ownCeiling,
+  without,
+  type CapacityModel,
+  type ModelCeiling,
+  type ModelResource,
+} from "./capacity-model.ts";
 import { demandOf, type Demand } from "./demand.ts";
 import { requestLoad } from "./request-load.ts";
 import { resourceUses, type ResourceUse } from "./resource-use.ts";
@@ -48,7 +55,7 @@ export function analyseThroughput(window: Window, resources: ResourceSamples | u
   const measured = measure(window, resources, load.perSecond, seed);
   const model = { graph, perSecond: load.perSecond, resources: measured.map((m) => m.model) };
   const gates = gatesOf(window, graph, measured);
-  const missing = missingResources(graph, measured);
+  const missing = missingResources(window, graph, measured);
   const known = { gates, measured, model, missing };
   const rows = (ceiling?: ModelCeiling): ResourceRow[] => measured.map((m, i) => rowOf(m, ceiling?.each[i]));
   const refuse = (status: "insufficient-data" | "gate-failed", detail: string): Throughput => ({
@@ -65,7 +72,10 @@ export function analyseThroughput(window: Window, resources: ResourceSamples | u
   if (ceiling === undefined) return refuse("insufficient-data", nothingKnown(missing));
   const blocking = missing.filter(({ leastCeiling }) => leastCeiling < ceiling.perSecond);
   if (blocking.length > 0) {
-    return refuse("insufficient-data", `${listed(blocking)} may limit first, and is not measured; ${lowestKnown(ceiling)}`);
+    return refuse(
+      "insufficient-data",
+      `${listed(blocking)} may limit first, and is not measured; ${lowestKnown(ceiling)}`,
+    );
   }
   return describe(known, ceiling, rows(ceiling));
 }
@@ -77,7 +87,7 @@ function describe(known: Omit<Throughput, "report">, ceiling: ModelCeiling, reso
   const headroom = ceiling.perSecond / model.perSecond;
   const { perRequest } = measuredOf(measured, ceiling.limiter).demand;
   const detail =
-    `${name(ceiling.limiter)} is full at ${rate(ceiling.perSecond)} requests/s, ${headroom.toFixed(2)} times the present ${rate(model.perSecond)}` +
+    `${nameOf(ceiling.limiter)} is full at ${rateText(ceiling.perSecond)} requests/s, ${headroom.toFixed(2)} times the present ${rateText(model.perSecond)}` +
     `; a request needs ${ms(perRequest.value * NS_PER_S)} of ${capacityText(ceiling.limiter)} per request`;
   return {
     ...known,
@@ -89,7 +99,13 @@ function describe(known: Omit<Throughput, "report">, ceiling: ModelCeiling, reso
       limiter,
       ...(next === undefined
         ? {}
-        : { next: { service: next.limiter.service, resource: next.limiter.resource, ceilingPerSecond: round(next.perSecond) } }),
+        : {
+            next: {
+              service: next.limiter.service,
+              resource: next.limiter.resource,
+              ceilingPerSecond: round(next.perSecond),
+            },
+          }),
       resources,
     },
   };
@@ -147,7 +163,9 @@ function measure(
 
 /** Where one instance is clearly busier, it is full while the others are not: the capacity that can be used is less. */
 function effectiveCapacity({ capacityEach, utilisation, hottest }: ResourceUse): number {
-  return hottest === undefined || hottest.utilisation <= 0 ? capacityEach : (capacityEach * utilisation) / hottest.utilisation;
+  return hottest === undefined || hottest.utilisation <= 0
+    ? capacityEach
+    : (capacityEach * utilisation) / hottest.utilisation;
 }
 
 function gatesOf(window: Window, graph: CallGraph, measured: readonly MeasuredResource[]): Gate[] {
@@ -180,19 +198,44 @@ export interface MissingResource {
  * Services and databases without a measured CPU. Work happens within spans, so no more cores can have been busy than
  * spans were open there, and each instance has one core at least: that bounds how near it can be to its limit.
  */
-function missingResources(graph: CallGraph, measured: readonly MeasuredResource[]): MissingResource[] {
-  const hasCpu = new Set(measured.filter(({ use }) => use.resource === "cpu" || use.resource === "quota").map(({ use }) => use.service));
+function missingResources(window: Window, graph: CallGraph, measured: readonly MeasuredResource[]): MissingResource[] {
+  const hasCpu = new Set(
+    measured.filter(({ use }) => use.resource === "cpu" || use.resource === "quota").map(({ use }) => use.service),
+  );
   const found: MissingResource[] = [];
   for (const { name: service, ownS, instances } of graph.services.values()) {
-    if (!hasCpu.has(service)) found.push({ what: `the CPU of ${service}`, leastCeiling: ownS > 0 ? instances / ownS : Infinity });
+    if (!hasCpu.has(service))
+      found.push({ what: `the CPU of ${service}`, leastCeiling: ownS > 0 ? instances / ownS : Infinity });
   }
   const databases = new Map<string, number>();
-  for (const { database, timeS } of graph.databases.values()) databases.set(database, (databases.get(database) ?? 0) + timeS);
+  for (const { database, timeS } of graph.databases.values())
+    databases.set(database, (databases.get(database) ?? 0) + timeS);
   for (const [database, timeS] of databases) {
-    if (database === "" || hasCpu.has(database)) continue;
+    if (database === "" || hasCpu.has(database) || isBehindPools(window, graph, database)) continue;
     found.push({ what: `the CPU of the database ${database}`, leastCeiling: timeS > 0 ? 1 / timeS : Infinity });
   }
   return found;
+}
+
+/** Uses of a full pool that last no longer than others: by so much they may. */
+const SAME_HOLD = 1.3;
+/** Share of the busy time in which a pool was full, for that to show how the database takes it. */
+const SEEN_FULL = 0.1;
+
+/**
+ * A database whose calls all pass pools that were seen full, and that was no slower then, has seen the most at once that
+ * it can ever get: it does not limit before they do.
+ */
+function isBehindPools(window: Window, graph: CallGraph, database: string): boolean {
+  const pools = spanPools(window).filter((pool) => pool.database === database);
+  return [...graph.databases.values()]
+    .filter((work) => work.database === database)
+    .every(({ service }) => {
+      const limit = pools.find((pool) => pool.service === service)?.limit;
+      return (
+        limit !== undefined && limit.fullShare >= SEEN_FULL && limit.holdWhenFullNs <= SAME_HOLD * limit.holdElseNs
+      );
+    });
 }
 
 function nothingKnown(missing: readonly MissingResource[]): string {
@@ -207,7 +250,7 @@ function listed(missing: readonly MissingResource[]): string {
 }
 
 const lowestKnown = ({ limiter, perSecond }: ModelCeiling): string =>
-  `of what is measured, ${name(limiter)} is full first, at ${rate(perSecond)} requests/s`;
+  `of what is measured, ${nameOf(limiter)} is full first, at ${rateText(perSecond)} requests/s`;
 
 function rowOf({ use, demand, model }: MeasuredResource, ceiling: number | undefined): ResourceRow {
   const { hottest } = use;
@@ -226,8 +269,10 @@ function rowOf({ use, demand, model }: MeasuredResource, ceiling: number | undef
 }
 
 /** "the pool:shop of orders". */
-export const name = ({ service, resource }: { readonly service: string; readonly resource: string }): string =>
-  resource.startsWith("pool:") ? `the pool of ${service} towards ${resource.slice("pool:".length)}` : `the ${resourceWord(resource)} of ${service}`;
+export const nameOf = ({ service, resource }: { readonly service: string; readonly resource: string }): string =>
+  resource.startsWith("pool:")
+    ? `the pool of ${service} towards ${resource.slice("pool:".length)}`
+    : `the ${resourceWord(resource)} of ${service}`;
 
 const resourceWord = (resource: string): string => (resource === "cpu" ? "CPU" : resource);
 
@@ -238,4 +283,4 @@ const capacityText = ({ instances, capacityEach }: ModelResource): string => {
 
 /** Four digits: more would claim more than is known. */
 const round = (value: number): number => Number(value.toPrecision(4));
-const rate = (value: number): string => String(Number(value.toPrecision(3)));
+export const rateText = (value: number): string => String(Number(value.toPrecision(3)));

@@ -65,6 +65,8 @@ export function findingError(
 ): PredictionError | undefined {
   if (finding === undefined) return undefined;
   const { endpoint, metric, now, predicted, low, high } = finding.impact;
+  // What limits throughput shows under more load, not in a phase at the same one; a mean is of metrics.
+  if (metric === "ceiling" || metric === "mean") return undefined;
   const measured = endpointOf(fixed, endpoint);
   const left = previous === undefined ? now : endpointOf(previous, endpoint)?.[`${metric}Ms`];
   if (measured === undefined || left === undefined || now <= 0) return undefined;
