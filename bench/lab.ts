@@ -4,6 +4,7 @@
  *   npm run lab                                    all faults, then 20 healthy runs
  *   npm run lab -- --only small-pool,retries --seed 3 --repeat 2
  *   npm run lab -- --recordings DIR                keeps the recordings there
+ *   npm run lab -- --recordings DIR --record-only  and diagnoses nothing yet
  *   npm run lab -- --rescore DIR                   diagnoses kept recordings again, without running anything
  *   npm run lab -- --json FILE --compare OLD.json  writes the scores, and exits with 1 where they became worse
  *   npm run lab -- --overhead 5                    what observing costs, in 5 pairs with and without
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     healthy: { type: "string", default: "20" },
     seconds: { type: "string" },
     recordings: { type: "string" },
+    "record-only": { type: "boolean", default: false },
     rescore: { type: "string" },
     json: { type: "string" },
     compare: { type: "string" },
@@ -101,6 +103,10 @@ async function runAll(skipped: { fault: string; reason: string }[]): Promise<Run
     try {
       const seconds = values.seconds === undefined ? {} : { seconds: Number(values.seconds) };
       await recordFault(fault, folder, { seed, ...seconds, signal: abort.signal });
+      if (values["record-only"]) {
+        console.error(`${fault.name} (${seed}) recorded`);
+        continue;
+      }
       const score = await scoreRecording(folder);
       scores.push(score);
       console.error(lineOf(score));

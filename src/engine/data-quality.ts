@@ -7,13 +7,14 @@ import type { ResourceContext } from "./resources/resource-context.ts";
 import type { Window } from "./window.ts";
 import { percent } from "./wording.ts";
 
-/** What the data allow to say: completeness, clocks, sampling, and every span accounted for. */
+/** What the data allow to say: completeness, clocks, sampling, and every span accounted for. `others`: warnings of what was joined with the spans. */
 export function dataQuality(
   window: Window,
   intake: Intake | undefined,
   views: readonly EndpointView[],
   stopped: boolean,
   resources: ResourceContext | undefined,
+  others: readonly string[] = [],
 ): DataQuality {
   const { forest } = window;
   const { quality } = forest;
@@ -52,6 +53,7 @@ export function dataQuality(
       ? [`${intake.truncatedValues} attribute values were longer than 64 KiB and cut`]
       : []),
     ...(resources?.warnings.slice(0, 5) ?? []),
+    ...others,
   ];
   return {
     traces: quality.traces,

@@ -1,11 +1,14 @@
 import type { Intake } from "../model/intake.ts";
 import { REPORT_SCHEMA, type DataQuality, type Finding, type ObjectiveResult, type Report } from "../model/report.ts";
 import type { MetricTable } from "../model/metric-table.ts";
+import type { ResourceSamples } from "../model/resource-samples.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import { againstBaseline, sinceChange } from "./against-baseline.ts";
 import { ownTime, type Case } from "./case.ts";
 import { explainChange } from "./change-claims.ts";
 import { splitAtChange } from "./change-in-window.ts";
+import { joinCode, nameFunctions } from "./code/code-claims.ts";
+import { matchProfiles, type MatchedProfiles, type ProfileInput } from "./code/service-profiles.ts";
 import { checkedNotCause } from "./checked.ts";
 import { dataQuality } from "./data-quality.ts";
 import { reportEndpoint } from "./endpoint-report.ts";
@@ -18,8 +21,12 @@ import { explainRegressions } from "./regression/explain-regressions.ts";
 import { judgeClaims } from "./resources/judge-claims.ts";
 import { resourceContext, type ResourceContext } from "./resources/resource-context.ts";
 import { resourceFindings } from "./resources/resource-findings.ts";
-import { useTable } from "./resources/use-table.ts";
+import { withTableGrowth } from "./resources/table-growth.ts";
+import { resourceSamples, withUse } from "./resources/use-table.ts";
 import { replayPredictor } from "./replay-predictor.ts";
+import { withLimiter } from "./throughput/limiter-finding.ts";
+import { analyseThroughput, type Throughput } from "./throughput/throughput.ts";
+import { idleServices } from "./code/idle-services.ts";
 import { unexplainedTime } from "./unexplained.ts";
 import { buildWindow, type Checkpoint, type Window } from "./window.ts";
 
@@ -31,6 +38,10 @@ export interface DiagnoseInput {
   /** metrics of the same window, and of the baseline's */
   readonly metrics?: MetricTable;
   readonly baselineMetrics?: MetricTable;
+  /** how busy hosts, processes and pools were, where that is known from elsewhere than `metrics` */
+  readonly resources?: ResourceSamples;
+  /** profiles of the services at the same time */
+  readonly profiles?: readonly ProfileInput[];
   /** what the endpoints are to reach; a missed one weighs more in the ranking */
   readonly objectives?: readonly Objective[];
   /** keeps only endpoints whose "SERVICE OPERATION" contains this text (case-insensitive) */
@@ -69,31 +80,28 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     ...before?.(view),
   }));
   const objectives = checkObjectives(endpoints, input.objectives ?? []);
-  const { findings, cases, unchanged, stopped } = await findCauses(
+  const profiles = matchProfiles(window, input.profiles ?? []);
+  const {
+    findings: causes,
+    cases,
+    unchanged,
+    stopped,
+  } = await findCauses(window, baseline, profiles, views, objectives, resources, seed, hooks, checkpoint);
+  await checkpoint("looking for the limit", 0, 1);
+  const throughput = analyseThroughput(
     window,
-    baseline,
-    views,
-    objectives,
-    resources,
+    input.resources ?? (resources && resourceSamples(resources.measures)),
     seed,
-    hooks,
-    checkpoint,
   );
-  const quality = dataQuality(window, input.intake, views, stopped, resources);
+  const findings = withLimiter(causes, throughput, views);
+  const quality = dataQuality(window, input.intake, views, stopped, resources, profiles.warnings);
   return {
     schema: REPORT_SCHEMA,
     window: { startUnixNs: String(span.start), endUnixNs: String(span.end) },
-    dataQuality: quality satisfies DataQuality,
+    dataQuality: { ...quality, gates: [...quality.gates, ...gatesOf(throughput)] } satisfies DataQuality,
     ...(objectives.length === 0 ? {} : { objectives }),
     endpoints,
-    throughput: {
-      status: "insufficient-data",
-      detail:
-        resources === undefined
-          ? "ceilings need metrics of hosts and pools, or a ramp of load; these are traces at one load"
-          : "utilisation was measured; a ceiling needs what each request asks of a resource, or a ramp of load",
-      ...(resources === undefined ? {} : { resources: useTable(resources.readings) }),
-    },
+    throughput: resources === undefined ? throughput.report : withUse(throughput.report, resources.readings),
     findings,
     healthy:
       !stopped &&
@@ -102,10 +110,15 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     checkedNotCause: [
       ...unchanged.map((detail) => ({ what: "against the baseline", detail })),
       ...checkedNotCause(cases, findings),
+      ...idleServices(profiles.services, findings),
     ],
-    unexplained: unexplainedTime(window, views),
+    unexplained: unexplainedTime(window, views, profiles.services),
   };
 }
+
+/** The laws that were checked for the throughput; where nothing was measured, what they say concerns nobody. */
+const gatesOf = ({ gates, measured }: Throughput): DataQuality["gates"] =>
+  measured.length === 0 ? [] : gates.map(({ name, ok, detail }) => ({ name, ok, detail }));
 
 /** Finds the same endpoint in the baseline; nothing where it was not called then. */
 function baselineOf(
@@ -135,6 +148,7 @@ function percentilesOf(baseline: Window, index: number): NonNullable<Report["end
 async function findCauses(
   window: Window,
   baseline: Window | undefined,
+  profiles: MatchedProfiles,
   views: readonly EndpointView[],
   objectives: readonly ObjectiveResult[],
   resources: ResourceContext | undefined,
@@ -162,16 +176,21 @@ async function findCauses(
   const regressions =
     baseline === undefined ? undefined : explainRegressions({ window }, { window: baseline }, explained);
   const split = baseline === undefined && !stopped ? splitAtChange(window, explained, seed) : undefined;
+  const joined = joinCode(window, ownNs, explained, claims, profiles.services);
   const judged =
     regressions !== undefined
-      ? againstBaseline(claims, regressions.claims)
+      ? againstBaseline(joined, regressions.claims)
       : split !== undefined
-        ? sinceChange(claims, explainChange(window, explained, split))
-        : claims;
+        ? sinceChange(joined, explainChange(window, explained, split))
+        : joined;
   await checkpoint("predicting gains", 0, 1);
-  const measured = resources === undefined ? judged : judgeClaims(judged, resources);
+  const measured =
+    resources === undefined
+      ? judged
+      : withTableGrowth(judgeClaims(judged, resources), window, resources.measures, seed);
+  const named = nameFunctions(measured, profiles.services);
   const findings = rankFindings(
-    measured,
+    named,
     replayPredictor(window, ownNs, seed),
     (view) => endpointWeight(view, objectives),
     (told) => (resources === undefined ? [] : resourceFindings(resources, told)),

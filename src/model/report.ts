@@ -228,13 +228,13 @@ export interface Subject {
 
 export interface Impact {
   readonly endpoint: { readonly service: string; readonly operation: string };
-  /** "mean": of metrics that give no percentile */
-  readonly metric: "p99" | "p95" | "p50" | "mean";
+  /** "ceiling": the greatest rate of all endpoints together; "mean": of metrics that give no percentile */
+  readonly metric: "p99" | "p95" | "p50" | "ceiling" | "mean";
   readonly now: number;
   readonly predicted: number;
   readonly low: number;
   readonly high: number;
-  readonly unit: "ms";
+  readonly unit: "ms" | "requests/s";
   /** how the prediction was made */
   readonly method?: string;
 }

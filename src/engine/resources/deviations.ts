@@ -1,7 +1,7 @@
 import { benjaminiHochberg } from "../../analysis/false-discovery.ts";
 import { meanOfTop, strengthOf, tailBound, type Usual, usualOf } from "../../analysis/robust-deviation.ts";
 import type { Measure } from "../semantic-metrics.ts";
-import { durationOf, type ServiceMeasure, type ServiceMeasures, valuesOf } from "./service-measures.ts";
+import { durationOf, eventLoopShare, type ServiceMeasure, type ServiceMeasures, valuesOf } from "./service-measures.ts";
 
 /** A quantity of a service that is not as it was at the time of the baseline. */
 export interface Deviation {
@@ -83,6 +83,10 @@ function quantitiesOf(
   if (quantity === "duration" || quantity === "call-duration") {
     const duration = durationOf(measures, quantity === "duration" ? "request" : "call");
     return duration === undefined ? [] : [{ resource: "", values: duration.values }];
+  }
+  if (quantity === "event-loop-share") {
+    const share = eventLoopShare(measures);
+    return share === undefined ? [] : [share];
   }
   return measures?.filter((one) => one.measure === quantity) ?? [];
 }

@@ -45,6 +45,8 @@ const RATES: ReadonlySet<Measure> = new Set<Measure>([
   "throttled-periods",
   "quota-periods",
   "gc-time",
+  "event-loop-active",
+  "event-loop-idle",
   "disk-busy",
   "disk-bytes",
   "network-bytes",

@@ -3,12 +3,13 @@ import type { Window } from "../window.ts";
 import { type Deviation, deviations } from "./deviations.ts";
 import { type Localisation, localise } from "./localise.ts";
 import { type ResourceReading, resourceReadings } from "./readings.ts";
-import { readMeasures } from "./read-measures.ts";
+import { readMeasures, type Measures } from "./read-measures.ts";
 import { serviceGraph } from "./service-graph.ts";
 import { byService, type ServiceMeasures } from "./service-measures.ts";
 
 /** What the metrics of the window, and of a baseline, say. */
 export interface ResourceContext {
+  readonly measures: Measures;
   readonly now: ServiceMeasures;
   readonly before: ServiceMeasures | undefined;
   readonly readings: readonly ResourceReading[];
@@ -35,6 +36,7 @@ export function resourceContext(
   const before =
     baseline === undefined || baseline.points.rowCount === 0 ? undefined : byService(readMeasures(baseline));
   return {
+    measures,
     now,
     before,
     readings: resourceReadings(now),

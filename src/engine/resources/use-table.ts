@@ -1,5 +1,5 @@
 import type { ResourceKind, ResourceSample, ResourceSamples } from "../../model/resource-samples.ts";
-import type { ResourceRow } from "../../model/report.ts";
+import type { ResourceRow, ThroughputReport } from "../../model/report.ts";
 import { unixNs } from "../../model/units.ts";
 import type { Measures } from "./read-measures.ts";
 import { type ResourceReading, resourceReadings } from "./readings.ts";
@@ -22,6 +22,22 @@ export function useTable(readings: readonly ResourceReading[]): ResourceRow[] {
       };
     })
     .toSorted((a, b) => b.utilisation - a.utilisation || (a.service + a.resource < b.service + b.resource ? -1 : 1));
+}
+
+/** The ceilings with how bad each resource gets, and what was measured but has no ceiling below them. */
+export function withUse(report: ThroughputReport, readings: readonly ResourceReading[]): ThroughputReport {
+  const use = useTable(readings);
+  const isSame = (a: ResourceRow, b: ResourceRow): boolean => a.service === b.service && a.resource === b.resource;
+  const known = (report.resources ?? []).map((row) => {
+    const { worstUtilisation, shareAboveLine } =
+      use.find((one) => isSame(one, row) && (one.worstUtilisation ?? 0) >= row.utilisation) ?? {};
+    return {
+      ...row,
+      ...(worstUtilisation === undefined ? {} : { worstUtilisation }),
+      ...(shareAboveLine === undefined ? {} : { shareAboveLine }),
+    };
+  });
+  return { ...report, resources: [...known, ...use.filter((row) => !known.some((one) => isSame(one, row)))] };
 }
 
 const rounded = (value: number): number => Math.round(value * 1e4) / 1e4;

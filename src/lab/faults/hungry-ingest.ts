@@ -35,22 +35,22 @@ export const hungryIngest: Fault = {
     {
       title: "sync the journal once a second, not on every point",
       settings: { ingest: { sync: "interval" } },
-      whatIf: [`service=ingest,operation=${OPERATIONS.points},time=0.3`],
+      undoes: "fsync",
     },
     {
       title: "write a batch in one system call",
       settings: { ingest: { writes: "batch" } },
-      whatIf: [`service=ingest,operation=${OPERATIONS.points},time=0.5`],
+      undoes: "excessive-syscalls",
     },
     {
       title: "walk the bytes once instead of matching patterns",
       settings: { ingest: { parser: "scan" } },
-      whatIf: [`service=ingest,operation=${OPERATIONS.points},time=0.5`],
+      undoes: "slow-code",
     },
     {
       title: "a young generation of the default size",
       settings: { ingest: { youngMb: 0 } },
-      whatIf: [],
+      undoes: "garbage-collection",
     },
   ],
   needsBaseline: false,

@@ -20,6 +20,7 @@ export const threadStarvation: Fault = {
   ],
   seenFrom: "metrics",
   needs: [],
+  before: { zones: { tokenRounds: 30_000, threads: 4 } },
   broken: { zones: { tokenRounds: 30_000, threads: 1 } },
   fixed: { zones: { threads: 4 } },
   load: {},

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { diagnose } from "../../engine/diagnose.ts";
 import { whatIf } from "../../engine/what-if.ts";
 import { loadInputs, type LoadedInputs } from "../../formats/load-inputs.ts";
+import { loadProfiles } from "../../formats/load-profiles.ts";
 import type { Report } from "../../model/report.ts";
 import type { WhatIfReport } from "../../model/what-if-report.ts";
 import { LabError } from "../lab-error.ts";
@@ -12,7 +13,9 @@ export async function diagnosePhase(folder: string, baseline?: string, signal?: 
   const before = baseline !== undefined && existsSync(baseline) ? await read(baseline, signal) : undefined;
   const hooks = signal === undefined ? {} : { signal };
   const baselines = before === undefined ? {} : { baseline: before.spans, baselineMetrics: before.metrics };
-  return diagnose({ spans, metrics, intake, ...baselines }, hooks);
+  const loaded = await loadProfiles([folder], { others: "pass-over", ...hooks });
+  const profiles = loaded.profiles.map(({ file, stacks }) => ({ source: file, stacks }));
+  return diagnose({ spans, metrics, intake, profiles, ...baselines }, hooks);
 }
 
 /** What `longpole what-if PHASE --change ...` says. */
