@@ -46,9 +46,6 @@ const FLOORS: Partial<Record<Quantity, number>> = {
 };
 const COMPARED = Object.keys(FLOORS) as Quantity[];
 
-/** Fewest windows of a baseline that say what is usual. */
-export const MIN_BASELINE = 4;
-
 /**
  * All quantities of all services against the baseline, those that rose most first;
  * with q-values by Benjamini and Hochberg over all of them. Each of the two worst windows
