@@ -78,6 +78,15 @@ const ORDER: readonly Mechanism[] = [
 /** A resource that was used up and is by half more so is worse. */
 const WORSE = 1.5;
 
+/** What makes that a connection is held for longer. */
+const HOLDS: ReadonlySet<Mechanism> = new Set<Mechanism>([
+  "missing-index",
+  "slow-query",
+  "data-growth",
+  "n-plus-one",
+  "lock-contention",
+]);
+
 /** Mechanisms that say that a service's own work became slower: its own duration has to show it. */
 const OWN_WORK: ReadonlySet<Mechanism> = new Set<Mechanism>([
   "slow-code",
@@ -95,16 +104,26 @@ const OWN_WORK: ReadonlySet<Mechanism> = new Set<Mechanism>([
  *   are of the same hour, the baseline's traces may be of another day.
  */
 export function judgeClaims(claims: readonly Claim[], context: ResourceContext): Claim[] {
+  const isHeldLonger = claims.some(({ explanation }) => explanation.harmful && HOLDS.has(explanation.mechanism));
   return claims.map((claim) => {
     const { service } = claim.explanation.subject;
     const readings = context.readings.filter((reading) => reading.service === service && !wasSo(reading, context));
     if (readings.length === 0 && !context.now.services.has(service)) return claim;
     const better = namedBy(claim.explanation, readings);
-    if (better !== undefined) return { ...claim, explanation: withReading(claim.explanation, better) };
+    if (better !== undefined) {
+      const explanation = withReading(claim.explanation, better);
+      // A pool that is full because a statement takes longer is the effect, however well it is measured.
+      const isEffect = better.mechanism === "pool-exhausted" && isHeldLonger;
+      return {
+        ...claim,
+        explanation: isEffect ? { ...explanation, confidence: claim.explanation.confidence } : explanation,
+      };
+    }
     const alibi = claim.explanation.kind === "regression" ? alibiOf(claim.explanation, context) : undefined;
     if (alibi !== undefined) return { ...claim, explanation: withAlibi(claim.explanation, alibi) };
     const risen = context.deviations.find((one) => one.service === service && one.strength >= 2 && one.qValue <= 0.05);
-    if (risen !== undefined) return { ...claim, explanation: withDeviation(claim.explanation, risen) };
+    if (risen !== undefined && claim.explanation.harmful)
+      return { ...claim, explanation: withDeviation(claim.explanation, risen) };
     return { ...claim, explanation: withIdleProcessor(claim.explanation, readings) };
   });
 }
