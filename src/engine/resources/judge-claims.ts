@@ -1,7 +1,7 @@
 import type { Mechanism } from "../../model/report.ts";
 import type { Claim } from "../findings.ts";
 import type { Explanation } from "../hot-spot.ts";
-import { percent } from "../wording.ts";
+import { ms, percent } from "../wording.ts";
 import type { Deviation } from "./deviations.ts";
 import type { ResourceReading } from "./readings.ts";
 import type { ResourceContext } from "./resource-context.ts";
@@ -235,7 +235,7 @@ function alibiOf({ mechanism, subject }: Explanation, { deviations }: ResourceCo
 }
 
 function withAlibi(explanation: Explanation, { now, usual }: Deviation): Explanation {
-  const text = `by its metrics ${explanation.subject.service} answers as fast as in the baseline (${(1000 * now).toFixed(1)} ms, usually ${(1000 * usual.median).toFixed(1)} to ${(1000 * (usual.median + usual.above)).toFixed(1)})`;
+  const text = `by its metrics ${explanation.subject.service} answers as fast as in the baseline (${ms(1e9 * now)}, usually ${ms(1e9 * usual.median)} to ${ms(1e9 * (usual.median + usual.above))})`;
   return {
     ...explanation,
     harmful: false,
@@ -277,13 +277,7 @@ export function deviationText({ service, quantity, resource, now, usual }: Devia
   const isShare = /share|busy$/.test(quantity);
   const isTime = /duration|delay|wait$/.test(quantity);
   const text = (value: number): string =>
-    isShare
-      ? percent(value)
-      : isTime
-        ? `${(1000 * value).toPrecision(3)} ms`
-        : value >= 1e5
-          ? value.toExponential(1)
-          : value.toPrecision(3);
+    isShare ? percent(value) : isTime ? ms(1e9 * value) : value >= 1e5 ? value.toExponential(1) : value.toPrecision(3);
   const what = `${WORDS[quantity] ?? quantity}${resource === "" ? "" : ` (${resource})`} of ${service}`;
   return `${what}: ${text(now)} in the worse half of the time, usually ${text(usual.median)} and seldom above ${text(usual.median + usual.above)}`;
 }

@@ -1,6 +1,6 @@
 import type { Finding, Impact, Mechanism, Severity } from "../../model/report.ts";
 import { findingId, type RankedDraft } from "../findings.ts";
-import { percent } from "../wording.ts";
+import { percent, ms as time } from "../wording.ts";
 import type { Deviation } from "./deviations.ts";
 import { deviationText, evidenceOf, REMEDIES, titleOf, wasSo } from "./judge-claims.ts";
 import { type Localisation, SYMPTOM } from "./localise.ts";
@@ -198,7 +198,7 @@ function symptomTitle({ service, root, deviations }: Suspect, mechanism: Mechani
   return told === undefined ? `${service} is not as usual` : deviationText(told);
 }
 
-const ms = (seconds: number): string => `${(1000 * seconds).toPrecision(3)} ms`;
+const ms = (seconds: number): string => time(1e9 * seconds);
 
 function rootEvidence(
   { service }: Suspect,
