@@ -52,14 +52,10 @@ import { slowThirdParty } from "./slow-third-party.ts";
 import { smallCache } from "./small-cache.ts";
 import { smallPool } from "./small-pool.ts";
 import { smallSocketLimit } from "./small-socket-limit.ts";
-import { smallYoungGeneration } from "./small-young-generation.ts";
-import { spilledSort } from "./spilled-sort.ts";
 import { straggler } from "./straggler.ts";
-import { syncPerBatch } from "./sync-per-batch.ts";
 import { syncPerPoint } from "./sync-per-point.ts";
 import { threadStarvation } from "./thread-starvation.ts";
 import { timeout } from "./timeout.ts";
-import { writePerPoint } from "./write-per-point.ts";
 import type { Fault } from "./fault.ts";
 import { HEALTHY_CONTROLS } from "./healthy-controls.ts";
 
@@ -73,7 +69,6 @@ export const FAULTS: readonly Fault[] = [
   garbageCollection,
   memoryLeak,
   slowParser,
-  smallYoungGeneration,
   errorPath,
   fixedDelay,
   sequentialCalls,
@@ -91,7 +86,6 @@ export const FAULTS: readonly Fault[] = [
   connectionHeld,
   connectionChurn,
   rowLock,
-  spilledSort,
   slowDisk,
   diskWriters,
   threadStarvation,
@@ -107,8 +101,6 @@ export const FAULTS: readonly Fault[] = [
   networkLoss,
   payloadGrowth,
   syncPerPoint,
-  syncPerBatch,
-  writePerPoint,
   debugLog,
   loadIncrease,
   mixShift,
