@@ -93,7 +93,8 @@ export interface Meaning {
 }
 
 interface Rule {
-  readonly measure: Measure;
+  /** undefined: known, and not asked for */
+  readonly measure: Measure | undefined;
   readonly name: RegExp;
   /** which of the values of a label count here; a series without the label counts */
   readonly where?: readonly [label: RegExp, value: RegExp];
@@ -179,21 +180,22 @@ const RULES: readonly Rule[] = [
   { measure: "memory-limit", name: /(memory|mem).*(limit|quota)(_bytes)?$|spec_memory_limit/, dimension: "bytes" },
   {
     measure: "host-memory-share",
-    name: /^(system|host|node|machine|vm|k8s_node)_.*mem(ory)?.*/,
+    name: /^(system|host|node|machine|vm|k8s_node)_mem(ory)?.*(utili[sz]ation|percent|ratio|share)/,
     dimension: "share",
     where: [STATE, /^used$/],
     combine: "max",
+  },
+  { measure: undefined, name: /^(system|host|node|machine|vm)_mem(ory)?_/ },
+  {
+    measure: "memory-used",
+    name: /resident|rss|working_set|mem(ory)?_(usage|used)$|^(process|container|k8s_pod|pod)_(physical_)?mem(ory)?$/,
+    dimension: "bytes",
   },
   {
     measure: "memory-share",
     name: /mem(ory)?.*(utili[sz]ation|percent|ratio|share|pressure)|(utili[sz]ation|percent).*mem(ory)?|^(container|process|pod)?_?mem(ory)?(_usage)?$/,
     dimension: "share",
     combine: "max",
-  },
-  {
-    measure: "memory-used",
-    name: /resident|rss|working_set|mem(ory)?_(usage|used)|(process|container|pod|physical).*mem(ory)?|mem(ory)?.*(process|container|pod)/,
-    dimension: "bytes",
   },
 
   {
@@ -302,11 +304,10 @@ const RULES: readonly Rule[] = [
 const IGNORED: readonly RegExp[] = [
   /^process_cpu_(user|system)$/,
   /active_requests|requests_(active|in_flight|in_progress)|inflight/,
-  /^(system|host|node)_mem(ory)?_(usage|limit|linux)/,
   /heap_space|(_|^)(size|body)$|(_|^)stddev$/,
 ];
 
-/** Meaning of a series of this name with these labels; undefined for what nothing asks for. */
+/** Meaning of a series of this name with these labels of its own, without those of its resource; undefined for what nothing asks for. */
 export function meaningOf(
   metric: MetricName,
   kind: MetricKind,
@@ -317,7 +318,7 @@ export function meaningOf(
     if (!rule.name.test(metric.name)) continue;
     if (rule.dimension !== undefined && !fits(rule.dimension, metric.unit, kind)) continue;
     if (rule.where !== undefined && !holds(rule.where, labels)) continue;
-    return withStatistic(rule, metric, kind);
+    return rule.measure === undefined ? undefined : withStatistic(rule, rule.measure, metric, kind);
   }
   return undefined;
 }
@@ -338,8 +339,13 @@ function holds([label, value]: readonly [RegExp, RegExp], labels: ReadonlyMap<st
 const OF_TAIL: Partial<Record<Measure, Measure>> = { "request-time": "request-tail", "call-time": "call-tail" };
 const OF_MEAN: Partial<Record<Measure, Measure>> = { "request-time": "request-mean", "call-time": "call-mean" };
 
-function withStatistic(rule: Rule, { statistic, unit }: MetricName, kind: MetricKind): Meaning | undefined {
-  let { measure } = rule;
+function withStatistic(
+  rule: Rule,
+  said: Measure,
+  { statistic, unit }: MetricName,
+  kind: MetricKind,
+): Meaning | undefined {
+  let measure = said;
   let combine: Combine = rule.combine ?? "sum";
   const isTimed = measure === "request-time" || measure === "call-time";
   const isTail = /^(p9|max|p100|q0?9)/.test(statistic);

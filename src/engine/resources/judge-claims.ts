@@ -10,6 +10,8 @@ import { meanOf } from "./service-measures.ts";
 /** Which readings of spans a used-up resource explains better, by what the resource says. */
 const BETTER_THAN: Partial<Record<Mechanism, ReadonlySet<Mechanism>>> = {
   "cpu-throttled": new Set([
+    "network-latency",
+    "pool-exhausted",
     "cpu-saturated",
     "slow-code",
     "garbage-collection",
@@ -20,9 +22,8 @@ const BETTER_THAN: Partial<Record<Mechanism, ReadonlySet<Mechanism>>> = {
     "unknown",
   ]),
   "noisy-neighbour": new Set([
+    "network-latency",
     "cpu-saturated",
-    "slow-code",
-    "garbage-collection",
     "event-loop-blocked",
     "lock-contention",
     "thread-starvation",
@@ -30,6 +31,8 @@ const BETTER_THAN: Partial<Record<Mechanism, ReadonlySet<Mechanism>>> = {
     "unknown",
   ]),
   "garbage-collection": new Set([
+    "network-latency",
+    "pool-exhausted",
     "cpu-saturated",
     "event-loop-blocked",
     "lock-contention",
@@ -37,7 +40,14 @@ const BETTER_THAN: Partial<Record<Mechanism, ReadonlySet<Mechanism>>> = {
     "garbage-collection",
     "unknown",
   ]),
-  "cpu-saturated": new Set(["cpu-saturated", "lock-contention", "thread-starvation", "unknown"]),
+  "cpu-saturated": new Set([
+    "network-latency",
+    "pool-exhausted",
+    "cpu-saturated",
+    "lock-contention",
+    "thread-starvation",
+    "unknown",
+  ]),
   "event-loop-blocked": new Set([
     "event-loop-blocked",
     "garbage-collection",
@@ -50,17 +60,23 @@ const BETTER_THAN: Partial<Record<Mechanism, ReadonlySet<Mechanism>>> = {
   "memory-pressure": new Set(["garbage-collection", "unknown"]),
 };
 
-/** What holds a process up from outside comes before what it does itself; a pool is full when its users are slow. */
+/**
+ * What explains the most of the others comes first: a quota stops everything; collecting garbage uses the processor;
+ * a process that is busy itself does not need a neighbour to be slow; a pool is full when its users are slow.
+ */
 const ORDER: readonly Mechanism[] = [
   "cpu-throttled",
-  "noisy-neighbour",
   "garbage-collection",
   "cpu-saturated",
   "event-loop-blocked",
+  "noisy-neighbour",
   "disk-saturated",
   "pool-exhausted",
   "memory-pressure",
 ];
+
+/** A resource that was used up and is by half more so is worse. */
+const WORSE = 1.5;
 
 /** Mechanisms that say that a service's own work became slower: its own duration has to show it. */
 const OWN_WORK: ReadonlySet<Mechanism> = new Set<Mechanism>([
@@ -81,7 +97,7 @@ const OWN_WORK: ReadonlySet<Mechanism> = new Set<Mechanism>([
 export function judgeClaims(claims: readonly Claim[], context: ResourceContext): Claim[] {
   return claims.map((claim) => {
     const { service } = claim.explanation.subject;
-    const readings = context.readings.filter((reading) => reading.service === service);
+    const readings = context.readings.filter((reading) => reading.service === service && !wasSo(reading, context));
     if (readings.length === 0 && !context.now.services.has(service)) return claim;
     const better = namedBy(claim.explanation, readings);
     if (better !== undefined) return { ...claim, explanation: withReading(claim.explanation, better) };
@@ -91,6 +107,18 @@ export function judgeClaims(claims: readonly Claim[], context: ResourceContext):
     if (risen !== undefined) return { ...claim, explanation: withDeviation(claim.explanation, risen) };
     return { ...claim, explanation: withIdleProcessor(claim.explanation, readings) };
   });
+}
+
+/** Used up in the baseline as well: not what changed. */
+export function wasSo(reading: ResourceReading, { readingsBefore }: ResourceContext): boolean {
+  return readingsBefore.some(
+    (one) =>
+      one.service === reading.service &&
+      one.resource === reading.resource &&
+      one.mechanism === reading.mechanism &&
+      one.saturated &&
+      meanOf(reading.utilisation) < WORSE * meanOf(one.utilisation),
+  );
 }
 
 function namedBy({ mechanism }: Explanation, readings: readonly ResourceReading[]): ResourceReading | undefined {
@@ -111,7 +139,7 @@ function withReading(explanation: Explanation, reading: ResourceReading): Explan
     kind: explanation.kind === "regression" ? "regression" : "resource",
     subject: {
       ...(keepsOperation ? explanation.subject : subject),
-      resource: reading.resource,
+      resource: isNamedPool(explanation, reading) ? explanation.subject.resource! : reading.resource,
       ...(reading.host === "" || reading.resource !== "host-cpu" ? {} : { host: reading.host }),
     },
     title: renamed ? `${titleOf(reading)}: ${explanation.title}` : explanation.title,
@@ -122,6 +150,10 @@ function withReading(explanation: Explanation, reading: ResourceReading): Explan
     remedy: renamed ? { text: REMEDIES[reading.mechanism] ?? explanation.remedy.text } : explanation.remedy,
   };
 }
+
+/** Spans name a pool by its database, metrics by its address: the spans' name is the one that their callers use. */
+const isNamedPool = ({ subject }: Explanation, { mechanism }: ResourceReading): boolean =>
+  mechanism === "pool-exhausted" && subject.resource?.startsWith("pool:") === true;
 
 export const evidenceOf = (reading: ResourceReading): Explanation["evidence"][number] => ({
   kind: "series",

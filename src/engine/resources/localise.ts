@@ -25,6 +25,8 @@ export interface Excess {
 /** A symptom at the edge of the system, and the services that it comes from, most of it first. */
 export interface Localisation {
   readonly symptom: Excess;
+  /** share of the requests from outside that come to the symptom's service, 0 .. 1 */
+  readonly traffic: number;
   /** `share`: of the symptom that the service's own excess explains, 0 .. 1 */
   readonly roots: readonly { readonly excess: Excess; readonly share: number }[];
   /** windows in which the symptom showed, of how many */
@@ -50,6 +52,7 @@ const MIN_SHARE = 0.25;
  */
 export function localise(now: ServiceMeasures, before: ServiceMeasures, graph: ServiceGraph): Localisation[] {
   const entries = entryServices(now, graph);
+  const allTraffic = entries.reduce((sum, entry) => sum + rateOf(now, entry), 0);
   const found: Localisation[] = [];
   for (const of of ["duration", "failures"] as const) {
     const series = seriesOf(now, before, of);
@@ -76,16 +79,19 @@ export function localise(now: ServiceMeasures, before: ServiceMeasures, graph: S
     if (main.mass > 0 && roots.length > 0)
       found.push({
         symptom: main,
+        traffic: rateOf(now, symptom.one.service) / allTraffic,
         roots,
         badWindows: bad.length,
         lastingWindows: longestRun(symptom.one),
         windows: symptom.one.values.length,
       });
   }
-  const weight = ({ symptom }: Localisation): number =>
-    symptom.strength * (meanOf(valuesOf(now.services.get(symptom.service), "request-rate")) || 1);
-  return found.toSorted((a, b) => weight(b) - weight(a));
+  return found.toSorted((a, b) => b.symptom.strength * b.traffic - a.symptom.strength * a.traffic);
 }
+
+/** Requests per second; where nothing counts them all services weigh the same. */
+const rateOf = (now: ServiceMeasures, service: string): number =>
+  meanOf(valuesOf(now.services.get(service), "request-rate")) || 1e-9;
 
 /** Of equal shares, what stands out more. */
 const depthOf = ({ excess }: { excess: Excess }): number => 1 + Math.min(1, Math.log10(1 + excess.strength) / 2);

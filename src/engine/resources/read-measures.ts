@@ -107,10 +107,11 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
     const list = table.resource[series]!;
     let resource = resources.get(list);
     if (resource === undefined) resources.set(list, (resource = textsOf(table, table.resources, list)));
-    const labels = new Map([...resource, ...textsOf(table, table.labels, table.labelSet[series]!)]);
+    const own = textsOf(table, table.labels, table.labelSet[series]!);
+    const labels = new Map([...resource, ...own]);
     // The kubelet counts a pod's containers and their sum under one name: the sum has no container.
     if (labels.get("container") === "" || labels.get("container") === "POD") continue;
-    let meaning = meaningOf(parsed, table.kind[series] as MetricKind, labels);
+    let meaning = meaningOf(parsed, table.kind[series] as MetricKind, own);
     if (meaning === undefined) continue;
     const ends = edgeEnds(labels);
     if (ends !== undefined && meaning.measure === "request-rate") meaning = { ...meaning, measure: "edge-rate" };
@@ -124,7 +125,7 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
       meaning,
       entity: ends === undefined ? entity : { service: isEdge ? ends.client : ends.server, instance: "", host: "" },
       ends: isEdge ? ends : undefined,
-      resource: meaning.resource.map((key) => labels.get(key)).find((text) => text !== undefined) ?? "",
+      resource: meaning.resource.map((key) => own.get(key)).find((text) => text !== undefined) ?? "",
     });
   }
   return readings;

@@ -41,6 +41,10 @@ const DISK_LINE = 0.8;
 const GC_LINE = 0.1;
 const THROTTLE_LINE = 0.1;
 const HOST_LINE = 0.9;
+/** Memory of a process that warms up grows by less. */
+const LEAK_BYTES = 30e6;
+/** A loop that is always active uses a whole core; one with less than half of one waits for it. */
+const STARVED = 0.5;
 /** A loop that stands still this long at a time is blocked rather than busy, seconds. */
 const BLOCKED_S = 0.1;
 
@@ -126,7 +130,10 @@ function eventLoop(service: string, measures: readonly ServiceMeasure[]): Resour
   const delay = measureOf(measures, "event-loop-delay");
   const isBlocked = delay !== undefined && worse(delay.values) >= BLOCKED_S;
   if (share === undefined) return undefined;
-  const isBusy = worse(share.values) >= LOOP_LINE;
+  // A loop counts as active while its process waits for a processor, too: that is not its own work.
+  const cores = valuesOf(measures, "cpu-used");
+  const isStarved = cores !== undefined && worse(cores) < STARVED;
+  const isBusy = worse(share.values) >= LOOP_LINE && !isStarved;
   const found = reading(service, measures, {
     resource: "event-loop",
     mechanism: isBlocked && !isBusy ? "event-loop-blocked" : "cpu-saturated",
@@ -136,7 +143,7 @@ function eventLoop(service: string, measures: readonly ServiceMeasure[]): Resour
     what: `event loop of ${service}`,
     metrics: share.metrics,
   });
-  if (!isBlocked || isBusy) return found;
+  if (!isBlocked || isBusy || isStarved) return { ...found, saturated: isBusy };
   const text = `${found.text}; it stands still for up to ${Math.round(1000 * largestOf(delay.values))} ms`;
   return { ...found, saturated: true, text, metrics: [...share.metrics, ...delay.metrics] };
 }
@@ -185,8 +192,9 @@ function pools(service: string, measures: readonly ServiceMeasure[]): ResourceRe
       metrics: [...used.metrics, ...(waiting?.metrics ?? [])],
     });
     const text = waiting === undefined ? found.text : `${found.text}; ${queued.toFixed(1)} requests wait for one`;
-    // Full is not too small: somebody has to wait.
-    return [{ ...found, text, saturated: waiting === undefined ? found.saturated && most !== undefined : queued >= 1 }];
+    // Full is not too small: somebody has to wait. Both are snapshots: a queue of milliseconds shows in few of them.
+    const someWait = waiting === undefined ? most !== undefined : largestOf(waiting.values) >= 1;
+    return [{ ...found, text, saturated: (found.saturated && someWait) || queued >= 1 }];
   });
 }
 
@@ -227,7 +235,8 @@ function leak(service: string, measures: readonly ServiceMeasure[]): ResourceRea
   const used = measureOf(measures, "heap-used") ?? measureOf(measures, "memory-used");
   if (used === undefined) return undefined;
   const growth = growthOf(used.values);
-  if (growth === undefined || growth.tau < 0.7 || growth.factor < 1.3 || growth.increase < 8e6) return undefined;
+  if (growth === undefined || growth.tau < 0.85 || growth.factor < 1.5 || growth.increase < LEAK_BYTES)
+    return undefined;
   const found = reading(service, measures, {
     resource: "memory",
     mechanism: "memory-leak",

@@ -13,6 +13,8 @@ export interface ResourceContext {
   readonly now: ServiceMeasures;
   readonly before: ServiceMeasures | undefined;
   readonly readings: readonly ResourceReading[];
+  /** of the baseline */
+  readonly readingsBefore: readonly ResourceReading[];
   /** of everything that was compared, what rose most first; empty without a baseline */
   readonly deviations: readonly Deviation[];
   readonly localisations: readonly Localisation[];
@@ -38,6 +40,7 @@ export function resourceContext(
     now,
     before,
     readings: resourceReadings(now),
+    readingsBefore: before === undefined ? [] : resourceReadings(before),
     deviations: before === undefined ? [] : deviations(now, before),
     localisations: before === undefined ? [] : localise(now, before, serviceGraph(now, before, window, baselineWindow)),
     points: measures.points,

@@ -2,7 +2,7 @@ import type { Finding, Impact, Mechanism, Severity } from "../../model/report.ts
 import { findingId, type RankedDraft } from "../findings.ts";
 import { percent } from "../wording.ts";
 import type { Deviation } from "./deviations.ts";
-import { deviationText, evidenceOf, REMEDIES, titleOf } from "./judge-claims.ts";
+import { deviationText, evidenceOf, REMEDIES, titleOf, wasSo } from "./judge-claims.ts";
 import { type Localisation, SYMPTOM } from "./localise.ts";
 import type { ResourceReading } from "./readings.ts";
 import type { ResourceContext } from "./resource-context.ts";
@@ -10,8 +10,19 @@ import { durationOf, meanOf } from "./service-measures.ts";
 
 /** A deviation from here on is worth a finding of its own. */
 const STRONG = 2;
+/** A resource from here on. */
+const SURE = 3;
 /** A symptom from here on, for as long as two windows, is worth waking somebody; weaker ones come and go in healthy systems. */
 const ALARM = 2 * SYMPTOM;
+
+/** A request that fails is worth as much as this many that take twice as long: 2 % and 10 % are worth a warning. */
+const LOSS = 5;
+/** What counts of a service that explains less of a symptom than another one, with no resource of its own used up. */
+const SECOND = 0.4;
+/** A resource that was not used up before and is now does harm, also where nothing measured how much. */
+const UNMEASURED_GAIN = 0.3;
+/** What counts of a deviation that no symptom leads to while one leads elsewhere. */
+const UNFELT = 0.1;
 
 /** Mechanism that a risen quantity speaks for; those without an entry are effects rather than causes. */
 const MECHANISM_OF: Partial<Record<Deviation["quantity"], readonly [mechanism: Mechanism, resource: string]>> = {
@@ -36,7 +47,8 @@ interface Suspect {
   readonly score: number;
   readonly deviations: readonly Deviation[];
   readonly readings: readonly ResourceReading[];
-  readonly root: { readonly localisation: Localisation; readonly share: number } | undefined;
+  /** `isFirst`: no other service explains more of that symptom */
+  readonly root: { readonly localisation: Localisation; readonly share: number; readonly isFirst: boolean } | undefined;
 }
 
 /**
@@ -45,31 +57,46 @@ interface Suspect {
  * above a note is already about.
  */
 export function resourceFindings(context: ResourceContext, told: ReadonlySet<string>): RankedDraft[] {
-  return suspects(context)
-    .filter(({ service }) => !told.has(service))
-    .map((suspect) => draftOf(suspect, context));
+  return (
+    suspects(context)
+      .map((suspect) => draftOf(suspect, context))
+      // A leak is a matter of its own, whatever else is told of the service.
+      .filter(({ finding }) => finding.mechanism === "memory-leak" || !told.has(finding.subject.service))
+      .map((draft) => (told.size > 0 && draft.finding.mechanism === "unknown" ? asNote(draft) : draft))
+  );
 }
 
-function suspects({ now, deviations, readings, localisations }: ResourceContext): Suspect[] {
+/** That something is slow somewhere else as well is no news where the spans have said why. */
+const asNote = ({ finding, score }: RankedDraft): RankedDraft => ({
+  score,
+  severity: "note",
+  finding: { ...finding, severity: "note" },
+});
+
+function suspects(context: ResourceContext): Suspect[] {
+  const { now, deviations, readings, localisations } = context;
   const found: Suspect[] = [];
   for (const service of now.services.keys()) {
     const own = deviations.filter((one) => one.service === service && one.strength >= STRONG && one.qValue <= 0.05);
     const roots = localisations.flatMap((localisation) =>
       localisation.roots
         .filter(({ excess }) => excess.service === service)
-        .map(({ share }, rank) => ({ localisation, share: share / (1 + rank) })),
+        .map(({ share }) => ({ localisation, share, isFirst: localisation.roots[0]!.excess.service === service })),
     );
-    const root = roots.toSorted((a, b) => weightOf(b) - weightOf(a))[0];
+    const felt = (one: (typeof roots)[number]): number => weightOf(one) * one.localisation.traffic;
+    const root = roots.toSorted((a, b) => felt(b) - felt(a))[0];
     const causes = own.filter((one) => MECHANISM_OF[one.quantity] !== undefined);
     const duration = own.find((one) => one.quantity === "duration");
-    const used = readings.filter((one) => one.service === service && one.saturated);
+    const used = readings.filter((one) => one.service === service && one.saturated && !wasSo(one, context));
     const parts = [
       root === undefined ? 0 : weightOf(root),
       causes.length === 0 ? 0 : 0.8 * sure(causes[0]!.strength),
       causes.length > 0 && used.length > 0 ? 0.5 : 0,
+      used.some((one) => one.mechanism === "memory-leak") ? 0.7 : 0,
       duration === undefined ? 0 : 0.5 * sure(duration.strength),
     ];
-    const score = 1 - parts.reduce((left, part) => left * (1 - part), 1);
+    const isSecond = root !== undefined && !root.isFirst && causes.length === 0;
+    const score = (1 - parts.reduce((left, part) => left * (1 - part), 1)) * (isSecond ? SECOND : 1);
     if (score >= 0.1) found.push({ service, score, deviations: own, readings: used, root });
   }
   return found.toSorted((a, b) => b.score - a.score || (a.service < b.service ? -1 : 1));
@@ -84,7 +111,8 @@ const weightOf = ({ localisation, share }: NonNullable<Suspect["root"]>): number
 function draftOf(suspect: Suspect, context: ResourceContext): RankedDraft {
   const { mechanism, resource, reading } = mechanismOf(suspect);
   const subject = { service: suspect.service, ...(resource === "" ? {} : { resource }) };
-  const { impact, gain } = impactOf(suspect, context);
+  const { impact, gain: measured } = impactOf(suspect, context);
+  const gain = isUsedUp(suspect) ? Math.max(measured, UNMEASURED_GAIN) : measured;
   const severity = severityOf(suspect, gain);
   const texts = suspect.deviations.slice(0, 5).map(deviationText);
   const title = reading === undefined ? symptomTitle(suspect, mechanism) : titleOf(reading);
@@ -100,7 +128,11 @@ function draftOf(suspect: Suspect, context: ResourceContext): RankedDraft {
   ];
   return {
     severity,
-    score: gain * suspect.score,
+    score:
+      gain *
+      suspect.score *
+      (suspect.root?.localisation.traffic ?? 1) *
+      (suspect.root === undefined && context.localisations.length > 0 ? UNFELT : 1),
     finding: {
       rank: 0,
       id: findingId({ mechanism, subject }),
@@ -137,6 +169,8 @@ function mechanismOf({ readings, deviations }: Suspect): {
     readings.find((one) => causes.some((cause) => MECHANISM_OF[cause.quantity]![0] === one.mechanism)) ?? readings[0];
   if (reading !== undefined && causes.length > 0)
     return { mechanism: reading.mechanism, resource: reading.resource, reading };
+  const leak = readings.find((one) => one.mechanism === "memory-leak");
+  if (leak !== undefined) return { mechanism: leak.mechanism, resource: leak.resource, reading: leak };
   const [cause] = causes;
   if (cause === undefined)
     return {
@@ -178,11 +212,16 @@ function rootEvidence(
   };
 }
 
-function severityOf({ root, readings, deviations, score }: Suspect, gain: number): Severity {
-  const duration = deviations.find((one) => one.quantity === "duration");
-  const isCause = deviations.some((one) => MECHANISM_OF[one.quantity] !== undefined);
-  const isAlarm = root !== undefined && root.share >= 0.5 && isLasting(root.localisation);
-  if (readings.length > 0 && isCause && duration !== undefined) return gain >= 0.5 ? "critical" : "warning";
+/** A resource is used up and was not before. */
+const isUsedUp = ({ readings, deviations }: Suspect): boolean =>
+  readings.length > 0 && deviations.some((one) => MECHANISM_OF[one.quantity] !== undefined && one.strength >= SURE);
+
+function severityOf(suspect: Suspect, gain: number): Severity {
+  const { root, readings, deviations, score } = suspect;
+  const isSlower = deviations.some((one) => one.quantity === "duration");
+  const isAlarm = root !== undefined && root.isFirst && root.share >= 0.5 && isLasting(root.localisation);
+  if (readings.some((one) => one.mechanism === "memory-leak")) return "warning";
+  if (isUsedUp(suspect)) return isSlower && gain >= 0.5 ? "critical" : "warning";
   if (isAlarm) return gain >= 0.5 && score >= 0.6 ? "critical" : "warning";
   return "note";
 }
@@ -217,7 +256,8 @@ function impactOf(suspect: Suspect, { now, before }: ResourceContext): { impact:
   const own = suspect.deviations.find((one) => one.quantity === "duration");
   const level = own?.now ?? meanOf(durationOf(now.services.get(at), "request")?.values);
   const usual = own?.usual.median ?? meanOf(durationOf(before?.services.get(at), "request")?.values);
-  const gain = excess === undefined ? (level > usual ? 1 - usual / level : 0) : Math.max(0, excess.now - excess.usual);
+  const loss = excess === undefined ? 0 : Math.min(1, LOSS * (excess.now - excess.usual));
+  const gain = excess === undefined ? (level > usual ? 1 - usual / level : 0) : loss;
   return {
     impact: figures(Number.isFinite(level) ? level : 0, Number.isFinite(usual) ? usual : 0),
     gain: Math.max(0.01, gain || 0),
