@@ -63,7 +63,7 @@ export function analyseThroughput(window: Window, resources: ResourceSamples | u
     return refuse("gate-failed", failed.map(({ name, detail }) => `${name}: ${detail}`).join("; "));
   const ceiling = ceilingOf(model);
   if (ceiling === undefined) return refuse("insufficient-data", nothingKnown(missing));
-  const blocking = missing.filter(({ leastCeiling }) => leastCeiling < ceiling.perSecond);
+  const blocking = missing.filter((m) => !m.isBehindPools && m.leastCeiling < ceiling.perSecond);
   if (blocking.length > 0) {
     return refuse("insufficient-data", `${listed(blocking)} may limit first, and is not measured; ${lowestKnown(ceiling)}`);
   }
@@ -174,6 +174,8 @@ export interface MissingResource {
   readonly what: string;
   /** the least that it can do, by its spans: requests per second */
   readonly leastCeiling: number;
+  /** all its calls pass pools that were seen full, so that it cannot limit as long as they stay as they are */
+  readonly isBehindPools: boolean;
 }
 
 /**
@@ -188,13 +190,15 @@ function missingResources(
   const hasCpu = new Set(measured.filter(({ use }) => use.resource === "cpu" || use.resource === "quota").map(({ use }) => use.service));
   const found: MissingResource[] = [];
   for (const { name: service, ownS, instances } of graph.services.values()) {
-    if (!hasCpu.has(service)) found.push({ what: `the CPU of ${service}`, leastCeiling: ownS > 0 ? instances / ownS : Infinity });
+    if (!hasCpu.has(service)) found.push({ what: `the CPU of ${service}`, leastCeiling: ownS > 0 ? instances / ownS : Infinity, isBehindPools: false });
   }
   const databases = new Map<string, number>();
   for (const { database, timeS } of graph.databases.values()) databases.set(database, (databases.get(database) ?? 0) + timeS);
   for (const [database, timeS] of databases) {
-    if (database === "" || hasCpu.has(database) || isBehindPools(window, graph, database)) continue;
-    found.push({ what: `the CPU of the database ${database}`, leastCeiling: timeS > 0 ? 1 / timeS : Infinity });
+    if (database === "" || hasCpu.has(database)) continue;
+    const leastCeiling = timeS > 0 ? 1 / timeS : Infinity;
+    const what = `the CPU of the database ${database}`;
+    found.push({ what, leastCeiling, isBehindPools: isBehindPools(window, graph, database) });
   }
   return found;
 }
