@@ -1,3 +1,4 @@
+import { REGISTRAR_HOST } from "../settings.ts";
 import type { Fault } from "./fault.ts";
 import { userEndpoint } from "./names.ts";
 
@@ -9,7 +10,7 @@ export const blockedEventLoopAndTimeout: Fault = {
   truths: [
     {
       service: "accounts",
-      alsoServices: ["registrar"],
+      alsoServices: [REGISTRAR_HOST],
       mechanism: "timeout",
       setting: "registrar.timeoutMs",
       endpoint: userEndpoint("overview"),

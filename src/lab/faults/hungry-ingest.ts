@@ -38,19 +38,23 @@ export const hungryIngest: Fault = {
     {
       title: "walk the bytes once instead of matching a pattern per line",
       settings: { ingest: { parser: "scan" } },
-      whatIf: [`service=ingest,operation=${OPERATIONS.points},time=0.6`],
+      undoes: "slow-code",
     },
     {
       title: "write a batch in one system call",
       settings: { ingest: { writes: "batch" } },
-      whatIf: [`service=ingest,operation=${OPERATIONS.points},time=0.8`],
+      undoes: "excessive-syscalls",
     },
     {
       title: "sync the journal once a second, off the event loop",
       settings: { ingest: { sync: "interval" } },
-      whatIf: [`service=ingest,operation=${OPERATIONS.points},time=0.9`],
+      undoes: "fsync",
     },
-    { title: "a young generation of the default size", settings: { ingest: { youngMb: 0 } }, whatIf: [] },
+    {
+      title: "a young generation of the default size",
+      settings: { ingest: { youngMb: 0 } },
+      undoes: "garbage-collection",
+    },
   ],
   needsBaseline: false,
 };

@@ -1,8 +1,11 @@
 /** The service that owns accounts. It alone talks to the registrar. */
 import { pbkdf2Sync } from "node:crypto";
+import { lookup } from "node:dns";
 import { Agent, createServer } from "node:http";
+import type { LookupFunction } from "node:net";
 import express, { type NextFunction, type Request, type Response } from "express";
 import pg from "pg";
+import { REGISTRAR_HOST } from "../../settings.ts";
 import { AccountCache } from "./account-cache.ts";
 import { callService } from "./call-service.ts";
 import { garbageMaker } from "./garbage.ts";
@@ -18,7 +21,7 @@ const { settings, database } = readConfig<"accounts">();
 const pool = new pg.Pool({ ...database, max: 5, application_name: "accounts" });
 // A server that restarts cuts connections that nobody uses at the time; the pool opens others.
 pool.on("error", (error) => console.error(error.message));
-const agent = new Agent({ keepAlive: true });
+const agent = new Agent({ keepAlive: true, lookup: findRegistrar });
 const cache = new AccountCache<Account>(settings.cache, settings.refreshLock, fetchAccount);
 const makeGarbage = garbageMaker(settings.garbageObjects);
 const sessions = new Map<number, readonly number[]>();
@@ -75,12 +78,21 @@ async function fillCache(): Promise<void> {
   }
 }
 
+/** The partner has a name of its own; here it leads to this machine, as a line in /etc/hosts would do. */
+function findRegistrar(...[host, options, found]: Parameters<LookupFunction>): void {
+  if (host !== REGISTRAR_HOST) return lookup(host, options, found);
+  if (options.all === true) found(null, [{ address: "127.0.0.1", family: 4 }]);
+  else found(null, "127.0.0.1", 4);
+}
+
 /** Asks again at once where there is no answer in time, or none that helps. */
 async function askRegistrar(path: string): Promise<unknown> {
   const { timeoutMs, retries } = settings.registrar;
   for (let attempt = 0; ; attempt++) {
     try {
-      const answer = await callService({ agent, method: "GET", url: `${urlOf("registrar")}${path}`, timeoutMs });
+      const { port } = new URL(urlOf("registrar"));
+      const url = `http://${REGISTRAR_HOST}:${port}${path}`;
+      const answer = await callService({ agent, method: "GET", url, timeoutMs });
       if (answer.status === 200) return answer.body;
       if (attempt === retries) throw new Error(`the registrar answers with status ${answer.status}`);
     } catch (error) {
