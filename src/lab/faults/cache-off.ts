@@ -19,6 +19,7 @@ export const cacheOff: Fault = {
   needs: [],
   before: { registrar: { delayMs: 40 } },
   broken: { accounts: { cache: { entries: 0, ttlMs: 600_000 } }, registrar: { delayMs: 40 } },
+  fixed: { accounts: { cache: { entries: 5000, ttlMs: 600_000 } } },
   load: { mix: { lookup: 0.2, list: 0.35, create: 0.1, overview: 0.3, points: 0.05 } },
   whatIf: [],
   needsBaseline: true,

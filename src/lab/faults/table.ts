@@ -31,7 +31,6 @@ import { nPlusOne } from "./n-plus-one.ts";
 import { nPlusOneAmidNoise } from "./n-plus-one-amid-noise.ts";
 import { networkDelay } from "./network-delay.ts";
 import { networkLoss } from "./network-loss.ts";
-import { noKeepAlive } from "./no-keep-alive.ts";
 import { noisyNeighbour } from "./noisy-neighbour.ts";
 import { notFoundAnswers } from "./not-found-answers.ts";
 import { payloadGrowth } from "./payload-growth.ts";
@@ -96,7 +95,6 @@ export const FAULTS: readonly Fault[] = [
   queueBacklog,
   smallSocketLimit,
   acceptQueue,
-  noKeepAlive,
   networkDelay,
   networkLoss,
   payloadGrowth,
