@@ -28,6 +28,9 @@ export type Measure =
   | "heap-limit"
   | "swap-rate"
   | "gc-time"
+  /** seconds per second in which it runs and in which it waits for something to do */
+  | "event-loop-active"
+  | "event-loop-idle"
   | "event-loop-share"
   | "event-loop-delay"
   | "pool-used"
@@ -171,6 +174,8 @@ const RULES: readonly Rule[] = [
   },
 
   { measure: "gc-time", name: /(^|_)(gc|garbage)(_|.*(duration|pause|time|seconds))/, dimension: "time" },
+  { measure: "event-loop-active", name: /event_?loop_time$/, where: [STATE, /^active$/i] },
+  { measure: "event-loop-idle", name: /event_?loop_time$/, where: [STATE, /^idle$/i] },
   { measure: "event-loop-share", name: /event_?loop_(utili[sz]ation|load|busy)/, combine: "max" },
   { measure: "event-loop-delay", name: /event_?loop_?(lag|delay|latency)/, combine: "max" },
 

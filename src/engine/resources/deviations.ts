@@ -1,7 +1,7 @@
 import { benjaminiHochberg } from "../../analysis/false-discovery.ts";
 import { meanOfTop, strengthOf, tailBound, type Usual, usualOf } from "../../analysis/robust-deviation.ts";
 import type { Measure } from "../semantic-metrics.ts";
-import { durationOf, type ServiceMeasure, type ServiceMeasures, valuesOf } from "./service-measures.ts";
+import { durationOf, eventLoopShare, type ServiceMeasure, type ServiceMeasures, valuesOf } from "./service-measures.ts";
 
 /** A quantity of a service that is not as it was at the time of the baseline. */
 export interface Deviation {
@@ -46,9 +46,6 @@ const FLOORS: Partial<Record<Quantity, number>> = {
 };
 const COMPARED = Object.keys(FLOORS) as Quantity[];
 
-/** Fewest windows of a baseline that say what is usual. */
-export const MIN_BASELINE = 4;
-
 /**
  * All quantities of all services against the baseline, those that rose most first;
  * with q-values by Benjamini and Hochberg over all of them. Each of the two worst windows
@@ -83,6 +80,10 @@ function quantitiesOf(
   if (quantity === "duration" || quantity === "call-duration") {
     const duration = durationOf(measures, quantity === "duration" ? "request" : "call");
     return duration === undefined ? [] : [{ resource: "", values: duration.values }];
+  }
+  if (quantity === "event-loop-share") {
+    const share = eventLoopShare(measures);
+    return share === undefined ? [] : [share];
   }
   return measures?.filter((one) => one.measure === quantity) ?? [];
 }

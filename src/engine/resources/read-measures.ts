@@ -45,6 +45,8 @@ const RATES: ReadonlySet<Measure> = new Set<Measure>([
   "throttled-periods",
   "quota-periods",
   "gc-time",
+  "event-loop-active",
+  "event-loop-idle",
   "disk-busy",
   "disk-bytes",
   "network-bytes",
@@ -230,7 +232,7 @@ function shareOrCores(
   warnings: string[],
 ): { measure: Measure; scale: number } {
   const { measure, scale } = meaning;
-  if (!/-share$/.test(measure) || meaning.inverted) return { measure, scale };
+  if (!measure.endsWith("-share") || meaning.inverted) return { measure, scale };
   const most = values.reduce((max, value) => (value * scale > max ? value * scale : max), 0);
   if (most <= 1.5) return { measure, scale };
   if (measure === "cpu-share" && most <= 8) return { measure: "cpu-used", scale };

@@ -79,8 +79,18 @@ describe("what is used up", () => {
       [],
     ],
     [
+      "the event loop by its counters, whatever the gauge says",
+      [
+        gauge("nodejs.eventloop.utilization", "1", 0.4),
+        counter("nodejs.eventloop.time", "s", 0.97, { "nodejs.eventloop.state": "active" }),
+        counter("nodejs.eventloop.time", "s", 0.03, { "nodejs.eventloop.state": "idle" }),
+      ],
+      ["event-loop: cpu-saturated"],
+    ],
+    ["a gauge that stands still is a mean since the start", [gauge("nodejs.eventloop.utilization", "1", 0.85)], []],
+    [
       "pauses",
-      [gauge("nodejs.eventloop.utilization", "1", 0.5), gauge("nodejs.eventloop.delay.max", "s", 0.4)],
+      [gauge("nodejs.eventloop.utilization", "1", [0.4, 0.6]), gauge("nodejs.eventloop.delay.max", "s", 0.4)],
       ["event-loop: event-loop-blocked"],
     ],
     [

@@ -3,6 +3,7 @@ import { meanOfTop } from "../../analysis/robust-deviation.ts";
 import { growthOf } from "../../analysis/steady-growth.ts";
 import { percent } from "../wording.ts";
 import {
+  eventLoopShare,
   largestOf,
   meanOf,
   measureOf,
@@ -55,7 +56,7 @@ export function resourceReadings(all: ServiceMeasures): ResourceReading[] {
     [
       cpu(service, measures),
       quota(service, measures),
-      eventLoop(service, measures),
+      eventLoop(service, measures, busyShare(cores.get(hostOf(measures)))),
       garbage(service, measures),
       ...pools(service, measures),
       memory(service, measures),
@@ -125,15 +126,21 @@ function quota(service: string, measures: readonly ServiceMeasure[]): ResourceRe
   return reading(service, measures, { ...common, utilisation: found.values, what, metrics: found.metrics });
 }
 
-function eventLoop(service: string, measures: readonly ServiceMeasure[]): ResourceReading | undefined {
-  const share = measureOf(measures, "event-loop-share");
+function eventLoop(
+  service: string,
+  measures: readonly ServiceMeasure[],
+  machine: Float64Array | undefined,
+): ResourceReading | undefined {
+  const share = eventLoopShare(measures);
   const delay = measureOf(measures, "event-loop-delay");
   const isBlocked = delay !== undefined && worse(delay.values) >= BLOCKED_S;
   if (share === undefined) return undefined;
   // A loop counts as active while its process waits for a processor, too: that is not its own work.
   const cores = valuesOf(measures, "cpu-used");
-  const isStarved = cores !== undefined && worse(cores) < STARVED;
-  const isBusy = worse(share.values) >= LOOP_LINE && !isStarved;
+  const isIdle = cores !== undefined && worse(cores) < STARVED;
+  const isBusy = worse(share.values) >= LOOP_LINE && !isIdle;
+  // Pauses of one that hardly computes, on a machine without a processor to spare, are not its own either.
+  const isStarved = isIdle && machine !== undefined && worse(machine) >= HOST_LINE;
   const found = reading(service, measures, {
     resource: "event-loop",
     mechanism: isBlocked && !isBusy ? "event-loop-blocked" : "cpu-saturated",
@@ -297,6 +304,9 @@ function coresOfHosts(all: ServiceMeasures): Map<string, { busy: Float64Array; c
   return found;
 }
 
+const busyShare = (machine: { busy: Float64Array; cores: Float64Array } | undefined): Float64Array | undefined =>
+  machine?.busy.map((value, i) => value / machine.cores[i]!);
+
 /** The machine is busy, and not with what is known to run for this system. */
 function neighbours(
   all: ServiceMeasures,
@@ -319,7 +329,7 @@ function neighbours(
   const found = reading(service, measures, {
     resource: "host-cpu",
     mechanism: isNeighbour ? "noisy-neighbour" : "run-queue",
-    utilisation: machine.busy.map((value, i) => value / machine.cores[i]!),
+    utilisation: busyShare(machine)!,
     line: HOST_LINE,
     capacity: meanOf(machine.cores),
     what: `CPU of ${host}`,

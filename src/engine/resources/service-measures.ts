@@ -100,6 +100,29 @@ export function measureOf(
 export const valuesOf = (all: readonly ServiceMeasure[] | undefined, measure: Measure): Float64Array | undefined =>
   measureOf(all, measure)?.values;
 
+/** A share that has not moved by this much in the whole window is one since the start of the process. */
+const STANDS_STILL = 0.02;
+
+/**
+ * Share of the time in which the event loop runs: of its counters where they are sent. The gauge beside them is, in
+ * some versions, a mean since the start of the process, which a busy start keeps up for hours: it counts only
+ * where there is nothing else, and where it moves.
+ */
+export function eventLoopShare(all: readonly ServiceMeasure[] | undefined): ServiceMeasure | undefined {
+  const active = measureOf(all, "event-loop-active");
+  const idle = valuesOf(all, "event-loop-idle");
+  if (active !== undefined && idle !== undefined) {
+    const values = active.values.map((value, i) => value / (value + idle[i]!));
+    return { ...active, measure: "event-loop-share", values };
+  }
+  const share = measureOf(all, "event-loop-share");
+  if (share === undefined) return undefined;
+  const known = share.values.filter((value) => Number.isFinite(value));
+  const least = known.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const isFull = least >= 0.9;
+  return isFull || known.length < 3 || largestOf(known) - least >= STANDS_STILL ? share : undefined;
+}
+
 /** Mean of the finite values; NaN with none. */
 export function meanOf(values: ArrayLike<number> | undefined): number {
   if (values === undefined) return Number.NaN;

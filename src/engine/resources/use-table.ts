@@ -29,7 +29,8 @@ export function withUse(report: ThroughputReport, readings: readonly ResourceRea
   const use = useTable(readings);
   const isSame = (a: ResourceRow, b: ResourceRow): boolean => a.service === b.service && a.resource === b.resource;
   const known = (report.resources ?? []).map((row) => {
-    const { worstUtilisation, shareAboveLine } = use.find((one) => isSame(one, row)) ?? {};
+    const { worstUtilisation, shareAboveLine } =
+      use.find((one) => isSame(one, row) && (one.worstUtilisation ?? 0) >= row.utilisation) ?? {};
     return {
       ...row,
       ...(worstUtilisation === undefined ? {} : { worstUtilisation }),
