@@ -85,22 +85,6 @@ function findRegistrar(...[host, options, found]: Parameters<LookupFunction>): v
   else found(null, "127.0.0.1", 4);
 }
 
-/**
- * As after a restart in the middle of a day: the cache begins with all accounts, in good standing as they were last
- * time, and not with a minute of misses. Tried again while the database is not there yet.
- */
-async function fillCache(): Promise<void> {
-  try {
-    const { rows } = await pool.query<Account>(
-      `SELECT a.id, a.name, a.plan, a.email, a.since, count(z.id)::int AS zones
-       FROM accounts a LEFT JOIN zones z ON z.account_id = a.id GROUP BY a.id`,
-    );
-    cache.fill(rows.map((account) => [account.id, { ...account, standing: { status: "ok" } }]));
-  } catch {
-    setTimeout(() => void fillCache(), FILL_AGAIN_MS).unref();
-  }
-}
-
 /** Asks again at once where there is no answer in time, or none that helps. */
 async function askRegistrar(path: string): Promise<unknown> {
   const { timeoutMs, retries } = settings.registrar;
