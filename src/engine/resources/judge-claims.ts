@@ -1,7 +1,7 @@
 import type { Mechanism } from "../../model/report.ts";
 import type { Claim } from "../findings.ts";
 import type { Explanation } from "../hot-spot.ts";
-import { percent } from "../wording.ts";
+import { ms, percent } from "../wording.ts";
 import type { Deviation } from "./deviations.ts";
 import type { ResourceReading } from "./readings.ts";
 import type { ResourceContext } from "./resource-context.ts";
@@ -78,6 +78,15 @@ const ORDER: readonly Mechanism[] = [
 /** A resource that was used up and is by half more so is worse. */
 const WORSE = 1.5;
 
+/** What makes that a connection is held for longer. */
+const HOLDS: ReadonlySet<Mechanism> = new Set<Mechanism>([
+  "missing-index",
+  "slow-query",
+  "data-growth",
+  "n-plus-one",
+  "lock-contention",
+]);
+
 /** Mechanisms that say that a service's own work became slower: its own duration has to show it. */
 const OWN_WORK: ReadonlySet<Mechanism> = new Set<Mechanism>([
   "slow-code",
@@ -95,16 +104,26 @@ const OWN_WORK: ReadonlySet<Mechanism> = new Set<Mechanism>([
  *   are of the same hour, the baseline's traces may be of another day.
  */
 export function judgeClaims(claims: readonly Claim[], context: ResourceContext): Claim[] {
+  const isHeldLonger = claims.some(({ explanation }) => explanation.harmful && HOLDS.has(explanation.mechanism));
   return claims.map((claim) => {
     const { service } = claim.explanation.subject;
     const readings = context.readings.filter((reading) => reading.service === service && !wasSo(reading, context));
     if (readings.length === 0 && !context.now.services.has(service)) return claim;
     const better = namedBy(claim.explanation, readings);
-    if (better !== undefined) return { ...claim, explanation: withReading(claim.explanation, better) };
+    if (better !== undefined) {
+      const explanation = withReading(claim.explanation, better);
+      // A pool that is full because a statement takes longer is the effect, however well it is measured.
+      const isEffect = better.mechanism === "pool-exhausted" && isHeldLonger;
+      return {
+        ...claim,
+        explanation: isEffect ? { ...explanation, confidence: claim.explanation.confidence } : explanation,
+      };
+    }
     const alibi = claim.explanation.kind === "regression" ? alibiOf(claim.explanation, context) : undefined;
     if (alibi !== undefined) return { ...claim, explanation: withAlibi(claim.explanation, alibi) };
     const risen = context.deviations.find((one) => one.service === service && one.strength >= 2 && one.qValue <= 0.05);
-    if (risen !== undefined) return { ...claim, explanation: withDeviation(claim.explanation, risen) };
+    if (risen !== undefined && claim.explanation.harmful)
+      return { ...claim, explanation: withDeviation(claim.explanation, risen) };
     return { ...claim, explanation: withIdleProcessor(claim.explanation, readings) };
   });
 }
@@ -216,7 +235,7 @@ function alibiOf({ mechanism, subject }: Explanation, { deviations }: ResourceCo
 }
 
 function withAlibi(explanation: Explanation, { now, usual }: Deviation): Explanation {
-  const text = `by its metrics ${explanation.subject.service} answers as fast as in the baseline (${(1000 * now).toFixed(1)} ms, usually ${(1000 * usual.median).toFixed(1)} to ${(1000 * (usual.median + usual.above)).toFixed(1)})`;
+  const text = `by its metrics ${explanation.subject.service} answers as fast as in the baseline (${ms(1e9 * now)}, usually ${ms(1e9 * usual.median)} to ${ms(1e9 * (usual.median + usual.above))})`;
   return {
     ...explanation,
     harmful: false,
@@ -258,13 +277,7 @@ export function deviationText({ service, quantity, resource, now, usual }: Devia
   const isShare = /share|busy$/.test(quantity);
   const isTime = /duration|delay|wait$/.test(quantity);
   const text = (value: number): string =>
-    isShare
-      ? percent(value)
-      : isTime
-        ? `${(1000 * value).toPrecision(3)} ms`
-        : value >= 1e5
-          ? value.toExponential(1)
-          : value.toPrecision(3);
+    isShare ? percent(value) : isTime ? ms(1e9 * value) : value >= 1e5 ? value.toExponential(1) : value.toPrecision(3);
   const what = `${WORDS[quantity] ?? quantity}${resource === "" ? "" : ` (${resource})`} of ${service}`;
   return `${what}: ${text(now)} in the worse half of the time, usually ${text(usual.median)} and seldom above ${text(usual.median + usual.above)}`;
 }

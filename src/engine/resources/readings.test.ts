@@ -87,6 +87,11 @@ describe("what is used up", () => {
       ],
       ["event-loop: cpu-saturated"],
     ],
+    [
+      "a loop that is awake but does not compute",
+      [gauge("nodejs.eventloop.utilization", "1", [0.6, 0.88]), counter("process.cpu.time", "s", 0.05)],
+      [],
+    ],
     ["a gauge that stands still is a mean since the start", [gauge("nodejs.eventloop.utilization", "1", 0.85)], []],
     [
       "pauses",
@@ -183,6 +188,19 @@ test("the table of resources: mean, worst window and share above the line", () =
       shareAboveLine: 0,
     },
   ]);
+});
+
+test("a machine stands in the table once, under its own name", () => {
+  const other = { ...resource, "service.name": "gateway", "service.instance.id": "gateway-1" };
+  const rows = useTable(
+    resourceReadings(
+      system(...host(1, 1), counter("process.cpu.time", "s", 0.3), counter("process.cpu.time", "s", 0.3, {}, other)),
+    ),
+  );
+  expect(rows.filter((row) => row.resource === "cpu" && row.service === "vm")).toMatchObject([
+    { host: "vm", capacity: 2, utilisation: 0.5 },
+  ]);
+  expect(rows.some((row) => row.resource === "host-cpu")).toBe(false);
 });
 
 test("samples for the capacity analysis, by instance and window", () => {

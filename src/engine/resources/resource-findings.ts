@@ -1,6 +1,6 @@
 import type { Finding, Impact, Mechanism, Severity } from "../../model/report.ts";
 import { findingId, type RankedDraft } from "../findings.ts";
-import { percent } from "../wording.ts";
+import { percent, ms as time } from "../wording.ts";
 import type { Deviation } from "./deviations.ts";
 import { deviationText, evidenceOf, REMEDIES, titleOf, wasSo } from "./judge-claims.ts";
 import { type Localisation, SYMPTOM } from "./localise.ts";
@@ -192,10 +192,13 @@ function symptomTitle({ service, root, deviations }: Suspect, mechanism: Mechani
     return `${service} fails ${percent(excess.now)} of its requests, usually ${percent(excess.usual)}`;
   if (mechanism === "cpu-saturated" && deviations.length > 0) return `${service} uses far more CPU than usual`;
   if (excess !== undefined) return `${service} takes ${ms(excess.now)} per request, usually ${ms(excess.usual)}`;
-  return `${service} is not as usual: ${deviations[0]!.quantity}`;
+  const [told] = [...deviations].sort(
+    (a, b) => Number(b.quantity in MECHANISM_OF) - Number(a.quantity in MECHANISM_OF),
+  );
+  return told === undefined ? `${service} is not as usual` : deviationText(told);
 }
 
-const ms = (seconds: number): string => `${(1000 * seconds).toPrecision(3)} ms`;
+const ms = (seconds: number): string => time(1e9 * seconds);
 
 function rootEvidence(
   { service }: Suspect,

@@ -103,12 +103,29 @@ export const valuesOf = (all: readonly ServiceMeasure[] | undefined, measure: Me
 /** A share that has not moved by this much in the whole window is one since the start of the process. */
 const STANDS_STILL = 0.02;
 
+/** A loop that is active for this share of the time does nothing else, whatever it is active with. */
+const ALWAYS = 0.9;
+
 /**
  * Share of the time in which the event loop runs: of its counters where they are sent. The gauge beside them is, in
  * some versions, a mean since the start of the process, which a busy start keeps up for hours: it counts only
- * where there is nothing else, and where it moves.
+ * where there is nothing else, and where it moves. Both count time in which the loop is awake with nothing
+ * to compute (idle services of Node 20 with a delay monitor say 0.6): what its process computes is the bound, unless it
+ * is awake all the time, which waiting for a processor or for a synchronous call explains as well.
  */
 export function eventLoopShare(all: readonly ServiceMeasure[] | undefined): ServiceMeasure | undefined {
+  const said = saidLoopShare(all);
+  const cores = measureOf(all, "cpu-used");
+  if (said === undefined || cores === undefined) return said;
+  const processes = Math.max(1, cores.instances.length);
+  const values = said.values.map((value, i) => {
+    const computed = cores.values[i]! / processes;
+    return value >= ALWAYS || !(computed < value) ? value : computed;
+  });
+  return { ...said, values };
+}
+
+function saidLoopShare(all: readonly ServiceMeasure[] | undefined): ServiceMeasure | undefined {
   const active = measureOf(all, "event-loop-active");
   const idle = valuesOf(all, "event-loop-idle");
   if (active !== undefined && idle !== undefined) {
@@ -119,7 +136,7 @@ export function eventLoopShare(all: readonly ServiceMeasure[] | undefined): Serv
   if (share === undefined) return undefined;
   const known = share.values.filter((value) => Number.isFinite(value));
   const least = known.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-  const isFull = least >= 0.9;
+  const isFull = least >= ALWAYS;
   return isFull || known.length < 3 || largestOf(known) - least >= STANDS_STILL ? share : undefined;
 }
 

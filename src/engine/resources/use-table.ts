@@ -7,7 +7,7 @@ import { byService, largestOf, meanOf, valuesOf } from "./service-measures.ts";
 
 /** Rows of the USE table (utilisation, and how bad it gets), the fullest first. */
 export function useTable(readings: readonly ResourceReading[]): ResourceRow[] {
-  return readings
+  return onePerHost(readings)
     .filter(({ mechanism, utilisation }) => mechanism !== "memory-leak" && Number.isFinite(meanOf(utilisation)))
     .map(({ service, resource, host, capacity, utilisation, line }): ResourceRow => {
       const known = utilisation.filter((value) => Number.isFinite(value));
@@ -22,6 +22,17 @@ export function useTable(readings: readonly ResourceReading[]): ResourceRow[] {
       };
     })
     .toSorted((a, b) => b.utilisation - a.utilisation || (a.service + a.resource < b.service + b.resource ? -1 : 1));
+}
+
+/** The processors of a machine are one resource, whichever of its services' metrics told of it: they stand under its name. */
+function onePerHost(readings: readonly ResourceReading[]): ResourceReading[] {
+  const hosts = new Set<string>();
+  return readings.flatMap((reading) => {
+    if (reading.resource !== "host-cpu") return [reading];
+    if (hosts.has(reading.host)) return [];
+    hosts.add(reading.host);
+    return [{ ...reading, service: reading.host, resource: "cpu" }];
+  });
 }
 
 /** The ceilings with how bad each resource gets, and what was measured but has no ceiling below them. */
