@@ -63,7 +63,8 @@ export const callGraph: (window: Window) => CallGraph = oncePerWindow((window) =
       const row = forest.rows[i]!;
       const role = facts.role[row]!;
       if (role === SpanRole.database || role === SpanRole.pool) addDatabase(window, databases, row, weight);
-      else if (role !== SpanRole.client && role !== SpanRole.producer) addService(window, services, row, weight, own[row]!);
+      else if (role !== SpanRole.client && role !== SpanRole.producer)
+        addService(window, services, row, weight, own[row]!);
     }
   }
   const per = (value: number): number => (requests > 0 ? value / requests : 0);
@@ -104,7 +105,11 @@ function addService(window: Window, services: Map<number, Counting>, row: number
   of.ownNs += weight * ownNs;
   of.instances.add(facts.instance[row]!);
   const up = parent[row]!;
-  const isEntry = up < 0 || facts.role[row] === SpanRole.consumer || facts.service[up] !== service || facts.role[up] === SpanRole.client;
+  const isEntry =
+    up < 0 ||
+    facts.role[row] === SpanRole.consumer ||
+    facts.service[up] !== service ||
+    facts.role[up] === SpanRole.client;
   if (!isEntry) return;
   of.visits += weight;
   of.durationNs += weight * (endNs[row]! - startNs[row]!);

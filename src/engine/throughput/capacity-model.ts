@@ -87,7 +87,8 @@ function leastIndex(values: readonly number[]): number {
  */
 function limiterOf(model: CapacityModel, each: readonly number[], perSecond: number): ModelResource {
   const full = model.resources.filter((_, i) => each[i]! * FULL <= perSecond);
-  const rank = ({ resource }: ModelResource): number => (resource === "threads" ? 2 : resource.startsWith("pool:") ? 1 : 0);
+  const rank = ({ resource }: ModelResource): number =>
+    resource === "threads" ? 2 : resource.startsWith("pool:") ? 1 : 0;
   const lowest = full.toSorted((a, b) => rank(a) - rank(b) || ownCeiling(a) - ownCeiling(b))[0];
   return lowest ?? model.resources[leastIndex(each)]!;
 }
@@ -202,7 +203,8 @@ class ModelBuilder {
       const pool = this.find(work.service, `pool:${work.database}`);
       if (pool === undefined) continue;
       const host = this.addHost(pool.resource, undefined, 1);
-      const task = this.tasks.push({ name: pool.resource, host, threads: pool.capacityEach, replicas: pool.instances }) - 1;
+      const task =
+        this.tasks.push({ name: pool.resource, host, threads: pool.capacityEach, replicas: pool.instances }) - 1;
       this.places.set(pool, { task });
       pooled.set(key, this.entries.push({ name: key, task, demandS: 0, delayS: 0, calls: [] }) - 1);
     }
@@ -227,8 +229,10 @@ class ModelBuilder {
     if (host === undefined) hostOf.set(work.database, (host = this.addHost(work.database, cpu, 1)));
     const all = [...this.model.graph.databases.values()].filter(({ database }) => database === work.database);
     const time = all.reduce((sum, { timeS }) => sum + timeS, 0);
-    const demandS = cpu === undefined || work.calls === 0 || time === 0 ? 0 : (cpu.demandS * work.timeS) / time / work.calls;
-    const task = this.tasks.push({ name: work.database, host, threads: Infinity, replicas: this.hosts[host]!.copies }) - 1;
+    const demandS =
+      cpu === undefined || work.calls === 0 || time === 0 ? 0 : (cpu.demandS * work.timeS) / time / work.calls;
+    const task =
+      this.tasks.push({ name: work.database, host, threads: Infinity, replicas: this.hosts[host]!.copies }) - 1;
     return this.entries.push({ name: work.database, task, demandS, delayS: 0, calls: [] }) - 1;
   }
 
@@ -268,10 +272,17 @@ class ModelBuilder {
    * less where calls run together) is a delay that does not depend on load.
    */
   calibrate(): void {
-    const held = [...this.places].flatMap(([resource, place]) => ("task" in place ? [{ resource, task: place.task }] : []));
+    const held = [...this.places].flatMap(([resource, place]) =>
+      "task" in place ? [{ resource, task: place.task }] : [],
+    );
     if (held.length === 0) return;
     for (let round = 0; round < 2; round++) {
-      const source = { kind: "open" as const, name: "requests", perSecond: this.model.perSecond, calls: this.sourceCalls() };
+      const source = {
+        kind: "open" as const,
+        name: "requests",
+        perSecond: this.model.perSecond,
+        calls: this.sourceCalls(),
+      };
       const solved = solveLayered({ ...this.layered(), sources: [source] });
       for (const { resource, task } of held) {
         const entry = this.entries.findIndex((e) => e.task === task);
@@ -288,7 +299,8 @@ class ModelBuilder {
   }
 
   built(): Built {
-    const placeOf = (i: number): { host: number } | { task: number } | undefined => this.places.get(this.model.resources[i]!);
+    const placeOf = (i: number): { host: number } | { task: number } | undefined =>
+      this.places.get(this.model.resources[i]!);
     const { hosts } = this;
     return {
       layered: this.layered(),
@@ -339,4 +351,3 @@ function callOrder(graph: CallGraph): string[] {
   }
   return finished.reverse();
 }
-

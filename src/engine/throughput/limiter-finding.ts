@@ -13,7 +13,11 @@ const CRITICAL = 0.95;
  * resource gets its evidence; where there is none, a finding of its own stands for it. A limiter with room
  * is no finding: every system has one.
  */
-export function withLimiter(findings: readonly Finding[], throughput: Throughput, views: readonly EndpointView[]): Finding[] {
+export function withLimiter(
+  findings: readonly Finding[],
+  throughput: Throughput,
+  views: readonly EndpointView[],
+): Finding[] {
   const { ceiling, measured, report } = throughput;
   const view = views[0];
   if (report.status !== "ok" || ceiling === undefined || view === undefined) return [...findings];
@@ -21,7 +25,8 @@ export function withLimiter(findings: readonly Finding[], throughput: Throughput
   const utilisation = limiter.use.hottest?.utilisation ?? limiter.use.utilisation;
   if (utilisation < WARNING) return [...findings];
   const same = findings.find((finding) => isSame(finding, limiter));
-  if (same !== undefined) return findings.map((finding) => (finding === same ? joined(finding, throughput, limiter) : finding));
+  if (same !== undefined)
+    return findings.map((finding) => (finding === same ? joined(finding, throughput, limiter) : finding));
   const own = limiterFinding(throughput, limiter, utilisation, view);
   const order = (severity: Severity): number => ["critical", "warning", "note"].indexOf(severity);
   const at = findings.findIndex((finding) => order(finding.severity) > order(own.severity));
@@ -46,7 +51,8 @@ const BUSY: ReadonlySet<Mechanism> = new Set([
 function isSame(finding: Finding, { use }: MeasuredResource): boolean {
   if (finding.severity === "note" || finding.subject.service !== use.service) return false;
   if (finding.subject.resource === use.resource) return true;
-  if (use.resource === "threads") return finding.mechanism === "thread-starvation" || finding.mechanism === "accept-queue";
+  if (use.resource === "threads")
+    return finding.mechanism === "thread-starvation" || finding.mechanism === "accept-queue";
   return (use.resource === "cpu" || use.resource === "quota") && BUSY.has(finding.mechanism);
 }
 
@@ -68,7 +74,12 @@ function statistic({ report, model }: Throughput, { use, demand }: MeasuredResou
   };
 }
 
-function limiterFinding(throughput: Throughput, limiter: MeasuredResource, utilisation: number, view: EndpointView): Finding {
+function limiterFinding(
+  throughput: Throughput,
+  limiter: MeasuredResource,
+  utilisation: number,
+  view: EndpointView,
+): Finding {
   const { ceiling, next, model } = throughput;
   const { use, demand } = limiter;
   const interval = ceilingInterval(ceiling!.perSecond, demand.perRequest);
@@ -120,7 +131,11 @@ function counterOf({ measured }: Throughput, { use, demand }: MeasuredResource):
   const few = demand.windows < 8 ? [`${demand.windows} windows only: the interval is wide`] : [];
   const alone = measured.length === 1 ? ["no other resource was measured"] : [];
   const apart =
-    use.hottest === undefined ? [] : [`one instance is busier than the others (${percent(use.hottest.utilisation)}): balancing the load gains as well`];
+    use.hottest === undefined
+      ? []
+      : [
+          `one instance is busier than the others (${percent(use.hottest.utilisation)}): balancing the load gains as well`,
+        ];
   return [...few, ...alone, ...apart];
 }
 

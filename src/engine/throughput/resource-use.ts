@@ -76,7 +76,13 @@ function useOf(window: Window, samples: readonly ResourceSample[], shiftNs: numb
     return s.windowNs > 0 && start >= fromNs - s.windowNs && start + s.windowNs <= toNs + s.windowNs;
   });
   if (inWindow.length === 0) return undefined;
-  const widthNs = Math.max(MIN_BIN_NS, quantileOf(Float64Array.from(inWindow, (s) => s.windowNs), 0.5));
+  const widthNs = Math.max(
+    MIN_BIN_NS,
+    quantileOf(
+      Float64Array.from(inWindow, (s) => s.windowNs),
+      0.5,
+    ),
+  );
   const series = new Map<string, ResourceSample[]>();
   for (const sample of inWindow) {
     const key = `${sample.instance}\u0000${sample.host}`;
@@ -92,7 +98,13 @@ function useOf(window: Window, samples: readonly ResourceSample[], shiftNs: numb
 }
 
 /** Per bin: mean capacity in use of one instance, NaN where it was not seen for most of the bin. */
-function binned(samples: readonly ResourceSample[], shiftNs: number, startAt: number, widthNs: number, bins: number): Float64Array {
+function binned(
+  samples: readonly ResourceSample[],
+  shiftNs: number,
+  startAt: number,
+  widthNs: number,
+  bins: number,
+): Float64Array {
   const used = new Float64Array(bins);
   const seen = new Float64Array(bins);
   for (const { windowStartNs, windowNs, utilisation, capacity } of samples) {
@@ -121,7 +133,9 @@ function summary(
   const isCapacityKnown = capacities.every((c) => Number.isFinite(c) && c > 0);
   const capacityEach = isCapacityKnown ? capacities.reduce((a, b) => a + b, 0) / capacities.length : 1;
   const total = capacityEach * series.length;
-  const whole = Array.from({ length: bins }, (_, bin) => bin).filter((bin) => each.every((of) => !Number.isNaN(of[bin]!)));
+  const whole = Array.from({ length: bins }, (_, bin) => bin).filter((bin) =>
+    each.every((of) => !Number.isNaN(of[bin]!)),
+  );
   const busy = Float64Array.from(whole, (bin) => each.reduce((sum, of) => sum + of[bin]!, 0));
   if (busy.length === 0) return undefined;
   const shares = busy.map((b) => b / total);

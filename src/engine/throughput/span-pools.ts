@@ -62,15 +62,21 @@ function connections(window: Window): Map<string, Connections> {
   return new Map([...bare, ...acquired]);
 }
 
-function add(window: Window, into: Map<string, Connections>, row: number, startNs: number, endNs: number, waitNs: number): void {
+function add(
+  window: Window,
+  into: Map<string, Connections>,
+  row: number,
+  startNs: number,
+  endNs: number,
+  waitNs: number,
+): void {
   const { facts } = window.forest;
   if (facts.callee[row]! < 0) return;
   const service = window.text(facts.service[row]!);
   const database = window.text(facts.callee[row]!);
   const key = databaseKey(service, database);
   let held = into.get(key);
-  if (held === undefined)
-    into.set(key, (held = { service, database, group: [], startNs: [], endNs: [], waitNs: [] }));
+  if (held === undefined) into.set(key, (held = { service, database, group: [], startNs: [], endNs: [], waitNs: [] }));
   held.group.push(facts.instance[row]!);
   held.startNs.push(startNs);
   held.endNs.push(endNs);
@@ -103,7 +109,11 @@ function useOfPool(window: Window, held: Connections, limit: ConcurrencyLimit): 
   const busy = new Float64Array(bins);
   held.startNs.forEach((start, i) => {
     const end = held.endNs[i]!;
-    for (let bin = Math.max(0, Math.floor((start - fromNs) / widthNs)); bin < bins && fromNs + bin * widthNs < end; bin++) {
+    for (
+      let bin = Math.max(0, Math.floor((start - fromNs) / widthNs));
+      bin < bins && fromNs + bin * widthNs < end;
+      bin++
+    ) {
       const from = fromNs + bin * widthNs;
       busy[bin]! += Math.max(0, Math.min(end, from + widthNs) - Math.max(start, from)) / widthNs;
     }
