@@ -3,6 +3,7 @@ import { ownTimeNs } from "../../analysis/interventions.ts";
 import { Gone, type Edits } from "../../analysis/replay.ts";
 import type { Change } from "../../model/change.ts";
 import { SpanRole } from "../../model/span-facts.ts";
+import type { Window } from "../window.ts";
 import { databaseKey } from "./call-graph.ts";
 import type { CapacityModel, ModelResource } from "./capacity-model.ts";
 import { measuredOf, type MeasuredResource } from "./throughput.ts";
@@ -16,13 +17,18 @@ export interface ChangedModel {
 }
 
 /** Changes of pools, replicas and cores; other changes are left out. */
-export function resized(model: CapacityModel, measured: readonly MeasuredResource[], changes: readonly Change[]): ChangedModel {
+export function resized(
+  window: Window,
+  model: CapacityModel,
+  measured: readonly MeasuredResource[],
+  changes: readonly Change[],
+): ChangedModel {
   let { resources } = model;
   const assumptions = new Set<string>();
   const cannotTell = new Map<Change, string>();
   for (const change of changes) {
     const touched = resources.filter((resource) => isTouched(resource, change));
-    const reason = unsupported(model, measured, change, touched);
+    const reason = unsupported(window, model, measured, change, touched);
     if (reason !== undefined) cannotTell.set(change, reason);
     if (touched.length === 0) continue;
     resources = resources.map((resource) => (touched.includes(resource) ? resize(resource, change) : resource));
@@ -47,6 +53,7 @@ function isTouched(resource: ModelResource, change: Change): boolean {
 }
 
 function unsupported(
+  window: Window,
   model: CapacityModel,
   measured: readonly MeasuredResource[],
   change: Change,
@@ -55,7 +62,11 @@ function unsupported(
   const hasCpu = touched.some(({ resource }) => resource === "cpu");
   switch (change.kind) {
     case "pool":
-      return touched.length > 0 ? undefined : `neither metrics nor spans tell the size and the use of the pool:${change.pool} of ${change.service}`;
+      if (touched.length === 0)
+        return `neither metrics nor spans tell the size and the use of the pool:${change.pool} of ${change.service}`;
+      return hasWaits(window, change)
+        ? undefined
+        : `percentiles: the waits for the pool:${change.pool} of ${change.service} have no spans, so they stay as they are`;
     case "cpu":
       if (!hasCpu) return `the CPU utilisation of ${change.service} is not measured`;
       return measuredOf(measured, touched[0]!).use.isEventLoop && change.cores > 1
@@ -71,13 +82,28 @@ function unsupported(
   }
 }
 
+/** Whether acquisitions of the pool are among the spans. */
+function hasWaits({ paths, text }: Window, { service, pool }: Extract<Change, { kind: "pool" }>): boolean {
+  return paths.role.some(
+    (role, node) =>
+      role === SpanRole.pool &&
+      text(paths.service[node]!) === service &&
+      paths.callee[node]! >= 0 &&
+      text(paths.callee[node]!) === pool,
+  );
+}
+
 function resize(resource: ModelResource, change: Change): ModelResource {
   switch (change.kind) {
     case "pool":
       return { ...resource, capacityEach: change.size };
     case "replicas":
       // What an instance does without requests (collector, timers) each instance does.
-      return { ...resource, instances: change.replicas, background: (resource.background / resource.instances) * change.replicas };
+      return {
+        ...resource,
+        instances: change.replicas,
+        background: (resource.background / resource.instances) * change.replicas,
+      };
     case "cpu":
       return { ...resource, capacityEach: change.cores };
     default:

@@ -8,7 +8,14 @@ import { NS_PER_S } from "../../model/units.ts";
 import type { Window } from "../window.ts";
 import { count, ms } from "../wording.ts";
 import { callGraph, type CallGraph } from "./call-graph.ts";
-import { ceilingOf, ownCeiling, without, type CapacityModel, type ModelCeiling, type ModelResource } from "./capacity-model.ts";
+import {
+  ceilingOf,
+  ownCeiling,
+  without,
+  type CapacityModel,
+  type ModelCeiling,
+  type ModelResource,
+} from "./capacity-model.ts";
 import { demandOf, type Demand } from "./demand.ts";
 import { requestLoad } from "./request-load.ts";
 import { resourceUses, type ResourceUse } from "./resource-use.ts";
@@ -65,7 +72,10 @@ export function analyseThroughput(window: Window, resources: ResourceSamples | u
   if (ceiling === undefined) return refuse("insufficient-data", nothingKnown(missing));
   const blocking = missing.filter((m) => !m.isBehindPools && m.leastCeiling < ceiling.perSecond);
   if (blocking.length > 0) {
-    return refuse("insufficient-data", `${listed(blocking)} may limit first, and is not measured; ${lowestKnown(ceiling)}`);
+    return refuse(
+      "insufficient-data",
+      `${listed(blocking)} may limit first, and is not measured; ${lowestKnown(ceiling)}`,
+    );
   }
   return describe(known, ceiling, rows(ceiling));
 }
@@ -89,7 +99,13 @@ function describe(known: Omit<Throughput, "report">, ceiling: ModelCeiling, reso
       limiter,
       ...(next === undefined
         ? {}
-        : { next: { service: next.limiter.service, resource: next.limiter.resource, ceilingPerSecond: round(next.perSecond) } }),
+        : {
+            next: {
+              service: next.limiter.service,
+              resource: next.limiter.resource,
+              ceilingPerSecond: round(next.perSecond),
+            },
+          }),
       resources,
     },
   };
@@ -147,7 +163,9 @@ function measure(
 
 /** Where one instance is clearly busier, it is full while the others are not: the capacity that can be used is less. */
 function effectiveCapacity({ capacityEach, utilisation, hottest }: ResourceUse): number {
-  return hottest === undefined || hottest.utilisation <= 0 ? capacityEach : (capacityEach * utilisation) / hottest.utilisation;
+  return hottest === undefined || hottest.utilisation <= 0
+    ? capacityEach
+    : (capacityEach * utilisation) / hottest.utilisation;
 }
 
 function gatesOf(window: Window, graph: CallGraph, measured: readonly MeasuredResource[]): Gate[] {
@@ -182,18 +200,22 @@ export interface MissingResource {
  * Services and databases without a measured CPU. Work happens within spans, so no more cores can have been busy than
  * spans were open there, and each instance has one core at least: that bounds how near it can be to its limit.
  */
-function missingResources(
-  window: Window,
-  graph: CallGraph,
-  measured: readonly MeasuredResource[],
-): MissingResource[] {
-  const hasCpu = new Set(measured.filter(({ use }) => use.resource === "cpu" || use.resource === "quota").map(({ use }) => use.service));
+function missingResources(window: Window, graph: CallGraph, measured: readonly MeasuredResource[]): MissingResource[] {
+  const hasCpu = new Set(
+    measured.filter(({ use }) => use.resource === "cpu" || use.resource === "quota").map(({ use }) => use.service),
+  );
   const found: MissingResource[] = [];
   for (const { name: service, ownS, instances } of graph.services.values()) {
-    if (!hasCpu.has(service)) found.push({ what: `the CPU of ${service}`, leastCeiling: ownS > 0 ? instances / ownS : Infinity, isBehindPools: false });
+    if (!hasCpu.has(service))
+      found.push({
+        what: `the CPU of ${service}`,
+        leastCeiling: ownS > 0 ? instances / ownS : Infinity,
+        isBehindPools: false,
+      });
   }
   const databases = new Map<string, number>();
-  for (const { database, timeS } of graph.databases.values()) databases.set(database, (databases.get(database) ?? 0) + timeS);
+  for (const { database, timeS } of graph.databases.values())
+    databases.set(database, (databases.get(database) ?? 0) + timeS);
   for (const [database, timeS] of databases) {
     if (database === "" || hasCpu.has(database)) continue;
     const leastCeiling = timeS > 0 ? 1 / timeS : Infinity;
@@ -218,7 +240,9 @@ function isBehindPools(window: Window, graph: CallGraph, database: string): bool
     .filter((work) => work.database === database)
     .every(({ service }) => {
       const limit = pools.find((pool) => pool.service === service)?.limit;
-      return limit !== undefined && limit.fullShare >= SEEN_FULL && limit.holdWhenFullNs <= SAME_HOLD * limit.holdElseNs;
+      return (
+        limit !== undefined && limit.fullShare >= SEEN_FULL && limit.holdWhenFullNs <= SAME_HOLD * limit.holdElseNs
+      );
     });
 }
 
@@ -254,7 +278,9 @@ function rowOf({ use, demand, model }: MeasuredResource, ceiling: number | undef
 
 /** "the pool:shop of orders". */
 export const nameOf = ({ service, resource }: { readonly service: string; readonly resource: string }): string =>
-  resource.startsWith("pool:") ? `the pool of ${service} towards ${resource.slice("pool:".length)}` : `the ${resourceWord(resource)} of ${service}`;
+  resource.startsWith("pool:")
+    ? `the pool of ${service} towards ${resource.slice("pool:".length)}`
+    : `the ${resourceWord(resource)} of ${service}`;
 
 const resourceWord = (resource: string): string => (resource === "cpu" ? "CPU" : resource);
 

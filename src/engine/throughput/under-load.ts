@@ -6,7 +6,14 @@ import type { PredictedCeiling } from "../../model/what-if-report.ts";
 import type { Window } from "../window.ts";
 import { ceilingOf, type CapacityModel } from "./capacity-model.ts";
 import { resized, withDemandsOf } from "./changed-model.ts";
-import { analyseThroughput, ceilingInterval, measuredOf, rateText, type MissingResource, type Throughput } from "./throughput.ts";
+import {
+  analyseThroughput,
+  ceilingInterval,
+  measuredOf,
+  rateText,
+  type MissingResource,
+  type Throughput,
+} from "./throughput.ts";
 import { rescaleWaits } from "./waits-under-load.ts";
 
 /** What changes do to waits and to the ceiling. */
@@ -29,14 +36,15 @@ export function underLoad(
 ): UnderLoad {
   const throughput = analyseThroughput(window, resources, seed);
   const { model, measured, report } = throughput;
-  const { model: sized, assumptions, cannotTell: reasons } = resized(model, measured, changes);
+  const { model: sized, assumptions, cannotTell: reasons } = resized(window, model, measured, changes);
   const changed = withDemandsOf(sized, plan, edits);
   const cannotTell: string[] = [];
   const taken = [...assumptions];
   if (report.status === "gate-failed") cannotTell.push(`what waits become: ${report.detail}`);
   else if (measured.length > 0) {
     const { saturated } = rescaleWaits(window, plan, edits, model, changed, seed);
-    if (saturated) cannotTell.push("percentiles under the changes: the present load is more than the changed system can do");
+    if (saturated)
+      cannotTell.push("percentiles under the changes: the present load is more than the changed system can do");
   }
   const unmeasured = unmeasuredText(throughput);
   if (unmeasured !== undefined) taken.push(unmeasured);
@@ -59,7 +67,8 @@ function mayLimitBefore({ missing }: Throughput, changes: readonly Change[], per
 }
 
 function unmeasuredText({ measured, missing }: Throughput): string | undefined {
-  if (measured.length === 0) return "waits for pools, locks and CPU stay as they are: they would shrink, too, so that a real fix may gain more";
+  if (measured.length === 0)
+    return "waits for pools, locks and CPU stay as they are: they would shrink, too, so that a real fix may gain more";
   if (missing.length === 0) return "waits for locks stay as they are";
   return "waits for what is not measured (locks, some CPUs) stay as they are";
 }
@@ -70,7 +79,13 @@ function predictedCeiling(throughput: Throughput, changed: CapacityModel): Predi
   if (now === undefined || then === undefined) return null;
   const { low, high } = ceilingInterval(then.perSecond, measuredOf(measured, then.limiter).demand.perRequest);
   const round = (value: number): number => Number(value.toPrecision(4));
-  const place = ({ service, resource }: { service: string; resource: string }): { service: string; resource: string } => ({
+  const place = ({
+    service,
+    resource,
+  }: {
+    service: string;
+    resource: string;
+  }): { service: string; resource: string } => ({
     service,
     resource,
   });

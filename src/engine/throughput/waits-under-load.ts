@@ -56,7 +56,13 @@ interface WaitChange {
   readonly share: number;
 }
 
-function changeOf(before: ModelResource, after: ModelResource, i: number, now: ModelWaits, then: ModelWaits): WaitChange {
+function changeOf(
+  before: ModelResource,
+  after: ModelResource,
+  i: number,
+  now: ModelWaits,
+  then: ModelWaits,
+): WaitChange {
   const servers = (r: ModelResource): number => Math.max(1, r.capacityEach);
   const c = erlangC(servers(before), now.utilisation[i]! * servers(before));
   const c2 = erlangC(servers(after), then.utilisation[i]! * servers(after));
