@@ -4,8 +4,10 @@
  *   npm run lab                                    all faults, then 20 healthy runs
  *   npm run lab -- --only small-pool,retries --seed 3 --repeat 2
  *   npm run lab -- --recordings DIR                keeps the recordings there
+ *   npm run lab -- --recordings DIR --record-only  and diagnoses nothing yet
  *   npm run lab -- --rescore DIR                   diagnoses kept recordings again, without running anything
  *   npm run lab -- --json FILE --compare OLD.json  writes the scores, and exits with 1 where they became worse
+ *   npm run lab -- --overhead 5                    what observing costs, in 5 pairs with and without
  *
  * Ranks are strict and ordinal. What this machine does not allow is told and left out of the shares.
  */
@@ -16,6 +18,7 @@ import { parseArgs } from "node:util";
 import type { Fault } from "../src/lab/faults/fault.ts";
 import { FAULTS, faultNamed } from "../src/lab/faults/table.ts";
 import { probeNeeds } from "../src/lab/host/probe-needs.ts";
+import { measureOverhead } from "../src/lab/run/overhead.ts";
 import { recordFault } from "../src/lab/run/record-fault.ts";
 import { scoreRecording, type RunScore } from "../src/lab/run/score-recording.ts";
 import { LAB_SCORES_SCHEMA, summarise, tableOf, worsened, type LabScores } from "../src/lab/run/summary.ts";
@@ -28,9 +31,11 @@ const { values } = parseArgs({
     healthy: { type: "string", default: "20" },
     seconds: { type: "string" },
     recordings: { type: "string" },
+    "record-only": { type: "boolean", default: false },
     rescore: { type: "string" },
     json: { type: "string" },
     compare: { type: "string" },
+    overhead: { type: "string" },
   },
 });
 
@@ -38,6 +43,16 @@ const abort = new AbortController();
 process.once("SIGINT", () => abort.abort(new Error("stopped by Ctrl-C")));
 
 async function main(): Promise<void> {
+  if (values.overhead !== undefined) {
+    const { cpuMs, p50Ms, pairs } = await measureOverhead(faultNamed("healthy"), Number(values.overhead), abort.signal);
+    for (const [what, { observed, unobserved }] of Object.entries({ "CPU per request": cpuMs, p50: p50Ms })) {
+      const ratio = (observed / unobserved).toFixed(2);
+      console.log(
+        `${what}: ${observed.toFixed(2)} ms observed, ${unobserved.toFixed(2)} ms not: × ${ratio} (${pairs} pairs)`,
+      );
+    }
+    return;
+  }
   const skipped: { fault: string; reason: string }[] = [];
   const scores = values.rescore === undefined ? await runAll(skipped) : await rescore(resolve(values.rescore));
   const result: LabScores = {
@@ -88,6 +103,10 @@ async function runAll(skipped: { fault: string; reason: string }[]): Promise<Run
     try {
       const seconds = values.seconds === undefined ? {} : { seconds: Number(values.seconds) };
       await recordFault(fault, folder, { seed, ...seconds, signal: abort.signal });
+      if (values["record-only"]) {
+        console.error(`${fault.name} (${seed}) recorded`);
+        continue;
+      }
       const score = await scoreRecording(folder);
       scores.push(score);
       console.error(lineOf(score));

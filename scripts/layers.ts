@@ -7,6 +7,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/analysis": ["src/model"],
   "src/formats": ["src/model"],
   "src/engine": ["src/model", "src/analysis", "src/formats"],
+  // The script of the flame graph's page, for browsers; the command line puts its built file into the page.
+  "src/flame-page": ["src/model"],
   // The composition root; of the lab it knows only how to start it (docs/adr/0010-the-lab-within-the-package.md).
   "src/cli": ["src/model", "src/analysis", "src/formats", "src/engine", "src/lab"],
   "src/lab": ["src/model", "src/analysis", "src/formats", "src/engine"],

@@ -6,6 +6,7 @@ import { groupFrames, selfAndTotal, sumByStack } from "./stack-totals.ts";
 /** A function in two windows. Shares are of the window's samples. */
 export interface FunctionChange {
   readonly name: string;
+  /** with the line where the function has no name */
   readonly file: string;
   /** samples with it innermost, and with it anywhere, before and after */
   readonly selfBefore: number;
@@ -88,14 +89,15 @@ export function sampleCounts(table: StackTable): Float64Array {
 function countsOf(table: StackTable): { samples: number; functions: Map<string, { self: number; total: number }> } {
   const counts = sampleCounts(table);
   const own = sumByStack(table, counts);
-  const groups = groupFrames(table.frames, "function");
+  const groups = groupFrames(table, "function");
   const { self, total } = selfAndTotal(table.stacks, own, groups);
   const functions = new Map<string, { self: number; total: number }>();
   for (let frame = 0; frame < table.frames.rowCount; frame++) {
     const group = groups.groupOf[frame]!;
     if (total[group] === 0) continue;
     const name = table.strings.get(table.frames.function[frame]!);
-    const key = JSON.stringify([name, table.strings.get(table.frames.file[frame]!)]);
+    const line = name === "(anonymous)" ? `:${table.frames.line[frame]!}` : "";
+    const key = JSON.stringify([name, `${table.strings.get(table.frames.file[frame]!)}${line}`]);
     functions.set(key, { self: self[group]!, total: total[group]! });
   }
   return { samples: counts.reduce((sum, count) => sum + count, 0), functions };

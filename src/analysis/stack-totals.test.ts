@@ -10,7 +10,7 @@ const valuesOf = (table: StackTable): Float64Array => table.samples.values[table
 
 /** The definition, stack by stack. */
 function byDefinition(table: StackTable, by: FrameGrouping): { self: number[]; total: number[] } {
-  const { groupCount, groupOf } = groupFrames(table.frames, by);
+  const { groupCount, groupOf } = groupFrames(table, by);
   const self = Array.from({ length: groupCount }, () => 0);
   const total = Array.from({ length: groupCount }, () => 0);
   for (let row = 0; row < table.samples.rowCount; row++) {
@@ -32,7 +32,7 @@ describe("self and total", () => {
     const { self, total } = selfAndTotal(
       table.stacks,
       sumByStack(table, valuesOf(table)),
-      groupFrames(table.frames, "function"),
+      groupFrames(table, "function"),
     );
     expect(Object.fromEntries(names.map((name, i) => [name, [self[i], total[i]]]))).toEqual({
       main: [4, 10],
@@ -43,16 +43,16 @@ describe("self and total", () => {
 
   test("lines of one function are one function, and files one file", () => {
     const table = stacksFromText("main@a.ts:1;parse@b.ts:3 1\nmain@a.ts:2;parse@b.ts:4;trim@b.ts:9 1");
-    expect(groupFrames(table.frames, "frame").groupCount).toBe(5);
-    expect(groupFrames(table.frames, "function").groupCount).toBe(3);
-    expect(groupFrames(table.frames, "file").groupCount).toBe(2);
+    expect(groupFrames(table, "frame").groupCount).toBe(5);
+    expect(groupFrames(table, "function").groupCount).toBe(3);
+    expect(groupFrames(table, "file").groupCount).toBe(2);
   });
 
   test("are those of the definition, at any profile", () => {
     fc.assert(
       fc.property(anyStacks, fc.constantFrom<FrameGrouping>("frame", "function", "file"), (table, by) => {
         const own = sumByStack(table, valuesOf(table));
-        const { self, total } = selfAndTotal(table.stacks, own, groupFrames(table.frames, by));
+        const { self, total } = selfAndTotal(table.stacks, own, groupFrames(table, by));
         expect({ self: Array.from(self), total: Array.from(total) }).toEqual(byDefinition(table, by));
         const roots = inclusiveSums(table.stacks, own).filter((_, row) => table.stacks.parent[row] === -1);
         expect(roots.reduce((a, b) => a + b, 0)).toBe(own.reduce((a, b) => a + b, 0));
@@ -63,11 +63,7 @@ describe("self and total", () => {
 
   test("a stack of a hundred thousand frames", () => {
     const table = stacksFromText(`${Array.from({ length: 100_000 }, (_, i) => `f${i % 7}`).join(";")} 1`);
-    const { total } = selfAndTotal(
-      table.stacks,
-      sumByStack(table, valuesOf(table)),
-      groupFrames(table.frames, "function"),
-    );
+    const { total } = selfAndTotal(table.stacks, sumByStack(table, valuesOf(table)), groupFrames(table, "function"));
     expect(Array.from(total)).toEqual([1, 1, 1, 1, 1, 1, 1]);
   });
 });

@@ -1,4 +1,4 @@
-import type { FrameColumns, StackTable, StackTree } from "../model/stack-table.ts";
+import type { StackTable, StackTree } from "../model/stack-table.ts";
 import { TuplePool } from "../model/tuple-pool.ts";
 
 /** By what frames are told apart: all of a frame; its function and file, whatever the line; its file. */
@@ -10,13 +10,16 @@ export interface FrameGroups {
   readonly groupOf: Int32Array;
 }
 
-export function groupFrames(frames: FrameColumns, by: FrameGrouping): FrameGroups {
+/** Functions without a name are told apart by their line. */
+export function groupFrames({ frames, strings }: StackTable, by: FrameGrouping): FrameGroups {
   if (by === "frame")
     return { groupCount: frames.rowCount, groupOf: Int32Array.from({ length: frames.rowCount }, (_, row) => row) };
-  const pool = new TuplePool(2);
-  const groupOf = Int32Array.from(frames.function, (name, row) =>
-    pool.intern(by === "function" ? name : 0, frames.file[row]!),
-  );
+  const pool = new TuplePool(3);
+  const groupOf = Int32Array.from(frames.function, (name, row) => {
+    const file = frames.file[row]!;
+    if (by === "file") return pool.intern(0, file, 0);
+    return pool.intern(name, file, strings.get(name) === "(anonymous)" ? frames.line[row]! : 0);
+  });
   return { groupCount: pool.size, groupOf };
 }
 
@@ -34,7 +37,7 @@ export function sumByStack(table: StackTable, values: Float64Array, keep?: (samp
 }
 
 /** Sums of the stacks and of all that they called: `own` per stack row → inclusive sums. */
-export function inclusiveSums({ parent, rowCount }: StackTree, own: Float64Array): Float64Array {
+export function inclusiveSums({ parent, rowCount }: Omit<StackTree, "frame">, own: Float64Array): Float64Array {
   const sums = Float64Array.from(own);
   // Callees stand behind their callers.
   for (let row = rowCount - 1; row >= 0; row--) if (parent[row]! >= 0) sums[parent[row]!]! += sums[row]!;

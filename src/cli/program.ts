@@ -7,6 +7,7 @@ import { changepoints } from "./commands/changepoints.ts";
 import { compareRecordings } from "./commands/compare.ts";
 import { demo } from "./commands/demo.ts";
 import { printCriticalPaths } from "./commands/critical-path.ts";
+import { flame } from "./commands/flame.ts";
 import { fitScalability } from "./commands/usl.ts";
 import { predictChanges } from "./commands/what-if.ts";
 import { safeText } from "./render/safe-text.ts";
@@ -27,9 +28,10 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .addHelpText("after", pasteable(EXIT_CODES, terminal));
 
   common(program.command("analyze"))
-    .description("Print a ranked diagnosis of recorded traces.")
+    .description("Print a ranked diagnosis of recorded traces, and of profiles of their services.")
     .argument("<files...>", "recordings or folders of them; - for standard input")
     .option("--baseline <files...>", "recordings of better times, to compare with")
+    .option("--service <name>", "the service of the profiles among the files, where their names don't tell")
     .option("--endpoint <text>", 'only endpoints with this in "SERVICE OPERATION", in any case')
     .addOption(
       new Option("--fail-on <severity>", "exit with code 1 at findings of this severity or worse")
@@ -93,6 +95,18 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .option("--limit <traces>", "how many traces to print (default: 10, with --json all)", wholeNumber)
     .addHelpText("after", pasteable(EXAMPLES["critical-path"], terminal))
     .action(async (files: string[], options) => done(await printCriticalPaths(files, options, terminal)));
+
+  common(program.command("flame"))
+    .description("Show where profiles spend their time, or make other formats of them.")
+    .argument("<files...>", "profiles or folders of them; - for standard input")
+    .addOption(new Option("--folded", "folded stacks on standard output").conflicts(["pprof", "html", "json"]))
+    .addOption(new Option("--pprof", "pprof (gzip) on standard output").conflicts(["html", "json"]))
+    .addOption(new Option("--html <file>", "a flame graph as one page that loads nothing").conflicts("json"))
+    .option("--diff <base>", "profile or folder of them from before, to compare with")
+    .option("--value <type>", "what to look at where a profile counts several things, such as alloc_space")
+    .option("--annotate", "mark kernel frames _[k] and compiled ones _[j] in folded stacks")
+    .addHelpText("after", pasteable(EXAMPLES.flame, terminal))
+    .action(async (files: string[], options) => done(await flame(files, options, terminal)));
 
   common(program.command("changepoints"))
     .description("Find where a series of time,value rows (CSV) changed its level.")
@@ -227,6 +241,12 @@ Example:
 Example:
   longpole critical-path examples/missing-index/fault/traces.otlp.pb.gz --limit 3
   longpole critical-path examples/missing-index/fault/traces.otlp.pb.gz --json | head -1`,
+  flame: `
+Reads .cpuprofile, .heapprofile, pprof, folded stacks and the output of perf script.
+
+Example:
+  printf 'main;parse 7\\nmain;write 3\\n' | longpole flame -
+  printf 'main;parse 7\\nmain;write 3\\n' | longpole flame - --html flame.html`,
   changepoints: `
 Example:
   printf '1,10\\n2,11\\n3,10\\n4,11\\n5,10\\n6,20\\n7,21\\n8,20\\n9,21\\n10,20\\n' | longpole changepoints -`,

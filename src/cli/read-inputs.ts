@@ -6,9 +6,10 @@ export async function readInputs(
   paths: readonly string[],
   tell: (text: string) => void,
   signal: AbortSignal,
+  profilesElsewhere = false,
 ): Promise<LoadedInputs> {
   const began = performance.now();
-  const loading = loadInputs(paths, { signal });
+  const loading = loadInputs(paths, { signal, profilesElsewhere });
   for (;;) {
     const step = await loading.next();
     if (step.done === true) return step.value;
@@ -24,7 +25,7 @@ export function progressText(progress: LoadProgress, seconds: number): string {
   return `reading ${megabytes(progress.bytesRead)}${total}, ${thousands(progress.spans)} spans${points}${speed}`;
 }
 
-function megabytes(bytes: number): string {
+export function megabytes(bytes: number): string {
   return bytes < 1e7 ? `${(bytes / 1e6).toFixed(1)} MB` : `${count(bytes / 1e6)} MB`;
 }
 

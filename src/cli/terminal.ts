@@ -5,8 +5,8 @@ import type { Look } from "./render/pen.ts";
 export interface Terminal {
   /** What to type before a command's name to run this Longpole again: "longpole", "npx longpole", "node dist/cli/main.js". */
   readonly command: string;
-  /** Data, for a person or the next program. False when nobody reads any more. */
-  out(text: string): void;
+  /** Data, for a person or the next program. */
+  out(data: string | Uint8Array): void;
   /** Progress, warnings and errors. */
   err(text: string): void;
   readonly outIsTty: boolean;
@@ -33,7 +33,7 @@ export function processTerminal(): Terminal {
   process.stderr.on("error", () => {});
   return {
     command: commandWord(process.argv[1] ?? "longpole", process.env, process.cwd()),
-    out: (text) => void process.stdout.write(text),
+    out: (data) => void process.stdout.write(data),
     err: (text) => void process.stderr.write(text),
     outIsTty: process.stdout.isTTY === true,
     errIsTty: process.stderr.isTTY === true,

@@ -2,6 +2,7 @@ import type { Intake } from "../model/intake.ts";
 import type { MetricTable } from "../model/metric-table.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import type { LoadedInputs } from "../formats/load-inputs.ts";
+import { loadProfiles, type LoadedProfile } from "../formats/load-profiles.ts";
 import { progressOn, type Progress } from "./progress.ts";
 import { readInputs } from "./read-inputs.ts";
 import { plural } from "./render/numbers.ts";
@@ -11,6 +12,10 @@ import type { Terminal } from "./terminal.ts";
 export interface Inputs {
   /** Spans and metrics of files and folders; what could not be read is told on stderr and stands in `intake.errors`. */
   read(paths: readonly string[]): Promise<{ spans: SpanTable; metrics: MetricTable; intake: Intake }>;
+  /** The same, with the profiles among them; their errors stand in `intake.errors`, too. */
+  readWithProfiles(
+    paths: readonly string[],
+  ): Promise<{ spans: SpanTable; metrics: MetricTable; intake: Intake; profiles: readonly LoadedProfile[] }>;
   readonly progress: Progress;
   /** aborted by the first Ctrl-C: the work ends early with what is known */
   readonly signal: AbortSignal;
@@ -29,15 +34,35 @@ export async function withInputs(
     terminal.err("longpole: stopping; what is known by now follows (Ctrl-C again to leave at once)\n");
     abort.abort();
   });
-  const read: Inputs["read"] = async (paths) => {
-    const loaded = await readInputs(paths, (text) => progress.report(text), abort.signal);
+  const tell = (text: string): void => progress.report(text);
+  const read = async (paths: readonly string[], profilesElsewhere: boolean): Promise<LoadedInputs> => {
+    const loaded = await readInputs(paths, tell, abort.signal, profilesElsewhere);
     progress.clear();
     if (!quiet) terminal.err(skippedText(loaded.skipped));
-    for (const error of loaded.intake.errors) terminal.err(`longpole: ${safeText(error.message)}\n`);
     return loaded;
   };
+  const tellErrors = (intake: Intake): void => {
+    for (const error of intake.errors) terminal.err(`longpole: ${safeText(error.message)}\n`);
+  };
+  const inputs: Inputs = {
+    read: async (paths) => {
+      const loaded = await read(paths, false);
+      tellErrors(loaded.intake);
+      return loaded;
+    },
+    readWithProfiles: async (paths) => {
+      const loaded = await read(paths, true);
+      const { profiles, errors, remarks } = await loadProfiles(paths, { others: "pass-over", signal: abort.signal });
+      for (const error of errors) loaded.intake.errors.push(error);
+      if (!quiet) for (const remark of remarks) terminal.err(`longpole: ${safeText(remark)}\n`);
+      tellErrors(loaded.intake);
+      return { ...loaded, profiles };
+    },
+    progress,
+    signal: abort.signal,
+  };
   try {
-    return await work({ read, progress, signal: abort.signal });
+    return await work(inputs);
   } finally {
     progress.clear();
     stopListening();

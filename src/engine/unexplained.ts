@@ -8,8 +8,12 @@ import type { Window } from "./window.ts";
 /** Smallest share of an endpoint's p99 that is worth collecting more for. */
 const MIN_SHARE = 0.05;
 
-/** Time inside services of which spans do not tell the kind, by service, and what would tell it. */
-export function unexplainedTime(window: Window, views: readonly EndpointView[]): Report["unexplained"] {
+/** Time inside services of which spans do not tell the kind, by service, and what would tell it. profiled: services with a profile at hand. */
+export function unexplainedTime(
+  window: Window,
+  views: readonly EndpointView[],
+  profiled: ReadonlyMap<string, unknown> = new Map(),
+): Report["unexplained"] {
   const worst = new Map<string, number>();
   for (const view of views) {
     const here = new Map<string, number>();
@@ -27,6 +31,8 @@ export function unexplainedTime(window: Window, views: readonly EndpointView[]):
     .map(([service, ns]) => ({
       service,
       p99Ms: Math.round((ns / NS_PER_MS) * 1000) / 1000,
-      collect: `a CPU profile of ${service} under this load (on-CPU and off-CPU), or finer spans inside it`,
+      collect: profiled.has(service)
+        ? `what its threads wait for (an off-CPU profile of ${service}), or finer spans inside it`
+        : `a CPU profile of ${service} under this load (on-CPU and off-CPU), or finer spans inside it`,
     }));
 }

@@ -112,7 +112,8 @@ function foundText(kind: ContentKind): string {
     case "unknown":
       return kind.found;
     case "unsupported":
-      return `${kind.what} (${kind.instead})`;
+      // Advice to give traces is none here.
+      return kind.instead.includes("traces") ? kind.what : `${kind.what} (${kind.instead})`;
     case "not-used":
       return `OTLP ${kind.signal}`;
     case "profile":

@@ -24,7 +24,7 @@ export function readPerfFrame(text: string, isJava: boolean): readonly PerfFrame
   const hasModule = text.endsWith(")") && open > 0;
   const symbol = (hasModule ? text.slice(0, open) : text).trim().replace(/\+0x[\da-f]+$/, "");
   const module = hasModule ? text.slice(open + 2, deleted) : "[unknown]";
-  if (symbol === "" || symbol.startsWith("(")) return undefined;
+  if (symbol === "" || /^\((?!anonymous namespace\))/.test(symbol)) return undefined;
   return symbol.split(/(?<!operator)->/).map((part) => frameOf(part, module, isJava));
 }
 

@@ -78,3 +78,9 @@ function labelsOf({ labels }: StackTable, set: number, text: (id: number) => num
   }
   return found;
 }
+
+/** `table` with the samples of `base` taken off: as negative ones, which sum up with the others. */
+export function minus(table: StackTable, base: StackTable): StackTable {
+  const values = base.samples.values.map((column) => column.map((value) => -value));
+  return mergeStackTables([table, { ...base, samples: { ...base.samples, values } }]);
+}

@@ -20,8 +20,10 @@ export const acceptQueue: Fault = {
   ],
   seenFrom: "metrics",
   needs: [],
+  before: { gateway: { keepAlive: false } },
   broken: { gateway: { keepAlive: false }, zones: { listenBacklog: 1 } },
-  load: { schedule: { kind: "burst", everySeconds: 5, lengthSeconds: 1, factor: 5 } },
+  fixed: { zones: { listenBacklog: 511 } },
+  load: { perSecond: 25, schedule: { kind: "burst", everySeconds: 5, lengthSeconds: 1, factor: 5 } },
   whatIf: [],
   needsBaseline: false,
 };

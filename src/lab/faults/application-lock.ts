@@ -19,7 +19,11 @@ export const applicationLock: Fault = {
   ],
   seenFrom: "traces",
   needs: [],
-  broken: { accounts: { refreshLock: "global", cache: { entries: 5000, ttlMs: 300 } } },
+  before: { accounts: { cache: { entries: 5000, ttlMs: 300 } }, registrar: { delayMs: 25 } },
+  broken: {
+    accounts: { refreshLock: "global", cache: { entries: 5000, ttlMs: 300 } },
+    registrar: { delayMs: 25 },
+  },
   fixed: { accounts: { refreshLock: "per-key" } },
   load: { mix: { lookup: 0.3, list: 0.1, create: 0.05, overview: 0.5, points: 0.05 } },
   whatIf: [],

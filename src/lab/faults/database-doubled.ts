@@ -15,18 +15,17 @@ export const databaseDoubled: Fault = {
       mechanism: "data-growth",
       // the growth is what happened, the index what would have made it harmless
       alsoMechanisms: ["missing-index"],
-      statement: "SELECT id, zone_id, name, type, ttl, value, updated_at FROM records WHERE name = $1",
+      statement: "SELECT id, zone_id, name, type, content, ttl, updated_at FROM records WHERE name = $1",
       limiter: ZONES_POOL,
       endpoint: userEndpoint("lookup"),
     },
   ],
   seenFrom: "traces",
   needs: [],
-  before: { postgres: { nameIndex: false } },
-  broken: { postgres: { nameIndex: false } },
-  load: { perSecond: 45, mix: { lookup: 0.75, list: 0.1, create: 0.05, overview: 0.05, points: 0.05 } },
+  before: { postgres: { nameIndex: false, records: 150_000 }, zones: { poolMax: 2 } },
+  broken: { postgres: { nameIndex: false, records: 150_000 }, zones: { poolMax: 2 } },
+  load: { perSecond: 32, mix: { lookup: 0.65, list: 0.15, create: 0.05, overview: 0.1, points: 0.05 } },
   during: importsOf(12, 12_500),
-  fixStatements: ["CREATE INDEX CONCURRENTLY IF NOT EXISTS records_name ON records (name)"],
   fixed: { postgres: { nameIndex: true } },
   whatIf: [`service=zones,operation=${SELECT},time=0.05`],
   needsBaseline: false,
@@ -36,7 +35,7 @@ export const databaseDoubled: Fault = {
 function importsOf(count: number, rows: number): TimedStatement[] {
   return Array.from({ length: count }, (_, i) => ({
     atSeconds: 4 + i,
-    sql: `INSERT INTO records (zone_id, name, type, value)
+    sql: `INSERT INTO records (zone_id, name, type, content)
       SELECT 1 + n % 5000, 'import-${i}-' || n || '.example', 'A', '10.9.' || n / 256 % 256 || '.' || n % 256
       FROM generate_series(1, ${rows}) n`,
   }));

@@ -16,7 +16,7 @@ export const memoryLeak: Fault = {
   ],
   seenFrom: "metrics",
   needs: [],
-  broken: { accounts: { retainKb: 64 } },
+  broken: { accounts: { retainKb: 256 } },
   load: {},
   whatIf: [],
   needsBaseline: false,

@@ -14,8 +14,10 @@ export const SERVICES_OF_HOST: readonly string[] = [...SERVICES, DATABASE];
 
 /** Server operations behind the gateway, as spans name them. */
 export const OPERATIONS = {
+  lookup: "GET /records/:name",
   list: "GET /zones/:zone/records",
   create: "POST /zones/:zone/records",
+  summary: "GET /accounts/:account/zones",
   account: "GET /accounts/:account",
   points: "POST /points",
 } as const;

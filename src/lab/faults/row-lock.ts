@@ -3,7 +3,7 @@ import { DATABASE, OPERATIONS, userEndpoint } from "./names.ts";
 
 /**
  * A serial number is raised first thing in the transaction, and its row stays locked until the commit:
- * all writers queue behind one row.
+ * all writers queue behind one row, while the one that has it asks a partner.
  */
 export const rowLock: Fault = {
   name: "row-lock",
@@ -20,7 +20,12 @@ export const rowLock: Fault = {
   ],
   seenFrom: "traces",
   needs: [],
-  broken: { zones: { serial: "first-statement", sharedSerial: true } },
+  before: { zones: { holdConnection: "request" }, registrar: { delayMs: 25 } },
+  broken: {
+    zones: { serial: "first-statement", sharedSerial: true, holdConnection: "request" },
+    registrar: { delayMs: 25 },
+  },
+  fixed: { zones: { serial: "last-statement", sharedSerial: false } },
   load: { mix: { lookup: 0.3, list: 0.1, create: 0.5, overview: 0.05, points: 0.05 } },
   whatIf: [],
   needsBaseline: false,

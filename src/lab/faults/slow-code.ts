@@ -3,12 +3,12 @@ import { OPERATIONS, userEndpoint } from "./names.ts";
 
 /**
  * A check for conflicting records compares each with each: natural to write, right on a zone of ten
- * records, and quadratic on one of a thousand.
+ * records, and quadratic in the names of a page.
  */
 export const slowCode: Fault = {
   name: "slow-code",
   kind: "fault",
-  summary: "listing a zone is slow, the larger the zone the more so",
+  summary: "listing a zone costs a multiple of the processor time that it should",
   truths: [{ service: "zones", mechanism: "slow-code", operation: OPERATIONS.list, endpoint: userEndpoint("list") }],
   seenFrom: "traces",
   needs: [],

@@ -16,6 +16,7 @@ export const straggler: Fault = {
   ],
   seenFrom: "traces",
   needs: [],
+  before: { zones: { replicas: 2 } },
   broken: { zones: { replicas: 2, pairwiseReplica: 1 } },
   fixed: { zones: { pairwiseReplica: -1 } },
   load: {},

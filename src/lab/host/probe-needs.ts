@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Need } from "../faults/fault.ts";
 import { probeCpuGroup } from "./cpu-group.ts";
-import { probeNetem } from "./network-namespace.ts";
+import { probeNetem } from "./netem.ts";
 
 /**
  * What the machine allows, tried out. undefined: possible; else why not, in one sentence with what would change it.

@@ -23,6 +23,8 @@ export interface PhaseOptions {
   /** overrules the fault's own */
   readonly seconds?: number;
   readonly perSecond?: number;
+  /** false: no profiles are taken */
+  readonly profile?: boolean;
   readonly progress: (progress: LoadProgress) => void;
 }
 
@@ -82,7 +84,7 @@ export function phasesOf(fault: Fault, wanted: { readonly before: boolean; reado
   return [...(wanted.before ? (["before"] as const) : []), "fault", ...fixes];
 }
 
-function planOf(fault: Fault, phase: PhaseName, { seed, seconds, perSecond }: PhaseOptions): PhasePlan {
+function planOf(fault: Fault, phase: PhaseName, { seed, seconds, perSecond, profile = true }: PhaseOptions): PhasePlan {
   const load: LoadPlan = {
     ...USUAL_LOAD,
     ...fault.load,
@@ -93,9 +95,9 @@ function planOf(fault: Fault, phase: PhaseName, { seed, seconds, perSecond }: Ph
   };
   return {
     settings: settingsOf(fault, phase),
-    load: phase === "before" && seconds === undefined ? { ...load, seconds: BEFORE_SECONDS } : load,
+    load: phase === "before" ? { ...load, seconds: Math.min(load.seconds, BEFORE_SECONDS) } : load,
     during: phase === "fault" ? (fault.during ?? []) : [],
-    profile: true,
+    profile,
   };
 }
 

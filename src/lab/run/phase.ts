@@ -3,7 +3,6 @@ import { cpus } from "node:os";
 import { basename } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { TimedStatement } from "../faults/fault.ts";
-import { changeHost } from "../host/change-host.ts";
 import { LabError } from "../lab-error.ts";
 import type { LoadPlan, LoadResult } from "../load/load-plan.ts";
 import { runLoad, type LoadProgress } from "../load/run-load.ts";
@@ -49,20 +48,16 @@ const WARM_UP_SECONDS = 4;
 /** Another seed than the phase's own, so that its requests are not answered from caches that just these filled. */
 const WARM_UP_SEED = 1000;
 
-/** Brings the system into its state, warms it up, and records it under load. The host is as before afterwards. */
+/** Brings the system into its state, warms it up, and records it under load. */
 export async function runPhase(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise<PhaseRecord> {
   const { system } = stage;
   await system.apply(plan.settings);
-  const host = await changeHost(plan.settings.host, system.pids(), stage.folder);
-  try {
-    const { records } = plan.settings.postgres;
-    const warmUp = { ...plan.load, seconds: WARM_UP_SECONDS, seed: plan.load.seed + WARM_UP_SEED };
-    await runLoad(system.gatewayUrl, { ...warmUp, schedule: { kind: "steady" } }, { signal: hooks.signal, records });
-    await system.flush();
-    return await record(stage, plan, hooks);
-  } finally {
-    await host.undo();
-  }
+  const { records } = plan.settings.postgres;
+  const warmUp: LoadPlan = { ...plan.load, schedule: { kind: "steady" }, seconds: WARM_UP_SECONDS };
+  const seed = plan.load.seed + WARM_UP_SEED;
+  await runLoad(system.gatewayUrl, { ...warmUp, seed }, { signal: hooks.signal, records });
+  await system.flush();
+  return record(stage, plan, hooks);
 }
 
 async function record(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise<PhaseRecord> {

@@ -14,7 +14,8 @@ export function conflictsOf(records: readonly NamedRecord[], how: ZonesSettings[
   return how === "set" ? bySet(records) : pairwise(records);
 }
 
-const PREFIXES = ["", "www.", "mail.", "ftp.", "api.", "dev.", "test.", "m.", "cdn.", "static."];
+const PREFIXES = "www mail ftp api dev test m cdn static shop blog imap smtp vpn ns img".split(" ");
+const LEADS = ["", ...PREFIXES.map((prefix) => `${prefix}.`)];
 
 interface Variant {
   readonly name: string;
@@ -22,7 +23,7 @@ interface Variant {
 }
 
 function variantsOf(records: readonly NamedRecord[]): Variant[] {
-  return records.flatMap((record) => PREFIXES.map((prefix) => ({ name: `${prefix}${record.name}`, record })));
+  return records.flatMap((record) => LEADS.map((lead) => ({ name: `${lead}${record.name}`, record })));
 }
 
 function bySet(records: readonly NamedRecord[]): string[] {
@@ -41,8 +42,8 @@ function pairwise(records: readonly NamedRecord[]): string[] {
   for (const one of variants) {
     for (const other of variants) {
       if (one.record === other.record) continue;
-      if (one.record.type !== "CNAME" && other.record.type !== "CNAME") continue;
-      if (normalised(one.name) === normalised(other.name)) conflicts.add(normalised(one.name));
+      if (normalised(one.name) !== normalised(other.name)) continue;
+      if (one.record.type === "CNAME" || other.record.type === "CNAME") conflicts.add(normalised(one.name));
     }
   }
   return [...conflicts].sort();

@@ -1,0 +1,157 @@
+import { frameText } from "../analysis/frame-text.ts";
+import { compareStacks } from "../analysis/stack-difference.ts";
+import { groupFrames, selfAndTotal, sumByStack, type FrameGroups } from "../analysis/stack-totals.ts";
+import { FLAME_SCHEMA, type FlameFile, type FlameFunction, type FlameReport } from "../model/flame-report.ts";
+import { FRAME_KINDS, FrameKind, framesOfStack, type StackTable } from "../model/stack-table.ts";
+
+/** Stacks told one by one. */
+const STACKS = 100;
+/** Each takes a pass over all samples. */
+const PROCESSES_IN_FULL = 20;
+const FUNCTIONS_OF_A_PROCESS = 5;
+
+/** Profiles → who spends what. value: index of the value type; base: an earlier window to hold it against. */
+export function flameReport(table: StackTable, value: number, base?: StackTable): FlameReport {
+  const values = table.samples.values[value] ?? new Float64Array(table.samples.rowCount);
+  const isIdle = idleSamples(table);
+  let total = 0;
+  let idle = 0;
+  for (let row = 0; row < values.length; row++) {
+    if (isIdle[row] === 1) idle += values[row]!;
+    else total += values[row]!;
+  }
+  const own = sumByStack(table, values, (row) => isIdle[row] === 0);
+  const stacks = heaviest(own);
+  const valueTypes = table.valueTypes.filter((_, i) => i !== value);
+  return {
+    schema: FLAME_SCHEMA,
+    value: table.valueTypes[value] ?? { type: "samples", unit: "count" },
+    otherValues: valueTypes,
+    samples: table.samples.rowCount,
+    total,
+    idle,
+    processes: processesOf(table, values, isIdle, total),
+    functions: functionsOf(table, own, total),
+    files: filesOf(table, own, total),
+    stacks: stacks.slice(0, STACKS).map((row) => ({
+      frames: framesOfStack(table.stacks, row).map((frame) => frameText(table, frame)),
+      value: own[row]!,
+      share: own[row]! / total,
+    })),
+    stacksLeft: Math.max(0, stacks.length - STACKS),
+    ...(base === undefined ? {} : { difference: differenceOf(base, table) }),
+  };
+}
+
+/** 1 for the samples whose innermost frame is an idle one. */
+function idleSamples({ samples, stacks, frames }: StackTable): Uint8Array {
+  return Uint8Array.from(samples.stack, (stack) =>
+    stack >= 0 && frames.kind[stacks.frame[stack]!] === FrameKind.idle ? 1 : 0,
+  );
+}
+
+/** Rows of stacks with something of their own, most first. */
+function heaviest(own: Float64Array): number[] {
+  const rows: number[] = [];
+  for (let row = 0; row < own.length; row++) if (own[row]! !== 0) rows.push(row);
+  return rows.sort((a, b) => own[b]! - own[a]! || a - b);
+}
+
+function functionsOf(table: StackTable, own: Float64Array, all: number): FlameFunction[] {
+  const { frames, strings } = table;
+  const groups = groupFrames(table, "function");
+  const { self, total } = selfAndTotal(table.stacks, own, groups);
+  const shown = representatives(table, own, groups);
+  return sorted(self, total).map((group) => {
+    const frame = shown[group]!;
+    const line = frames.line[frame]!;
+    return {
+      name: strings.get(frames.function[frame]!),
+      file: strings.get(frames.file[frame]!),
+      line: line < 1 ? null : line,
+      kind: FRAME_KINDS[frames.kind[frame]!]!,
+      ...shares(self[group]!, total[group]!, all),
+    };
+  });
+}
+
+function filesOf(table: StackTable, own: Float64Array, all: number): FlameFile[] {
+  const groups = groupFrames(table, "file");
+  const { self, total } = selfAndTotal(table.stacks, own, groups);
+  const shown = representatives(table, own, groups);
+  return sorted(self, total).map((group) => ({
+    file: table.strings.get(table.frames.file[shown[group]!]!),
+    ...shares(self[group]!, total[group]!, all),
+  }));
+}
+
+const shares = (self: number, total: number, all: number): Omit<FlameFile, "file"> => ({
+  self,
+  total,
+  selfShare: all === 0 ? 0 : self / all,
+  totalShare: all === 0 ? 0 : total / all,
+});
+
+function sorted(self: Float64Array, total: Float64Array): number[] {
+  const seen: number[] = [];
+  for (let group = 0; group < total.length; group++) if (total[group]! !== 0) seen.push(group);
+  return seen.sort((a, b) => self[b]! - self[a]! || total[b]! - total[a]! || a - b);
+}
+
+/** Of each group the frame with the most of its own: formats that tell lines differ in them within a function. */
+function representatives(table: StackTable, own: Float64Array, { groupOf, groupCount }: FrameGroups): Int32Array {
+  const { self } = selfAndTotal(table.stacks, own, groupFrames(table, "frame"));
+  const best = new Int32Array(groupCount).fill(-1);
+  for (let frame = 0; frame < groupOf.length; frame++) {
+    const group = groupOf[frame]!;
+    if (best[group]! < 0 || self[frame]! > self[best[group]!]!) best[group] = frame;
+  }
+  return best;
+}
+
+function processesOf(
+  table: StackTable,
+  values: Float64Array,
+  isIdle: Uint8Array,
+  all: number,
+): FlameReport["processes"] {
+  const { processes, threads, samples, strings } = table;
+  const total = new Float64Array(processes.rowCount);
+  const idle = new Float64Array(processes.rowCount);
+  const processOf = samples.thread.map((thread) => threads.process[thread]!);
+  for (let row = 0; row < values.length; row++) (isIdle[row] === 1 ? idle : total)[processOf[row]!]! += values[row]!;
+  const seen = Array.from(total.keys()).filter((process) => total[process]! + idle[process]! !== 0);
+  seen.sort((a, b) => total[b]! - total[a]! || a - b);
+  return seen.map((process, rank) => {
+    const source = strings.get(processes.source[process]!);
+    const name = strings.get(processes.name[process]!) || strings.get(processes.service[process]!);
+    const isHere = (row: number): boolean => processOf[row] === process && isIdle[row] === 0;
+    const own = rank < PROCESSES_IN_FULL ? sumByStack(table, values, isHere) : undefined;
+    return {
+      name: name || source.slice(source.lastIndexOf("/") + 1),
+      source,
+      total: total[process]!,
+      share: all === 0 ? 0 : total[process]! / all,
+      idle: idle[process]!,
+      functions: own === undefined ? [] : functionsOf(table, own, total[process]!).slice(0, FUNCTIONS_OF_A_PROCESS),
+    };
+  });
+}
+
+function differenceOf(before: StackTable, after: StackTable): NonNullable<FlameReport["difference"]> {
+  const { samplesBefore, samplesAfter, functions } = compareStacks(before, after);
+  const share = (part: number, all: number): number => (all === 0 ? 0 : part / all);
+  return {
+    samplesBefore,
+    samplesAfter,
+    functions: functions.map((one) => ({
+      name: one.name,
+      file: one.file,
+      selfShareBefore: share(one.selfBefore, samplesBefore),
+      selfShareAfter: share(one.selfAfter, samplesAfter),
+      totalShareBefore: share(one.totalBefore, samplesBefore),
+      totalShareAfter: share(one.totalAfter, samplesAfter),
+      qValue: one.qValue,
+    })),
+  };
+}

@@ -1,0 +1,159 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Intake } from "../model/intake.ts";
+import { assertStackTable, FRAME_KINDS, type StackTable } from "../model/stack-table.ts";
+import { plainStacks } from "../testing/stacks-from-text.ts";
+import { PerfScript } from "./perf-script.ts";
+import { foldedLines } from "./write-folded.ts";
+
+function read(text: string, chunk = text.length): { stacks: StackTable; errors: string[]; isCut: boolean } {
+  const intake = new Intake();
+  const perf = new PerfScript(intake, "perf.txt");
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; at += chunk) perf.push(bytes.subarray(at, at + chunk));
+  const stacks = perf.finish();
+  assertStackTable(stacks);
+  return { stacks, errors: intake.errors.map((error) => error.message), isCut: perf.isCut };
+}
+
+const folded = (stacks: StackTable, annotate = false): string[] => [...foldedLines(stacks, { annotate })];
+
+const JAVA = `# captured on: a day
+#
+java 11008/11010 [001] 30143.481555:    250000 cpu-clock:ppp:
+\tffffffff81001408 xen_hypercall+0x1c ([kernel.kallsyms])
+\t     7f0c1f2a3b4c Lorg/x/Y;::run(Ljava/lang/String;)V (/tmp/perf-11008.map)
+\t     7f0c1f2a3b00 [unknown] (/tmp/perf-11008.map)
+
+VM Thread 9/10 [000] 30143.481655:    250000 cpu-clock:ppp:
+\t     7f0c1f2a3b4c foo::bar(int, "x") (/usr/lib/libjvm.so (deleted))
+\t                0 [unknown] ([unknown])
+
+`;
+
+describe("a sample", () => {
+  test("command, process, thread, time, period and event; names as people read them", () => {
+    const { stacks, errors } = read(JAVA);
+    expect(errors).toEqual([]);
+    expect(stacks.valueTypes).toEqual([{ type: "cpu-clock:ppp", unit: "nanoseconds" }]);
+    expect(folded(stacks, true)).toEqual([
+      "VM_Thread;[unknown];foo::bar 250000",
+      "java;[perf-11008.map]_[j];org/x/Y:::run_[j];xen_hypercall_[k] 250000",
+    ]);
+    expect(Array.from(stacks.threads.tid)).toEqual([11010, 10]);
+    expect(Array.from(stacks.processes.pid)).toEqual([11008, 9]);
+    // 30143.481655 - 30143.481555 s
+    expect(Array.from(stacks.samples.timeOffsetNs, Math.round)).toEqual([0, 100_000]);
+    expect(Array.from(stacks.processes.durationNs, Math.round)).toEqual([100_000, 100_000]);
+  });
+
+  test.each([
+    // No time, no period, no processor.
+    ["node-v011 31912 cpu-clock: \n\t 1 a (/bin/x)\n\n", "node-v011;a 1"],
+    // Flags of the scheduler between processor and time; a kernel module; an inlined frame.
+    ["ksoftirqd/0 3 [000] d..2. 5.000001: cycles: \n\t 2 b (inlined)\n\t 1 a ([ext4])\n\n", "ksoftirqd/0;a;b 1"],
+    // An event of a tracepoint with arguments behind it; without a chain there is no stack.
+    ["swapper 0 [001] 12.5: sched:sched_switch: prev_comm=x ==> next\n\t 1 a ([k])\n\n", "swapper;a 1"],
+    // Without -g the frame stands on the line of its sample.
+    ["perf 12 [000] 1.25:    7 cycles:  ffff native_write_msr ([kernel.kallsyms])\n", "perf;native_write_msr 7"],
+    // Places of the source between frames.
+    ["a 1 1.0: cycles: \n\t 2 f (/bin/x)\n  f.c:12\n\t 1 g (/bin/x)\n  ??:0\n\n", "a;g;f 1"],
+    // Calls inlined by a JIT, the outer one first; a C++ operator is none.
+    [
+      "j 1 1.0: cycles: \n\t 2 run->go->at (/tmp/perf-1.map)\n\t 1 x::operator->(y) (/bin/x)\n\n",
+      "j;x::operator->;run;go;at 1",
+    ],
+    // Methods of Go keep their receiver, anonymous namespaces their name.
+    [
+      "g 1 1.0: cycles: \n\t 2 main.(*T).M (/bin/g)\n\t 1 (anonymous namespace)::f(int) (/bin/g)\n\n",
+      "g;(anonymous namespace)::f;main.(*T).M 1",
+    ],
+    ["g 1 1.0: cycles: \n\t 2 f\n\t 1 g+0xf\n\n", "g;g;f 1"],
+    ["crlf 1 1.0: cycles: \r\n\t 2 f (/bin/x)\r\n\t 1 g (/bin/x)\r\n\r\n", "crlf;g;f 1"],
+  ])("%j", (text, want) => {
+    const { stacks, errors } = read(text);
+    expect([folded(stacks), errors]).toEqual([[want], []]);
+  });
+
+  test("events are values of their own; the first one is looked at", () => {
+    const sample = (event: string, frame: string): string => `a 1 1.0: ${event}: \n\t 1 ${frame} (/bin/a)\n\n`;
+    const { stacks } = read(sample("cycles", "f") + sample("faults", "g") + sample("cycles", "f"));
+    expect(stacks.valueTypes.map(({ type }) => type)).toEqual(["cycles", "faults"]);
+    expect([...foldedLines(stacks)]).toEqual(["a;f 2"]);
+    expect([...foldedLines(stacks, { value: 1 })]).toEqual(["a;g 1"]);
+  });
+
+  test("a function that V8 compiled has its place", () => {
+    const { stacks } = read("n 1 1.0: cycles: \n\t 1 JS:*parse file:///srv/a.js:39:12 (/tmp/perf-7.map)\n\n");
+    expect(stacks.strings.get(stacks.frames.file[0]!)).toBe("/srv/a.js");
+    expect([stacks.frames.line[0], FRAME_KINDS[stacks.frames.kind[0]!]]).toEqual([39, "jit"]);
+  });
+});
+
+describe("what is not whole", () => {
+  test("a last chain without an empty line may be cut, and is left out", () => {
+    const whole = "a 1 1.0: cycles: \n\t 1 f (/bin/a)\n\n";
+    const { stacks, errors, isCut } = read(`${whole}a 1 1.1: cycles: \n\t 1 g (/bin/a)\n`);
+    expect([folded(stacks), errors, isCut]).toEqual([["a;f 1"], [], true]);
+    expect(read(whole).isCut).toBe(false);
+  });
+
+  test("samples without empty lines between, and a damaged header: told with its byte, the rest is kept", () => {
+    const text =
+      "a 1 1.0: cycles: \n\t 1 f (/bin/a)\nthis is no header\n\t 1 g (/bin/a)\na 1 1.0: cycles: \n\t 1 h (/bin/a)\n\n";
+    const { stacks, errors } = read(text);
+    expect(folded(stacks)).toEqual(["a;f 1", "a;h 1"]);
+    expect(errors).toEqual([
+      'perf.txt at byte 33: expected a header of a sample: command, process, event, found "this is no header"',
+    ]);
+  });
+
+  test("many damaged lines are told as a number", () => {
+    const { errors } = read("what?\n\n".repeat(10));
+    expect(errors).toHaveLength(4);
+    expect(errors.at(-1)).toContain("damage in 7 more lines");
+  });
+
+  test("in chunks of any size it is the same", () => {
+    const text = JAVA + "swapper 0 [001] 12.5: cycles: \n\t 1 a ([k])\n\t 2 b ([k])\n\n" + JAVA;
+    const want = plainStacks(read(text).stacks);
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 200 }), (chunk) => {
+        expect(plainStacks(read(text, chunk).stacks)).toEqual(want);
+      }),
+      { numRuns: 40, seed: 2 },
+    );
+  });
+
+  test("any bytes: no exception, and a table that holds together", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom("a 1 1.0: cycles:", "\n", "\n\n", "\t 1 f (x)", " ", "#", "1/2", ":")),
+        (parts) => {
+          expect(read(parts.join("")).errors.length).toBeLessThanOrEqual(4);
+        },
+      ),
+      { numRuns: 300, seed: 4 },
+    );
+  });
+});
+
+/** Public samples with the stacks that the well-known collapser makes of them; not part of this repository. */
+const SAMPLES =
+  process.env["LONGPOLE_PERF_SCRIPTS"] ?? join(import.meta.dirname, "../../../shared/data/profiles/perf-script");
+
+describe.skipIf(!existsSync(SAMPLES))("real output of perf script folds as it is known to", () => {
+  const names = existsSync(SAMPLES) ? readdirSync(SAMPLES).filter((name) => name.endsWith(".txt")) : [];
+  test.each(names)("%s", (name) => {
+    const { stacks, errors } = read(readFileSync(join(SAMPLES, name), "utf8"), 10_000);
+    const known = readFileSync(join(SAMPLES, name.replace(".txt", ".folded")), "utf8");
+    const plain = known
+      .trim()
+      .split("\n")
+      .map((line) => line.replace(/_\[[kji]\](?=;| \d+$)/g, ""));
+    expect(errors).toEqual([]);
+    expect(folded(stacks)).toEqual(plain.sort());
+  });
+});
