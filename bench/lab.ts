@@ -110,7 +110,7 @@ async function runAll(skipped: { fault: string; reason: string }[]): Promise<Run
         console.error(`${fault.name} (${seed}) recorded`);
         continue;
       }
-      const score = await scoreRecording(folder);
+      const score = await scoreRecording(folder, { alone: true });
       scores.push(score);
       console.error(lineOf(score));
     } catch (error) {
@@ -130,20 +130,21 @@ async function rescore(folder: string): Promise<RunScore[]> {
   const wanted = values.only?.split(",");
   for (const name of readdirSync(folder).sort()) {
     if (name.startsWith(".") || (wanted !== undefined && !wanted.includes(name.replace(/-\d+$/, "")))) continue;
-    const score = await scoreRecording(join(folder, name));
+    const score = await scoreRecording(join(folder, name), { alone: true });
     scores.push(score);
     console.error(lineOf(score));
   }
   return scores;
 }
 
-function lineOf({ fault, seed, alone, against, now, before, fixed }: RunScore): string {
-  const ranks = (verdict: typeof alone | undefined): string =>
-    verdict === undefined
+function lineOf({ fault, seed, verdict, alone, now, before, fixed }: RunScore): string {
+  const ranks = (of: typeof alone): string =>
+    of === undefined
       ? "-"
-      : `${verdict.ranks.map((r) => `${r.byService}/${r.byServiceAndMechanism}`).join(" ")} alarms ${verdict.alarms}`;
+      : `${of.ranks.map((r) => `${r.byService}/${r.byServiceAndMechanism}`).join(" ")} alarms ${of.alarms}`;
   const p = (x: typeof before): string => (x === undefined ? "-" : `${x.p50Ms.toFixed(1)}/${x.p99Ms.toFixed(0)}`);
-  return `${fault} (${seed}): p50/p99 ${p(before)} → ${p(now)} → ${p(fixed)} ms; alone ${ranks(alone)}; against ${ranks(against)}\n    ${(against ?? alone).first.join("\n    ")}`;
+  const first = verdict.first.join("\n    ");
+  return `${fault} (${seed}): p50/p99 ${p(before)} → ${p(now)} → ${p(fixed)} ms; ${ranks(verdict)}; alone ${ranks(alone)}\n    ${first}`;
 }
 
 await main();
