@@ -42,9 +42,9 @@ export interface Stage {
 
 /**
  * Caches fill, code is compiled and pools open under the same load before anything counts:
- * after four seconds at 40 requests per second the p50 of a fresh process is within 10 % of its last value.
+ * after three seconds at 40 requests per second the p50 of a fresh process is within 10 % of its last value.
  */
-const WARM_UP_SECONDS = 4;
+const WARM_UP_SECONDS = 3;
 /** Another seed than the phase's own, so that its requests are not answered from caches that just these filled. */
 const WARM_UP_SEED = 1000;
 
