@@ -128,7 +128,7 @@ function eventsOf(uses: Uses): { order: Int32Array; at: (event: number) => numbe
     const isEnd = started === n || (ended < n && uses.endNs[ends[ended]!]! <= uses.startNs[starts[started]!]!);
     order[i] = isEnd ? 2 * ends[ended++]! + 1 : 2 * starts[started++]!;
   }
-  return { order, at: (event) => (event & 1) === 0 ? uses.startNs[event >> 1]! : uses.endNs[event >> 1]! };
+  return { order, at: (event) => ((event & 1) === 0 ? uses.startNs[event >> 1]! : uses.endNs[event >> 1]!) };
 }
 
 function timeAtLevels(uses: Uses): Levels {

@@ -87,7 +87,9 @@ function core(
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const residence = stations.map((station, k) =>
       classes.map((_, c) =>
-        population[c]! <= 0 || station.demand[c] === 0 ? 0 : residenceOf(station, copies[k]!, k, c, population, state, shifts),
+        population[c]! <= 0 || station.demand[c] === 0
+          ? 0
+          : residenceOf(station, copies[k]!, k, c, population, state, shifts),
       ),
     );
     const throughput = classes.map(({ think }, c) => {

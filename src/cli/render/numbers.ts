@@ -74,7 +74,12 @@ export function span(ms: number): string {
 export const plural = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 
 /** "p99 88.0 → 31.0 ms", "ceiling 412 → 690/s". */
-export function impactText(impact: { metric: string; now: number; predicted: number; unit: "ms" | "requests/s" }): string {
+export function impactText(impact: {
+  metric: string;
+  now: number;
+  predicted: number;
+  unit: "ms" | "requests/s";
+}): string {
   const { metric, now, predicted, unit } = impact;
   return `${metric} ${unit === "ms" ? fromTo(now, predicted) : `${rate(now).replace("/s", "")} → ${rate(predicted)}`}`;
 }

@@ -24,7 +24,9 @@ export function renderThroughput(throughput: ThroughputReport, pen: Pen): string
     );
     if (next !== undefined) {
       const then = clipMiddle(`${next.service} › ${next.resource}`, width - 50);
-      lines.push(`  ${padEnd("then", 8)}${pen.strong(rate(next.ceilingPerSecond))}  ${then}  ${pen.faint("once that is no limit")}`);
+      lines.push(
+        `  ${padEnd("then", 8)}${pen.strong(rate(next.ceilingPerSecond))}  ${then}  ${pen.faint("once that is no limit")}`,
+      );
     }
     lines.push(...wrap(`${throughput.detail}.`, width - 4, 4).map((line) => pen.faint(`  ${line}`)));
   }
@@ -36,7 +38,9 @@ function table(resources: readonly ResourceRow[], pen: Pen): string[] {
   const room = Math.max(16, pen.look.width - 50);
   const head = `  ${padEnd("resource", room)}${padStart("in use", 8)}${padStart("worst", 8)}${padStart("a request", 12)}${padStart("ceiling", 12)}`;
   const rows = resources.slice(0, SHOWN).map((row) => {
-    const place = [row.service, row.resource, row.instance].filter((part) => part !== undefined && part !== "").join(" › ");
+    const place = [row.service, row.resource, row.instance]
+      .filter((part) => part !== undefined && part !== "")
+      .join(" › ");
     const use = padStart(percent(row.utilisation), 8);
     const painted = row.utilisation >= 0.8 ? pen.worse(use) : use;
     const worst = row.worstUtilisation === undefined ? "" : percent(row.worstUtilisation);

@@ -9,7 +9,6 @@ import { resized, withDemandsOf } from "./changed-model.ts";
 import {
   analyseThroughput,
   ceilingInterval,
-  measuredOf,
   rateText,
   type MissingResource,
   type Throughput,
@@ -77,7 +76,7 @@ function predictedCeiling(throughput: Throughput, changed: CapacityModel): Predi
   const { ceiling: now, measured } = throughput;
   const then = ceilingOf(changed);
   if (now === undefined || then === undefined) return null;
-  const { low, high } = ceilingInterval(then.perSecond, measuredOf(measured, then.limiter).demand.perRequest);
+  const { low, high } = ceilingInterval(measured, then);
   const round = (value: number): number => Number(value.toPrecision(4));
   const place = ({
     service,
