@@ -20,7 +20,12 @@ interface Meter {
  * Looks at all stations every `everyMs` until the end of the window, and returns the list that fills meanwhile: CPU (of an
  * event loop its own), pools, worker threads, and the CPU of databases; what metrics of a real system count, no more.
  */
-export function sampleStations(runtime: Runtime, events: EventQueue, everyMs: number, windowMs: number): ResourceSample[] {
+export function sampleStations(
+  runtime: Runtime,
+  events: EventQueue,
+  everyMs: number,
+  windowMs: number,
+): ResourceSample[] {
   const samples: ResourceSample[] = [];
   const meters = metersOf(runtime);
   const look = (from: number): void => {
