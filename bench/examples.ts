@@ -80,7 +80,7 @@ async function predictions(
   const [first] = findings;
   if (first !== undefined && first.impact.endpoint.operation === truth.endpoint.operation) {
     const { metric, predicted } = first.impact;
-    if (metric !== "p95") rows.push(row("analyze", metric, predicted));
+    if (metric === "p50" || metric === "p99") rows.push(row("analyze", metric, predicted));
   }
   if (truth.whatIf === undefined) return rows;
   const report = await whatIf(spans, [truth.whatIf]);

@@ -1,4 +1,5 @@
 import type { LayeredCall, LayeredModel } from "../model/layered-model.ts";
+import { simultaneous } from "./layered-concurrency.ts";
 import { approximateMeanValues } from "./linearizer.ts";
 import type { Station } from "./queueing-network.ts";
 
@@ -14,6 +15,8 @@ export interface LayeredSolution {
   readonly taskWaitS: readonly number[];
   /** per host: share of the cores in use */
   readonly hostUtilisation: readonly number[];
+  /** per host: how many times as long work takes there as on a free core, mean over the work */
+  readonly hostStretch: readonly number[];
   /** false when the iteration did not settle: the figures are off by some per cent then */
   readonly converged: boolean;
 }
@@ -64,23 +67,27 @@ class Solver {
   /** by calling task (or source, after the tasks) and called task: wait for a thread */
   private readonly waits: Map<number, number>[];
   private readonly callersOf: number[][];
+  /** most invocations that can meet at a task (those that wait for a thread among them), and on a host */
+  private readonly atTask: readonly number[];
+  private readonly onHost: readonly number[];
 
   constructor(model: LayeredModel) {
     this.model = model;
-    const { tasks, entries, sources } = model;
+    const { hosts, tasks, entries, sources } = model;
     this.visits = sources.map(({ calls }) => visitsOf(model, calls));
     this.callersOf = callersOf(model);
     this.population = populations(model, this.callersOf);
+    const sourcePopulations = sources.map((_, s) => sourcePopulation(model, s));
+    const together = (targets: readonly number[]): number =>
+      simultaneous(model, this.callersOf, sourcePopulations, targets);
+    this.atTask = tasks.map((_, t) => together([t]));
+    this.onHost = hosts.map((_, h) => together(tasks.map((_, t) => t).filter((t) => tasks[t]!.host === h)));
     this.stretch = tasks.map(() => 1);
     this.waits = Array.from({ length: tasks.length + sources.length }, () => new Map<number, number>());
     this.hold = entries.map(() => 0);
     this.entryPerSecond = entries.map(() => 0);
     this.rates = sources.map((source) => (source.kind === "open" ? source.perSecond : 0));
-    this.updateHolds();
-    sources.forEach((source, s) => {
-      if (source.kind === "closed") this.rates[s] = source.customers / (source.thinkS + this.responseOf(s));
-    });
-    this.updateFlows();
+    this.settle();
   }
 
   solve(): LayeredSolution {
@@ -89,14 +96,15 @@ class Solver {
     for (let round = 0; round < MAX_ROUNDS && !converged; round++) {
       const damping = round < 100 ? 0.5 : round < 500 ? 0.2 : 0.05;
       let change = 0;
+      // What a change does to the throughput is worked out before the next one: with a lag the two would swing.
       for (let t = tasks.length - 1; t >= 0; t--) {
-        this.updateHolds();
         change = Math.max(change, this.solveTask(t, damping));
+        this.settle();
       }
-      for (let h = 0; h < hosts.length; h++) change = Math.max(change, this.solveHost(h, damping));
-      this.updateHolds();
-      change = Math.max(change, this.updateRates(damping));
-      this.updateFlows();
+      for (let h = 0; h < hosts.length; h++) {
+        change = Math.max(change, this.solveHost(h, damping));
+        this.settle();
+      }
       converged = change < TOLERANCE;
     }
     return this.solution(converged);
@@ -108,7 +116,8 @@ class Solver {
     const order = entries.map((_, e) => e).sort((a, b) => entries[b]!.task - entries[a]!.task);
     for (const e of order) {
       const { task, demandS, delayS, calls } = entries[e]!;
-      this.hold[e] = delayS + demandS * this.stretch[task]! + this.timeOf(task, calls);
+      // A delay below zero stands for calls that run together.
+      this.hold[e] = Math.max(0, delayS + demandS * this.stretch[task]! + this.timeOf(task, calls));
     }
   }
 
@@ -123,16 +132,17 @@ class Solver {
     return this.timeOf(this.model.tasks.length + source, this.model.sources[source]!.calls);
   }
 
-  private updateRates(damping: number): number {
-    let change = 0;
+  /** Holds, throughputs and flows at the current waits. */
+  private settle(): void {
+    this.updateHolds();
     this.model.sources.forEach((source, s) => {
-      const population = source.kind === "closed" ? source.customers : OPEN_POPULATION;
-      const possible = population / ((source.kind === "closed" ? source.thinkS : 0) + this.responseOf(s));
-      const next = source.kind === "closed" ? possible : Math.min(source.perSecond, possible);
-      change = Math.max(change, Math.abs(next / this.rates[s]! - 1));
-      this.rates[s]! += damping * (next - this.rates[s]!);
+      const response = this.responseOf(s);
+      this.rates[s] =
+        source.kind === "closed"
+          ? source.customers / (source.thinkS + response)
+          : Math.min(source.perSecond, OPEN_POPULATION / response);
     });
-    return change;
+    this.updateFlows();
   }
 
   private updateFlows(): void {
@@ -147,7 +157,7 @@ class Solver {
     if (!Number.isFinite(threads)) return 0;
     const callers = this.callersOf[task]!;
     const clients = callers.map((caller) => this.clientOf(caller, task));
-    const found = waitsAt(clients, "fifo", threads, replicas);
+    const found = waitsAt(clients, "fifo", threads, replicas, this.atTask[task]!);
     let change = 0;
     callers.forEach((caller, i) => {
       const before = clients[i]!.wait;
@@ -204,7 +214,7 @@ class Solver {
       const each = perSecond / copies;
       return { population, perSecond: each, service, wait: service * (this.stretch[t]! - 1), cyclesPerSecond: each };
     });
-    const found = waitsAt(clients, "sharing", cores, 1);
+    const found = waitsAt(clients, "sharing", cores, 1, Math.max(1, this.onHost[host]! / copies));
     let change = 0;
     on.forEach((t, i) => {
       const { service, wait } = clients[i]!;
@@ -229,15 +239,21 @@ class Solver {
         Number.isFinite(threads) ? inUse[t]! / (threads * replicas) : 0,
       ),
       taskWaitS: tasks.map((_, t) => this.meanWait(t)),
-      hostUtilisation: hosts.map(({ cores, copies }, h) => {
-        const busy = entries.reduce(
-          (sum, { task, demandS }, e) => sum + (tasks[task]!.host === h ? this.entryPerSecond[e]! * demandS : 0),
-          0,
-        );
-        return busy / (cores * copies);
+      hostUtilisation: hosts.map(({ cores, copies }, h) => this.workOn(h, () => 1) / (cores * copies)),
+      hostStretch: hosts.map((_, h) => {
+        const work = this.workOn(h, () => 1);
+        return work === 0 ? 1 : this.workOn(h, (task) => this.stretch[task]!) / work;
       }),
       converged,
     };
+  }
+
+  /** Busy cores of a host, the work of each task weighted. */
+  private workOn(host: number, weight: (task: number) => number): number {
+    const { tasks, entries } = this.model;
+    return entries.reduce((sum, { task, demandS }, e) => {
+      return tasks[task]!.host === host ? sum + this.entryPerSecond[e]! * demandS * weight(task) : sum;
+    }, 0);
   }
 
   private meanWait(task: number): number {
@@ -247,8 +263,17 @@ class Solver {
   }
 }
 
-/** New waits per call of each client at one server of `copies` alike, each with `servers` places. */
-function waitsAt(clients: readonly Client[], kind: Station["kind"], servers: number, copies: number): number[] {
+/**
+ * New waits per call of each client at one server of `copies` alike, each with `servers` places. The clients are taken
+ * to come independently; where no more than `together` of them can (they have a caller in common), they meet so much less.
+ */
+function waitsAt(
+  clients: readonly Client[],
+  kind: Station["kind"],
+  servers: number,
+  copies: number,
+  together: number,
+): number[] {
   const used = clients.filter(({ perSecond, service }) => perSecond > 0 && service > 0);
   if (used.length === 0) return clients.map(() => 0);
   const callsPerCycle = used.map(({ perSecond, cyclesPerSecond }) => perSecond / cyclesPerSecond);
@@ -256,15 +281,17 @@ function waitsAt(clients: readonly Client[], kind: Station["kind"], servers: num
     name: "",
     kind,
     servers,
-    demand: used.map(({ service }, i) => (callsPerCycle[i]! * service) / copies),
-    visits: callsPerCycle.map((calls) => calls / copies),
+    demand: used.map(({ service }, i) => callsPerCycle[i]! * service),
+    visits: callsPerCycle,
   };
+  const independent = used.reduce((sum, { population }) => sum + population, 0);
+  if (together <= servers) return clients.map(() => 0);
+  const share = Math.min(1, together / independent);
   const classes = used.map(({ population, cyclesPerSecond, service, wait }, i) => ({
-    population,
-    think: Math.max(0, population / cyclesPerSecond - callsPerCycle[i]! * (service + wait)),
+    population: share * population,
+    think: Math.max(0, (share * population) / cyclesPerSecond - callsPerCycle[i]! * (service + wait)),
   }));
-  const stations = Array.from({ length: copies }, () => station);
-  const { response } = approximateMeanValues({ stations, classes });
+  const { response } = approximateMeanValues({ stations: [station], classes }, { copies: [copies] });
   const found = new Map(used.map((client, i) => [client, response[i]! / callsPerCycle[i]! - client.service]));
   return clients.map((client) => Math.max(0, found.get(client) ?? 0));
 }

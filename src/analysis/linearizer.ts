@@ -7,6 +7,8 @@ export interface ApproximationOptions {
    * "proportional": they are taken to be the same there (Bard & Schweitzer)
    */
   readonly method?: "linearizer" | "proportional";
+  /** per station: so many alike, among which visits and demand are spread evenly; default 1 each */
+  readonly copies?: readonly number[];
 }
 
 /**
@@ -22,17 +24,19 @@ export function approximateMeanValues(network: ClosedNetwork, options: Approxima
   const population = classes.map((c) => c.population);
   const count = classes.length;
   const shifts: Shifts = { queue: zeros(stations.length, count, count), busy: zeros(stations.length, count, count) };
-  let full = core(network, population, shifts, undefined);
+  const copies = options.copies ?? stations.map(() => 1);
+  const solve = (at: readonly number[], start: State | undefined): State => core(network, copies, at, shifts, start);
+  let full = solve(population, undefined);
   if (options.method !== "proportional") {
     const reduced: (State | undefined)[] = classes.map(() => undefined);
     for (let round = 0; round < 3; round++) {
       for (let j = 0; j < count; j++) {
         if (population[j]! <= 0) continue;
         const fewer = population.map((n, c) => (c === j ? Math.max(0, n - 1) : n));
-        reduced[j] = core(network, fewer, shifts, reduced[j]);
+        reduced[j] = solve(fewer, reduced[j]);
       }
       update(shifts, full, reduced);
-      full = core(network, population, shifts, full);
+      full = solve(population, full);
     }
   }
   return solutionOf(stations, full);
@@ -71,13 +75,21 @@ function update(shifts: Shifts, full: State, reduced: readonly (State | undefine
 const MAX_ROUNDS = 500;
 
 /** Fixed point at one population, given how shares change with one customer less. */
-function core(network: ClosedNetwork, population: readonly number[], shifts: Shifts, start: State | undefined): State {
+function core(
+  network: ClosedNetwork,
+  copies: readonly number[],
+  population: readonly number[],
+  shifts: Shifts,
+  start: State | undefined,
+): State {
   const { stations, classes } = network;
   let state = start ?? firstGuess(network, population);
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const residence = stations.map((station, k) =>
       classes.map((_, c) =>
-        population[c]! <= 0 || station.demand[c] === 0 ? 0 : residenceOf(station, k, c, population, state, shifts),
+        population[c]! <= 0 || station.demand[c] === 0
+          ? 0
+          : residenceOf(station, copies[k]!, k, c, population, state, shifts),
       ),
     );
     const throughput = classes.map(({ think }, c) => {
@@ -109,6 +121,7 @@ function firstGuess({ stations, classes }: ClosedNetwork, population: readonly n
 /** Time per cycle of class c at station k, by what a customer of it finds there: the network without itself. */
 function residenceOf(
   station: Station,
+  copies: number,
   k: number,
   c: number,
   population: readonly number[],
@@ -127,8 +140,9 @@ function residenceOf(
     const left = Math.max(0, i === c ? n - 1 : n);
     if (station.demand[i] === 0) return;
     others += left;
-    const queueOf = Math.max(0, left * (state.queue[k]![i]! + shifts.queue[k]![i]![c]!));
-    const busyOf = Math.min(queueOf, Math.max(0, left * (state.busy[k]![i]! + shifts.busy[k]![i]![c]!)));
+    const each = left / copies;
+    const queueOf = Math.max(0, each * (state.queue[k]![i]! + shifts.queue[k]![i]![c]!));
+    const busyOf = Math.min(queueOf, Math.max(0, each * (state.busy[k]![i]! + shifts.busy[k]![i]![c]!)));
     const service = serviceOf(station, i);
     found += queueOf;
     busy += busyOf;

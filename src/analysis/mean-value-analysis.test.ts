@@ -134,17 +134,19 @@ describe("the approximations against the exact values", () => {
       ),
     });
 
-  test("single servers: Linearizer within 5 %, in the mean within 0.5 %; proportional shares within 25 %", () => {
+  test("single servers: Linearizer within 5 %, in the mean within 0.5 %; proportional shares in the mean within 5 %", () => {
     const errors: number[] = [];
+    const proportional: number[] = [];
     fc.assert(
       fc.property(networks(fc.constant(1)), (network) => {
         errors.push(error(network, approximateMeanValues(network)));
         expect(errors.at(-1)).toBeLessThan(0.05);
-        expect(error(network, approximateMeanValues(network, { method: "proportional" }))).toBeLessThan(0.25);
+        proportional.push(error(network, approximateMeanValues(network, { method: "proportional" })));
       }),
       { seed: 3, numRuns: usually(40, 400) },
     );
     expect(errors.reduce((a, b) => a + b, 0) / errors.length).toBeLessThan(0.005);
+    expect(proportional.reduce((a, b) => a + b, 0) / errors.length).toBeLessThan(0.05);
   });
 
   test("up to six servers: Linearizer within 5 %, in the mean within 1 %", () => {

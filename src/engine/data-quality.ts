@@ -1,8 +1,9 @@
 import type { Intake } from "../model/intake.ts";
-import type { DataQuality, SpanLedger } from "../model/report.ts";
+import type { DataQuality, PointLedger, SpanLedger } from "../model/report.ts";
 import { NS_PER_MS } from "../model/units.ts";
 import type { EndpointView } from "./endpoint-view.ts";
 import { describeSampling } from "../analysis/trace-weights.ts";
+import type { ResourceContext } from "./resources/resource-context.ts";
 import type { Window } from "./window.ts";
 import { percent } from "./wording.ts";
 
@@ -12,6 +13,7 @@ export function dataQuality(
   intake: Intake | undefined,
   views: readonly EndpointView[],
   stopped: boolean,
+  resources: ResourceContext | undefined,
   others: readonly string[] = [],
 ): DataQuality {
   const { forest } = window;
@@ -50,6 +52,7 @@ export function dataQuality(
     ...(intake !== undefined && intake.truncatedValues > 0
       ? [`${intake.truncatedValues} attribute values were longer than 64 KiB and cut`]
       : []),
+    ...(resources?.warnings.slice(0, 5) ?? []),
     ...others,
   ];
   return {
@@ -76,8 +79,23 @@ export function dataQuality(
       },
     ],
     ledger,
+    ...(resources === undefined ? {} : { metricPoints: pointLedger(resources, intake) }),
     warnings,
     complete: !stopped,
+  };
+}
+
+/** received = analysed + not used + rejected. */
+function pointLedger({ points, pointsUnused }: ResourceContext, intake: Intake | undefined): PointLedger {
+  const rejected = [...(intake?.points.rejected ?? [])].map(([reason, held]) => ({
+    reason: reason as string,
+    ...held,
+  }));
+  return {
+    received: intake?.points.received ?? points,
+    analysed: points - pointsUnused,
+    notUsed: pointsUnused,
+    rejected: rejected.sort((a, b) => b.points - a.points),
   };
 }
 

@@ -1,5 +1,7 @@
 import type { Intake } from "../model/intake.ts";
 import { REPORT_SCHEMA, type DataQuality, type Finding, type ObjectiveResult, type Report } from "../model/report.ts";
+import type { MetricTable } from "../model/metric-table.ts";
+import type { ResourceSamples } from "../model/resource-samples.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import { againstBaseline, sinceChange } from "./against-baseline.ts";
 import { ownTime, type Case } from "./case.ts";
@@ -16,7 +18,14 @@ import { rankFindings, type Claim } from "./findings.ts";
 import { explainQueues } from "./explain/queue-backlog.ts";
 import { checkObjectives, endpointWeight, type Objective } from "./objective.ts";
 import { explainRegressions } from "./regression/explain-regressions.ts";
+import { judgeClaims } from "./resources/judge-claims.ts";
+import { resourceContext, type ResourceContext } from "./resources/resource-context.ts";
+import { resourceFindings } from "./resources/resource-findings.ts";
+import { withTableGrowth } from "./resources/table-growth.ts";
+import { resourceSamples, withUse } from "./resources/use-table.ts";
 import { replayPredictor } from "./replay-predictor.ts";
+import { withLimiter } from "./throughput/limiter-finding.ts";
+import { analyseThroughput, type Throughput } from "./throughput/throughput.ts";
 import { idleServices } from "./code/idle-services.ts";
 import { unexplainedTime } from "./unexplained.ts";
 import { buildWindow, type Checkpoint, type Window } from "./window.ts";
@@ -26,6 +35,11 @@ export interface DiagnoseInput {
   /** counts of what was read; absent when the table was not read from files */
   readonly intake?: Intake;
   readonly baseline?: SpanTable;
+  /** metrics of the same window, and of the baseline's */
+  readonly metrics?: MetricTable;
+  readonly baselineMetrics?: MetricTable;
+  /** how busy hosts, processes and pools were, where that is known from elsewhere than `metrics` */
+  readonly resources?: ResourceSamples;
   /** profiles of the services at the same time */
   readonly profiles?: readonly ProfileInput[];
   /** what the endpoints are to reach; a missed one weighs more in the ranking */
@@ -46,16 +60,20 @@ export interface DiagnoseHooks {
 /** Endpoints that are looked into; the others appear with their percentiles only. Most total time first. */
 const MAX_ENDPOINTS_EXPLAINED = 40;
 
-/** A window of spans (and maybe a baseline) → ranked findings with predictions. Never throws for lack of data. */
+/** A window of spans and metrics, or one of them (and maybe a baseline) → ranked findings with predictions. Never throws for lack of data. */
 export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}): Promise<Report> {
   const seed = input.seed ?? 1;
   const checkpoint = checkpointOf(hooks);
   const window = await buildWindow(input.spans, checkpoint);
-  const baseline = input.baseline === undefined ? undefined : await buildWindow(input.baseline, checkpoint);
+  // A baseline of metrics alone says nothing of the spans.
+  const spansBefore = input.baseline?.rowCount === 0 && hasPoints(input.baselineMetrics) ? undefined : input.baseline;
+  const baseline = spansBefore === undefined ? undefined : await buildWindow(spansBefore, checkpoint);
   const views = window.endpoints
     .map((_, index) => viewEndpoint(window, index))
     .filter((view) => input.endpoint === undefined || view.name.toLowerCase().includes(input.endpoint.toLowerCase()));
-  const span = windowOf(window);
+  await checkpoint("reading metrics", 0, 1);
+  const resources = resourceContext(input.metrics, input.baselineMetrics, window, baseline);
+  const span = windowOf(window, input.metrics);
   const before = baseline === undefined ? undefined : baselineOf(baseline);
   const endpoints = views.map((view) => ({
     ...reportEndpoint(window, view, Number(span.end - span.start), seed),
@@ -63,30 +81,32 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
   }));
   const objectives = checkObjectives(endpoints, input.objectives ?? []);
   const profiles = matchProfiles(window, input.profiles ?? []);
-  const { findings, cases, unchanged, stopped } = await findCauses(
+  const {
+    findings: causes,
+    cases,
+    unchanged,
+    stopped,
+  } = await findCauses(window, baseline, profiles, views, objectives, resources, seed, hooks, checkpoint);
+  await checkpoint("looking for the limit", 0, 1);
+  const throughput = analyseThroughput(
     window,
-    baseline,
-    profiles,
-    views,
-    objectives,
+    input.resources ?? (resources && resourceSamples(resources.measures)),
     seed,
-    hooks,
-    checkpoint,
   );
-  const quality = dataQuality(window, input.intake, views, stopped, profiles.warnings);
+  const findings = withLimiter(causes, throughput, views);
+  const quality = dataQuality(window, input.intake, views, stopped, resources, profiles.warnings);
   return {
     schema: REPORT_SCHEMA,
     window: { startUnixNs: String(span.start), endUnixNs: String(span.end) },
-    dataQuality: quality satisfies DataQuality,
+    dataQuality: { ...quality, gates: [...quality.gates, ...gatesOf(throughput)] } satisfies DataQuality,
     ...(objectives.length === 0 ? {} : { objectives }),
     endpoints,
-    throughput: {
-      status: "insufficient-data",
-      detail: "ceilings need metrics of hosts and pools, or a ramp of load; these are traces at one load",
-    },
+    throughput: resources === undefined ? throughput.report : withUse(throughput.report, resources.readings),
     findings,
     healthy:
-      !stopped && views.some((view) => view.caution === undefined) && !findings.some((f) => f.severity !== "note"),
+      !stopped &&
+      (views.some((view) => view.caution === undefined) || resources?.before !== undefined) &&
+      !findings.some((f) => f.severity !== "note"),
     checkedNotCause: [
       ...unchanged.map((detail) => ({ what: "against the baseline", detail })),
       ...checkedNotCause(cases, findings),
@@ -95,6 +115,10 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     unexplained: unexplainedTime(window, views, profiles.services),
   };
 }
+
+/** The laws that were checked for the throughput; where nothing was measured, what they say concerns nobody. */
+const gatesOf = ({ gates, measured }: Throughput): DataQuality["gates"] =>
+  measured.length === 0 ? [] : gates.map(({ name, ok, detail }) => ({ name, ok, detail }));
 
 /** Finds the same endpoint in the baseline; nothing where it was not called then. */
 function baselineOf(
@@ -127,6 +151,7 @@ async function findCauses(
   profiles: MatchedProfiles,
   views: readonly EndpointView[],
   objectives: readonly ObjectiveResult[],
+  resources: ResourceContext | undefined,
   seed: number,
   hooks: DiagnoseHooks,
   checkpoint: Checkpoint,
@@ -159,9 +184,16 @@ async function findCauses(
         ? sinceChange(joined, explainChange(window, explained, split))
         : joined;
   await checkpoint("predicting gains", 0, 1);
-  const named = nameFunctions(judged, profiles.services);
-  const findings = rankFindings(named, replayPredictor(window, ownNs, seed), (view) =>
-    endpointWeight(view, objectives),
+  const measured =
+    resources === undefined
+      ? judged
+      : withTableGrowth(judgeClaims(judged, resources), window, resources.measures, seed);
+  const named = nameFunctions(measured, profiles.services);
+  const findings = rankFindings(
+    named,
+    replayPredictor(window, ownNs, seed),
+    (view) => endpointWeight(view, objectives),
+    (told) => (resources === undefined ? [] : resourceFindings(resources, told)),
   );
   return { findings, cases, unchanged: regressions?.unchanged ?? [], stopped };
 }
@@ -174,18 +206,27 @@ export function checkpointOf(hooks: DiagnoseHooks): Checkpoint {
   };
 }
 
-/** First start and last end of all spans, nanoseconds since 1970. */
-function windowOf(window: Window): { start: bigint; end: bigint } {
+const hasPoints = (metrics: MetricTable | undefined): boolean => metrics !== undefined && metrics.points.rowCount > 0;
+
+/** First start and last end of all spans, or of the metrics where there are none, nanoseconds since 1970. */
+function windowOf(window: Window, metrics: MetricTable | undefined): { start: bigint; end: bigint } {
   const { startNs, endNs, rows } = window.forest;
+  if (rows.length === 0 && metrics !== undefined && metrics.points.rowCount > 0)
+    return rangeOf(metrics.baseUnixNs, metrics.points.timeOffsetNs, metrics.points.timeOffsetNs);
   if (rows.length === 0) return { start: window.spans.baseUnixNs, end: window.spans.baseUnixNs };
+  return rangeOf(
+    window.spans.baseUnixNs,
+    Float64Array.from(rows, (row) => startNs[row]!),
+    Float64Array.from(rows, (row) => endNs[row]!),
+  );
+}
+
+function rangeOf(baseUnixNs: bigint, from: ArrayLike<number>, to: ArrayLike<number>): { start: bigint; end: bigint } {
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
-  for (const row of rows) {
-    first = Math.min(first, startNs[row]!);
-    last = Math.max(last, endNs[row]!);
+  for (let i = 0; i < from.length; i++) {
+    first = Math.min(first, from[i]!);
+    last = Math.max(last, to[i]!);
   }
-  return {
-    start: window.spans.baseUnixNs + BigInt(Math.round(first)),
-    end: window.spans.baseUnixNs + BigInt(Math.round(last)),
-  };
+  return { start: baseUnixNs + BigInt(Math.round(first)), end: baseUnixNs + BigInt(Math.round(last)) };
 }

@@ -29,13 +29,17 @@ const BACKGROUND_WEIGHT = 0.25;
  * is replayed without its cause on every endpoint where it was seen, and they are
  * ranked by severity, then by expected gain (relative gain of the percentiles,
  * weighted by traffic, or as `weight` says) times confidence. Ties are broken by id.
+ * `others`: findings that rest on no replay, given the services that findings above a note are about.
  */
 export function rankFindings(
   claims: readonly Claim[],
   predict: Predict,
   weight: (view: EndpointView) => number = (view) => view.traffic,
+  others: (told: ReadonlySet<string>) => readonly RankedDraft[] = () => [],
 ): Finding[] {
-  const drafts = [...groupClaims(claims).values()].map((group) => draft(group, predict, weight));
+  const claimed = [...groupClaims(claims).values()].map((group) => draft(group, predict, weight));
+  const loud = claimed.filter((d) => d.severity !== "note" && d.score > 0);
+  const drafts = [...claimed, ...others(new Set(loud.map((d) => d.finding.subject.service)))];
   const kept = drafts.filter((d) => d.score > 0);
   kept.sort(
     (a, b) =>
@@ -46,7 +50,8 @@ export function rankFindings(
   return kept.map((d, i) => ({ ...d.finding, rank: i + 1 }));
 }
 
-interface Draft {
+/** A finding before it has its rank. */
+export interface RankedDraft {
   readonly finding: Finding;
   readonly severity: Severity;
   readonly score: number;
@@ -66,7 +71,7 @@ function groupClaims(claims: readonly Claim[]): Map<string, Claim[]> {
 }
 
 /** Stable across runs on the same data: made of what the finding is about, not of its rank or numbers. */
-function findingId(explanation: Explanation): string {
+export function findingId(explanation: Pick<Explanation, "mechanism" | "subject">): string {
   const { service, operation, resource, statement, instance } = explanation.subject;
   const parts = [explanation.mechanism, service, operation, resource, statement, instance];
   return `${explanation.mechanism}-${fnv1a(parts.map((part) => part ?? "").join("\u0000"))}`;
@@ -78,7 +83,7 @@ function fnv1a(text: string): string {
   return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
-function draft(group: readonly Claim[], predict: Predict, weight: (view: EndpointView) => number): Draft {
+function draft(group: readonly Claim[], predict: Predict, weight: (view: EndpointView) => number): RankedDraft {
   const byView = new Map<EndpointView, Claim[]>();
   for (const claim of group) {
     const held = byView.get(claim.view);

@@ -247,7 +247,7 @@ export class OtlpMetricDecoder {
   private dataPoint(kind: MetricKind, group: number, start: number, end: number): void {
     const { reader, into } = this;
     const { attribute, exemplar, flags } = LAYOUT[kind];
-    this.beginPoint(start, group);
+    this.beginPoint(kind, start, group);
     for (let at = start; at < end;) {
       if (reader.bytes[at] === attribute) {
         at = this.keyValues.addRun(into.labels, attribute, at, end);
@@ -270,18 +270,20 @@ export class OtlpMetricDecoder {
     return this.reader.at;
   }
 
-  private beginPoint(at: number, group: number): void {
+  private beginPoint(kind: MetricKind, at: number, group: number): void {
     this.pointAt = at;
     this.into.begin();
     this.fault = undefined;
     this.hasValue = false;
     this.flags = 0;
+    this.keyValues.useGroup(group);
+    if (kind <= MetricKind.sum) return;
     this.counts.length = this.bounds.length = 0;
+    if (kind !== MetricKind.exponentialHistogram) return;
     const { exponential } = this;
     exponential.scale = exponential.zeroCount = exponential.zeroThreshold = 0;
     exponential.positiveOffset = exponential.negativeOffset = 0;
     exponential.positive.length = exponential.negative.length = 0;
-    this.keyValues.useGroup(group);
   }
 
   private time(tag: number, at: number): void {

@@ -81,6 +81,9 @@ export interface AccountsSettings {
   readonly registrar: { readonly timeoutMs: number; readonly retries: number };
 }
 
+/** By which the third party is reached, and by which spans therefore know it. */
+export const REGISTRAR_HOST = "registrar.example";
+
 /** A third party: it sends no telemetry. */
 export interface RegistrarSettings {
   readonly delayMs: number;
@@ -165,7 +168,7 @@ export const HEALTHY: SystemSettings = {
     debugLog: "off",
   },
   accounts: {
-    cache: { entries: 5000, ttlMs: 60_000 },
+    cache: { entries: 5000, ttlMs: 600_000 },
     refreshLock: "per-key",
     signatureRounds: 1,
     retainKb: 0,

@@ -83,7 +83,7 @@ export class MetricTableBuilder {
   private exemplarTraceId = new Uint32Array(1 << 8);
   private exemplarSpanId = new Uint32Array(1 << 7);
 
-  private readonly instrumentIds = new Map<string, number>();
+  private readonly instrumentIds = new Map<number, number[]>();
   private readonly instruments: Instrument[] = [];
   private readonly seriesIds = new Map<number, number>();
   private readonly seriesInstrument: number[] = [];
@@ -265,12 +265,13 @@ export class MetricTableBuilder {
   }
 
   private instrumentId(instrument: Instrument): number {
-    const { resource, scope, name, unit, kind, temporality, monotonic } = instrument;
-    const key = `${resource} ${scope} ${name} ${unit} ${kind} ${temporality} ${monotonic}`;
+    // By resource and name there is nearly always one: the rest is compared.
+    const key = instrument.resource * 2 ** 26 + instrument.name;
     const known = this.instrumentIds.get(key);
-    if (known !== undefined) return known;
+    for (const id of known ?? []) if (isSame(this.instruments[id]!, instrument)) return id;
     const id = this.instruments.length;
-    this.instrumentIds.set(key, id);
+    if (known === undefined) this.instrumentIds.set(key, [id]);
+    else known.push(id);
     this.instruments.push(instrument);
     return id;
   }
@@ -326,6 +327,13 @@ export class MetricTableBuilder {
     this.capacity = need;
   }
 }
+
+const isSame = (a: Instrument, b: Instrument): boolean =>
+  a.unit === b.unit &&
+  a.kind === b.kind &&
+  a.temporality === b.temporality &&
+  a.monotonic === b.monotonic &&
+  a.scope === b.scope;
 
 interface Words {
   readonly high: number;

@@ -74,6 +74,8 @@ export interface DataQuality {
   readonly gates: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
   /** spans by what became of them; received = analysed + incomplete + the sum of rejected */
   readonly ledger: SpanLedger;
+  /** points of metrics by what became of them; absent when there were none */
+  readonly metricPoints?: PointLedger;
   readonly warnings: readonly string[];
   /** false when the analysis was cut short (Ctrl-C): the report covers what was read until then */
   readonly complete: boolean;
@@ -86,6 +88,15 @@ export interface SkewedHosts {
   readonly highMs: number;
   readonly appliedMs: number;
   readonly pairs: number;
+}
+
+export interface PointLedger {
+  readonly received: number;
+  /** of metrics that the diagnosis asks for */
+  readonly analysed: number;
+  /** of metrics that nothing asks for, and points that came twice */
+  readonly notUsed: number;
+  readonly rejected: readonly { readonly reason: string; readonly points: number; readonly example: string }[];
 }
 
 export interface SpanLedger {
@@ -217,12 +228,13 @@ export interface Subject {
 
 export interface Impact {
   readonly endpoint: { readonly service: string; readonly operation: string };
-  readonly metric: "p99" | "p95" | "p50";
+  /** "ceiling": the greatest rate of all endpoints together; "mean": of metrics that give no percentile */
+  readonly metric: "p99" | "p95" | "p50" | "ceiling" | "mean";
   readonly now: number;
   readonly predicted: number;
   readonly low: number;
   readonly high: number;
-  readonly unit: "ms";
+  readonly unit: "ms" | "requests/s";
   /** how the prediction was made */
   readonly method?: string;
 }

@@ -35,6 +35,8 @@ class Play {
   /** per host, per copy; per task, per replica */
   private readonly cpus: SharedStation[][];
   private readonly threads: Semaphore[][];
+  /** per task: threads × time held by invocations that have ended */
+  private readonly held: number[];
   private readonly done: number[];
   private readonly spent: number[];
 
@@ -47,6 +49,7 @@ class Play {
     this.threads = model.tasks.map(({ threads, replicas }) =>
       times(replicas, () => new Semaphore(this.events, Number.isFinite(threads) ? threads : 0)),
     );
+    this.held = model.tasks.map(() => 0);
     this.done = model.sources.map(() => 0);
     this.spent = model.sources.map(() => 0);
   }
@@ -79,7 +82,7 @@ class Play {
     const sum = (values: number[]): number => values.reduce((a, b) => a + b, 0);
     return {
       work: this.cpus.map((copies) => sum(copies.map(({ workMs }) => workMs))),
-      held: this.threads.map((replicas) => sum(replicas.map(({ heldMs }) => heldMs))),
+      held: [...this.held],
     };
   }
 
@@ -136,11 +139,13 @@ class Play {
     const work = (then: () => void): void =>
       demandS > 0 ? cpu.request(this.draws.exponential(slice), then) : this.events.after(0, then);
     thread.acquire(() => {
+      const since = this.events.now;
       const list = this.draw(calls);
       const step = (i: number): void =>
         work(() => {
           if (i < list.length) return this.invoke(list[i]!, () => step(i + 1));
           this.events.after(delayS > 0 ? this.draws.exponential(delayS) : 0, () => {
+            this.held[task]! += this.events.now - since;
             thread.release();
             done();
           });

@@ -22,18 +22,19 @@ export interface AnalyzeOptions extends LookOptions {
 /** `longpole analyze`: recordings → report. Ctrl-C prints what is known by then. */
 export function analyze(files: readonly string[], options: AnalyzeOptions, terminal: Terminal): Promise<number> {
   return withInputs(options.quiet === true, terminal, async ({ read, readWithProfiles, progress, signal }) => {
-    const { spans, intake, profiles } = await readWithProfiles(files);
+    const { spans, metrics, intake, profiles } = await readWithProfiles(files);
     const baseline = options.baseline === undefined ? undefined : await read(options.baseline);
     const report = await diagnose(
       {
         spans,
+        metrics,
         intake,
         profiles: profiles.map(({ file, stacks }) => ({
           source: file,
           stacks,
           ...(options.service === undefined ? {} : { service: options.service }),
         })),
-        ...(baseline === undefined ? {} : { baseline: baseline.spans }),
+        ...(baseline === undefined ? {} : { baseline: baseline.spans, baselineMetrics: baseline.metrics }),
         ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
         ...(options.objective === undefined ? {} : { objectives: options.objective }),
       },

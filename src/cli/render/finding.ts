@@ -1,6 +1,6 @@
 import type { Finding, Severity } from "../../model/report.ts";
 import { clip, clipMiddle, columns, padEnd, padStart, wrap } from "./layout.ts";
-import { fromTo, percent, range } from "./numbers.ts";
+import { impactRange, impactText, percent } from "./numbers.ts";
 import type { Pen } from "./pen.ts";
 import type { Sources } from "./frame.ts";
 import { isSafeText } from "./safe-text.ts";
@@ -49,11 +49,11 @@ function headline(finding: Finding, pen: Pen): string[] {
     ...wrap(`${severity} · ${facts}`, room).map((line) => pen.faint(line)),
   ];
   const right = [
-    pen.strong(padStart(`${impact.metric} ${fromTo(impact.now, impact.predicted)}`, FIGURES)),
-    pen.faint(padStart(`predicted ${range(impact.low, impact.high)}`, FIGURES)),
+    pen.strong(padStart(impactText(impact), FIGURES)),
+    pen.faint(padStart(`predicted ${impactRange(impact)}`, FIGURES)),
     gainBar(finding, pen),
   ];
-  const endpoint = `of ${impact.endpoint.operation}`;
+  const endpoint = impact.metric === "ceiling" ? "of all endpoints" : `of ${impact.endpoint.operation}`;
   right.push(pen.faint(padStart(clipMiddle(endpoint, FIGURES), FIGURES)));
   const mark = `${padStart(String(finding.rank), 2)} ${pen.severity(severity, MARKS[severity])} `;
   return Array.from({ length: Math.max(left.length, right.length) }, (_, i) => {
@@ -61,9 +61,10 @@ function headline(finding: Finding, pen: Pen): string[] {
   });
 }
 
-/** What would be left of the percentile, and what would go, as parts of one bar. */
+/** What would be left of the percentile, and what would go, as parts of one bar; of a ceiling what is there, and what would come. */
 function gainBar({ impact }: Finding, pen: Pen): string {
-  const left = impact.now <= 0 ? 1 : Math.min(1, Math.max(0, impact.predicted / impact.now));
+  const [part, whole] = impact.metric === "ceiling" ? [impact.now, impact.predicted] : [impact.predicted, impact.now];
+  const left = whole <= 0 ? 1 : Math.min(1, Math.max(0, part / whole));
   const kept = Math.round(left * FIGURES);
   return pen.faint("█".repeat(kept)) + pen.worse("▒".repeat(FIGURES - kept));
 }
@@ -146,7 +147,7 @@ export function shellWord(word: string): string {
 /** A note takes one line: it asks for nothing. */
 export function renderNote(finding: Finding, pen: Pen): string[] {
   const { impact } = finding;
-  const figures = `${impact.metric} ${fromTo(impact.now, impact.predicted)}`;
+  const figures = impactText(impact);
   const room = pen.look.width - INDENT - Math.max(FIGURES, columns(figures)) - 2;
   const shown = clip(finding.title, room);
   const mark = `${padStart(String(finding.rank), 2)} ${pen.severity("note", MARKS.note)} `;

@@ -72,3 +72,19 @@ export function span(ms: number): string {
 
 /** "1 trace", "2 traces". */
 export const plural = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+
+/** "p99 88.0 → 31.0 ms", "ceiling 412 → 690/s". */
+export function impactText(impact: {
+  metric: string;
+  now: number;
+  predicted: number;
+  unit: "ms" | "requests/s";
+}): string {
+  const { metric, now, predicted, unit } = impact;
+  return `${metric} ${unit === "ms" ? fromTo(now, predicted) : `${rate(now).replace("/s", "")} → ${rate(predicted)}`}`;
+}
+
+/** "27.0–36.0 ms", "380–450/s". */
+export function impactRange({ low, high, unit }: { low: number; high: number; unit: "ms" | "requests/s" }): string {
+  return unit === "ms" ? range(low, high) : `${rate(low).replace("/s", "")}–${rate(high)}`;
+}

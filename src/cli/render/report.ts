@@ -3,11 +3,12 @@ import { isInsufficient } from "../exit-code.ts";
 import { columns, padEnd, wrap } from "./layout.ts";
 import { renderEndpoint, renderEndpointTable } from "./endpoint.ts";
 import { renderFinding, renderNote } from "./finding.ts";
-import { count, duration, fromTo, percent, plural, span } from "./numbers.ts";
+import { count, duration, impactText, percent, plural, span } from "./numbers.ts";
 import { finish, heading, type Sources } from "./frame.ts";
 import { renderObjectives } from "./objectives.ts";
 import { penFor, type Look, type Pen } from "./pen.ts";
 import { safeTexts } from "./safe-text.ts";
+import { renderThroughput } from "./throughput.ts";
 
 /**
  * A report as lines for a terminal: what was read, the answer in a sentence, how the endpoints
@@ -25,6 +26,7 @@ export function renderReport(report: Report, sources: Sources, look: Look): stri
     ...verdict(safe, safeTexts(sources), pen),
     ...endpoints(safe, pen),
     ...findings(safe, sources, pen),
+    ...renderThroughput(safe.throughput, pen),
     ...ruledOut(safe, pen),
     ...unexplained(safe, pen),
     ...quality(safe, pen),
@@ -71,13 +73,21 @@ function verdict(report: Report, sources: Sources, pen: Pen): string[] {
   const full = report.findings.filter((finding) => finding.severity !== "note");
   const first = full[0];
   if (first !== undefined) {
-    const { endpoint, metric, now, predicted } = first.impact;
+    const { impact } = first;
+    const [figures, change] = splitOnce(impactText(impact));
+    const of = impact.metric === "ceiling" ? "of all endpoints" : `of ${impact.endpoint.operation}`;
     const many = full.length === 1 ? "1 thing to fix" : `${count(full.length)} things to fix, first`;
-    const text = `■ ${many}: ${first.title} (${metric} of ${endpoint.operation} ${fromTo(now, predicted)})`;
+    const text = `■ ${many}: ${first.title} (${figures} ${of} ${change})`;
     return wrap(text, width - 2, 4).map((line, i) => pen.severity(first.severity, i === 0 ? line : `  ${line}`));
   }
   const [text, paint] = withoutFinding(report, sources, pen);
   return wrap(text, width - 2).map((line, i) => paint(i === 0 ? line : `  ${line}`));
+}
+
+/** The metric, and the figures behind it. */
+function splitOnce(text: string): [string, string] {
+  const at = text.indexOf(" ");
+  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 function withoutFinding(report: Report, { endpoint }: Sources, pen: Pen): [string, (text: string) => string] {

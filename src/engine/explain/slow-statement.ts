@@ -135,7 +135,7 @@ export function statementCause(
 }
 
 /** The factor is what would bring the statement to the level of the others on the same database; a tenth where there are none. */
-function speedUp(medianNs: number, othersNs: number): number {
+export function speedUp(medianNs: number, othersNs: number): number {
   if (othersNs <= 0 || othersNs >= medianNs) return 0.1;
   return Math.max(0.01, Math.min(0.5, othersNs / medianNs));
 }
@@ -146,7 +146,7 @@ function canUseIndex(shape: StatementShape): boolean {
 }
 
 /** Equality columns first, then one range or the order: the order in which a B-tree can use them. */
-function indexColumns(shape: StatementShape): string[] {
+export function indexColumns(shape: StatementShape): string[] {
   return [
     ...new Set([
       ...shape.equalityColumns,

@@ -1,3 +1,4 @@
+import { REGISTRAR_HOST } from "../settings.ts";
 import type { Fault } from "./fault.ts";
 import { userEndpoint } from "./names.ts";
 
@@ -9,7 +10,7 @@ export const blockedEventLoopAndTimeout: Fault = {
   truths: [
     {
       service: "accounts",
-      alsoServices: ["registrar"],
+      alsoServices: [REGISTRAR_HOST],
       mechanism: "timeout",
       setting: "registrar.timeoutMs",
       endpoint: userEndpoint("overview"),
@@ -19,7 +20,7 @@ export const blockedEventLoopAndTimeout: Fault = {
   seenFrom: "metrics",
   needs: [],
   broken: {
-    gateway: { statusDump: { everyMs: 1000, entries: 40_000 } },
+    gateway: { statusDump: { everyMs: 2000, entries: 150_000 } },
     accounts: { registrar: { timeoutMs: 1000, retries: 2 } },
     registrar: { hangRatio: 0.05 },
   },

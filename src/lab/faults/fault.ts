@@ -26,8 +26,6 @@ export interface Fault {
   readonly brokenLoad?: Partial<LoadPlan>;
   /** statements that run while the faulty phase is under load */
   readonly during?: readonly TimedStatement[];
-  /** statements that the fix runs, e.g. CREATE INDEX */
-  readonly fixStatements?: readonly string[];
   /** the fix in the change grammar of `what-if`; none where it has no words for it */
   readonly whatIf: readonly string[];
   /** where several things have to be mended: one at a time, each on top of those before, the last leaves the fixed system */
@@ -40,7 +38,8 @@ export interface FixStep {
   /** what is done, as a heading: "sync the journal once a second" */
   readonly title: string;
   readonly settings: SettingsPatch;
-  readonly whatIf: readonly string[];
+  /** the cause that it takes away: the finding that names it has predicted the gain */
+  readonly undoes: Mechanism;
 }
 
 export interface TimedStatement {

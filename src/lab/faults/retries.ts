@@ -1,3 +1,4 @@
+import { REGISTRAR_HOST } from "../settings.ts";
 import type { Fault } from "./fault.ts";
 import { userEndpoint } from "./names.ts";
 
@@ -9,7 +10,7 @@ export const retries: Fault = {
   truths: [
     {
       service: "accounts",
-      alsoServices: ["registrar"],
+      alsoServices: [REGISTRAR_HOST],
       mechanism: "retries",
       setting: "registrar.retries",
       endpoint: userEndpoint("overview"),
@@ -17,7 +18,10 @@ export const retries: Fault = {
   ],
   seenFrom: "traces",
   needs: [],
-  before: { registrar: { delayMs: 20 } },
+  before: {
+    accounts: { registrar: { timeoutMs: 2000, retries: 5 } },
+    registrar: { delayMs: 20 },
+  },
   broken: {
     accounts: { registrar: { timeoutMs: 2000, retries: 5 } },
     registrar: { delayMs: 20, errorRatio: 0.5 },

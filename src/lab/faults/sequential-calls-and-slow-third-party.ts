@@ -1,3 +1,4 @@
+import { REGISTRAR_HOST } from "../settings.ts";
 import type { Fault } from "./fault.ts";
 import { userEndpoint } from "./names.ts";
 
@@ -7,7 +8,7 @@ export const sequentialCallsAndSlowThirdParty: Fault = {
   kind: "pair",
   summary: "the overview waits for a slow partner, after everything else",
   truths: [
-    { service: "registrar", mechanism: "external-dependency", endpoint: userEndpoint("overview") },
+    { service: REGISTRAR_HOST, mechanism: "external-dependency", endpoint: userEndpoint("overview") },
     {
       service: "gateway",
       mechanism: "sequential-calls",

@@ -1,3 +1,4 @@
+import { REGISTRAR_HOST } from "../settings.ts";
 import type { Fault } from "./fault.ts";
 import { userEndpoint } from "./names.ts";
 
@@ -6,7 +7,7 @@ export const slowThirdParty: Fault = {
   name: "slow-third-party",
   kind: "fault",
   summary: "the registrar has become slow",
-  truths: [{ service: "registrar", mechanism: "external-dependency", endpoint: userEndpoint("overview") }],
+  truths: [{ service: REGISTRAR_HOST, mechanism: "external-dependency", endpoint: userEndpoint("overview") }],
   seenFrom: "traces",
   needs: [],
   broken: { registrar: { delayMs: 120 } },

@@ -67,9 +67,16 @@ test("every fault changes something that the fix takes back", () => {
   for (const fault of FAULTS.filter(broken)) {
     const faulty = withSettings(HEALTHY, fault.broken);
     const fixed = fault.fixed === undefined ? HEALTHY : withSettings(faulty, fault.fixed);
-    const elsewhere = fault.brokenLoad !== undefined || fault.fixStatements !== undefined;
+    const elsewhere = fault.brokenLoad !== undefined || fault.during !== undefined;
     expect(elsewhere || JSON.stringify(faulty) !== JSON.stringify(HEALTHY), fault.name).toBe(true);
     expect(elsewhere || JSON.stringify(faulty) !== JSON.stringify(fixed), fault.name).toBe(true);
+  }
+});
+
+test("where earlier times are told, the fix brings them back", () => {
+  for (const { name, kind, before, broken: patch, fixed = {} } of FAULTS) {
+    if (kind === "story" || before === undefined) continue;
+    expect(withSettings(withSettings(HEALTHY, patch), fixed), name).toEqual(withSettings(HEALTHY, before));
   }
 });
 

@@ -1,3 +1,4 @@
+import { REGISTRAR_HOST } from "../settings.ts";
 import type { Fault } from "./fault.ts";
 import { userEndpoint } from "./names.ts";
 
@@ -13,7 +14,7 @@ export const timeout: Fault = {
     {
       service: "accounts",
       // the wait is the caller's setting, the hang the partner's fault
-      alsoServices: ["registrar"],
+      alsoServices: [REGISTRAR_HOST],
       mechanism: "timeout",
       setting: "registrar.timeoutMs",
       endpoint: userEndpoint("overview"),

@@ -24,7 +24,7 @@ export async function enterCpuGroup(name: string, cores: number, pids: readonly 
   };
   try {
     await mkdir(path);
-    await limit(parent, path, cores);
+    await limitCores(parent, path, cores);
     for (const pid of pids) await writeFile(join(path, "cgroup.procs"), String(pid));
   } catch (error) {
     await removeGroup(path, parent.home).catch(() => undefined);
@@ -47,7 +47,8 @@ export async function probeCpuGroup(): Promise<string | undefined> {
 
 const PERIOD_US = 100_000;
 
-async function limit(parent: Parent, path: string, cores: number): Promise<void> {
+/** Processes in the group at `path`, a child of `parent`, may together use so many cores. */
+export async function limitCores(parent: Parent, path: string, cores: number): Promise<void> {
   const quotaUs = Math.round(cores * PERIOD_US);
   if (parent.version === 1) {
     await writeFile(join(path, "cpu.cfs_period_us"), String(PERIOD_US));
@@ -76,7 +77,7 @@ export interface Parent {
 }
 
 /** Where new groups are made. */
-async function parentGroup(): Promise<Parent> {
+export async function parentGroup(): Promise<Parent> {
   const [mounts, own] = await Promise.all(
     ["/proc/self/mountinfo", "/proc/self/cgroup"].map((file) => readFile(file, "utf8").catch(() => "")),
   );
@@ -118,7 +119,8 @@ function below(point: string, root: string, path: string): string {
   return rest === "/" || rest.startsWith("/..") ? point : join(point, rest);
 }
 
-function refusal(error: unknown, parent: string): string {
+/** What a failure to make or limit a group means for the user, in one sentence. */
+export function refusal(error: unknown, parent: string): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
   const what = `a control group below ${parent} cannot be made or limited (${code})`;
   switch (code) {

@@ -53,7 +53,13 @@ const LOAD: LoadResult = {
 };
 
 const PHASE: PhaseRecording = {
-  telemetry: { traces: Buffer.from("traces"), metrics: Buffer.from("metrics"), exportRequests: 12, refused: 1 },
+  telemetry: {
+    traces: Buffer.from("traces"),
+    metrics: Buffer.from("metrics"),
+    metricsJson: Buffer.from("{}\n"),
+    exportRequests: 12,
+    refused: 1,
+  },
   load: LOAD,
   rootSpans: { "GET /api/records/:name": { completed: 401, p50Ms: 4.5, p95Ms: 9, p99Ms: 14 } },
   statements: [{ query: "SELECT 1", calls: "7", mean_exec_time: 0.25, toplevel: true, plan: null }],
@@ -100,6 +106,7 @@ test("a recording has its files, and nothing lies beside it", async () => {
   expect(await filesOf(folder)).toEqual([
     "fault",
     "fault/load.json",
+    "fault/metrics.otlp.jsonl.gz",
     "fault/metrics.otlp.pb.gz",
     "fault/profiles",
     "fault/profiles/accounts-1.cpuprofile",
@@ -148,7 +155,13 @@ test("truth and loads come back as they were", async () => {
 });
 
 test("where nothing was received there is no file", async () => {
-  const telemetry = { traces: Buffer.from("t"), metrics: Buffer.alloc(0), exportRequests: 1, refused: 0 };
+  const telemetry = {
+    traces: Buffer.from("t"),
+    metrics: Buffer.alloc(0),
+    metricsJson: Buffer.alloc(0),
+    exportRequests: 1,
+    refused: 0,
+  };
   await writeRecording(folder, { ...RECORDING, phases: { fault: { ...PHASE, telemetry, profiles: [] } } });
   expect(await readdir(join(folder, "fault"))).toEqual([
     "load.json",

@@ -91,6 +91,8 @@ async function writePhase(folder: string, { telemetry, load, statements, profile
     const bytes = telemetry[signal];
     if (bytes.length > 0) await write(join(folder, `${signal}.otlp.pb.gz`), await compress(bytes));
   }
+  if (telemetry.metricsJson.length > 0)
+    await write(join(folder, "metrics.otlp.jsonl.gz"), await compress(telemetry.metricsJson));
   await write(join(folder, "load.json"), jsonOf(load));
   await write(join(folder, "statements.json"), jsonOf(statements));
   const perService = new Map<string, number>();

@@ -9,12 +9,13 @@ import { LabError } from "../lab-error.ts";
 
 /** A phase of a recording → its report, as `longpole analyze PHASE [--baseline PHASE]` makes it. */
 export async function diagnosePhase(folder: string, baseline?: string, signal?: AbortSignal): Promise<Report> {
-  const { spans, intake } = await read(folder, signal);
+  const { spans, metrics, intake } = await read(folder, signal);
   const before = baseline !== undefined && existsSync(baseline) ? await read(baseline, signal) : undefined;
   const hooks = signal === undefined ? {} : { signal };
+  const baselines = before === undefined ? {} : { baseline: before.spans, baselineMetrics: before.metrics };
   const loaded = await loadProfiles([folder], { others: "pass-over", ...hooks });
   const profiles = loaded.profiles.map(({ file, stacks }) => ({ source: file, stacks }));
-  return diagnose({ spans, intake, profiles, ...(before === undefined ? {} : { baseline: before.spans }) }, hooks);
+  return diagnose({ spans, metrics, intake, profiles, ...baselines }, hooks);
 }
 
 /** What `longpole what-if PHASE --change ...` says. */

@@ -95,9 +95,10 @@ function planOf(fault: Fault, phase: PhaseName, { seed, seconds, perSecond, prof
   };
   return {
     settings: settingsOf(fault, phase),
-    load: phase === "before" && seconds === undefined ? { ...load, seconds: BEFORE_SECONDS } : load,
+    load: phase === "before" ? { ...load, seconds: Math.min(load.seconds, BEFORE_SECONDS) } : load,
     during: phase === "fault" ? (fault.during ?? []) : [],
-    profile,
+    // Of the system as it is now; earlier times and mended systems are measured, not explained.
+    profile: profile && phase === "fault",
   };
 }
 

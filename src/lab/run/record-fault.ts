@@ -7,6 +7,8 @@ export interface RecordOptions {
   readonly seed: number;
   /** overrules the fault's own */
   readonly seconds?: number;
+  /** false: the fix is not run */
+  readonly fix: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -17,7 +19,7 @@ export async function recordFault(fault: Fault, folder: string, options: RecordO
   const lab = await openLab(fault, { signal, log: () => {} });
   try {
     const phases: Partial<Record<PhaseName, PhaseRecording>> = {};
-    for (const phase of phasesOf(fault, { before: true, fix: true })) {
+    for (const phase of phasesOf(fault, { before: true, fix: options.fix })) {
       phases[phase] = await lab.run(fault, phase, {
         seed,
         ...(seconds === undefined ? {} : { seconds }),

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Report } from "../../model/report.ts";
+import type { Finding, Mechanism, Report } from "../../model/report.ts";
 import type { Fault } from "../faults/fault.ts";
 import type { LoadResult } from "../load/load-plan.ts";
 import type { LoadProgress } from "../load/run-load.ts";
@@ -96,6 +96,7 @@ async function runPhases(
   const records: Partial<Record<PhaseName, PhaseRecord>> = {};
   let diagnosis: Diagnosis | undefined;
   const fixes: FixResult[] = [];
+  const reports: Report[] = [];
   for (const phase of phasesOf(fault, options)) {
     const record = await run(fault, phase, {
       seed,
@@ -109,9 +110,12 @@ async function runPhases(
     if (phase === "before") continue;
     if (phase === "fault") {
       diagnosis = await diagnoseFault(folder, record.load, options);
+      reports.push(diagnosis.report);
       hooks.diagnosed(diagnosis);
     } else {
-      fixes.push(await judgeFix(folder, phase, record.load, fault, diagnosis!.report));
+      const fix = await judgeFix(folder, phase, record.load, fault, reports);
+      reports.push(fix.report);
+      fixes.push(fix);
     }
   }
   return { diagnosis: diagnosis!, fixes, records };
@@ -132,30 +136,31 @@ async function diagnoseFault(folder: string, load: LoadResult, options: DemoOpti
   };
 }
 
+/** What had been said of this fix, against the system that has it. `earlier`: reports of the phases until now. */
 async function judgeFix(
   folder: string,
   phase: PhaseName,
   load: LoadResult,
   fault: Fault,
-  faulty: Report,
+  earlier: readonly Report[],
 ): Promise<FixResult> {
   const report = await diagnosePhase(join(folder, phase));
-  const changes = changesOf(fault, phase);
-  const said = changes.length === 0 ? undefined : await predictPhase(join(folder, "fault"), changes);
-  // One finding is one cause; it says nothing of a system in which another was mended, or only half of it.
-  const ofFinding = phase === "fixed" ? findingError(faulty.findings[0], report) : undefined;
+  const [faulty, previous] = [earlier[0]!, earlier.at(-1)!];
+  const truth = fault.truths[0]!;
+  const step = fault.steps?.[stepOf(fault, phase) - 1];
+  const isLast = phase === "fixed";
+  const said = isLast && fault.whatIf.length > 0 ? await predictPhase(join(folder, "fault"), fault.whatIf) : undefined;
   const errors = [
-    ...(ofFinding === undefined ? [] : [ofFinding]),
-    ...(said === undefined ? [] : whatIfErrors(said, fault.truths[0]!, report)),
-  ];
+    step === undefined
+      ? findingError(faulty.findings[0], report)
+      : findingError(findingOf(faulty, truth.service, step.undoes), report, previous),
+    ...(said === undefined ? [] : whatIfErrors(said, truth, report)),
+  ].filter((error) => error !== undefined);
   return { phase, title: titleOf(fault, phase), report, load, errors };
 }
 
-/** The changes that lead from the fault to this phase, in the grammar of `what-if`. */
-function changesOf(fault: Fault, phase: PhaseName): readonly string[] {
-  if (fault.steps === undefined) return fault.whatIf;
-  return fault.steps.slice(0, stepOf(fault, phase)).flatMap((step) => step.whatIf);
-}
+const findingOf = ({ findings }: Report, service: string, mechanism: Mechanism): Finding | undefined =>
+  findings.find((finding) => finding.subject.service === service && finding.mechanism === mechanism);
 
 function titleOf(fault: Fault, phase: PhaseName): string {
   if (phase === "before") return "earlier times";

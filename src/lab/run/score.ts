@@ -54,13 +54,25 @@ export interface PredictionError {
   readonly error: number;
 }
 
-/** The first finding's prediction for its own endpoint against the system that was mended. */
-export function findingError(finding: Finding | undefined, fixed: Report): PredictionError | undefined {
+/**
+ * A finding's prediction for its own endpoint against the system that was mended. Where other things were mended
+ * before, `previous` is the report until then, and the finding's gain is taken as a share of what was left.
+ */
+export function findingError(
+  finding: Finding | undefined,
+  fixed: Report,
+  previous?: Report,
+): PredictionError | undefined {
   if (finding === undefined) return undefined;
   const { endpoint, metric, now, predicted, low, high } = finding.impact;
+  // What limits throughput shows under more load, not in a phase at the same one; a mean is of metrics.
+  if (metric === "ceiling" || metric === "mean") return undefined;
   const measured = endpointOf(fixed, endpoint);
-  if (measured === undefined) return undefined;
-  return errorOf("finding", metric, { now, predicted, low, high }, measured[`${metric}Ms`]);
+  const left = previous === undefined ? now : endpointOf(previous, endpoint)?.[`${metric}Ms`];
+  if (measured === undefined || left === undefined || now <= 0) return undefined;
+  const share = left / now;
+  const said = { now: left, predicted: predicted * share, low: low * share, high: high * share };
+  return errorOf("finding", metric, said, measured[`${metric}Ms`]);
 }
 
 /** Predictions of `what-if` for the endpoint that suffers against the system that was mended. */

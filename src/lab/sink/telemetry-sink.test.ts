@@ -34,6 +34,7 @@ test("traces and metrics are kept apart and in order, compressed or not; logs ar
   expect(sink.endWindow()).toEqual({
     traces: Buffer.from("abcdef"),
     metrics: Buffer.from("12"),
+    metricsJson: Buffer.alloc(0),
     exportRequests: 3,
     refused: 0,
   });
@@ -87,6 +88,22 @@ test("beyond its cap a window refuses and counts; the next one takes again", asy
   sink.beginWindow();
   expect(await post(sink, "/v1/metrics", "123")).toBe(200);
   expect(sink.endWindow()).toMatchObject({ exportRequests: 1, refused: 0 });
+});
+
+test("metrics as JSON are kept apart, a request on each line", async () => {
+  const sink = await sinkFor();
+  const json = { "content-type": "application/json" };
+  expect(await post(sink, "/v1/metrics", '{\n  "resourceMetrics": [] }', json)).toBe(200);
+  expect(await post(sink, "/v1/metrics", new Uint8Array(gzipSync("{}")), { ...json, "content-encoding": "gzip" })).toBe(
+    200,
+  );
+  expect(await post(sink, "/v1/metrics", "{", json)).toBe(400);
+  expect(sink.endWindow()).toMatchObject({
+    metrics: Buffer.alloc(0),
+    metricsJson: Buffer.from('{"resourceMetrics":[]}\n{}\n'),
+    exportRequests: 2,
+    refused: 1,
+  });
 });
 
 test("what is no protobuf, damaged or too large is refused and counted", async () => {

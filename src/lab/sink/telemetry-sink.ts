@@ -9,6 +9,8 @@ export interface TelemetryWindow {
   readonly traces: Buffer;
   /** concatenated ExportMetricsServiceRequest */
   readonly metrics: Buffer;
+  /** metrics that came as JSON, a request on each line */
+  readonly metricsJson: Buffer;
   /** requests of both kinds that were taken */
   readonly exportRequests: number;
   /** requests of both kinds that were not: beyond the cap, damaged, in another format. A sender may try them again. */
@@ -39,10 +41,11 @@ const REQUEST_CAP_BYTES = 32 * 2 ** 20;
 /** Longer than any pause of an exporter: a connection closed under it would be an error in its log. */
 const KEEP_ALIVE_MS = 120_000;
 const PROTOBUF = "application/x-protobuf";
+const JSON_TYPE = "application/json";
 
 const unzip = promisify(gunzip);
 
-/** Receives OTLP/HTTP protobuf on a free loopback port and keeps one window of traces and metrics; logs are dropped. */
+/** Receives OTLP/HTTP (protobuf; metrics as JSON, too) on a free loopback port and keeps one window of traces and metrics; logs are dropped. */
 export async function startSink({ windowCapBytes = WINDOW_CAP_BYTES }: SinkOptions = {}): Promise<TelemetrySink> {
   let window = emptyWindow();
   const server = createServer((request, response) => void receive(request, response));
@@ -60,7 +63,7 @@ export async function startSink({ windowCapBytes = WINDOW_CAP_BYTES }: SinkOptio
       into.refused++;
       return answer(request, response, status);
     }
-    into[kind].push(body);
+    into[isJson(request) ? "metricsJson" : kind].push(body);
     into.bytes += body.length;
     into.exportRequests++;
     answer(request, response, 200);
@@ -75,6 +78,7 @@ export async function startSink({ windowCapBytes = WINDOW_CAP_BYTES }: SinkOptio
     endWindow: () => ({
       traces: Buffer.concat(window.traces),
       metrics: Buffer.concat(window.metrics),
+      metricsJson: Buffer.concat(window.metricsJson),
       exportRequests: window.exportRequests,
       refused: window.refused,
     }),
@@ -92,6 +96,7 @@ export async function startSink({ windowCapBytes = WINDOW_CAP_BYTES }: SinkOptio
 interface OpenWindow {
   readonly traces: Buffer[];
   readonly metrics: Buffer[];
+  readonly metricsJson: Buffer[];
   bytes: number;
   exportRequests: number;
   refused: number;
@@ -104,18 +109,27 @@ const KINDS: Readonly<Record<string, "traces" | "metrics" | "logs">> = {
 };
 
 function emptyWindow(): OpenWindow {
-  return { traces: [], metrics: [], bytes: 0, exportRequests: 0, refused: 0 };
+  return { traces: [], metrics: [], metricsJson: [], bytes: 0, exportRequests: 0, refused: 0 };
 }
 
-/** The protobuf message of a request, or the status that says why there is none. */
+/** What collectors send that have no encoder for protobuf. Traces come from SDKs, which have. */
+function isJson(request: IncomingMessage): boolean {
+  return mediaType(request) === JSON_TYPE && request.url === "/v1/metrics";
+}
+
+const mediaType = (request: IncomingMessage): string | undefined =>
+  request.headers["content-type"]?.split(";")[0]?.trim();
+
+/** The message of a request, JSON as one line, or the status that says why there is none. */
 async function exportRequest(request: IncomingMessage): Promise<Buffer | number> {
   const encoding = request.headers["content-encoding"] ?? "identity";
-  if (request.headers["content-type"]?.split(";")[0]?.trim() !== PROTOBUF) return 415;
+  if (mediaType(request) !== PROTOBUF && !isJson(request)) return 415;
   if (encoding !== "gzip" && encoding !== "identity") return 415;
-  const body = await bodyOf(request);
-  if (typeof body === "number" || encoding === "identity") return body;
+  const sent = await bodyOf(request);
+  if (typeof sent === "number") return sent;
   try {
-    return await unzip(body, { maxOutputLength: REQUEST_CAP_BYTES });
+    const body = encoding === "identity" ? sent : await unzip(sent, { maxOutputLength: REQUEST_CAP_BYTES });
+    return isJson(request) ? Buffer.from(`${JSON.stringify(JSON.parse(body.toString("utf8")))}\n`) : body;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE" ? 413 : 400;
   }
@@ -140,5 +154,7 @@ function bodyOf(request: IncomingMessage): Promise<Buffer | number> {
 
 function answer(request: IncomingMessage, response: ServerResponse, status: number): void {
   request.resume();
-  response.writeHead(status, { "content-type": PROTOBUF, "content-length": 0 }).end();
+  const body = isJson(request) ? "{}" : "";
+  const type = isJson(request) ? JSON_TYPE : PROTOBUF;
+  response.writeHead(status, { "content-type": type, "content-length": body.length }).end(body);
 }

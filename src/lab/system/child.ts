@@ -75,7 +75,7 @@ export class Child {
       ...launch.execArgv,
       moduleFile(launch.module),
     ];
-    const log = openSync(launch.logFile, "a");
+    const log = openLog(launch.logFile);
     try {
       // A process group of its own: Ctrl-C reaches the parent only, which stops all in their order.
       const child = spawn(argv[0] ?? "", argv.slice(1), {
@@ -132,6 +132,14 @@ export class Child {
       "process-died",
       `${this.name} ended ${how}${last === "" ? "" : `; its log ends with: ${last}`}`,
     );
+  }
+}
+
+function openLog(file: string): number {
+  try {
+    return openSync(file, "a");
+  } catch (error) {
+    throw new LabError("folder", `no log can be written: ${(error as Error).message}`, { cause: error });
   }
 }
 

@@ -10,6 +10,8 @@ import { CONFIG_VARIABLE, SYSTEM_VARIABLE, type DatabaseAddress, type Peers, typ
 export interface FleetOptions {
   readonly systemId: string;
   readonly folder: string;
+  /** for the files that services write beside their logs */
+  readonly workFolder: string;
   readonly telemetryUrl: string | undefined;
   readonly database: DatabaseAddress;
   readonly prefixOf: (service: ServiceName) => readonly string[];
@@ -76,11 +78,14 @@ export class Fleet {
     const { service, name } = instance;
     const before = this.#members.get(name);
     const keepsPort = service === "gateway" && before !== undefined;
-    if (keepsPort) await this.#end(before.child);
+    if (keepsPort) {
+      this.#members.delete(name);
+      await this.#end(before.child);
+    }
     const child = await this.#launch(instance, keepsPort ? before.port : 0);
     const listening = await child.listening;
     // Not before: a start within a small share of a processor would take half a minute.
-    surroundings.place(service, child.pid);
+    await surroundings.place(service, child.pid);
     const url = await surroundings.wayTo(service, listening);
     await child.ask({ kind: "peers", peers: this.#peers() });
     this.#members.set(name, { instance, child, url, port: Number(new URL(listening).port) });
@@ -92,9 +97,10 @@ export class Fleet {
   }
 
   async #launch(instance: Instance, port: number): Promise<Child> {
-    const { folder, database, telemetryUrl, systemId, prefixOf, surroundings, onEnd } = this.#options;
+    const { folder, workFolder, database, telemetryUrl, systemId, prefixOf, surroundings, onEnd } = this.#options;
     const { service, name, settings } = instance;
-    const config: ServiceConfig = { service, settings, database, host: surroundings.addressOf(service), port, folder };
+    const host = surroundings.addressOf(service);
+    const config: ServiceConfig = { service, settings, database, host, port, folder: workFolder };
     const seen = telemetryUrl !== undefined && !WITHOUT_TELEMETRY.has(service);
     const child = await Child.start({
       name,

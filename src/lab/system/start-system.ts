@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { LabError } from "../lab-error.ts";
 import { SERVICES, type ServiceName, type SystemSettings } from "../settings.ts";
 import { Child } from "./child.ts";
-import { Fleet } from "./fleet.ts";
+import { Fleet, type Member } from "./fleet.ts";
 import { checkHealth } from "./health.ts";
 import { Surroundings } from "./host/surroundings.ts";
 import { instancesOf } from "./instances.ts";
@@ -82,7 +82,7 @@ class System implements RunningSystem {
   #keeper: Keeper | undefined;
   #parts: Parts | undefined;
   #collector: { readonly child: Child; readonly key: string } | undefined;
-  #profiled: readonly ServiceName[] = [];
+  #profiled: readonly Member[] = [];
   #started: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
 
@@ -143,14 +143,13 @@ class System implements RunningSystem {
 
   async startProfiles(services: readonly ServiceName[]): Promise<void> {
     const { fleet } = this.#running();
-    this.#profiled = services;
-    const members = services.flatMap((service) => fleet.members(service));
-    await Promise.all(members.map(({ child }) => child.ask({ kind: "profile-start" })));
+    this.#profiled = services.flatMap((service) => fleet.members(service));
+    await Promise.all(this.#profiled.map(({ child }) => child.ask({ kind: "profile-start" })));
   }
 
   async stopProfiles(folder: string): Promise<string[]> {
-    const { fleet } = this.#running();
-    const members = this.#profiled.flatMap((service) => fleet.members(service));
+    // A process that was restarted meanwhile took its profile with it.
+    const members = this.#profiled.filter(({ child }) => !child.hasEnded);
     this.#profiled = [];
     return Promise.all(
       members.map(async ({ child, instance }) => {
@@ -174,11 +173,16 @@ class System implements RunningSystem {
     this.#keeper = keeper;
     void keeper.child.ended.then((how) => onEnd(keeper.child, how));
     void keeper.child.trouble.then((message) => this.#fail(new LabError("process-died", message)));
+    // Journal, status and the like: nobody looks at them afterwards.
+    const workFolder = join(folder, "work");
+    await keeper.remember({ kind: "folder", path: workFolder });
+    mkdirSync(workFolder);
     this.#goOn();
     const database = await this.#chooseDatabase(keeper);
-    const surroundings = new Surroundings({ systemId, folder, keeper, onEnd });
+    const surroundings = new Surroundings({ systemId, folder, workFolder, keeper, onEnd });
     const address = database.address;
-    const fleet = new Fleet({ systemId, folder, telemetryUrl, database: address, prefixOf, surroundings, onEnd });
+    const where = { systemId, folder, workFolder, telemetryUrl };
+    const fleet = new Fleet({ ...where, database: address, prefixOf, surroundings, onEnd });
     this.#parts = { fleet, database, surroundings };
     this.#goOn();
     await surroundings.prepare(this.settings.host);

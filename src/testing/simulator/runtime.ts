@@ -13,6 +13,9 @@ const RESUME_MS = 0.02;
 /** One process of a service: its CPU, its worker threads, its pools and locks. */
 export class Instance {
   readonly spec: ServiceSpec;
+  /** `service.instance.id` and `host.name` */
+  readonly id: string;
+  readonly host: string;
   readonly origin: Origin;
   readonly cpu: Station;
   readonly workers: Semaphore;
@@ -22,9 +25,11 @@ export class Instance {
   private readonly pauses: Pauses;
   private readonly speed: number;
 
-  constructor(spec: ServiceSpec, number: number, origin: Origin, events: EventQueue, pauses: Pauses) {
+  constructor(spec: ServiceSpec, number: number, place: Place, events: EventQueue, pauses: Pauses) {
     this.spec = spec;
-    this.origin = origin;
+    this.id = place.id;
+    this.host = place.host;
+    this.origin = place.origin;
     this.events = events;
     this.pauses = pauses;
     this.speed = spec.speeds[number] ?? 1;
@@ -57,6 +62,13 @@ export class Instance {
   }
 }
 
+/** Where an instance runs, and how it is called. */
+interface Place {
+  readonly id: string;
+  readonly host: string;
+  readonly origin: Origin;
+}
+
 export interface DatabaseRuntime {
   readonly station: FifoStation;
   readonly rowLocks: Map<string, Semaphore>;
@@ -75,8 +87,8 @@ export class Runtime {
       const list: Instance[] = [];
       for (let i = 0; i < spec.instances; i++) {
         const draws = new Draws(mixKey(nameKey(spec.name), i), nameKey("host"));
-        const origin = originOf(system, spec, i, host++, writer, draws);
-        list.push(new Instance(spec, i, origin, events, pausesOf(spec, i, seed, windowMs)));
+        const place = placeOf(system, spec, i, host++, writer, draws);
+        list.push(new Instance(spec, i, place, events, pausesOf(spec, i, seed, windowMs)));
       }
       this.instances.set(spec.name, list);
     }
@@ -90,21 +102,23 @@ export class Runtime {
   }
 }
 
-function originOf(
+function placeOf(
   system: SystemSpec,
   spec: ServiceSpec,
   number: number,
   host: number,
   writer: SpanWriter,
   draws: Draws,
-): Origin {
+): Place {
   const suffix = draws.next32().toString(36).padStart(7, "0").slice(0, 5);
-  return writer.origin(
+  const id = `${spec.name}-${suffix}-${number}`;
+  const hostName = `node-${host + 11}`;
+  const origin = writer.origin(
     {
       "service.name": spec.name,
       "service.version": "1.4.0",
-      "service.instance.id": `${spec.name}-${suffix}-${number}`,
-      "host.name": `node-${host + 11}`,
+      "service.instance.id": id,
+      "host.name": hostName,
       "telemetry.sdk.language": spec.language,
       "telemetry.sdk.name": "opentelemetry",
     },
@@ -116,6 +130,7 @@ function originOf(
     }[spec.language],
     system.telemetry.clockSkewMs * draws.normal(),
   );
+  return { id, host: hostName, origin };
 }
 
 /** The standstills of one instance, drawn for the whole window beforehand. */

@@ -1,9 +1,11 @@
+import type { ResourceSamples } from "../../model/resource-samples.ts";
 import type { SpanTable } from "../../model/span-table.ts";
 import { EventQueue } from "./event-queue.ts";
 import { Interpreter, type Request } from "./interpreter.ts";
 import { Draws, mixKey, nameKey } from "./random.ts";
 import { Runtime } from "./runtime.ts";
 import { SpanWriter } from "./span-writer.ts";
+import { sampleStations } from "./station-samples.ts";
 import type { SystemSpec } from "./system.ts";
 import { numberSteps } from "./system-walk.ts";
 
@@ -13,6 +15,8 @@ export interface RunOptions {
   readonly requests: number;
   /** when the window starts, ms after a common base; a baseline starts earlier */
   readonly startMs?: number;
+  /** how often the stations are looked at, as a host's metrics would be; absent: never */
+  readonly sampleEveryMs?: number;
 }
 
 export interface Run {
@@ -22,6 +26,8 @@ export interface Run {
   /** nominal length of the window: requests / rate */
   readonly windowMs: number;
   readonly usage: readonly Usage[];
+  /** what metrics of hosts and pools would say, within the nominal window; none unless asked for */
+  readonly resources: ResourceSamples;
   readonly spans: { readonly opened: number; readonly written: number; readonly unsampled: number };
   readonly events: number;
 }
@@ -82,10 +88,14 @@ export function simulate(system: SystemSpec, options: RunOptions): Run {
     interpreter.arrive(request);
   };
   if (requests > 0) events.at(roots.arrivalMs[0]!, () => admit(0));
+  const samples =
+    options.sampleEveryMs === undefined ? [] : sampleStations(runtime, events, options.sampleEveryMs, windowMs);
   const count = events.run();
   for (const { index, firstStartMs, lastEndMs } of admitted) roots.flowMs[index] = lastEndMs - firstStartMs;
   const spans = { opened: writer.opened, written: writer.written, unsampled: writer.unsampled };
-  return { table: writer.finish(), roots, windowMs, usage: usageOf(runtime, windowMs), spans, events: count };
+  const resources = { baseUnixNs: writer.baseUnixNs, samples };
+  const usage = usageOf(runtime, windowMs);
+  return { table: writer.finish(), roots, windowMs, usage, resources, spans, events: count };
 }
 
 function newRequest(system: SystemSpec, writer: SpanWriter, seed: number, index: number): Request {

@@ -1,7 +1,7 @@
 import { AttributeType } from "../../model/attribute-table.ts";
 import type { SpanKind, SpanStatus, SpanTable } from "../../model/span-table.ts";
 import { SpanTableBuilder } from "../../model/span-table-builder.ts";
-import { NS_PER_MS } from "../../model/units.ts";
+import { NS_PER_MS, unixNs, type UnixNs } from "../../model/units.ts";
 import { Draws, nameKey } from "./random.ts";
 
 /** A span that has started; its ids are drawn at the start, since children need them. */
@@ -40,6 +40,8 @@ export class SpanWriter {
   opened = 0;
   written = 0;
   unsampled = 0;
+  /** when the window starts */
+  readonly baseUnixNs: UnixNs;
   private readonly builder = new SpanTableBuilder();
   private readonly ids: Draws;
   private readonly traceState: number;
@@ -50,6 +52,7 @@ export class SpanWriter {
   constructor(seed: number, sampling: number, startMs: number) {
     this.ids = new Draws(seed, nameKey("ids"));
     const base = BASE_UNIX_NS + BigInt(Math.round(startMs)) * 1_000_000n;
+    this.baseUnixNs = unixNs(base);
     this.baseHigh = Number(base >> 32n);
     this.baseLow = Number(base & 0xffff_ffffn);
     this.traceState = sampling < 1 ? this.builder.strings.intern(`ot=th:${samplingThreshold(sampling)}`) : 0;

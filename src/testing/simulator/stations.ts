@@ -12,6 +12,8 @@ export interface Station {
   /** ms of work taken on so far */
   readonly workMs: number;
   readonly servers: number;
+  /** busy servers × ms up to now: what a host's metrics would count */
+  busyMs(): number;
 }
 
 /** First come, first served, by `servers` equal servers; M/G/c under Poisson arrivals. */
@@ -21,6 +23,8 @@ export class FifoStation implements Station {
   private readonly events: EventQueue;
   private readonly pauses: Pauses;
   private busy = 0;
+  private busySoFarMs = 0;
+  private updatedAt = 0;
   private readonly waitingWork = new Fifo<number>();
   private readonly waitingDone = new Fifo<() => void>();
 
@@ -33,6 +37,7 @@ export class FifoStation implements Station {
   request(work: number, done: () => void): void {
     this.workMs += work;
     if (this.busy < this.servers) {
+      this.busyMs();
       this.busy++;
       this.start(work, done);
     } else {
@@ -41,11 +46,19 @@ export class FifoStation implements Station {
     }
   }
 
+  busyMs(): number {
+    this.busySoFarMs += this.busy * (this.events.now - this.updatedAt);
+    this.updatedAt = this.events.now;
+    return this.busySoFarMs;
+  }
+
   private start(work: number, done: () => void): void {
     this.events.at(this.pauses.after(this.events.now, work), () => {
       const next = this.waitingDone.shift();
-      if (next === undefined) this.busy--;
-      else this.start(this.waitingWork.shift()!, next);
+      if (next === undefined) {
+        this.busyMs();
+        this.busy--;
+      } else this.start(this.waitingWork.shift()!, next);
       done();
     });
   }
@@ -62,6 +75,7 @@ export class SharedStation implements Station {
   private readonly events: EventQueue;
   private readonly pauses: Pauses;
   private attained = 0;
+  private busySoFarMs = 0;
   private updatedAt = 0;
   private generation = 0;
   /** ascending by final attained service; short lists, so insertion beats a heap */
@@ -87,13 +101,22 @@ export class SharedStation implements Station {
     this.scheduleNext();
   }
 
+  busyMs(): number {
+    this.advance();
+    return this.busySoFarMs;
+  }
+
   private get rate(): number {
     return Math.min(1, this.servers / this.jobs.length);
   }
 
   private advance(): void {
     const now = this.events.now;
-    if (this.jobs.length > 0) this.attained += this.pauses.running(this.updatedAt, now) * this.rate;
+    if (this.jobs.length > 0) {
+      const running = this.pauses.running(this.updatedAt, now);
+      this.attained += running * this.rate;
+      this.busySoFarMs += running * Math.min(this.jobs.length, this.servers);
+    }
     this.updatedAt = now;
   }
 
@@ -120,10 +143,13 @@ export class Semaphore {
   acquired = 0;
   waited = 0;
   waitMs = 0;
+  /** waiting holders-to-be × ms so far */
+  queuedMs = 0;
   /** permits × ms held so far */
   heldMs = 0;
   private readonly events: EventQueue;
   private held = 0;
+  private queue = 0;
   private updatedAt = 0;
   private readonly waiting = new Fifo<() => void>();
 
@@ -141,8 +167,12 @@ export class Semaphore {
       return;
     }
     const since = this.events.now;
+    this.account();
     this.waited++;
+    this.queue++;
     this.waiting.push(() => {
+      this.account();
+      this.queue--;
       this.waitMs += this.events.now - since;
       granted();
     });
@@ -159,8 +189,10 @@ export class Semaphore {
     this.held--;
   }
 
-  private account(): void {
+  /** Brings `heldMs` and `queuedMs` up to now. */
+  account(): void {
     this.heldMs += this.held * (this.events.now - this.updatedAt);
+    this.queuedMs += this.queue * (this.events.now - this.updatedAt);
     this.updatedAt = this.events.now;
   }
 }

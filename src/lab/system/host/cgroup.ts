@@ -1,37 +1,24 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { limitCores, parentGroup, refusal, type Parent } from "../../host/cpu-group.ts";
 import { LabError } from "../../lab-error.ts";
 
-const PERIOD_US = 100_000;
-
-/** Where a cgroup for a share of the processors can be made, of either version; undefined where there is none. */
-export function cpuCgroupRoot(): string | undefined {
-  const controllers = "/sys/fs/cgroup/cgroup.subtree_control";
-  if (existsSync(controllers)) {
-    return readFileSync(controllers, "utf8").split(/\s+/).includes("cpu") ? "/sys/fs/cgroup" : undefined;
-  }
-  return existsSync("/sys/fs/cgroup/cpu/cpu.cfs_period_us") || existsSync("/sys/fs/cgroup/cpu/cgroup.procs")
-    ? "/sys/fs/cgroup/cpu"
-    : undefined;
+/** Where a cgroup of this name is to be made. Rejects with a LabError where there are no cgroups. */
+export async function planCpuCgroup(name: string): Promise<{ readonly parent: Parent; readonly path: string }> {
+  const parent = await parentGroup();
+  return { parent, path: join(parent.path, name) };
 }
 
-/** Makes a cgroup whose processes may together use so many cores. Throws a LabError where that is not allowed. */
-export function makeCpuCgroup(path: string, cores: number): void {
-  const quotaUs = Math.round(cores * PERIOD_US);
+/** Makes a cgroup whose processes may together use so many cores. Rejects with a LabError where that is not allowed. */
+export async function makeCpuCgroup({ parent, path }: { parent: Parent; path: string }, cores: number): Promise<void> {
   try {
-    mkdirSync(path);
-    if (existsSync(join(path, "cpu.max"))) writeFileSync(join(path, "cpu.max"), `${quotaUs} ${PERIOD_US}`);
-    else {
-      writeFileSync(join(path, "cpu.cfs_period_us"), String(PERIOD_US));
-      writeFileSync(join(path, "cpu.cfs_quota_us"), String(quotaUs));
-    }
+    await mkdir(path);
+    await limitCores(parent, path, cores);
   } catch (error) {
-    throw new LabError("no-cgroup", `a cgroup with a quota cannot be made: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new LabError("cpu-cgroup", refusal(error, parent.path), { cause: error });
   }
 }
 
-export function moveIntoCgroup(path: string, pid: number): void {
-  writeFileSync(join(path, "cgroup.procs"), String(pid));
+export async function moveIntoCgroup(path: string, pid: number): Promise<void> {
+  await writeFile(join(path, "cgroup.procs"), String(pid));
 }

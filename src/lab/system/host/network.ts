@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { networkRefusal } from "../../host/netem.ts";
 import { LabError } from "../../lab-error.ts";
 
 const run = promisify(execFile);
@@ -38,12 +39,15 @@ export async function makeNetwork(network: LabNetwork, delayMs: number, lossRati
     ["ip", "-n", namespace, "link", "set", "lo", "up"],
     ["tc", "qdisc", "add", "dev", link, "root", "netem", "limit", "10000", "delay", `${delayMs}ms`, ...loss],
   ];
+  for (const [command = "", ...args] of steps) await succeed(command, args);
+}
+
+async function succeed(command: string, args: readonly string[]): Promise<void> {
   try {
-    for (const [command = "", ...args] of steps) await run(command, args);
+    await run(command, args);
   } catch (error) {
-    throw new LabError("no-netem", `a network with delay and loss cannot be made: ${whatWentWrong(error)}`, {
-      cause: error,
-    });
+    const { code, stderr } = error as { code?: string | number; stderr?: string };
+    throw new LabError("netem", networkRefusal(command, String(code), stderr?.trim() ?? ""), { cause: error });
   }
 }
 
@@ -54,8 +58,3 @@ export async function removeNetwork(namespace: string, link: string): Promise<vo
 }
 
 export const insideNetwork = (namespace: string): readonly string[] => ["ip", "netns", "exec", namespace];
-
-function whatWentWrong(error: unknown): string {
-  const { stderr = "", message } = error as { stderr?: string; message: string };
-  return stderr.trim() || message;
-}

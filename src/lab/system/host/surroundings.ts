@@ -1,15 +1,16 @@
 import { basename, join } from "node:path";
 import type { HostSettings, ServiceName } from "../../settings.ts";
-import { LabError } from "../../lab-error.ts";
 import { Child } from "../child.ts";
 import type { Keeper } from "../keeper-client.ts";
 import { CONFIG_VARIABLE, SYSTEM_VARIABLE, type Leftover } from "../messages.ts";
-import { cpuCgroupRoot, makeCpuCgroup, moveIntoCgroup } from "./cgroup.ts";
+import { makeCpuCgroup, moveIntoCgroup, planCpuCgroup } from "./cgroup.ts";
 import { insideNetwork, makeNetwork, networkNames, type LabNetwork } from "./network.ts";
 
 export interface SurroundingsOptions {
   readonly systemId: string;
   readonly folder: string;
+  /** for the files of those who share the disk */
+  readonly workFolder: string;
   readonly keeper: Keeper;
   readonly onEnd: (child: Child, how: string) => void;
 }
@@ -52,11 +53,11 @@ export class Surroundings {
   /** Makes what services are to be put into. Rejects with a LabError where the machine does not allow it. */
   async prepare(settings: HostSettings): Promise<void> {
     const before = this.#settings;
-    this.#settings = settings;
     if (differ(before.quota, settings.quota)) await this.#makeQuota(settings.quota);
     if (differ(before.network, settings.network)) await this.#makeNetwork(settings.network);
     const alike = !differ(before.neighbours, settings.neighbours) && before.diskWriters === settings.diskWriters;
     if (!alike) await this.#makeNeighbours(settings);
+    this.#settings = settings;
   }
 
   /** Address that a service is to listen at. */
@@ -65,8 +66,8 @@ export class Surroundings {
   }
 
   /** Puts a process that has just started where its service belongs. */
-  place(service: ServiceName, pid: number): void {
-    if (this.#quota?.service === service) moveIntoCgroup(this.#quota.path, pid);
+  async place(service: ServiceName, pid: number): Promise<void> {
+    if (this.#quota?.service === service) await moveIntoCgroup(this.#quota.path, pid);
   }
 
   /** URL by which others reach a service that listens at `url`. */
@@ -96,27 +97,31 @@ export class Surroundings {
   }
 
   async #makeQuota(settings: HostSettings["quota"]): Promise<void> {
-    if (this.#quota !== undefined) this.#retired.push({ leftover: this.#quota.leftover, relays: [] });
-    this.#quota = undefined;
-    if (settings === null) return;
-    const root = cpuCgroupRoot();
-    if (root === undefined) throw new LabError("no-cgroup", "this machine lets nobody make a cgroup with a quota");
-    const path = join(root, `longpole-${this.#options.systemId.slice(0, 8)}-${this.#made++}`);
-    const leftover: Leftover = { kind: "cgroup", path };
-    await this.#options.keeper.remember(leftover);
-    makeCpuCgroup(path, settings.cores);
-    this.#quota = { service: settings.service, path, leftover };
+    const before = this.#quota;
+    let made: Quota | undefined;
+    if (settings !== null) {
+      const plan = await planCpuCgroup(`longpole-${this.#options.systemId.slice(0, 8)}-${this.#made++}`);
+      const leftover: Leftover = { kind: "cgroup", path: plan.path };
+      await this.#options.keeper.remember(leftover);
+      await makeCpuCgroup(plan, settings.cores);
+      made = { service: settings.service, path: plan.path, leftover };
+    }
+    this.#quota = made;
+    if (before !== undefined) this.#retired.push({ leftover: before.leftover, relays: [] });
   }
 
   async #makeNetwork(settings: HostSettings["network"]): Promise<void> {
-    if (this.#network !== undefined) this.#retired.push(this.#network);
-    this.#network = undefined;
-    if (settings === null) return;
-    const names = networkNames(this.#options.systemId, this.#made++);
-    const leftover: Leftover = { kind: "network", namespace: names.namespace, link: names.link };
-    await this.#options.keeper.remember(leftover);
-    await makeNetwork(names, settings.delayMs, settings.lossRatio);
-    this.#network = { service: settings.service, names, leftover, relays: [] };
+    const before = this.#network;
+    let made: Network | undefined;
+    if (settings !== null) {
+      const names = networkNames(this.#options.systemId, this.#made++);
+      const leftover: Leftover = { kind: "network", namespace: names.namespace, link: names.link };
+      await this.#options.keeper.remember(leftover);
+      await makeNetwork(names, settings.delayMs, settings.lossRatio);
+      made = { service: settings.service, names, leftover, relays: [] };
+    }
+    this.#network = made;
+    if (before !== undefined) this.#retired.push(before);
   }
 
   async #makeNeighbours({ neighbours, diskWriters }: HostSettings): Promise<void> {
@@ -128,7 +133,7 @@ export class Surroundings {
       this.#neighbours.push(await this.#launch(`busy-${i}`, "host/busy-neighbour", { nice }, []));
     }
     for (let i = 0; i < diskWriters; i++) {
-      const file = join(this.#options.folder, `disk-neighbour-${i}`);
+      const file = join(this.#options.workFolder, `disk-neighbour-${i}`);
       this.#neighbours.push(await this.#launch(`disk-${i}`, "host/disk-neighbour", { file }, []));
     }
   }

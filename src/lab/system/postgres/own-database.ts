@@ -1,4 +1,5 @@
-import { createServer, type AddressInfo } from "node:net";
+import { randomInt } from "node:crypto";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { LabError } from "../../lab-error.ts";
 import type { PostgresSettings } from "../../settings.ts";
@@ -88,14 +89,24 @@ function serverOptions(settings: PostgresSettings): Record<string, string> {
   };
 }
 
-/** A port that was free a moment ago. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below the ports that systems give to outgoing connections (from 32,768 on), any of which may take one meanwhile. */
+const PORTS = { from: 15_000, to: 32_000 };
+const PORT_TRIES = 50;
+
+/** A port that was free a moment ago, and that nobody is given by chance. */
+async function freePort(): Promise<number> {
+  for (let i = 0; i < PORT_TRIES; i++) {
+    const port = randomInt(PORTS.from, PORTS.to);
+    if (await isFree(port)) return port;
+  }
+  const range = `${PORTS.from} to ${PORTS.to}`;
+  throw new LabError("no-port", `no port is free: ${PORT_TRIES} ports from ${range} are all in use or may not be used`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const probe = createServer();
-    probe.once("error", (error) => reject(new LabError("no-port", `no port is free: ${error.message}`)));
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
+    probe.once("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
   });
 }

@@ -7,7 +7,7 @@ export class DebugLog {
   readonly #file: number | undefined;
 
   constructor(mode: ZonesSettings["debugLog"], folder: string) {
-    if (mode === "sync") this.#file = openSync(join(folder, "logs", "zones-debug.log"), "a");
+    if (mode === "sync") this.#file = openSync(join(folder, "zones-debug.log"), "a");
   }
 
   line(text: string): void {

@@ -1,0 +1,127 @@
+import { describe, expect, test } from "vitest";
+import type { Mechanism } from "../../model/report.ts";
+import { metricTableOf, type SeriesObject } from "../../testing/metric-table.ts";
+import type { Claim } from "../findings.ts";
+import type { EndpointView } from "../endpoint-view.ts";
+import type { Explanation } from "../hot-spot.ts";
+import { deviations } from "./deviations.ts";
+import { judgeClaims } from "./judge-claims.ts";
+import { readMeasures } from "./read-measures.ts";
+import { resourceReadings } from "./readings.ts";
+import type { ResourceContext } from "./resource-context.ts";
+import { byService } from "./service-measures.ts";
+
+const resource = { "service.name": "orders", "host.name": "vm" };
+const series = (name: string, unit: string, value: number, labels: Record<string, string> = {}): SeriesObject => ({
+  name,
+  unit,
+  kind: "gauge",
+  resource,
+  labels,
+  points: Array.from({ length: 8 }, (_, i) => [10 * i, value * (1 + 0.01 * (i % 3))]),
+});
+
+function context(now: readonly SeriesObject[], then?: readonly SeriesObject[]): ResourceContext {
+  const measures = readMeasures(metricTableOf(...now));
+  const services = byService(measures);
+  const before = then === undefined ? undefined : byService(readMeasures(metricTableOf(...then)));
+  return {
+    measures,
+    now: services,
+    before,
+    readings: resourceReadings(services),
+    readingsBefore: before === undefined ? [] : resourceReadings(before),
+    deviations: before === undefined ? [] : deviations(services, before),
+    localisations: [],
+    points: 0,
+    pointsUnused: 0,
+    warnings: [],
+  };
+}
+
+function claim(mechanism: Mechanism, more: Partial<Explanation> = {}): Claim {
+  const explanation: Explanation = {
+    mechanism,
+    kind: "latency",
+    subject: { service: "orders", operation: "GET /orders" },
+    title: "what the spans say",
+    why: "",
+    confidence: 0.6,
+    harmful: true,
+    nodes: [],
+    undo: [],
+    chain: [],
+    evidence: [],
+    counter: ["estimated from spans alone: utilisation was not measured"],
+    refutedBy: "",
+    remedy: { text: "" },
+    ...more,
+  };
+  return { view: {} as EndpointView, explanation };
+}
+const judged = (mechanism: Mechanism, where: ResourceContext, more?: Partial<Explanation>): Explanation =>
+  judgeClaims([claim(mechanism, more)], where)[0]!.explanation;
+
+const cpu = (share: number): SeriesObject => series("k8s.container.cpu_limit_utilization", "1", share);
+const throttled = (share: number): SeriesObject => series("container.cpu.throttled_share", "1", share);
+const gc = (share: number): SeriesObject[] => [series("jvm.gc.time_per_second", "s", share)];
+const duration = (ms: number): SeriesObject => series("http.server.request.duration.mean", "ms", ms);
+
+describe("a used-up resource names the mechanism behind what spans show", () => {
+  test.each<[Mechanism, SeriesObject[], Mechanism, string | undefined]>([
+    ["lock-contention", [cpu(0.97)], "cpu-saturated", "cpu"],
+    ["network-latency", [cpu(0.97)], "cpu-saturated", "cpu"],
+    ["cpu-saturated", [cpu(0.97), throttled(0.4)], "cpu-throttled", "quota"],
+    ["thread-starvation", gc(0.3), "garbage-collection", "gc"],
+    ["slow-code", [cpu(0.97)], "slow-code", undefined],
+    ["missing-index", [cpu(0.97)], "missing-index", undefined],
+    ["lock-contention", [cpu(0.3)], "lock-contention", undefined],
+  ])("%s with %#: %s", (mechanism, metrics, want, of) => {
+    const found = judged(mechanism, context(metrics));
+    expect([found.mechanism, found.subject.resource]).toEqual([want, of]);
+    if (of === undefined) return;
+    expect(found.confidence).toBeGreaterThan(0.8);
+    expect(found.evidence.length).toBe(1);
+    expect(found.counter).toEqual([]);
+  });
+
+  test("not one that was as used up in the baseline", () => {
+    expect(judged("lock-contention", context([cpu(0.97)], [cpu(0.95)])).mechanism).toBe("lock-contention");
+    expect(judged("lock-contention", context([cpu(0.97)], [cpu(0.4)])).mechanism).toBe("cpu-saturated");
+  });
+});
+
+test("an idle processor speaks against a busy one", () => {
+  const found = judged("cpu-saturated", context([cpu(0.2)]));
+  expect(found.confidence).toBeLessThan(0.5);
+  expect(found.counter.at(-1)).toContain("that is not busy");
+});
+
+describe("a slowdown against a baseline of another day", () => {
+  const slower = { kind: "regression" as const };
+  test("is taken back where the metrics of the same hour show none", () => {
+    const found = judged("slow-code", context([duration(20), cpu(0.3)], [duration(20), cpu(0.3)]), slower);
+    expect([found.harmful, found.confidence]).toEqual([false, expect.closeTo(0.12)]);
+    expect(found.counter.at(-1)).toContain("answers as fast as in the baseline");
+  });
+  test("is surer where they show it", () => {
+    const found = judged("slow-code", context([duration(80)], [duration(20)]), slower);
+    expect([found.harmful, found.confidence]).toEqual([true, 0.8]);
+  });
+  test("stays as it is where the metrics don't know the service, or the claim is not about its own work", () => {
+    const elsewhere = { ...slower, subject: { service: "cart" } };
+    expect(judged("slow-code", context([duration(20)], [duration(20)]), elsewhere).harmful).toBe(true);
+    expect(judged("network-latency", context([duration(20)], [duration(20)]), slower).harmful).toBe(true);
+  });
+});
+
+test("a pool that is full because a statement takes longer is no surer for being measured", () => {
+  const pool = [
+    series("db.client.connection.count", "{connection}", 2, { "db.client.connection.state": "used" }),
+    series("db.client.connection.max", "{connection}", 2),
+    series("db.client.connection.pending_requests", "{request}", 3),
+  ];
+  const alone = judgeClaims([claim("pool-exhausted")], context(pool))[0]!.explanation;
+  const effect = judgeClaims([claim("pool-exhausted"), claim("missing-index")], context(pool))[0]!.explanation;
+  expect([alone.confidence > 0.8, effect.confidence, effect.evidence.length]).toEqual([true, 0.6, 1]);
+});

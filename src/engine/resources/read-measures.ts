@@ -1,0 +1,302 @@
+import { counterRate, gaugeSignal } from "../../analysis/counter-rates.ts";
+import { distributionSeries } from "../../analysis/distribution-series.ts";
+import { indexSeries, pointsOf, type SeriesIndex, spacingNs } from "../../analysis/metric-series.ts";
+import { type Grid, onGrid, type Signal, SignalBuilder } from "../../analysis/signal.ts";
+import { attributeText } from "../../model/attribute-table.ts";
+import { MetricKind, type MetricTable, Temporality } from "../../model/metric-table.ts";
+import { type Combine, type Meaning, meaningOf, type Measure, parseName } from "../semantic-metrics.ts";
+import { edgeEnds, type EdgeEnds, type Entity, entityOf } from "./entities.ts";
+
+/** One measure of one instance over the windows of the grid. */
+export interface MeasureSeries extends Entity {
+  readonly measure: Measure;
+  /** the pool, device, table or queue; "" where the measure has none */
+  readonly resource: string;
+  readonly ends?: EdgeEnds;
+  readonly combine: Combine;
+  /** per window, NaN where not known */
+  readonly values: Float64Array;
+  /** names of the metrics that it was made of */
+  readonly metrics: readonly string[];
+}
+
+/** What the metrics say in the terms of the diagnosis. */
+export interface Measures {
+  readonly baseUnixNs: bigint;
+  readonly grid: Grid;
+  readonly series: readonly MeasureSeries[];
+  /** all points, and those of metrics that nothing asks for or that came twice */
+  readonly points: number;
+  readonly pointsUnused: number;
+  readonly warnings: readonly string[];
+}
+
+/** Longer recordings get wider windows. */
+const MAX_WINDOWS = 2000;
+const TAIL = 0.95;
+/** Measures of which several metrics of one instance are parts (received and sent), not names for the same. */
+const PARTS: ReadonlySet<Measure> = new Set<Measure>(["network-bytes", "network-errors", "disk-bytes", "system-calls"]);
+/** Measures that are per second: a plain number that only grows is a counter of them. */
+const RATES: ReadonlySet<Measure> = new Set<Measure>([
+  "cpu-used",
+  "host-cpu-busy",
+  "host-cpu-idle",
+  "throttled-time",
+  "throttled-periods",
+  "quota-periods",
+  "gc-time",
+  "event-loop-active",
+  "event-loop-idle",
+  "disk-busy",
+  "disk-bytes",
+  "network-bytes",
+  "network-errors",
+  "db-scans",
+  "request-rate",
+  "request-time",
+  "request-failed",
+  "call-rate",
+  "call-time",
+  "edge-rate",
+  "edge-failed",
+  "pool-timeouts",
+]);
+
+/** Reads all series of the table into measures on common windows. Never throws for odd data; what is odd is a warning. */
+export function readMeasures(table: MetricTable): Measures {
+  const index = indexSeries(table);
+  const readings = meaningfulSeries(table, index);
+  const grid = gridOf(table, readings);
+  const warnings: string[] = [];
+  const into = new MeasureCollector(grid);
+  let used = 0;
+  let faults = 0;
+  for (const reading of readings) {
+    used += reading.rows.length;
+    faults += addReading(table, reading, grid, into, warnings);
+  }
+  if (index.duplicates > 0) warnings.push(`${index.duplicates} points of metrics came twice for one time`);
+  if (faults > 0) warnings.push(`${faults} points of metrics are negative or no numbers, and are left out`);
+  return {
+    baseUnixNs: table.baseUnixNs,
+    grid,
+    series: into.finish(),
+    points: table.points.rowCount,
+    pointsUnused: table.points.rowCount - used,
+    warnings,
+  };
+}
+
+interface Reading {
+  readonly series: number;
+  readonly rows: Int32Array;
+  readonly name: string;
+  readonly meaning: Meaning;
+  readonly entity: Entity;
+  readonly ends: EdgeEnds | undefined;
+  readonly resource: string;
+}
+
+function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
+  const readings: Reading[] = [];
+  const resources = new Map<number, ReadonlyMap<string, string>>();
+  const names = new Map<string, ReturnType<typeof parseName>>();
+  for (let series = 0; series < table.seriesCount; series++) {
+    const name = table.strings.get(table.name[series]!);
+    const unit = table.strings.get(table.unit[series]!);
+    let parsed = names.get(`${name} ${unit}`);
+    if (parsed === undefined) names.set(`${name} ${unit}`, (parsed = parseName(name, unit)));
+    const list = table.resource[series]!;
+    let resource = resources.get(list);
+    if (resource === undefined) resources.set(list, (resource = textsOf(table, table.resources, list)));
+    const own = textsOf(table, table.labels, table.labelSet[series]!);
+    const labels = new Map([...resource, ...own]);
+    // The kubelet counts a pod's containers and their sum under one name: the sum has no container.
+    if (labels.get("container") === "" || labels.get("container") === "POD") continue;
+    let meaning = meaningOf(parsed, table.kind[series] as MetricKind, own);
+    if (meaning === undefined) continue;
+    const ends = edgeEnds(labels);
+    if (ends !== undefined && meaning.measure === "request-rate") meaning = { ...meaning, measure: "edge-rate" };
+    const isEdge = meaning.measure.startsWith("edge-");
+    if (isEdge && ends === undefined) continue;
+    const entity = entityOf(labels, meaning.measure.startsWith("db-"));
+    readings.push({
+      series,
+      rows: pointsOf(index, series),
+      name,
+      meaning,
+      entity: ends === undefined ? entity : { service: isEdge ? ends.client : ends.server, instance: "", host: "" },
+      ends: isEdge ? ends : undefined,
+      resource: resourceName(meaning.resource.map((key) => own.get(key)).find((text) => text !== undefined) ?? ""),
+    });
+  }
+  return readings;
+}
+
+function textsOf(table: MetricTable, lists: MetricTable["labels"], list: number): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (let row = lists.listStart[list]!; row < lists.listStart[list + 1]!; row++) {
+    texts.set(table.strings.get(lists.key[row]!).toLowerCase(), attributeText(lists, table.strings, row));
+  }
+  return texts;
+}
+
+/** Windows as long as the usual distance of points, from the first to the last. */
+function gridOf(table: MetricTable, readings: readonly Reading[]): Grid {
+  const spacings: number[] = [];
+  let first = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  for (const { rows } of readings) {
+    if (rows.length === 0) continue;
+    first = Math.min(first, table.points.timeOffsetNs[rows[0]!]!);
+    last = Math.max(last, table.points.timeOffsetNs[rows.at(-1)!]!);
+    const spacing = spacingNs(table, rows);
+    if (!Number.isNaN(spacing)) spacings.push(spacing);
+  }
+  if (last < first) return { startNs: 0, stepNs: 1e9, count: 0 };
+  spacings.sort((a, b) => a - b);
+  const usual = Math.max(1e9, spacings[spacings.length >> 1] ?? 60e9);
+  const stepNs = Math.max(usual, (last - first) / MAX_WINDOWS);
+  // A point stands for the time before it: the window before the first belongs to it.
+  return { startNs: first - stepNs, stepNs, count: Math.ceil((last - first) / stepNs) + 1 };
+}
+
+/** Adds one series in its measure, or in several; returns how many of its points are at fault. */
+function addReading(
+  table: MetricTable,
+  reading: Reading,
+  grid: Grid,
+  into: MeasureCollector,
+  warnings: string[],
+): number {
+  const { meaning, rows, series } = reading;
+  const kind = table.kind[series] as MetricKind;
+  if (rows.length === 0) return 0;
+  if (kind >= MetricKind.histogram) return addDistribution(table, reading, grid, into);
+  const temporality = table.temporality[series] as Temporality;
+  const counts = kind === MetricKind.sum && (table.monotonic[series] === 1 || temporality === Temporality.delta);
+  const grows = kind === MetricKind.gauge && RATES.has(meaning.measure) && onlyGrows(table, rows);
+  if ((counts || grows) && meaning.measure !== "cpu-share") {
+    const { rate, faults } = counterRate(table, rows, counts ? temporality : Temporality.cumulative);
+    into.add(reading, meaning.measure, meaning.combine, scaled(onGrid(rate, grid), meaning.scale));
+    return faults;
+  }
+  const values = onGrid(gaugeSignal(table, rows, grid.stepNs), grid);
+  const { measure, scale } = shareOrCores(reading, values, warnings);
+  if (meaning.inverted) for (let i = 0; i < values.length; i++) values[i] = 1 - values[i]!;
+  into.add(reading, measure, measure === meaning.measure ? meaning.combine : "sum", scaled(values, scale));
+  return rows.length - rows.reduce((sum, row) => sum + (Number.isFinite(table.points.value[row]!) ? 1 : 0), 0);
+}
+
+function addDistribution(table: MetricTable, reading: Reading, grid: Grid, into: MeasureCollector): number {
+  const { meaning, rows, series } = reading;
+  const { measure, scale } = meaning;
+  const found = distributionSeries(table, series, rows, TAIL);
+  const rate = onGrid(found.rate, grid);
+  const total = scaled(onGrid(times(found.rate, found.mean), grid), scale);
+  if (measure === "request-time" || measure === "call-time") {
+    const side = measure === "request-time" ? "request" : "call";
+    into.add(reading, `${side}-rate`, "sum", rate);
+    into.add(reading, measure, "sum", total);
+    into.add(reading, `${side}-tail`, "max", scaled(onGrid(found.quantile, grid), scale));
+  } else if (measure === "gc-time") into.add(reading, measure, "sum", total);
+  else if (measure === "event-loop-delay")
+    into.add(reading, measure, "max", scaled(onGrid(found.quantile, grid), scale));
+  else into.add(reading, measure, "max", scaled(onGrid(found.mean, grid), scale));
+  return found.faults;
+}
+
+/** rate * mean where both are known for the same stretch; nothing happened where the rate is 0. */
+function times(rate: Signal, mean: Signal): Signal {
+  const builder = new SignalBuilder();
+  for (let i = 0, j = 0; i < rate.value.length; i++) {
+    while (j < mean.value.length && mean.toNs[j]! < rate.toNs[i]!) j++;
+    const value = mean.toNs[j] === rate.toNs[i] ? mean.value[j]! : rate.value[i] === 0 ? 0 : Number.NaN;
+    builder.add(rate.fromNs[i]!, rate.toNs[i]!, rate.value[i]! * value);
+  }
+  return builder.finish();
+}
+
+/** Few points may grow by chance: five in order are 1 in 120. */
+function onlyGrows(table: MetricTable, rows: Int32Array): boolean {
+  const { value } = table.points;
+  if (rows.length < 5) return false;
+  for (let i = 1; i < rows.length; i++) if (!(value[rows[i]!]! >= value[rows[i - 1]!]!)) return false;
+  return value[rows.at(-1)!]! > value[rows[0]!]!;
+}
+
+/** A share beyond 1.5 is one of the two things that are sent under that name: per cent, or cores. */
+function shareOrCores(
+  { meaning, name, entity }: Reading,
+  values: Float64Array,
+  warnings: string[],
+): { measure: Measure; scale: number } {
+  const { measure, scale } = meaning;
+  if (!measure.endsWith("-share") || meaning.inverted) return { measure, scale };
+  const most = values.reduce((max, value) => (value * scale > max ? value * scale : max), 0);
+  if (most <= 1.5) return { measure, scale };
+  if (measure === "cpu-share" && most <= 8) return { measure: "cpu-used", scale };
+  warnings.push(`${name} of ${entity.service}: ${most.toPrecision(3)} is no share, taken as per cent`);
+  return { measure, scale: scale * 0.01 };
+}
+
+function scaled(values: Float64Array, scale: number): Float64Array {
+  if (scale !== 1) for (let i = 0; i < values.length; i++) values[i]! *= scale;
+  return values;
+}
+
+/**
+ * Drivers name a pool "host:port/database", and spans name what it leads to by the database alone: of two names of one
+ * pool, that of the spans.
+ */
+const resourceName = (name: string): string => /^[^/]*:\d+\/([^/]+)$/.exec(name)?.[1] ?? name;
+
+/** Puts series of one measure, instance and resource together. */
+class MeasureCollector {
+  private readonly held = new Map<string, { series: MeasureSeries; byMetric: Map<string, Float64Array> }>();
+  private readonly grid: Grid;
+
+  constructor(grid: Grid) {
+    this.grid = grid;
+  }
+
+  add({ entity, ends, resource, name }: Reading, measure: Measure, combine: Combine, values: Float64Array): void {
+    const key = JSON.stringify([measure, entity, ends, resource]);
+    let held = this.held.get(key);
+    if (held === undefined) {
+      const all = new Float64Array(this.grid.count).fill(Number.NaN);
+      const series = {
+        ...entity,
+        measure,
+        resource,
+        ...(ends === undefined ? {} : { ends }),
+        combine,
+        values: all,
+        metrics: [],
+      };
+      this.held.set(key, (held = { series, byMetric: new Map() }));
+    }
+    const known = held.byMetric.get(name);
+    if (known === undefined) held.byMetric.set(name, values);
+    else merge(known, values, combine);
+  }
+
+  /** Several metrics for the same measure are names of the same thing, unless they are parts of it. */
+  finish(): MeasureSeries[] {
+    return [...this.held.values()].map(({ series, byMetric }) => {
+      for (const values of byMetric.values()) merge(series.values, values, PARTS.has(series.measure) ? "sum" : "max");
+      return { ...series, metrics: [...byMetric.keys()] };
+    });
+  }
+}
+
+/** Adds `values` to `into`, window by window; what is unknown changes nothing. */
+export function merge(into: Float64Array, values: Float64Array, combine: Combine): void {
+  for (let i = 0; i < into.length; i++) {
+    const value = values[i]!;
+    if (Number.isNaN(value)) continue;
+    const held = into[i]!;
+    if (Number.isNaN(held)) into[i] = value;
+    else into[i] = combine === "sum" ? held + value : combine === "max" ? Math.max(held, value) : (held + value) / 2;
+  }
+}

@@ -1,0 +1,235 @@
+import { describe, expect, test } from "vitest";
+import { metricTableOf, type SeriesObject } from "../../testing/metric-table.ts";
+import { readMeasures } from "./read-measures.ts";
+import { type ResourceReading, resourceReadings } from "./readings.ts";
+import { byService, type ServiceMeasures } from "./service-measures.ts";
+import { resourceSamples, useTable } from "./use-table.ts";
+
+const WINDOWS = 12;
+const resource = { "service.name": "zones", "service.instance.id": "zones-1", "host.name": "vm" };
+type Labels = Record<string, string>;
+
+const gauge = (
+  name: string,
+  unit: string,
+  value: number | readonly number[],
+  labels: Labels = {},
+  of = resource,
+): SeriesObject => ({
+  name,
+  unit,
+  kind: "gauge",
+  resource: of,
+  labels,
+  points: Array.from({ length: WINDOWS }, (_, i) => [
+    10 * i,
+    typeof value === "number" ? value : value[i % value.length]!,
+  ]),
+});
+/** A counter that grows by `perSecond`. */
+const counter = (name: string, unit: string, perSecond: number, labels: Labels = {}, of = resource): SeriesObject => ({
+  name,
+  unit,
+  kind: "sum",
+  temporality: "cumulative",
+  monotonic: true,
+  resource: of,
+  labels,
+  points: Array.from({ length: WINDOWS }, (_, i) => [10 * i, 1000 + 10 * i * perSecond]),
+});
+const pool = (used: number, idle: number, max: number, waiting: number): SeriesObject[] => [
+  gauge("db.client.connection.count", "{connection}", used, {
+    "db.client.connection.state": "used",
+    "db.client.connection.pool.name": "orders",
+  }),
+  gauge("db.client.connection.count", "{connection}", idle, {
+    "db.client.connection.state": "idle",
+    "db.client.connection.pool.name": "orders",
+  }),
+  gauge("db.client.connection.max", "{connection}", max, { "db.client.connection.pool.name": "orders" }),
+  gauge("db.client.connection.pending_requests", "{request}", waiting, { "db.client.connection.pool.name": "orders" }),
+];
+const host = (busy: number, idle: number): SeriesObject[] => [
+  counter("system.cpu.time", "s", busy, { "system.cpu.state": "user" }),
+  counter("system.cpu.time", "s", idle, { "system.cpu.state": "idle" }),
+];
+const system = (...series: SeriesObject[]): ServiceMeasures => byService(readMeasures(metricTableOf(...series)));
+const usedUp = (...series: SeriesObject[]): string[] =>
+  resourceReadings(system(...series))
+    .filter((one) => one.saturated)
+    .map((one) => `${one.resource}: ${one.mechanism}`);
+
+describe("what is used up", () => {
+  test.each<[string, SeriesObject[], string[]]>([
+    ["a limit", [gauge("k8s.container.cpu_limit_utilization", "1", 0.97)], ["cpu: cpu-saturated"]],
+    [
+      "the same in per cent, of unit 1",
+      [gauge("k8s.container.cpu_limit_utilization", "1", 97)],
+      ["cpu: cpu-saturated"],
+    ],
+    ["a limit, not", [gauge("k8s.container.cpu_limit_utilization", "1", 0.6)], []],
+    [
+      "the event loop",
+      [gauge("nodejs.eventloop.utilization", "1", 0.98), counter("process.cpu.time", "s", 0.97)],
+      ["event-loop: cpu-saturated"],
+    ],
+    [
+      "the event loop of a process that gets no processor",
+      [gauge("nodejs.eventloop.utilization", "1", 0.98), counter("process.cpu.time", "s", 0.1)],
+      [],
+    ],
+    [
+      "the event loop by its counters, whatever the gauge says",
+      [
+        gauge("nodejs.eventloop.utilization", "1", 0.4),
+        counter("nodejs.eventloop.time", "s", 0.97, { "nodejs.eventloop.state": "active" }),
+        counter("nodejs.eventloop.time", "s", 0.03, { "nodejs.eventloop.state": "idle" }),
+      ],
+      ["event-loop: cpu-saturated"],
+    ],
+    [
+      "a loop that is awake but does not compute",
+      [gauge("nodejs.eventloop.utilization", "1", [0.6, 0.88]), counter("process.cpu.time", "s", 0.05)],
+      [],
+    ],
+    ["a gauge that stands still is a mean since the start", [gauge("nodejs.eventloop.utilization", "1", 0.85)], []],
+    [
+      "pauses",
+      [gauge("nodejs.eventloop.utilization", "1", [0.4, 0.6]), gauge("nodejs.eventloop.delay.max", "s", 0.4)],
+      ["event-loop: event-loop-blocked"],
+    ],
+    [
+      "a quota",
+      [
+        counter("container.cpu.throttling_data.throttled_periods", "{periods}", 4),
+        counter("container.cpu.throttling_data.periods", "{periods}", 10),
+      ],
+      ["quota: cpu-throttled"],
+    ],
+    [
+      "a quota, seldom",
+      [
+        counter("container.cpu.throttling_data.throttled_periods", "{periods}", 0.2),
+        counter("container.cpu.throttling_data.periods", "{periods}", 10),
+      ],
+      [],
+    ],
+    ["a full pool for which requests wait", pool(10, 0, 10, 3), ["pool:orders: pool-exhausted"]],
+    ["a full pool that nobody waits for", pool(10, 0, 10, 0), []],
+    ["a pool with room", pool(4, 6, 10, 0), []],
+    ["a disk", [counter("system.disk.io_time", "s", 0.95, { device: "sda" })], ["disk: disk-saturated"]],
+    [
+      "memory",
+      [gauge("container.memory.usage", "By", 95e6), gauge("container.memory.limit", "By", 100e6)],
+      ["memory: memory-pressure"],
+    ],
+    [
+      "memory that grows",
+      [
+        gauge(
+          "process.memory.usage",
+          "By",
+          Array.from({ length: WINDOWS }, (_, i) => 100e6 + 20e6 * i),
+        ),
+      ],
+      ["memory: memory-leak"],
+    ],
+    ["memory that goes up and down", [gauge("process.memory.usage", "By", [100e6, 180e6, 120e6, 200e6])], []],
+    [
+      "a machine used by others",
+      [...host(1.9, 0.1), counter("process.cpu.time", "s", 0.3)],
+      ["host-cpu: noisy-neighbour"],
+    ],
+    [
+      "a machine used by the system itself",
+      [...host(1.9, 0.1), counter("process.cpu.time", "s", 1.8)],
+      ["host-cpu: run-queue"],
+    ],
+    ["an idle machine", [...host(0.4, 1.6), counter("process.cpu.time", "s", 0.3)], []],
+    [
+      "connections of a database",
+      [
+        gauge("postgresql.backends", "1", 98, { "postgresql.database.name": "orders" }),
+        gauge("postgresql.connection.max", "{connections}", 100, { "postgresql.database.name": "orders" }),
+      ],
+      ["connections: pool-exhausted"],
+    ],
+  ])("%s", (_, series, want) => {
+    expect(usedUp(...series)).toEqual(want);
+  });
+
+  test("collecting garbage, from a histogram of pauses: 2 s of pauses in 10 s", () => {
+    const points = Array.from({ length: WINDOWS }, (_, i) => ({
+      at: 10 * i,
+      start: -10,
+      value: 2 * (i + 1),
+      count: 20 * (i + 1),
+    }));
+    expect(
+      usedUp({ name: "v8js.gc.duration", unit: "s", kind: "histogram", temporality: "cumulative", resource, points }),
+    ).toEqual(["gc: garbage-collection"]);
+  });
+});
+
+test("the table of resources: mean, worst window and share above the line", () => {
+  const half = [0.2, 0.2, 0.9, 0.9];
+  const rows = useTable(
+    resourceReadings(system(gauge("k8s.container.cpu_limit_utilization", "1", half), ...pool(2, 8, 10, 0))),
+  );
+  expect(rows).toEqual([
+    { service: "zones", resource: "cpu", host: "vm", utilisation: 0.55, worstUtilisation: 0.9, shareAboveLine: 0.5 },
+    {
+      service: "zones",
+      resource: "pool:orders",
+      host: "vm",
+      capacity: 10,
+      utilisation: 0.2,
+      worstUtilisation: 0.2,
+      shareAboveLine: 0,
+    },
+  ]);
+});
+
+test("a machine stands in the table once, under its own name", () => {
+  const other = { ...resource, "service.name": "gateway", "service.instance.id": "gateway-1" };
+  const rows = useTable(
+    resourceReadings(
+      system(...host(1, 1), counter("process.cpu.time", "s", 0.3), counter("process.cpu.time", "s", 0.3, {}, other)),
+    ),
+  );
+  expect(rows.filter((row) => row.resource === "cpu" && row.service === "vm")).toMatchObject([
+    { host: "vm", capacity: 2, utilisation: 0.5 },
+  ]);
+  expect(rows.some((row) => row.resource === "host-cpu")).toBe(false);
+});
+
+test("samples for the capacity analysis, by instance and window", () => {
+  const second = { ...resource, "service.instance.id": "zones-2" };
+  const measures = readMeasures(
+    metricTableOf(
+      gauge("k8s.container.cpu_limit_utilization", "1", 0.5),
+      gauge("k8s.container.cpu_limit_utilization", "1", 0.7, {}, second),
+    ),
+  );
+  const { samples } = resourceSamples(measures);
+  expect(samples.length).toBe(2 * WINDOWS);
+  expect(samples[0]).toMatchObject({
+    service: "zones",
+    instance: "zones-1",
+    host: "vm",
+    resource: "cpu",
+    windowNs: 10e9,
+    utilisation: 0.5,
+  });
+  expect(new Set(samples.map((one) => `${one.instance} ${one.utilisation}`))).toEqual(
+    new Set(["zones-1 0.5", "zones-2 0.7"]),
+  );
+});
+
+test("the reading says what it saw, and of which metric", () => {
+  const [reading] = resourceReadings(system(gauge("k8s.container.cpu_limit_utilization", "1", 0.97))) as [
+    ResourceReading,
+  ];
+  expect(reading.text).toBe("CPU of zones: 97 % on average, 97 % in the worse half of the time, at most 97 %");
+  expect(reading.metrics).toEqual(["k8s.container.cpu_limit_utilization"]);
+});

@@ -1,0 +1,100 @@
+import type { ResourceKind, ResourceSample, ResourceSamples } from "../../model/resource-samples.ts";
+import type { ResourceRow, ThroughputReport } from "../../model/report.ts";
+import { unixNs } from "../../model/units.ts";
+import type { Measures } from "./read-measures.ts";
+import { type ResourceReading, resourceReadings } from "./readings.ts";
+import { byService, largestOf, meanOf, valuesOf } from "./service-measures.ts";
+
+/** Rows of the USE table (utilisation, and how bad it gets), the fullest first. */
+export function useTable(readings: readonly ResourceReading[]): ResourceRow[] {
+  return onePerHost(readings)
+    .filter(({ mechanism, utilisation }) => mechanism !== "memory-leak" && Number.isFinite(meanOf(utilisation)))
+    .map(({ service, resource, host, capacity, utilisation, line }): ResourceRow => {
+      const known = utilisation.filter((value) => Number.isFinite(value));
+      return {
+        service,
+        resource,
+        ...(host === "" ? {} : { host }),
+        ...(Number.isFinite(capacity) ? { capacity: rounded(capacity) } : {}),
+        utilisation: rounded(meanOf(known)),
+        worstUtilisation: rounded(largestOf(known)),
+        shareAboveLine: rounded(known.filter((value) => value >= line).length / known.length),
+      };
+    })
+    .toSorted((a, b) => b.utilisation - a.utilisation || (a.service + a.resource < b.service + b.resource ? -1 : 1));
+}
+
+/** The processors of a machine are one resource, whichever of its services' metrics told of it: they stand under its name. */
+function onePerHost(readings: readonly ResourceReading[]): ResourceReading[] {
+  const hosts = new Set<string>();
+  return readings.flatMap((reading) => {
+    if (reading.resource !== "host-cpu") return [reading];
+    if (hosts.has(reading.host)) return [];
+    hosts.add(reading.host);
+    return [{ ...reading, service: reading.host, resource: "cpu" }];
+  });
+}
+
+/** The ceilings with how bad each resource gets, and what was measured but has no ceiling below them. */
+export function withUse(report: ThroughputReport, readings: readonly ResourceReading[]): ThroughputReport {
+  const use = useTable(readings);
+  const isSame = (a: ResourceRow, b: ResourceRow): boolean => a.service === b.service && a.resource === b.resource;
+  const known = (report.resources ?? []).map((row) => {
+    const { worstUtilisation, shareAboveLine } =
+      use.find((one) => isSame(one, row) && (one.worstUtilisation ?? 0) >= row.utilisation) ?? {};
+    return {
+      ...row,
+      ...(worstUtilisation === undefined ? {} : { worstUtilisation }),
+      ...(shareAboveLine === undefined ? {} : { shareAboveLine }),
+    };
+  });
+  return { ...report, resources: [...known, ...use.filter((row) => !known.some((one) => isSame(one, row)))] };
+}
+
+const rounded = (value: number): number => Math.round(value * 1e4) / 1e4;
+
+/** Resources whose share in use the capacity analysis can work with. */
+const CAPACITIES: Readonly<Record<string, ResourceKind>> = {
+  cpu: "cpu",
+  "event-loop": "event-loop",
+  disk: "disk",
+  quota: "quota",
+};
+
+/** How busy each resource of each instance was in each window: what the capacity analysis asks for. */
+export function resourceSamples(measures: Measures): ResourceSamples {
+  const { grid } = measures;
+  // Instances are told apart by making each a service of its own for the readings.
+  const apart = byService({
+    ...measures,
+    series: measures.series.map((one) => ({
+      ...one,
+      service: one.service === "" ? "" : key(one.service, one.instance),
+    })),
+  });
+  const samples: ResourceSample[] = [];
+  for (const { service: name, host, resource, utilisation, capacity } of resourceReadings(apart)) {
+    const kind = resource.startsWith("pool:") ? (resource as ResourceKind) : CAPACITIES[resource];
+    if (kind === undefined || kind === "quota") continue;
+    const [service, instance] = JSON.parse(name) as [string, string];
+    const all = apart.services.get(name);
+    const waiting = kind.startsWith("pool:") ? valuesOf(all, "pool-waiting") : undefined;
+    utilisation.forEach((value, w) => {
+      if (!Number.isFinite(value)) return;
+      samples.push({
+        service,
+        instance,
+        host,
+        resource: kind,
+        windowStartNs: grid.startNs + w * grid.stepNs,
+        windowNs: grid.stepNs,
+        utilisation: value,
+        capacity,
+        ...(waiting === undefined || !Number.isFinite(waiting[w]!) ? {} : { waiting: waiting[w]! }),
+      });
+    });
+  }
+  return { baseUnixNs: unixNs(measures.baseUnixNs), samples };
+}
+
+const key = (service: string, instance: string): string => JSON.stringify([service, instance]);
