@@ -5,6 +5,7 @@
  *   npm run lab -- --only small-pool,retries --seed 3 --repeat 2
  *   npm run lab -- --recordings DIR                keeps the recordings there
  *   npm run lab -- --recordings DIR --record-only  and diagnoses nothing yet
+ *   npm run lab -- --quick                         the fix only where what-if has words for it, profiles only where they tell the cause
  *   npm run lab -- --rescore DIR                   diagnoses kept recordings again, without running anything
  *   npm run lab -- --json FILE --compare OLD.json  writes the scores, and exits with 1 where they became worse
  *   npm run lab -- --overhead 5                    what observing costs, in 5 pairs with and without
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     seconds: { type: "string" },
     recordings: { type: "string" },
     "record-only": { type: "boolean", default: false },
+    quick: { type: "boolean", default: false },
     rescore: { type: "string" },
     json: { type: "string" },
     compare: { type: "string" },
@@ -102,12 +104,14 @@ async function runAll(skipped: { fault: string; reason: string }[]): Promise<Run
       keep === undefined ? mkdtempSync(join(tmpdir(), "longpole-lab-run-")) : join(keep, `${fault.name}-${seed}`);
     try {
       const seconds = values.seconds === undefined ? {} : { seconds: Number(values.seconds) };
-      await recordFault(fault, folder, { seed, ...seconds, signal: abort.signal });
+      const fix = !values.quick || fault.whatIf.length > 0;
+      const profile = !values.quick || fault.seenFrom === "profiles";
+      await recordFault(fault, folder, { seed, fix, profile, ...seconds, signal: abort.signal });
       if (values["record-only"]) {
         console.error(`${fault.name} (${seed}) recorded`);
         continue;
       }
-      const score = await scoreRecording(folder);
+      const score = await scoreRecording(folder, { alone: true });
       scores.push(score);
       console.error(lineOf(score));
     } catch (error) {
@@ -127,20 +131,21 @@ async function rescore(folder: string): Promise<RunScore[]> {
   const wanted = values.only?.split(",");
   for (const name of readdirSync(folder).sort()) {
     if (name.startsWith(".") || (wanted !== undefined && !wanted.includes(name.replace(/-\d+$/, "")))) continue;
-    const score = await scoreRecording(join(folder, name));
+    const score = await scoreRecording(join(folder, name), { alone: true });
     scores.push(score);
     console.error(lineOf(score));
   }
   return scores;
 }
 
-function lineOf({ fault, seed, alone, against, now, before, fixed }: RunScore): string {
-  const ranks = (verdict: typeof alone | undefined): string =>
-    verdict === undefined
+function lineOf({ fault, seed, verdict, alone, now, before, fixed }: RunScore): string {
+  const ranks = (of: typeof alone): string =>
+    of === undefined
       ? "-"
-      : `${verdict.ranks.map((r) => `${r.byService}/${r.byServiceAndMechanism}`).join(" ")} alarms ${verdict.alarms}`;
+      : `${of.ranks.map((r) => `${r.byService}/${r.byServiceAndMechanism}`).join(" ")} alarms ${of.alarms}`;
   const p = (x: typeof before): string => (x === undefined ? "-" : `${x.p50Ms.toFixed(1)}/${x.p99Ms.toFixed(0)}`);
-  return `${fault} (${seed}): p50/p99 ${p(before)} → ${p(now)} → ${p(fixed)} ms; alone ${ranks(alone)}; against ${ranks(against)}\n    ${(against ?? alone).first.join("\n    ")}`;
+  const first = verdict.first.join("\n    ");
+  return `${fault} (${seed}): p50/p99 ${p(before)} → ${p(now)} → ${p(fixed)} ms; ${ranks(verdict)}; alone ${ranks(alone)}\n    ${first}`;
 }
 
 await main();

@@ -255,10 +255,13 @@ describe.skipIf(process.platform !== "linux")("the end of the system", () => {
     const mark = randomUUID();
     const env = { ...process.env, LAB_TEST_MARK: mark };
     const parent = spawn(process.execPath, ["--input-type=module", "-e", SCRIPT, folder], { env, detached: true });
-    if (processes === undefined) await once(parent.stdout, "data");
-    else expect(await until(() => processesWith(mark).length >= processes, 30)).toBe(true);
-    // With its whole process group, as a shell does.
-    process.kill(-(parent.pid ?? 0), "SIGKILL");
+    try {
+      if (processes === undefined) await once(parent.stdout, "data");
+      else expect(await until(() => processesWith(mark).length >= processes, 30)).toBe(true);
+    } finally {
+      // With its whole process group, as a shell does.
+      process.kill(-(parent.pid ?? 0), "SIGKILL");
+    }
     expect(await until(() => processesWith(mark).length === 0, 15)).toBe(true);
     expect(await until(() => readdirSync(folder).join() === "logs", 5)).toBe(true);
   });

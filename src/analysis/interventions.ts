@@ -42,7 +42,7 @@ export interface ApplyOptions {
  * - retries: attempts beyond the N-th retry are gone with the pause before them; OP is the retried call or its caller.
  * - timeout: calls are cut; what the program does after a failed call is not known and stays.
  *
- * Waiting for shared resources (pools, CPU) stays as it is: a change that frees them gains more than is predicted.
+ * Waiting for shared resources (pools, CPU) stays as it is here: what a change does to it, the engine's model of them says.
  */
 export function applyChange(plan: ReplayPlan, edits: Edits, change: Change, options: ApplyOptions): Applied {
   switch (change.kind) {
@@ -66,7 +66,7 @@ export function applyChange(plan: ReplayPlan, edits: Edits, change: Change, opti
       return {
         kind: "applied",
         spans: spans.length,
-        assumptions: ["waiting for pools, CPU and locks is scaled as if it were work"],
+        assumptions: [],
       };
     case "remove":
       for (const at of spans) dropCall(plan, edits, at);

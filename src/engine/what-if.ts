@@ -5,11 +5,13 @@ import { noEdits } from "../analysis/replay.ts";
 import { prepareReplay } from "../analysis/replay-plan.ts";
 import { predictEndpoints, type EndpointPrediction } from "../analysis/what-if-prediction.ts";
 import type { Change } from "../model/change.ts";
+import type { ResourceSamples } from "../model/resource-samples.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import { NS_PER_MS } from "../model/units.ts";
 import { WHAT_IF_SCHEMA, type PredictedQuantile, type WhatIfReport } from "../model/what-if-report.ts";
 import { checkpointOf, type DiagnoseHooks } from "./diagnose.ts";
 import { programOf } from "./replay-predictor.ts";
+import { underLoad } from "./throughput/under-load.ts";
 import { buildWindow } from "./window.ts";
 
 /** A change that cannot be tried: its spec is wrong, or names nothing that is there. The message says what was meant, perhaps. */
@@ -19,12 +21,14 @@ export class ChangeError extends Error {
 
 export interface WhatIfOptions {
   readonly seed?: number;
+  /** how busy hosts, processes and pools were, as metrics tell */
+  readonly resources?: ResourceSamples;
 }
 
 /**
- * Predicted percentiles of every endpoint with all changes together, by replaying
- * all complete traces. Throws ChangeError for specs that cannot be read or match
- * no operation; what needs a capacity model is told in `cannotTell`.
+ * Predicted percentiles of every endpoint with all changes together, by replaying all complete traces with the waits that
+ * the capacity model has for the changed system at the same load, and its ceiling. Throws ChangeError for specs that cannot
+ * be read or match no operation; what these data do not tell is said in `cannotTell`.
  */
 export async function whatIf(
   spans: SpanTable,
@@ -40,12 +44,8 @@ export async function whatIf(
   const plan = prepareReplay(window.forest, window.paths, programOf(window));
   await checkpoint("replaying traces", 1, 2);
   const edits = noEdits(plan);
-  const assumptions = new Set<string>([
-    "waits for pools, locks and CPU stay as they are: they would shrink, too, so that a real fix may gain more",
-  ]);
-  const cannotTell = new Set<string>([
-    "the throughput ceiling: it needs the capacity of hosts and pools, which traces do not show",
-  ]);
+  const assumptions = new Set<string>();
+  const cannotTell = new Set<string>();
   changes.forEach((change, i) => {
     const applied = applyChange(plan, edits, change, { seed });
     switch (applied.kind) {
@@ -54,7 +54,7 @@ export async function whatIf(
         if (applied.spans === 0) cannotTell.add(`${specs[i]}: the operation is in none of the complete traces`);
         break;
       case "cannot-tell":
-        cannotTell.add(`${specs[i]}: ${applied.reason}`);
+        // Sizes of pools, replicas and cores: the capacity model has them, or says what it would need.
         break;
       case "no-match": {
         const nearest =
@@ -65,6 +65,14 @@ export async function whatIf(
       }
     }
   });
+  await checkpoint("modelling waits", 1, 2);
+  const load = underLoad(window, plan, edits, changes, options.resources, seed);
+  for (const assumption of load.assumptions) assumptions.add(assumption);
+  changes.forEach((change, i) => {
+    const reason = load.reasons.get(change);
+    if (reason !== undefined) cannotTell.add(`${specs[i]}: ${reason}`);
+  });
+  for (const text of load.cannotTell) cannotTell.add(text);
   return {
     schema: WHAT_IF_SCHEMA,
     changes: specs,
@@ -75,7 +83,7 @@ export async function whatIf(
       ...percentiles(endpoint),
       unit: "ms",
     })),
-    ceiling: null,
+    ceiling: load.ceiling,
     assumptions: [...assumptions],
     cannotTell: [...cannotTell],
   };

@@ -109,11 +109,12 @@ function isIds(bytes: Uint8Array, start: number, end: number): boolean {
   return isNumber(bytes, from, slash) && isNumber(bytes, bytes[slash + 1] === 0x2d ? slash + 2 : slash + 1, end);
 }
 
-/** `30143.481555:` */
+/** `30143.481555:`, or `30143:` */
 function isTime(bytes: Uint8Array, start: number, end: number): boolean {
   if (bytes[end - 1] !== COLON || !isDigit(bytes[start]!)) return false;
   const dot = indexOf(bytes, 0x2e, start, end);
-  return dot > 0 && isNumber(bytes, start, dot) && isNumber(bytes, dot + 1, end - 1);
+  if (dot < 0) return isNumber(bytes, start, end - 1);
+  return isNumber(bytes, start, dot) && isNumber(bytes, dot + 1, end - 1);
 }
 
 function indexOf(bytes: Uint8Array, byte: number, start: number, end: number): number {
@@ -130,5 +131,6 @@ function number(bytes: Uint8Array, start: number, end: number): number {
 /** Seconds with a fraction; exact for a boot of 104 days, as a double of nanoseconds is. */
 function nanoseconds(bytes: Uint8Array, start: number, end: number): number {
   const dot = indexOf(bytes, 0x2e, start, end);
+  if (dot < 0) return number(bytes, start, end) * 1e9;
   return number(bytes, start, dot) * 1e9 + number(bytes, dot + 1, end) * 10 ** (9 - (end - dot - 1));
 }

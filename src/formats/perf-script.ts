@@ -2,13 +2,14 @@ import { InputError, type Intake } from "../model/intake.ts";
 import { StackTableBuilder } from "../model/stack-table-builder.ts";
 import type { StackTable } from "../model/stack-table.ts";
 import { StringPool } from "../model/string-pool.ts";
+import { LastChains } from "./perf-callers.ts";
 import { readPerfFrame } from "./perf-frame.ts";
 import { PerfHeaderReader, type PerfHeader } from "./perf-header.ts";
 import { ToldLines } from "./told-lines.ts";
 
 const NEWLINE = 0x0a;
 const HASH = 0x23;
-/** Text of call chains that is remembered at most; beyond it, remembering starts anew. */
+/** Text of lines that is remembered at most; beyond it, remembering starts anew. */
 const MAX_REMEMBERED = 64 * 1024 * 1024;
 /** A sample is a few kilobytes; what is longer is none. */
 const MAX_SAMPLE = 16 * 1024 * 1024;
@@ -23,8 +24,8 @@ const MAX_SAMPLE = 16 * 1024 * 1024;
  * told in `intake.errors`, and their sample goes on without them; lines of source places
  * (`-F +srcline`) are passed over.
  *
- * Speed: call chains repeat. The callers of the innermost frame are looked up by their
- * text as a whole, and only a new text is read line by line.
+ * Speed: a chain begins from that of the same thread before, as far as their text is the same (`LastChains`), and a
+ * line is looked up by its text without ever becoming a string.
  */
 export class PerfScript {
   /** Whether the last chain had no empty line behind it: it may have been cut anywhere, and is left out. */
@@ -37,9 +38,10 @@ export class PerfScript {
   /** Offset in the file of `pending[0]`. */
   private base = 0;
   private bytes: Buffer = Buffer.alloc(0);
+  private words: DataView = new DataView(this.bytes.buffer);
 
-  /** Stacks by the text of their callers, frames by the text of their lines; Java's, which are read otherwise, behind. */
-  private readonly callers = [new Remembered(), new Remembered()];
+  private readonly lastChains = new LastChains();
+  /** Frames by the text of their lines; Java's, which are read otherwise, behind. */
   private readonly lines = [new Remembered(), new Remembered()];
   private readonly threads = new Remembered();
   private readonly events = new Remembered();
@@ -85,6 +87,7 @@ export class PerfScript {
 
   private read(bytes: Buffer): void {
     this.bytes = bytes;
+    this.words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let at = 0; at < bytes.length;) {
       const end = lineEnd(bytes, at);
       if (bytes[at] === HASH || isBlank(bytes, at, end)) at = end + 1;
@@ -94,7 +97,7 @@ export class PerfScript {
         at = indentEnd(bytes, at, bytes.length) + 1;
       } else at = this.sample(at, end);
     }
-    for (const pool of [...this.callers, ...this.lines, this.threads, this.events]) pool.release();
+    for (const pool of [...this.lines, this.threads, this.events]) pool.release();
   }
 
   /** Reads the sample whose header is `bytes[start, end)`; returns the position behind it. */
@@ -108,7 +111,7 @@ export class PerfScript {
     }
     const thread = this.threadOf(header);
     this.behind = end;
-    const stack = hasChain ? this.chain(end + 1) : this.frameOnHeader(header, end);
+    const stack = hasChain ? this.chain(end + 1, thread) : this.frameOnHeader(header, end);
     if (hasChain && this.isLast && this.behind + 1 >= bytes.length) {
       this.isCut = true;
       return bytes.length;
@@ -167,34 +170,37 @@ export class PerfScript {
   }
 
   /** Stack of the chain of indented lines at `start`, from the innermost frame out; its end is left in `behind`. */
-  private chain(start: number): number {
-    const { bytes, language } = this;
-    const leafEnd = lineEnd(bytes, start);
-    const from = leafEnd + 1;
-    let end = chainEnd(bytes, start);
-    this.behind = end;
-    if (leafEnd >= end) return this.withLine(-1, start, end);
-    const remembered = this.callers[language]!;
-    const id = remembered.find(bytes, from, end);
-    let callers = remembered.get(id);
-    if (callers === UNKNOWN) {
-      // A sample without an empty line behind it: the chain ends where the indent does.
-      end = this.behind = indentEnd(bytes, from, end);
-      callers = this.callersOf(from, end);
-      if (end === chainEnd(bytes, start)) remembered.set(id, callers);
-      if (remembered.bytes > MAX_REMEMBERED) this.callers[language] = new Remembered();
-      if (this.lines[language]!.bytes > MAX_REMEMBERED) this.lines[language] = new Remembered();
+  private chain(start: number, thread: number): number {
+    const { bytes } = this;
+    const end = (this.behind = chainEnd(bytes, start));
+    const last = this.lastChains.of(thread);
+    let lineEnd = end - last.keepSame(bytes, this.words, start, end);
+    while (lineEnd > start) {
+      let lineStart = lineEnd;
+      while (lineStart > start && bytes[lineStart - 1] !== NEWLINE) lineStart--;
+      if (!isIndented(bytes, lineStart) || (lineEnd - lineStart < 8 && isBlank(bytes, lineStart, lineEnd))) {
+        // No empty line behind the sample: what was read so far is the next one's.
+        last.forget();
+        return this.chainBefore(start, lineStart);
+      }
+      last.add(end - lineStart, this.withLine(last.top, lineStart, lineEnd));
+      lineEnd = lineStart - 1;
     }
-    return this.withLine(callers, start, leafEnd);
+    last.remember(bytes, start, end);
+    return last.top;
   }
 
-  private callersOf(start: number, end: number): number {
+  /** Stack of the lines from `start` up to the first that is not indented, which `limit` or an earlier one is. */
+  private chainBefore(start: number, limit: number): number {
     const { bytes } = this;
-    const ends: number[] = [];
-    for (let at = start; at < end; at = ends.at(-1)! + 1) ends.push(Math.min(end, lineEnd(bytes, at)));
+    const end = (this.behind = indentEnd(bytes, start, limit));
     let stack = -1;
-    for (let i = ends.length - 1; i >= 0; i--)
-      stack = this.withLine(stack, i === 0 ? start : ends[i - 1]! + 1, ends[i]!);
+    for (let to = end; to > start;) {
+      let from = to;
+      while (from > start && bytes[from - 1] !== NEWLINE) from--;
+      stack = this.withLine(stack, from, to);
+      to = from - 1;
+    }
     return stack;
   }
 
@@ -214,6 +220,7 @@ export class PerfScript {
     if (frame === UNKNOWN) {
       frame = this.frameOf(bytes.toString("utf8", at, end));
       remembered.set(id, frame);
+      if (remembered.bytes > MAX_REMEMBERED) this.lines[language] = new Remembered();
     }
     if (frame >= 0) return this.into.stack(parent, frame);
     if (frame === NO_FRAME) return parent;

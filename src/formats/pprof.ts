@@ -207,6 +207,9 @@ class SampleReader {
   private readonly locations: number[] = [];
   private readonly values: number[] = [];
   private readonly labels: Label[] = [];
+  /** locations of the sample before, the outermost first, and the stack at each */
+  private readonly before: number[] = [];
+  private readonly stacks: number[] = [];
   private readonly reader: ProtobufReader;
   private readonly outline: Outline;
   private readonly into: StackTableBuilder;
@@ -243,12 +246,26 @@ class SampleReader {
         at = stop;
       } else at = reader.skip(tag, reader.at, end);
     }
-    let stack = -1;
-    for (let i = locations.length - 1; i >= 0; i--) {
-      for (const frame of this.framesAt.get(locations[i]!) ?? []) stack = into.stack(stack, frame);
-    }
+    const stack = this.stackOf(locations);
     const row = into.sample(stack, this.thread, -1, labels.length === 0 ? 0 : into.labelSet(labels));
     for (let i = 0; i < types.length && i < values.length; i++) into.setValue(row, types[i]!, values[i]!);
+  }
+
+  /** Outer callers that are those of the sample before need no look-up. */
+  private stackOf(locations: readonly number[]): number {
+    const { into, before, stacks } = this;
+    const depth = locations.length;
+    let level = 0;
+    while (level < depth && level < before.length && before[level] === locations[depth - 1 - level]) level++;
+    before.length = stacks.length = level;
+    let stack = level === 0 ? -1 : stacks[level - 1]!;
+    for (; level < depth; level++) {
+      const location = locations[depth - 1 - level]!;
+      for (const frame of this.framesAt.get(location) ?? []) stack = into.stack(stack, frame);
+      before.push(location);
+      stacks.push(stack);
+    }
+    return stack;
   }
 
   /** Packed or single varints behind a tag; returns the position behind them. */
@@ -260,7 +277,21 @@ class SampleReader {
     }
     if ((tag & 7) !== Wire.bytes) return reader.skip(tag, at, end);
     const stop = reader.valueEnd(at, end);
-    for (let next = reader.at; next < stop; next = reader.at) into.push(signed(reader, reader.varint(next, stop)));
+    const { bytes } = reader;
+    for (let next = reader.at; next < stop;) {
+      // One byte for most, two for nearly all.
+      const byte = bytes[next]!;
+      if (byte < 0x80) {
+        into.push(byte);
+        next++;
+      } else if (next + 1 < stop && bytes[next + 1]! < 0x80) {
+        into.push((byte & 0x7f) | (bytes[next + 1]! << 7));
+        next += 2;
+      } else {
+        into.push(signed(reader, reader.varint(next, stop)));
+        next = reader.at;
+      }
+    }
     return stop;
   }
 

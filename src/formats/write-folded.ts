@@ -1,3 +1,4 @@
+import { mergeStackTables } from "../model/merge-stack-tables.ts";
 import { FrameKind, type StackTable } from "../model/stack-table.ts";
 import { TuplePool } from "../model/tuple-pool.ts";
 
@@ -9,72 +10,132 @@ export interface FoldedOptions {
 }
 
 /**
- * A profile as folded stacks, a line per distinct stack of names, sorted; stacks whose value is
- * zero are left out. The name of the process, where the profile has one, is the outermost frame.
- * Functions without a name are told apart by their place. Numbers are rounded to thousandths.
+ * A profile as folded stacks, a line per distinct stack of names, callers before their callees and
+ * callees by name; stacks whose value is zero are left out. The name of the process, where the profile has
+ * one, is the outermost frame. Functions without a name are told apart by their place. Numbers are
+ * rounded to thousandths.
  *
  * What the format cannot hold is replaced: semicolons by colons, line ends by spaces.
  */
 export function* foldedLines(table: StackTable, options: FoldedOptions = {}): Generator<string> {
-  for (const [stack, value] of inOrder(foldedSums(table, options.value ?? table.defaultValue, options))) {
-    if (value !== 0) yield `${stack} ${value}`;
+  const values = table.samples.values[options.value ?? table.defaultValue];
+  const names = new NamedStacks(table, options.annotate === true);
+  const sums = names.sums(values, 0, table.samples.rowCount);
+  for (const { text, stack } of names.inOrder((at) => sums[at] !== 0)) {
+    const value = rounded(sums[stack]!);
+    if (value !== 0) yield `${text} ${value}`;
   }
 }
 
 /** Folded stacks with two numbers, before and after, as viewers of differences take them. */
 export function* foldedDifference(before: StackTable, after: StackTable, options: FoldedOptions): Generator<string> {
-  const shown = options.value ?? after.defaultValue;
-  const { type, unit } = after.valueTypes[shown] ?? { type: "", unit: "" };
-  const same = before.valueTypes.findIndex((held) => held.type === type && held.unit === unit);
-  const was = foldedSums(before, same, options);
-  const is = foldedSums(after, shown, options);
-  const all = new Map([...was.keys(), ...is.keys()].map((stack) => [stack, 0]));
-  for (const [stack] of inOrder(all)) {
-    const [a, b] = [was.get(stack) ?? 0, is.get(stack) ?? 0];
-    if (a !== 0 || b !== 0) yield `${stack} ${a} ${b}`;
+  const both = mergeStackTables([after, before]);
+  const split = after.samples.rowCount;
+  const { type, unit } = after.valueTypes[options.value ?? after.defaultValue] ?? { type: "", unit: "" };
+  const values = both.samples.values[both.valueTypes.findIndex((held) => held.type === type && held.unit === unit)];
+  const names = new NamedStacks(both, options.annotate === true);
+  const is = names.sums(values, 0, split);
+  const was = names.sums(values, split, both.samples.rowCount);
+  for (const { text, stack } of names.inOrder((at) => is[at] !== 0 || was[at] !== 0)) {
+    const [a, b] = [rounded(was[stack]!), rounded(is[stack]!)];
+    if (a !== 0 || b !== 0) yield `${text} ${a} ${b}`;
   }
 }
 
-/** By code units: the same on every machine. */
-const inOrder = (sums: ReadonlyMap<string, number>): [string, number][] =>
-  [...sums].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+const rounded = (value: number): number => Math.round(value * 1000) / 1000;
 
-/** Value by the text of the stack. */
-function foldedSums(table: StackTable, value: number, { annotate = false }: FoldedOptions): Map<string, number> {
-  const { stacks, samples, threads, processes, strings } = table;
-  const names = namesOfFrames(table, annotate);
-  // Stacks of names: frames that differ only in what a name does not tell become one.
-  const texts = new Map<string, number>();
-  const nameOf = names.map((name) => texts.get(name) ?? (texts.set(name, texts.size), texts.size - 1));
-  const pool = new TuplePool(2);
-  const namedStack = new Int32Array(stacks.rowCount);
-  for (let row = 0; row < namedStack.length; row++) {
-    const parent = stacks.parent[row]!;
-    namedStack[row] = pool.intern(parent < 0 ? -1 : namedStack[parent]!, nameOf[stacks.frame[row]!]!);
-  }
-  const values = samples.values[value] ?? new Float64Array(samples.rowCount);
-  const folds = new TuplePool(2);
-  const sums: number[] = [];
-  for (let row = 0; row < samples.rowCount; row++) {
-    const stack = samples.stack[row]!;
-    const process = processes.name[threads.process[samples.thread[row]!]!]!;
-    const fold = folds.intern(stack < 0 ? -1 : namedStack[stack]!, process);
-    sums[fold] = (sums[fold] ?? 0) + values[row]!;
-  }
-  const text = [...texts.keys()];
-  const [parent, name, stackOfFold, processOfFold] = [pool.column(0), pool.column(1), folds.column(0), folds.column(1)];
-  const found = new Map<string, number>();
-  for (const [fold, sum] of sums.entries()) {
-    const frames: string[] = [];
-    for (let at = stackOfFold[fold]!; at >= 0; at = parent[at]!) frames.push(text[name[at]!]!);
+/** Stacks of names: frames that differ only in what a name does not tell are one. */
+class NamedStacks {
+  private readonly texts: string[] = [];
+  private readonly pool = new TuplePool(2);
+  /** stack of names per sample, -1 for none */
+  private readonly stackOf: Int32Array;
+
+  constructor(table: StackTable, annotate: boolean) {
+    const { samples, stacks, threads, processes, strings } = table;
+    const numbers = new Map<string, number>();
+    const numberOf = (text: string): number => {
+      let number = numbers.get(text);
+      if (number === undefined) numbers.set(text, (number = this.texts.push(text) - 1));
+      return number;
+    };
+    const nameOf = Int32Array.from(namesOfFrames(table, annotate), numberOf);
     // Collapsers write a space in the name of a process as `_`, since some readers take the first space for the gap.
-    const process = strings.get(processOfFold[fold]!);
-    if (process !== "") frames.push(escaped(process).replaceAll(" ", "_"));
-    if (frames.length === 0) continue;
-    const key = frames.reverse().join(";");
-    found.set(key, Math.round(((found.get(key) ?? 0) + sum) * 1000) / 1000);
+    const tops = Array.from(processes.name, (id) =>
+      id === 0 ? -1 : this.pool.intern(-1, numberOf(escaped(strings.get(id)).replaceAll(" ", "_"))),
+    );
+    const known = new Map<number, Int32Array>();
+    const open: number[] = [];
+    this.stackOf = new Int32Array(samples.rowCount);
+    for (let row = 0; row < samples.rowCount; row++) {
+      const top = tops[threads.process[samples.thread[row]!]!]!;
+      let named = known.get(top);
+      if (named === undefined) known.set(top, (named = new Int32Array(stacks.rowCount).fill(-1)));
+      let at = samples.stack[row]!;
+      for (; at >= 0 && named[at]! < 0; at = stacks.parent[at]!) open.push(at);
+      let stack = at < 0 ? top : named[at]!;
+      for (let next = open.pop(); next !== undefined; next = open.pop())
+        named[next] = stack = this.pool.intern(stack, nameOf[stacks.frame[next]!]!);
+      this.stackOf[row] = stack;
+    }
   }
-  return found;
+
+  /** Sum of the values of the samples `[from, to)` per stack. */
+  sums(values: Float64Array | undefined, from: number, to: number): Float64Array {
+    const sums = new Float64Array(this.pool.size);
+    if (values === undefined) return sums;
+    for (let row = from; row < to; row++) if (this.stackOf[row]! >= 0) sums[this.stackOf[row]!]! += values[row]!;
+    return sums;
+  }
+
+  /** Stacks that are wanted, callers first and callees by name in code units: the same on every machine. */
+  *inOrder(isWanted: (stack: number) => boolean): Generator<{ stack: number; text: string }> {
+    const { texts, pool } = this;
+    const [parent, name] = [pool.column(0), pool.column(1)];
+    const { first, next } = calleesByName(parent, name, texts);
+    // Texts of the callers that are open, by depth; joined as ropes, which only those that are wanted become strings of.
+    const prefix: string[] = [];
+    const path: number[] = [];
+    for (let stack = first[0]!; stack >= 0;) {
+      const own = texts[name[stack]!]!;
+      const text = path.length === 0 ? own : `${prefix[path.length - 1]!};${own}`;
+      if (isWanted(stack)) yield { stack, text };
+      if (first[stack + 1]! >= 0) {
+        prefix[path.length] = text;
+        path.push(stack);
+        stack = first[stack + 1]!;
+        continue;
+      }
+      while (next[stack]! < 0 && path.length > 0) stack = path.pop()!;
+      stack = next[stack]!;
+    }
+  }
+}
+
+/** First callee of each stack (of stack s at s + 1; of none at 0) and the next one of the same caller, by name; -1 for none. */
+function calleesByName(
+  parent: Int32Array,
+  name: Int32Array,
+  texts: readonly string[],
+): { first: Int32Array; next: Int32Array } {
+  const size = parent.length;
+  const byName = Int32Array.from(texts.keys()).sort((a, b) => (texts[a]! < texts[b]! ? -1 : 1));
+  const rank = new Int32Array(texts.length);
+  byName.forEach((text, at) => (rank[text] = at));
+  // Sorted by rank, by counting; put before their siblings from the last on, they end up in order.
+  const start = new Int32Array(texts.length + 1);
+  for (let stack = 0; stack < size; stack++) start[rank[name[stack]!]! + 1]!++;
+  for (let at = 0; at < texts.length; at++) start[at + 1]! += start[at]!;
+  const sorted = new Int32Array(size);
+  for (let stack = 0; stack < size; stack++) sorted[start[rank[name[stack]!]!]!++] = stack;
+  const first = new Int32Array(size + 1).fill(-1);
+  const next = new Int32Array(size).fill(-1);
+  for (let i = size - 1; i >= 0; i--) {
+    const stack = sorted[i]!;
+    next[stack] = first[parent[stack]! + 1]!;
+    first[parent[stack]! + 1] = stack;
+  }
+  return { first, next };
 }
 
 function namesOfFrames({ frames, strings }: StackTable, annotate: boolean): string[] {

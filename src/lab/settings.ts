@@ -168,7 +168,7 @@ export const HEALTHY: SystemSettings = {
     debugLog: "off",
   },
   accounts: {
-    cache: { entries: 5000, ttlMs: 60_000 },
+    cache: { entries: 5000, ttlMs: 600_000 },
     refreshLock: "per-key",
     signatureRounds: 1,
     retainKb: 0,

@@ -64,7 +64,8 @@ export class TuplePool {
 
   private rehash(): void {
     const { words, width } = this;
-    const slots = new Int32Array(this.slots.length * 2);
+    // By four while that is megabytes: each growth visits all tuples in random order.
+    const slots = new Int32Array(this.slots.length * (this.slots.length < 1 << 22 ? 4 : 2));
     const mask = slots.length - 1;
     for (let row = 0; row < this.rows; row++) {
       const at = row * width;

@@ -6,10 +6,17 @@ export interface WhatIfReport {
   /** the specs as they were given */
   readonly changes: readonly string[];
   readonly endpoints: readonly WhatIfEndpoint[];
-  /** null until a capacity model is there to predict it; `cannotTell` says so */
-  readonly ceiling: null;
+  /** null where the data do not tell what limits the throughput; `cannotTell` says what is missing */
+  readonly ceiling: PredictedCeiling | null;
   readonly assumptions: readonly string[];
   readonly cannotTell: readonly string[];
+}
+
+/** The greatest rate of all endpoints together, at the present mix, now and after the changes (90 % interval). */
+export interface PredictedCeiling extends PredictedQuantile {
+  readonly unit: "requests/s";
+  readonly limiterNow: { readonly service: string; readonly resource: string };
+  readonly limiterAfter: { readonly service: string; readonly resource: string };
 }
 
 export interface WhatIfEndpoint {

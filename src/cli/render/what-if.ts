@@ -1,5 +1,5 @@
 import { clipMiddle, columns, padEnd, padStart, wrap } from "./layout.ts";
-import { difference, fromTo, range } from "./numbers.ts";
+import { difference, fromTo, range, rate } from "./numbers.ts";
 import { penFor, type Look, type Pen } from "./pen.ts";
 import { finish, heading } from "./frame.ts";
 import { safeTexts } from "./safe-text.ts";
@@ -11,6 +11,7 @@ export interface ShownPrediction {
     readonly service: string;
     readonly operation: string;
   })[];
+  readonly ceiling: ShownCeiling | null;
   readonly assumptions: readonly string[];
   readonly cannotTell: readonly string[];
 }
@@ -22,6 +23,11 @@ interface ShownPercentile {
   readonly predicted: number;
   readonly low: number;
   readonly high: number;
+}
+
+interface ShownCeiling extends ShownPercentile {
+  readonly limiterNow: { readonly service: string; readonly resource: string };
+  readonly limiterAfter: { readonly service: string; readonly resource: string };
 }
 
 /** The changes, what they would bring each endpoint, and what that rests on. */
@@ -37,6 +43,7 @@ export function renderWhatIf(prediction: ShownPrediction, look: Look): string[] 
     lines.push("", `${pen.strong(operation)}  ${pen.faint(service)}`);
     for (const name of ["p50", "p95", "p99"] as const) lines.push(percentileLine(name, endpoint[name], pen));
   }
+  if (safe.ceiling !== null) lines.push("", ...ceilingLines(safe.ceiling, pen));
   lines.push(...remarks("Taken for granted", safe.assumptions, pen), ...remarks("Cannot tell", safe.cannotTell, pen));
   return finish(lines, look);
 }
@@ -48,6 +55,22 @@ function percentileLine(name: Percentile, value: ShownPercentile, pen: Pen): str
   const painted = unchanged ? pen.faint(text) : change < 0 ? pen.better(text) : pen.worse(text);
   const interval = pen.faint(`90 % interval ${range(value.low, value.high)}`);
   return `  ${pen.strong(name)}  ${padEnd(fromTo(value.now, value.predicted), 20)} ${painted}   ${interval}`;
+}
+
+function ceilingLines({ now, predicted, low, high, limiterNow, limiterAfter }: ShownCeiling, pen: Pen): string[] {
+  const isSame = Math.abs(predicted - now) < 0.005 * now;
+  const change = `${predicted < now ? "−" : "+"}${rate(Math.abs(predicted - now))}`;
+  const text = padStart(isSame ? "unchanged" : change, 9);
+  const painted = isSame ? pen.faint(text) : predicted > now ? pen.better(text) : pen.worse(text);
+  const interval = pen.faint(`90 % interval ${rate(low).replace("/s", "")}–${rate(high)}`);
+  const figures = `${rate(now).replace("/s", "")} → ${rate(predicted)}`;
+  const name = ({ service, resource }: { service: string; resource: string }): string => `${service} › ${resource}`;
+  const limits = `limited by ${name(limiterNow)} now, by ${name(limiterAfter)} then`;
+  return [
+    `${pen.strong("ceiling")}  ${pen.faint("requests/s of all endpoints together")}`,
+    `       ${padEnd(figures, 20)} ${painted}   ${interval}`,
+    ...wrap(limits, pen.look.width - 4, 3).map((line) => `       ${line}`),
+  ];
 }
 
 function remarks(title: string, texts: readonly string[], pen: Pen): string[] {

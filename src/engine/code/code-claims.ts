@@ -120,7 +120,7 @@ function withCause(explanation: Explanation, cause: CodeCause): Explanation {
     why: `${explanation.why}${isTold ? "" : ` ${sentence(cause.title)}`}`.trim(),
     chain: [...explanation.chain, { claim: cause.title, evidence: [explanation.evidence.length] }],
     evidence: [...explanation.evidence, cause.evidence],
-    counter: explanation.counter.filter((text) => !/^traces do not show what the time/.test(text)),
+    counter: explanation.counter.filter((text) => !text.startsWith("traces do not show what the time")),
     remedy: explanation.harmful ? explanation.remedy : { ...explanation.remedy, text: cause.remedy },
   };
 }

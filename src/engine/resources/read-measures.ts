@@ -127,7 +127,7 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
       meaning,
       entity: ends === undefined ? entity : { service: isEdge ? ends.client : ends.server, instance: "", host: "" },
       ends: isEdge ? ends : undefined,
-      resource: meaning.resource.map((key) => own.get(key)).find((text) => text !== undefined) ?? "",
+      resource: resourceName(meaning.resource.map((key) => own.get(key)).find((text) => text !== undefined) ?? ""),
     });
   }
   return readings;
@@ -244,6 +244,12 @@ function scaled(values: Float64Array, scale: number): Float64Array {
   if (scale !== 1) for (let i = 0; i < values.length; i++) values[i]! *= scale;
   return values;
 }
+
+/**
+ * Drivers name a pool "host:port/database", and spans name what it leads to by the database alone: of two names of one
+ * pool, that of the spans.
+ */
+const resourceName = (name: string): string => /^[^/]*:\d+\/([^/]+)$/.exec(name)?.[1] ?? name;
 
 /** Puts series of one measure, instance and resource together. */
 class MeasureCollector {

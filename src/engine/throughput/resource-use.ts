@@ -10,6 +10,8 @@ export interface ResourceUse {
   /** as the report names it: an event loop is a "cpu" of one core */
   readonly resource: string;
   readonly source: "metrics" | "spans";
+  /** more cores do not help it */
+  readonly isEventLoop: boolean;
   readonly instances: number;
   /** of one instance; 1, in shares, where the metric tells shares only */
   readonly capacityEach: number;
@@ -143,6 +145,7 @@ function summary(
     service: of.service,
     resource,
     source: "metrics",
+    isEventLoop: of.resource === "event-loop",
     instances: series.length,
     capacityEach,
     isCapacityKnown,

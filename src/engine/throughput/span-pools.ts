@@ -124,6 +124,7 @@ function useOfPool(window: Window, held: Connections, limit: ConcurrencyLimit): 
     service: held.service,
     resource: `pool:${held.database}`,
     source: "spans",
+    isEventLoop: false,
     instances: limit.groups,
     capacityEach: limit.limit,
     isCapacityKnown: true,

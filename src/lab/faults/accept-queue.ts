@@ -23,7 +23,7 @@ export const acceptQueue: Fault = {
   before: { gateway: { keepAlive: false } },
   broken: { gateway: { keepAlive: false }, zones: { listenBacklog: 1 } },
   fixed: { zones: { listenBacklog: 511 } },
-  load: { schedule: { kind: "burst", everySeconds: 5, lengthSeconds: 1, factor: 5 } },
+  load: { perSecond: 25, schedule: { kind: "burst", everySeconds: 5, lengthSeconds: 1, factor: 5 } },
   whatIf: [],
   needsBaseline: false,
 };

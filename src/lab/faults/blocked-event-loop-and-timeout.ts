@@ -20,7 +20,7 @@ export const blockedEventLoopAndTimeout: Fault = {
   seenFrom: "metrics",
   needs: [],
   broken: {
-    gateway: { statusDump: { everyMs: 1000, entries: 40_000 } },
+    gateway: { statusDump: { everyMs: 2000, entries: 150_000 } },
     accounts: { registrar: { timeoutMs: 1000, retries: 2 } },
     registrar: { hangRatio: 0.05 },
   },

@@ -12,7 +12,7 @@ export const blockedEventLoop: Fault = {
   truths: [{ service: "gateway", mechanism: "event-loop-blocked", endpoint: userEndpoint("lookup") }],
   seenFrom: "metrics",
   needs: [],
-  broken: { gateway: { statusDump: { everyMs: 1000, entries: 40_000 } } },
+  broken: { gateway: { statusDump: { everyMs: 2000, entries: 150_000 } } },
   load: {},
   whatIf: [],
   needsBaseline: false,

@@ -22,7 +22,7 @@ export const busyProcess: Fault = {
   ],
   seenFrom: "traces",
   needs: [],
-  broken: { accounts: { signatureRounds: 250 } },
+  broken: { accounts: { signatureRounds: 200 } },
   load: {},
   whatIf: [`service=accounts,operation=${OPERATIONS.account},time=0.1`],
   needsBaseline: false,

@@ -20,7 +20,7 @@ export const cpuQuota: Fault = {
   ],
   seenFrom: "metrics",
   needs: ["cpu-cgroup"],
-  broken: { host: { quota: { service: "zones", cores: 0.2 } } },
+  broken: { host: { quota: { service: "zones", cores: 0.25 } } },
   load: {},
   whatIf: ["service=zones,cpu=2"],
   needsBaseline: false,

@@ -18,7 +18,7 @@ export const diskWriters: Fault = {
   ],
   seenFrom: "metrics",
   needs: [],
-  broken: { host: { diskWriters: 3 } },
+  broken: { host: { diskWriters: 5 } },
   load: { mix: { lookup: 0.4, list: 0.1, create: 0.35, overview: 0.1, points: 0.05 } },
   whatIf: [],
   needsBaseline: false,

@@ -13,7 +13,7 @@ export const errorPath: Fault = {
   seenFrom: "traces",
   needs: [],
   broken: { gateway: { diagnosticsOnError: true } },
-  load: { missing: 0.1 },
+  load: { missing: 0.25 },
   whatIf: [],
   needsBaseline: false,
 };

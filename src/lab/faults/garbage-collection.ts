@@ -20,7 +20,7 @@ export const garbageCollection: Fault = {
   ],
   seenFrom: "metrics",
   needs: [],
-  broken: { accounts: { garbageObjects: 2000, heapMb: 112 } },
+  broken: { accounts: { garbageObjects: 600, heapMb: 128 } },
   load: {},
   whatIf: [],
   needsBaseline: false,

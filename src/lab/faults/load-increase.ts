@@ -20,7 +20,7 @@ export const loadIncrease: Fault = {
   needs: [],
   broken: {},
   load: {},
-  brokenLoad: { perSecond: 160 },
+  brokenLoad: { perSecond: 120 },
   whatIf: [],
   needsBaseline: true,
 };

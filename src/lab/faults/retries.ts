@@ -18,7 +18,10 @@ export const retries: Fault = {
   ],
   seenFrom: "traces",
   needs: [],
-  before: { registrar: { delayMs: 20 } },
+  before: {
+    accounts: { registrar: { timeoutMs: 2000, retries: 5 } },
+    registrar: { delayMs: 20 },
+  },
   broken: {
     accounts: { registrar: { timeoutMs: 2000, retries: 5 } },
     registrar: { delayMs: 20, errorRatio: 0.5 },

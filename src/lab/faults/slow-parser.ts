@@ -21,7 +21,7 @@ export const slowParser: Fault = {
   seenFrom: "profiles",
   needs: [],
   broken: { ingest: { parser: "regex" } },
-  load: { mix: { points: 0.5, lookup: 0.3, list: 0.1, overview: 0.1 }, pointsPerBatch: 500 },
+  load: { mix: { points: 0.25, lookup: 0.5, list: 0.15, overview: 0.1 }, pointsPerBatch: 3000 },
   whatIf: [`service=ingest,operation=${OPERATIONS.points},time=0.5`],
   needsBaseline: true,
 };

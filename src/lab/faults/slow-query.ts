@@ -13,7 +13,7 @@ export const slowQuery: Fault = {
   seenFrom: "traces",
   needs: [],
   broken: { zones: { summary: "recomputed" } },
-  load: {},
+  load: { mix: { lookup: 0.5, list: 0.22, create: 0.1, overview: 0.08, points: 0.1 } },
   whatIf: [`service=zones,operation=${SELECT},time=0.1`],
   needsBaseline: false,
 };

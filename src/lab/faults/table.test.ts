@@ -73,6 +73,13 @@ test("every fault changes something that the fix takes back", () => {
   }
 });
 
+test("where earlier times are told, the fix brings them back", () => {
+  for (const { name, kind, before, broken: patch, fixed = {} } of FAULTS) {
+    if (kind === "story" || before === undefined) continue;
+    expect(withSettings(withSettings(HEALTHY, patch), fixed), name).toEqual(withSettings(HEALTHY, before));
+  }
+});
+
 test("patches have the shape of the settings, whole sub-groups where they touch one", () => {
   for (const fault of FAULTS) {
     for (const patch of patchesOf(fault)) {

@@ -31,7 +31,6 @@ import { nPlusOne } from "./n-plus-one.ts";
 import { nPlusOneAmidNoise } from "./n-plus-one-amid-noise.ts";
 import { networkDelay } from "./network-delay.ts";
 import { networkLoss } from "./network-loss.ts";
-import { noKeepAlive } from "./no-keep-alive.ts";
 import { noisyNeighbour } from "./noisy-neighbour.ts";
 import { notFoundAnswers } from "./not-found-answers.ts";
 import { payloadGrowth } from "./payload-growth.ts";
@@ -52,14 +51,10 @@ import { slowThirdParty } from "./slow-third-party.ts";
 import { smallCache } from "./small-cache.ts";
 import { smallPool } from "./small-pool.ts";
 import { smallSocketLimit } from "./small-socket-limit.ts";
-import { smallYoungGeneration } from "./small-young-generation.ts";
-import { spilledSort } from "./spilled-sort.ts";
 import { straggler } from "./straggler.ts";
-import { syncPerBatch } from "./sync-per-batch.ts";
 import { syncPerPoint } from "./sync-per-point.ts";
 import { threadStarvation } from "./thread-starvation.ts";
 import { timeout } from "./timeout.ts";
-import { writePerPoint } from "./write-per-point.ts";
 import type { Fault } from "./fault.ts";
 import { HEALTHY_CONTROLS } from "./healthy-controls.ts";
 
@@ -73,7 +68,6 @@ export const FAULTS: readonly Fault[] = [
   garbageCollection,
   memoryLeak,
   slowParser,
-  smallYoungGeneration,
   errorPath,
   fixedDelay,
   sequentialCalls,
@@ -91,7 +85,6 @@ export const FAULTS: readonly Fault[] = [
   connectionHeld,
   connectionChurn,
   rowLock,
-  spilledSort,
   slowDisk,
   diskWriters,
   threadStarvation,
@@ -102,13 +95,10 @@ export const FAULTS: readonly Fault[] = [
   queueBacklog,
   smallSocketLimit,
   acceptQueue,
-  noKeepAlive,
   networkDelay,
   networkLoss,
   payloadGrowth,
   syncPerPoint,
-  syncPerBatch,
-  writePerPoint,
   debugLog,
   loadIncrease,
   mixShift,

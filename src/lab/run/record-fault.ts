@@ -7,6 +7,10 @@ export interface RecordOptions {
   readonly seed: number;
   /** overrules the fault's own */
   readonly seconds?: number;
+  /** false: the fix is not run */
+  readonly fix: boolean;
+  /** false: no profiles are taken */
+  readonly profile: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -17,9 +21,10 @@ export async function recordFault(fault: Fault, folder: string, options: RecordO
   const lab = await openLab(fault, { signal, log: () => {} });
   try {
     const phases: Partial<Record<PhaseName, PhaseRecording>> = {};
-    for (const phase of phasesOf(fault, { before: true, fix: true })) {
+    for (const phase of phasesOf(fault, { before: true, fix: options.fix })) {
       phases[phase] = await lab.run(fault, phase, {
         seed,
+        profile: options.profile,
         ...(seconds === undefined ? {} : { seconds }),
         progress: () => {},
       });

@@ -26,9 +26,10 @@ export interface RunScore {
   readonly before?: Percentiles;
   readonly now: Percentiles;
   readonly fixed?: Percentiles;
-  /** from the faulty time alone, and against earlier times; one rank for each cause of the truth */
-  readonly alone: Verdict;
-  readonly against?: Verdict;
+  /** as users would ask: against earlier times where there are any; one rank for each cause of the truth */
+  readonly verdict: Verdict;
+  /** from the faulty time alone, where that was asked for and there are earlier times */
+  readonly alone?: Verdict;
   readonly predictions: readonly PredictionError[];
   readonly analysisSeconds: number;
 }
@@ -43,19 +44,20 @@ export interface Verdict {
   readonly first: readonly string[];
 }
 
-/** Diagnoses the recording of a run as users would, with and without its earlier times, and holds that against its truth. */
-export async function scoreRecording(folder: string): Promise<RunScore> {
+/** Diagnoses the recording of a run as users would, and holds that against its truth. `alone`: without its earlier times, too. */
+export async function scoreRecording(folder: string, options: { readonly alone: boolean }): Promise<RunScore> {
   const { truth, load } = await readRecording(folder);
   const at = (phase: string): string => join(folder, phase);
+  const hasBefore = existsSync(at("before"));
   const began = performance.now();
-  const alone = await diagnosePhase(at("fault"));
+  const report = await diagnosePhase(at("fault"), hasBefore ? at("before") : undefined);
   const analysisSeconds = (performance.now() - began) / 1000;
-  const against = existsSync(at("before")) ? await diagnosePhase(at("fault"), at("before")) : undefined;
+  const alone = options.alone && hasBefore ? verdictOf(await diagnosePhase(at("fault")), truth) : undefined;
   const fixed = truth.phases.fixed === undefined ? undefined : await diagnosePhase(at("fixed"));
-  const predictions = fixed === undefined ? [] : await predictionErrors(folder, truth, against ?? alone, fixed);
-  const now = suffering(truth, alone) ?? load.fault?.all;
+  const predictions = fixed === undefined ? [] : await predictionErrors(folder, truth, report, fixed);
+  const now = suffering(truth, report) ?? load.fault?.all;
   if (now === undefined) throw new Error(`${folder} holds no faulty phase`);
-  const before = against === undefined ? undefined : beforeOf(truth, against, load.before?.all);
+  const before = hasBefore ? beforeOf(truth, report, load.before?.all) : undefined;
   const mended = fixed === undefined ? undefined : suffering(truth, fixed);
   return {
     fault: truth.fault,
@@ -65,8 +67,8 @@ export async function scoreRecording(folder: string): Promise<RunScore> {
     now: percentilesOf(now),
     ...(before === undefined ? {} : { before }),
     ...(mended === undefined ? {} : { fixed: percentilesOf(mended) }),
-    alone: verdictOf(alone, truth),
-    ...(against === undefined ? {} : { against: verdictOf(against, truth) }),
+    verdict: verdictOf(report, truth),
+    ...(alone === undefined ? {} : { alone }),
     predictions,
     analysisSeconds,
   };

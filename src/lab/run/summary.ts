@@ -23,9 +23,11 @@ export interface LabSummary {
   readonly healthyWithAlarm: number;
   /** share of the truths with a limiter in which the report names it; null where none was judged */
   readonly limiterRight: number | null;
-  /** |error| of the predictions at equal load; null where none was made */
+  /** |error| of `what-if` with the fix of the truth, at equal load; null where none was made */
   readonly medianErrorP50: number | null;
   readonly medianErrorP99: number | null;
+  /** |error| of what the finding that names the cause predicted unasked, whatever percentile it speaks of */
+  readonly medianErrorOfFindings: number | null;
 }
 
 /** By (service, mechanism), of the gravest cause. */
@@ -36,33 +38,35 @@ export interface Shares {
   readonly serviceRank1: number;
 }
 
-/** The verdict that counts is the one users would get: against earlier times where there are any. */
-const verdictOf = ({ against, alone }: RunScore): Verdict => against ?? alone;
-
 export function summarise(runs: readonly RunScore[]): LabSummary {
-  const wrong = runs.filter((run) => verdictOf(run).ranks.length > 0);
-  const healthy = runs.filter((run) => verdictOf(run).ranks.length === 0);
-  const limiters = wrong.flatMap((run) => verdictOf(run).limiterRight ?? []);
-  const errors = (metric: "p50" | "p99"): number | null =>
+  const wrong = runs.filter((run) => run.verdict.ranks.length > 0);
+  const healthy = runs.filter((run) => run.verdict.ranks.length === 0);
+  const limiters = wrong.flatMap((run) => run.verdict.limiterRight ?? []);
+  const errors = (by: "finding" | "what-if", metric: "p50" | "p95" | "p99"): number | null =>
     median(
       runs.flatMap(({ predictions }) =>
-        predictions.filter((one) => one.by === "what-if" && one.metric === metric).map((one) => Math.abs(one.error)),
+        predictions.filter((one) => one.by === by && one.metric === metric).map((one) => Math.abs(one.error)),
       ),
     );
   return {
     visible: sharesOf(wrong.filter(({ seenFrom }) => seenFrom !== "profiles")),
     inside: sharesOf(wrong.filter(({ seenFrom }) => seenFrom === "profiles")),
     healthyRuns: healthy.length,
-    healthyWithAlarm: healthy.filter((run) => verdictOf(run).alarms > 0).length,
+    healthyWithAlarm: healthy.filter((run) => run.verdict.alarms > 0).length,
     limiterRight: limiters.length === 0 ? null : limiters.filter(Boolean).length / limiters.length,
-    medianErrorP50: errors("p50"),
-    medianErrorP99: errors("p99"),
+    medianErrorP50: errors("what-if", "p50"),
+    medianErrorP99: errors("what-if", "p99"),
+    medianErrorOfFindings: median(
+      runs.flatMap(({ predictions }) =>
+        predictions.filter(({ by }) => by === "finding").map((one) => Math.abs(one.error)),
+      ),
+    ),
   };
 }
 
 function sharesOf(runs: readonly RunScore[]): Shares {
   const share = (holds: (verdict: Verdict) => boolean): number =>
-    runs.length === 0 ? 0 : runs.filter((run) => holds(verdictOf(run))).length / runs.length;
+    runs.length === 0 ? 0 : runs.filter((run) => holds(run.verdict)).length / runs.length;
   const within = (rank: number, most: number): boolean => rank > 0 && rank <= most;
   return {
     runs: runs.length,
@@ -96,6 +100,7 @@ export function worsened(before: LabScores, now: LabScores): string[] {
   fell("limiter", a.limiterRight, b.limiterRight);
   rose("median error of p50", a.medianErrorP50, b.medianErrorP50);
   rose("median error of p99", a.medianErrorP99, b.medianErrorP99);
+  rose("median error of findings", a.medianErrorOfFindings, b.medianErrorOfFindings);
   if (b.healthyWithAlarm > a.healthyWithAlarm)
     lines.push(`healthy runs with an alarm: ${a.healthyWithAlarm}, now ${b.healthyWithAlarm}`);
   return lines;
@@ -125,8 +130,7 @@ export function tableOf({ runs, skipped, summary }: LabScores): string {
 }
 
 function cellsOf(run: RunScore): string[] {
-  const { before, now, fixed, alone, predictions } = run;
-  const verdict = verdictOf(run);
+  const { before, now, fixed, verdict, alone, predictions } = run;
   const three = (key: "p50Ms" | "p99Ms"): string =>
     [before, now, fixed].map((one) => (one === undefined ? "–" : one[key].toFixed(one[key] < 10 ? 1 : 0))).join(" → ");
   const ranks = (of: Verdict): string =>
@@ -147,7 +151,7 @@ function cellsOf(run: RunScore): string[] {
     three("p50Ms"),
     three("p99Ms"),
     ranks(verdict),
-    ranks(alone),
+    alone === undefined ? "–" : ranks(alone),
     services,
     limiter,
     falseAlarms,
@@ -164,6 +168,6 @@ function summaryLines(summary: LabSummary): string[] {
     `- of ${inside.runs} runs with a cause that only profiles show: ${percent(inside.rank1)}, ${percent(inside.top3)}; ${percent(inside.serviceRank1)}`,
     `- healthy runs with a finding above a note: ${summary.healthyWithAlarm} of ${summary.healthyRuns}`,
     `- limiter right: ${or(summary.limiterRight)}`,
-    `- what-if against the measured fix, median error: p50 ${or(summary.medianErrorP50)}, p99 ${or(summary.medianErrorP99)}`,
+    `- what-if against the measured fix, median error: p50 ${or(summary.medianErrorP50)}, p99 ${or(summary.medianErrorP99)}; the finding's own prediction ${or(summary.medianErrorOfFindings)}`,
   ];
 }

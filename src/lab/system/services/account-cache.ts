@@ -31,6 +31,11 @@ export class AccountCache<V> {
     return this.#lock === "global" ? this.#oneAtATime(id) : this.#onePerKey(id);
   }
 
+  /** Keeps values that were got in another way, as if each had been fetched now. */
+  fill(values: Iterable<readonly [number, V]>): void {
+    for (const [id, value] of values) this.#keep(id, value);
+  }
+
   #kept(id: number): V | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
@@ -57,10 +62,14 @@ export class AccountCache<V> {
 
   async #fetchAndKeep(id: number): Promise<V | undefined> {
     const value = await this.#fetch(id);
-    if (value === undefined || this.#settings.entries === 0) return value;
+    if (value !== undefined) this.#keep(id, value);
+    return value;
+  }
+
+  #keep(id: number, value: V): void {
+    if (this.#settings.entries === 0) return;
     this.#entries.set(id, { value, freshUntilMs: performance.now() + this.#settings.ttlMs });
     const oldest = this.#entries.keys().next();
     if (this.#entries.size > this.#settings.entries && !oldest.done) this.#entries.delete(oldest.value);
-    return value;
   }
 }

@@ -1,0 +1,109 @@
+import { SpanRole } from "../model/span-facts.ts";
+import type { Legs } from "./legs.ts";
+import { oncePerWindow } from "./once-per-window.ts";
+import { medianOf } from "./sibling-calls.ts";
+import type { Window } from "./window.ts";
+
+/** A number of requests that are let into a service at once; the next one waits until one of them has gone. */
+export interface Admission {
+  /** per instance of the callee */
+  readonly limit: number;
+  /** who keeps the others waiting: the callee's workers, or the connections that the caller allows itself */
+  readonly by: "callee" | "caller";
+  /** share of the requests that had waited and began with the limit just reached */
+  readonly atLimit: number;
+}
+
+/** Fewest requests that waited from which a limit is read. */
+const MIN_WAITED = 20;
+/** What waits for a place begins when one comes free, so that all are taken again. Less than this many of them do: no limit. */
+const MIN_AT_LIMIT = 0.8;
+/** The step of a clock may show one more than there are places, for moments; two more it does not. */
+const MAX_ONE_ABOVE = 0.2;
+const MAX_ABOVE = 0.005;
+
+/**
+ * Whether requests that waited on the way into a service waited for one of a fixed number of places. Then each of them
+ * begins at the moment at which another ends: with it, just as many are inside as there are places. Before a busy
+ * event loop, or on a busy host, requests begin with any number of others inside.
+ *
+ * legs: calls of one edge; waited: which of them waited; aloneNs: what a call takes on the way there and back without
+ * waiting. When a place comes free at the callee, the next request is there already and begins at once. Where the
+ * caller holds it back, the answer has to reach the caller first, and the request the callee after that.
+ */
+export function admissionLimit(
+  window: Window,
+  legs: Legs,
+  waited: (i: number) => boolean,
+  aloneNs: number,
+): Admission | undefined {
+  const { forest, facts } = window;
+  const servers = Array.from(legs.server).filter((_, i) => waited(i));
+  if (servers.length < MIN_WAITED) return undefined;
+  const inside = servers.map((row) => insideAt(window, row));
+  const limit = medianOf(inside);
+  const atLimit = inside.filter((n) => n === limit).length / inside.length;
+  if (atLimit < MIN_AT_LIMIT) return undefined;
+  const instances = new Set(servers.map((row) => facts.instance[row]!));
+  const all = [...instances].flatMap((instance) =>
+    entriesByInstance(window)
+      .get(instance)!
+      .rows.map((row) => insideAt(window, row)),
+  );
+  const above = (n: number): number => all.filter((count) => count > n).length / all.length;
+  if (above(limit) > MAX_ONE_ABOVE || above(limit + 1) > MAX_ABOVE) return undefined;
+  const gaps = servers.map((row) => {
+    const { endNs } = entriesByInstance(window).get(facts.instance[row]!)!;
+    const last = endNs[countUpTo(endNs, forest.startNs[row]! + forest.toleranceNs[row]!) - 1];
+    return last === undefined ? 0 : forest.startNs[row]! - last;
+  });
+  return { limit, atLimit, by: medianOf(gaps) >= 0.5 * Math.max(aloneNs, 1) ? "caller" : "callee" };
+}
+
+interface Entries {
+  readonly rows: readonly number[];
+  /** ascending */
+  readonly startNs: Float64Array;
+  readonly endNs: Float64Array;
+}
+
+const entriesByInstance = oncePerWindow(({ facts, forest }): ReadonlyMap<number, Entries> => {
+  const rows = new Map<number, number[]>();
+  for (const row of forest.rows) {
+    if (facts.role[row] !== SpanRole.server && facts.role[row] !== SpanRole.consumer) continue;
+    const held = rows.get(facts.instance[row]!);
+    if (held === undefined) rows.set(facts.instance[row]!, [row]);
+    else held.push(row);
+  }
+  return new Map(
+    [...rows].map(([instance, list]) => [
+      instance,
+      {
+        rows: list,
+        startNs: Float64Array.from(list, (row) => forest.startNs[row]!).sort(),
+        endNs: Float64Array.from(list, (row) => forest.endNs[row]!).sort(),
+      },
+    ]),
+  );
+});
+
+/** Requests inside the instance when `row` begins, itself included; one that ends within the clock's step has gone. */
+function insideAt(window: Window, row: number): number {
+  const { forest, facts } = window;
+  const entries = entriesByInstance(window).get(facts.instance[row]!);
+  if (entries === undefined) return 0;
+  const at = forest.startNs[row]!;
+  return countUpTo(entries.startNs, at) - countUpTo(entries.endNs, at + forest.toleranceNs[row]!);
+}
+
+/** How many of the ascending values are at most `at`. */
+function countUpTo(ascending: Float64Array, at: number): number {
+  let low = 0;
+  let high = ascending.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle]! <= at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

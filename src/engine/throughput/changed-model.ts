@@ -1,0 +1,158 @@
+import type { ReplayPlan } from "../../analysis/replay-plan.ts";
+import { ownTimeNs } from "../../analysis/interventions.ts";
+import { Gone, type Edits } from "../../analysis/replay.ts";
+import type { Change } from "../../model/change.ts";
+import { SpanRole } from "../../model/span-facts.ts";
+import type { Window } from "../window.ts";
+import { databaseKey } from "./call-graph.ts";
+import type { CapacityModel, ModelResource } from "./capacity-model.ts";
+import { measuredOf, type MeasuredResource } from "./throughput.ts";
+
+/** The model after changes of sizes, and what cannot be said of them. */
+export interface ChangedModel {
+  readonly model: CapacityModel;
+  readonly assumptions: readonly string[];
+  /** per change of `changes` that needs a resource which was not measured: why */
+  readonly cannotTell: ReadonlyMap<Change, string>;
+}
+
+/** Changes of pools, replicas and cores; other changes are left out. */
+export function resized(
+  window: Window,
+  model: CapacityModel,
+  measured: readonly MeasuredResource[],
+  changes: readonly Change[],
+): ChangedModel {
+  let { resources } = model;
+  const assumptions = new Set<string>();
+  const cannotTell = new Map<Change, string>();
+  for (const change of changes) {
+    const touched = resources.filter((resource) => isTouched(resource, change));
+    const reason = unsupported(window, model, measured, change, touched);
+    if (reason !== undefined) cannotTell.set(change, reason);
+    if (touched.length === 0) continue;
+    resources = resources.map((resource) => (touched.includes(resource) ? resize(resource, change) : resource));
+    if (change.kind === "replicas") assumptions.add("the load spreads over all replicas as it does now");
+    if (change.kind === "replicas" || change.kind === "pool")
+      assumptions.add("what is behind has room for more calls at once, as far as it was measured");
+  }
+  return { model: { ...model, resources }, assumptions: [...assumptions], cannotTell };
+}
+
+function isTouched(resource: ModelResource, change: Change): boolean {
+  switch (change.kind) {
+    case "pool":
+      return resource.service === change.service && resource.resource === `pool:${change.pool}`;
+    case "replicas":
+      return resource.service === change.service;
+    case "cpu":
+      return resource.service === change.service && resource.resource === "cpu";
+    default:
+      return false;
+  }
+}
+
+function unsupported(
+  window: Window,
+  model: CapacityModel,
+  measured: readonly MeasuredResource[],
+  change: Change,
+  touched: readonly ModelResource[],
+): string | undefined {
+  const hasCpu = touched.some(({ resource }) => resource === "cpu");
+  switch (change.kind) {
+    case "pool":
+      if (touched.length === 0)
+        return `neither metrics nor spans tell the size and the use of the pool:${change.pool} of ${change.service}`;
+      return hasWaits(window, change)
+        ? undefined
+        : `percentiles: the waits for the pool:${change.pool} of ${change.service} have no spans, so they stay as they are`;
+    case "cpu":
+      if (!hasCpu) return `the CPU utilisation of ${change.service} is not measured`;
+      return measuredOf(measured, touched[0]!).use.isEventLoop && change.cores > 1
+        ? `${change.service} is a single event loop, which uses one core whatever there are: replicas help, cores do not`
+        : undefined;
+    case "replicas":
+      if (!model.graph.services.has(change.service)) return `no spans of a service ${change.service}`;
+      return hasCpu ? undefined : `the CPU utilisation of ${change.service} is not measured`;
+    case "without":
+      return `what ${change.service} takes from the others on ${change.host} does not show in spans and utilisations`;
+    default:
+      return undefined;
+  }
+}
+
+/** Whether acquisitions of the pool are among the spans. */
+function hasWaits({ paths, text }: Window, { service, pool }: Extract<Change, { kind: "pool" }>): boolean {
+  return paths.role.some(
+    (role, node) =>
+      role === SpanRole.pool &&
+      text(paths.service[node]!) === service &&
+      paths.callee[node]! >= 0 &&
+      text(paths.callee[node]!) === pool,
+  );
+}
+
+function resize(resource: ModelResource, change: Change): ModelResource {
+  switch (change.kind) {
+    case "pool":
+      return { ...resource, capacityEach: change.size };
+    case "replicas":
+      // What an instance does without requests (collector, timers) each instance does.
+      return {
+        ...resource,
+        instances: change.replicas,
+        background: (resource.background / resource.instances) * change.replicas,
+      };
+    case "cpu":
+      return { ...resource, capacityEach: change.cores };
+    default:
+      return resource;
+  }
+}
+
+/** The demands that are left after the edits of a replay: calls that are gone use nothing, shorter ones less. */
+export function withDemandsOf(model: CapacityModel, plan: ReplayPlan, edits: Edits): CapacityModel {
+  const factors = demandFactors(plan, edits);
+  return {
+    ...model,
+    resources: model.resources.map((resource) => {
+      const key = resource.resource.startsWith("pool:")
+        ? databaseKey(resource.service, resource.resource.slice("pool:".length))
+        : resource.service;
+      const factor = factors.get(key);
+      return factor === undefined ? resource : { ...resource, demandS: resource.demandS * factor };
+    }),
+  };
+}
+
+/** By service, by database, and by service and database: time in use after the edits over time before. */
+function demandFactors(plan: ReplayPlan, edits: Edits): Map<string, number> {
+  const { facts, spans } = plan.forest;
+  const before = new Map<string, number>();
+  const after = new Map<string, number>();
+  const add = (key: string, now: number, then: number): void => {
+    before.set(key, (before.get(key) ?? 0) + now);
+    after.set(key, (after.get(key) ?? 0) + then);
+  };
+  // What is left of each span by what is above it: 0 below a call that is gone.
+  const left = new Float64Array(plan.count);
+  for (let at = 0; at < plan.count; at++) {
+    const up = plan.parentAt[at]!;
+    const isGone = edits.gone[at] !== Gone.no || (edits.batch[at]! >= 0 && edits.batch[at] !== at);
+    left[at] = isGone ? 0 : (up < 0 ? 1 : left[up]!) * edits.factor[at]!;
+    const row = plan.row[at]!;
+    const service = spans.strings.get(facts.service[row]!);
+    if (facts.role[row] === SpanRole.database) {
+      if (facts.callee[row]! < 0) continue;
+      const database = spans.strings.get(facts.callee[row]!);
+      const now = plan.durationNs[at]!;
+      add(database, now, now * left[at]!);
+      add(databaseKey(service, database), now, now * left[at]!);
+    } else if (facts.role[row] !== SpanRole.client && facts.role[row] !== SpanRole.pool) {
+      const now = ownTimeNs(plan, at);
+      add(service, now, now * left[at]! * edits.ownFactor[at]!);
+    }
+  }
+  return new Map([...before].map(([key, time]) => [key, time > 0 ? after.get(key)! / time : 1]));
+}

@@ -1,0 +1,163 @@
+import { ownTimeNs } from "../../analysis/interventions.ts";
+import { erlangC } from "../../analysis/queueing-network.ts";
+import { Random } from "../../analysis/random.ts";
+import type { Edits } from "../../analysis/replay.ts";
+import type { ReplayPlan } from "../../analysis/replay-plan.ts";
+import { SpanRole } from "../../model/span-facts.ts";
+import { ownTime } from "../case.ts";
+import { resourceOfNode } from "../congestion.ts";
+import { inFlightCounts, isGrowth, withoutWaiting } from "../contention.ts";
+import type { Window } from "../window.ts";
+import { waitsOf, type CapacityModel, type ModelResource, type ModelWaits } from "./capacity-model.ts";
+
+type WritableEdits = { -readonly [K in keyof Edits]: Edits[K] };
+
+/** Waits that change by less than this are left alone: the replay without changes stays exact. */
+const SAME = 0.005;
+
+/**
+ * Writes into `edits` what the waits for CPUs and pools become when the model `before` turns into `after` at the same load.
+ * Returns resources that the load would be too much for.
+ *
+ * The model gives mean waits before and after. A single wait is moved to where a wait of the same rank stands in the new
+ * distribution, taken to be exponential for those who wait at all (as of M/M/c): P(W > w) = C exp(-r w), with C the
+ * share that waits and C / r the mean. So a wait that was long stays long in relation, and short ones end.
+ */
+export function rescaleWaits(
+  window: Window,
+  plan: ReplayPlan,
+  edits: WritableEdits,
+  before: CapacityModel,
+  after: CapacityModel,
+  seed: number,
+): { saturated: boolean } {
+  const [now, then] = [waitsOf(before), waitsOf(after)];
+  if (then.isSaturated) return { saturated: true };
+  const places = positionsByResource(plan, before.resources);
+  const splitter = waitSplitter(window);
+  before.resources.forEach((resource, i) => {
+    const positions = places[i]!;
+    if (positions.length === 0) return;
+    const change = changeOf(resource, after.resources[i]!, i, now, then);
+    if (Math.abs(change.mean - 1) < SAME) return;
+    const isPool = resource.resource.startsWith("pool:");
+    const waits = isPool
+      ? Float64Array.from(positions, (at) => plan.durationNs[at]!)
+      : Float64Array.from(positions, (at) => splitter(plan, at, now.stretch[i]!));
+    moveWaits(plan, edits, positions, waits, change, new Random(seed + i));
+  });
+  return { saturated: false };
+}
+
+interface WaitChange {
+  /** mean wait after over mean wait before */
+  readonly mean: number;
+  /** share that waits after over share that waits before, as the queue with so many servers has it */
+  readonly share: number;
+}
+
+function changeOf(
+  before: ModelResource,
+  after: ModelResource,
+  i: number,
+  now: ModelWaits,
+  then: ModelWaits,
+): WaitChange {
+  const servers = (r: ModelResource): number => Math.max(1, r.capacityEach);
+  const c = erlangC(servers(before), now.utilisation[i]! * servers(before));
+  const c2 = erlangC(servers(after), then.utilisation[i]! * servers(after));
+  const isPool = before.resource.startsWith("pool:");
+  const [w, w2] = isPool ? [now.waitS[i]!, then.waitS[i]!] : [now.stretch[i]! - 1, then.stretch[i]! - 1];
+  return { mean: w > 0 ? w2 / w : 1, share: c > 0 ? c2 / c : 1 };
+}
+
+/** Positions of spans that wait for each resource: acquisitions of a pool; work of a service; statements of a database. */
+function positionsByResource(plan: ReplayPlan, resources: readonly ModelResource[]): number[][] {
+  const { facts, spans } = plan.forest;
+  const wanted = new Map<string, number>();
+  resources.forEach(({ service, resource }, i) => {
+    if (resource === "cpu") wanted.set(`cpu ${service}`, i);
+    else if (resource.startsWith("pool:")) wanted.set(`${resource} ${service}`, i);
+  });
+  const places: number[][] = resources.map(() => []);
+  for (let at = 0; at < plan.count; at++) {
+    const row = plan.row[at]!;
+    const service = spans.strings.get(facts.service[row]!);
+    const callee = facts.callee[row]! < 0 ? "" : spans.strings.get(facts.callee[row]!);
+    const i = wanted.get(keyOf(facts.role[row]!, service, callee));
+    if (i !== undefined) places[i]!.push(at);
+  }
+  return places;
+}
+
+function keyOf(role: number, service: string, callee: string): string {
+  switch (role) {
+    case SpanRole.pool:
+      return `pool:${callee} ${service}`;
+    case SpanRole.database:
+      return `cpu ${callee}`;
+    case SpanRole.client:
+    case SpanRole.producer:
+      return "";
+    default:
+      return `cpu ${service}`;
+  }
+}
+
+/**
+ * The part of a span's own time (of a statement its whole time) that is waiting for the CPU: by how that kind of work
+ * grows with the requests in flight, where it does; else the share that the model has for all of it.
+ */
+function waitSplitter(window: Window): (plan: ReplayPlan, at: number, stretch: number) => number {
+  const ownNs = ownTime(window.segments, window.spans.rowCount);
+  const counts = inFlightCounts(window);
+  return (plan, at, stretch) => {
+    const row = plan.row[at]!;
+    const isStatement = window.forest.facts.role[row] === SpanRole.database;
+    const time = isStatement ? plan.durationNs[at]! : ownTimeNs(plan, at);
+    const growth = resourceOfNode(window, ownNs, window.paths.nodeOfRow[row]!)?.member.shared;
+    if (growth === undefined || !isGrowth(growth)) return time * (1 - 1 / Math.max(1, stretch));
+    const inFlight = isStatement ? counts.callee[row]! : counts.process[row]!;
+    return time - withoutWaiting(time, inFlight, growth);
+  };
+}
+
+function moveWaits(
+  plan: ReplayPlan,
+  edits: WritableEdits,
+  positions: readonly number[],
+  waits: Float64Array,
+  change: WaitChange,
+  random: Random,
+): void {
+  const mean = waits.reduce((sum, wait) => sum + wait, 0) / waits.length;
+  if (mean <= 0) return;
+  // A hundredth of the mean is no wait: clocks, bookkeeping of the pool.
+  const share = Math.max(1e-6, waits.filter((wait) => wait > 0.01 * mean).length / waits.length);
+  const shareAfter = Math.min(1, share * change.share);
+  const rate = share / mean;
+  const rateAfter = shareAfter / (mean * Math.max(1e-9, change.mean));
+  positions.forEach((at, i) => {
+    const wait = waits[i]!;
+    const moved =
+      wait > 0.01 * mean
+        ? Math.max(0, (wait * rate + Math.log(shareAfter / share)) / rateAfter)
+        : newWait(share, shareAfter, rateAfter, random) + Math.min(wait, wait * change.mean);
+    const { role } = plan.forest.facts;
+    const kind = role[plan.row[at]!]!;
+    if (kind === SpanRole.pool || kind === SpanRole.database) {
+      const total = plan.durationNs[at]!;
+      if (total > 0) edits.factor[at] = ((total - wait) * edits.factor[at]! + moved) / total;
+    } else {
+      const total = ownTimeNs(plan, at);
+      if (total > 0) edits.ownFactor[at] = ((total - wait) * edits.ownFactor[at]! + moved) / total;
+    }
+  });
+}
+
+/** The wait of one who did not wait before: mostly none. */
+function newWait(share: number, shareAfter: number, rateAfter: number, random: Random): number {
+  if (shareAfter <= share) return 0;
+  const rank = share + (1 - share) * random.uniform();
+  return rank >= shareAfter ? 0 : Math.log(shareAfter / rank) / rateAfter;
+}
