@@ -62,15 +62,12 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     ...before?.(view),
   }));
   const objectives = checkObjectives(endpoints, input.objectives ?? []);
-  const { findings: causes, cases, unchanged, stopped } = await findCauses(
-    window,
-    baseline,
-    views,
-    objectives,
-    seed,
-    hooks,
-    checkpoint,
-  );
+  const {
+    findings: causes,
+    cases,
+    unchanged,
+    stopped,
+  } = await findCauses(window, baseline, views, objectives, seed, hooks, checkpoint);
   await checkpoint("looking for the limit", 0, 1);
   const throughput = analyseThroughput(window, input.resources, seed);
   const findings = withLimiter(causes, throughput, views);
