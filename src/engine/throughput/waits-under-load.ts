@@ -4,9 +4,8 @@ import { Random } from "../../analysis/random.ts";
 import type { Edits } from "../../analysis/replay.ts";
 import type { ReplayPlan } from "../../analysis/replay-plan.ts";
 import { SpanRole } from "../../model/span-facts.ts";
-import { ownTime } from "../case.ts";
-import { resourceOfNode } from "../congestion.ts";
-import { inFlightCounts, isGrowth, withoutWaiting } from "../contention.ts";
+import { NS_PER_S } from "../../model/units.ts";
+import { inFlightCounts } from "../contention.ts";
 import type { Window } from "../window.ts";
 import { waitsOf, type CapacityModel, type ModelResource, type ModelWaits } from "./capacity-model.ts";
 
@@ -34,7 +33,6 @@ export function rescaleWaits(
   const [now, then] = [waitsOf(before), waitsOf(after)];
   if (then.isSaturated) return { saturated: true };
   const places = positionsByResource(plan, before.resources);
-  const splitter = waitSplitter(window);
   before.resources.forEach((resource, i) => {
     const positions = places[i]!;
     if (positions.length === 0) return;
@@ -43,7 +41,7 @@ export function rescaleWaits(
     const isPool = resource.resource.startsWith("pool:");
     const waits = isPool
       ? Float64Array.from(positions, (at) => plan.durationNs[at]!)
-      : Float64Array.from(positions, (at) => splitter(plan, at, now.stretch[i]!));
+      : processorWaits(window, plan, positions, resource, now.stretch[i]!);
     moveWaits(plan, edits, positions, waits, change, new Random(seed + i));
   });
   return { saturated: false };
@@ -104,22 +102,40 @@ function keyOf(role: number, service: string, callee: string): string {
   }
 }
 
+/** Load that comes in bursts waits longer than the model's; longer still is not waiting for a processor. */
+const MAX_OVER_MODEL = 2;
+
 /**
- * The part of a span's own time (of a statement its whole time) that is waiting for the CPU: by how that kind of work
- * grows with the requests in flight, where it does; else the share that the model has for all of it.
+ * The part of each span's own time (of a statement its whole time) that is waiting for the processor. How much there is in
+ * all is measured: what the work takes longer than the processor was busy with it, as far as the model's stretch
+ * can account for it. Who waited is told by how many others were in flight: E[time | n others] = work (1 + k n).
  */
-function waitSplitter(window: Window): (plan: ReplayPlan, at: number, stretch: number) => number {
-  const ownNs = ownTime(window.segments, window.spans.rowCount);
+function processorWaits(
+  window: Window,
+  plan: ReplayPlan,
+  positions: readonly number[],
+  { demandS }: ModelResource,
+  stretch: number,
+): Float64Array {
+  const { facts } = window.forest;
+  const isStatement = facts.role[plan.row[positions[0]!]!] === SpanRole.database;
   const counts = inFlightCounts(window);
-  return (plan, at, stretch) => {
-    const row = plan.row[at]!;
-    const isStatement = window.forest.facts.role[row] === SpanRole.database;
-    const time = isStatement ? plan.durationNs[at]! : ownTimeNs(plan, at);
-    const growth = resourceOfNode(window, ownNs, window.paths.nodeOfRow[row]!)?.member.shared;
-    if (growth === undefined || !isGrowth(growth)) return time * (1 - 1 / Math.max(1, stretch));
-    const inFlight = isStatement ? counts.callee[row]! : counts.process[row]!;
-    return time - withoutWaiting(time, inFlight, growth);
-  };
+  const others = Float64Array.from(positions, (at) => (isStatement ? counts.callee : counts.process)[plan.row[at]!]!);
+  const time = Float64Array.from(positions, (at) => (isStatement ? plan.durationNs[at]! : ownTimeNs(plan, at)));
+  const requests = plan.traces.filter((t) => facts.role[plan.forest.root[t]!] !== SpanRole.consumer).length;
+  const work = demandS * NS_PER_S * requests;
+  const total = time.reduce((sum, ns) => sum + ns, 0);
+  // A statement's time holds the network as well, which is no wait.
+  const most = work * Math.max(0, stretch - 1) * (isStatement ? 1 : MAX_OVER_MODEL);
+  const target = Math.min(Math.max(0, total - work), most);
+  const waitsAt = (k: number): Float64Array => time.map((ns, i) => ns * (1 - 1 / (1 + k * others[i]!)));
+  let [low, high] = [0, 1000];
+  for (let i = 0; i < 40; i++) {
+    const k = (low + high) / 2;
+    if (waitsAt(k).reduce((sum, ns) => sum + ns, 0) < target) low = k;
+    else high = k;
+  }
+  return waitsAt(low);
 }
 
 function moveWaits(

@@ -142,12 +142,16 @@ function limitByPool(system: SystemSpec, draws: Draws, seed: number): Place {
   const held = play(system, seed, 1500).usage.find(({ name }) => name === `pool:${service}:${pool}`)!;
   const { instances } = serviceOf(system, service);
   const size = draws.whole(2, 6);
+  // A pool that is hardly used would need a load for which this system is none.
+  if ((0.7 * size * instances) / held.meanBusy > MAX_MORE_LOAD) return limitByWork(system, draws, "service");
   // So much load that the pool would be used to 70 %, and machines to go with it.
   system.ratePerSecond *= (0.7 * size * instances) / held.meanBusy;
   serviceOf(system, service).pools[pool]!.size = size;
   provision(system, 0.35);
   return { kind: "pool", service, pool };
 }
+
+const MAX_MORE_LOAD = 6;
 
 function usesDatabase(system: SystemSpec, service: string, database: string): boolean {
   return JSON.stringify(serviceOf(system, service).operations).includes(`"database":"${database}"`);
