@@ -5,7 +5,7 @@
  *   npm run lab -- --only small-pool,retries --seed 3 --repeat 2
  *   npm run lab -- --recordings DIR                keeps the recordings there
  *   npm run lab -- --recordings DIR --record-only  and diagnoses nothing yet
- *   npm run lab -- --quick                         the fix only where what-if has words for it
+ *   npm run lab -- --quick                         the fix only where what-if has words for it, profiles only where they tell the cause
  *   npm run lab -- --rescore DIR                   diagnoses kept recordings again, without running anything
  *   npm run lab -- --json FILE --compare OLD.json  writes the scores, and exits with 1 where they became worse
  *   npm run lab -- --overhead 5                    what observing costs, in 5 pairs with and without
@@ -105,7 +105,8 @@ async function runAll(skipped: { fault: string; reason: string }[]): Promise<Run
     try {
       const seconds = values.seconds === undefined ? {} : { seconds: Number(values.seconds) };
       const fix = !values.quick || fault.whatIf.length > 0;
-      await recordFault(fault, folder, { seed, fix, ...seconds, signal: abort.signal });
+      const profile = !values.quick || fault.seenFrom === "profiles";
+      await recordFault(fault, folder, { seed, fix, profile, ...seconds, signal: abort.signal });
       if (values["record-only"]) {
         console.error(`${fault.name} (${seed}) recorded`);
         continue;

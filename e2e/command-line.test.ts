@@ -71,7 +71,7 @@ describe("bad input: the file, what was expected and found, 2, never a stack", (
     expect(longpole(["changepoints", path])).toEqual({
       code: 2,
       stdout: "",
-      stderr: `longpole: ${path} at byte 15: expected a row time,value with a number, found "x,y"\n`,
+      stderr: `longpole: ${path} at byte 15: expected a row time,value with a number, found "x,y" in line 3\n`,
     });
   });
 });

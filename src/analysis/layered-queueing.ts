@@ -199,14 +199,14 @@ class Solver {
   /** How much longer work takes on the host, for each of the tasks on it. */
   private solveHost(host: number, damping: number): number {
     const { hosts, tasks, entries } = this.model;
-    const { cores, copies } = hosts[host]!;
+    const { cores, copies, discipline = "sharing" } = hosts[host]!;
     const on = tasks.map((_, t) => t).filter((t) => tasks[t]!.host === host);
     const clients = on.map((t): Client => {
       let perSecond = 0;
       let work = 0;
       entries.forEach((entry, e) => {
         if (entry.task !== t) return;
-        perSecond += this.entryPerSecond[e]!;
+        perSecond += this.entryPerSecond[e]! * (entry.turns ?? 1);
         work += this.entryPerSecond[e]! * entry.demandS;
       });
       const service = perSecond > 0 ? work / perSecond : 0;
@@ -214,7 +214,7 @@ class Solver {
       const each = perSecond / copies;
       return { population, perSecond: each, service, wait: service * (this.stretch[t]! - 1), cyclesPerSecond: each };
     });
-    const found = waitsAt(clients, "sharing", cores, 1, Math.max(1, this.onHost[host]! / copies));
+    const found = waitsAt(clients, discipline, cores, 1, Math.max(1, this.onHost[host]! / copies));
     let change = 0;
     on.forEach((t, i) => {
       const { service, wait } = clients[i]!;

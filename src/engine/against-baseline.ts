@@ -12,6 +12,9 @@ const GENERAL: ReadonlySet<Mechanism> = new Set<Mechanism>([
   "unknown",
 ]);
 
+/** What a comparison alone says of time that passes between two services. */
+const IN_TRANSIT: ReadonlySet<Mechanism> = new Set<Mechanism>(["network-latency"]);
+
 /**
  * How calls are made: that the calls below take longer now does not make it new. The comparison counts calls
  * itself, and claims a change of their number or order where there is one.
@@ -51,9 +54,11 @@ function combine(claims: readonly Claim[], regressions: readonly Claim[], unchan
       kept.push(unchanged(claim));
       continue;
     }
-    const isCloser = claim.explanation.harmful && !GENERAL.has(claim.explanation.mechanism);
-    const general = touching.filter((r) => GENERAL.has(r.explanation.mechanism));
-    if (!isCloser || general.length < touching.length) continue;
+    const isQueue = claim.explanation.waitsInTransit === true;
+    // A way that is long when much is in flight, and short else, is no longer way: whoever is late there is closer.
+    const isCloser = isQueue || (claim.explanation.harmful && !GENERAL.has(claim.explanation.mechanism));
+    const general = touching.filter((r) => (isQueue ? IN_TRANSIT : GENERAL).has(r.explanation.mechanism));
+    if (!isCloser || general.length === 0 || (!isQueue && general.length < touching.length)) continue;
     for (const r of general) refined.add(r);
     kept.push(asRegression(claim, general[0]!));
   }

@@ -38,6 +38,8 @@ export interface Explanation {
   readonly confidence: number;
   /** true when the evidence shows harm: only then may the finding rank above a note */
   readonly harmful: boolean;
+  /** true for time between two services that is waited, not travelled: it grows with the calls in flight */
+  readonly waitsInTransit?: boolean;
   /** harm beside latency: share of the endpoint's requests that fail or get a part of their answer only, beyond what was usual */
   readonly loss?: number;
   /** call-path nodes whose time this claims; less specific explanations of them are folded into this one */

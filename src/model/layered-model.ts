@@ -15,6 +15,8 @@ export interface LayeredHost {
   /** per copy; a quota may be a fraction */
   readonly cores: number;
   readonly copies: number;
+  /** threads share the cores (default), or work takes turns, as on an event loop */
+  readonly discipline?: "sharing" | "fifo";
 }
 
 /** A process, a pool of connections, a lock: what is held while an entry of it runs. */
@@ -32,6 +34,8 @@ export interface LayeredEntry {
   readonly task: number;
   /** of the host, per invocation */
   readonly demandS: number;
+  /** times that it comes to the host per invocation, default 1: what takes turns waits each time */
+  readonly turns?: number;
   /** time per invocation in which a thread is held and nothing is used: network, timers, what is not modelled */
   readonly delayS: number;
   readonly calls: readonly LayeredCall[];

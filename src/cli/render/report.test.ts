@@ -93,6 +93,9 @@ test("a healthy system is called one", () => {
       █ gateway › GET /…rders unexplained  22.1 ms  4.6 %  18.0–26.0 ms      900 µs
       ▒ 1 smaller part                     3.10 ms 0.64 %
 
+    Throughput  the rate of all endpoints together, at the present mix ─────────────
+      Cannot tell the ceiling: spans alone.
+
     Checked, and not a cause  ──────────────────────────────────────────────────────
       retries     no call is repeated after an error in 10,000 requests
       clock skew  after the correction, no span leaves its parent by more than
@@ -184,4 +187,44 @@ test("services by the hundred thousand without an explanation: the first dozen, 
   const lines = renderReport({ ...sampleReport(), unexplained }, sources, plain);
   expect(lines.filter((line) => /^ {2}s\d+ 9/.test(line))).toHaveLength(12);
   expect(lines.join("\n")).toContain("199,988 further services, with less time: --json has all.");
+});
+
+test("the ceiling, what limits it, and how near the resources are to their limits", () => {
+  const throughput = {
+    status: "ok",
+    detail: "the pool of orders towards shop is full at 412 requests/s",
+    limiter: {
+      service: "orders",
+      resource: "pool:shop",
+      ceilingPerSecond: 412,
+      lowPerSecond: 380,
+      highPerSecond: 450,
+      utilisation: 0.91,
+    },
+    next: { service: "gateway", resource: "cpu", ceilingPerSecond: 700 },
+    resources: [
+      {
+        service: "orders",
+        resource: "pool:shop",
+        demandMs: 24,
+        capacity: 10,
+        utilisation: 0.91,
+        worstUtilisation: 1,
+        ceilingPerSecond: 412,
+      },
+      { service: "gateway", resource: "cpu", utilisation: 0.24 },
+    ],
+  } as const;
+  const lines = renderReport({ ...healthyReport(), throughput }, sources, plain);
+  expect(part(lines, "Throughput", "Checked")).toMatchInlineSnapshot(`
+    "Throughput  the rate of all endpoints together, at the present mix ─────────────
+      limit   412/s  orders › pool:shop  90 % interval 380–450/s
+      then    700/s  gateway › cpu  once that is no limit
+      the pool of orders towards shop is full at 412 requests/s.
+
+      resource                        in use   worst   a request     ceiling
+      orders › pool:shop                91 %   100 %     24.0 ms       412/s
+      gateway › cpu                     24 %
+    "
+  `);
 });

@@ -9,6 +9,7 @@ import { edgeKey, legsByEdge, legsOf } from "../legs.ts";
 import { oncePerWindow } from "../once-per-window.ts";
 import { shareOfTime } from "../share-of-time.ts";
 import { medianOf } from "../sibling-calls.ts";
+import type { Window } from "../window.ts";
 import { ms, percent, times } from "../wording.ts";
 
 /**
@@ -20,29 +21,37 @@ import { ms, percent, times } from "../wording.ts";
  */
 export function explainTransitQueue(theCase: Case, spot: HotSpot, rows: Int32Array): Explanation | undefined {
   const { window, ownNs } = theCase;
-  const { callee: byCallee, operation: byOperation } = inFlightCounts(window);
+  const { facts } = window;
+  const legs = legsOf(window, rows);
+  if (legs.client.length === 0) return undefined;
+  const caller = facts.service[rows[0]!]!;
+  const callee = facts.service[legs.server[0]!]!;
+  const edge = legsByEdge(window).get(edgeKey(caller, callee)) ?? legs;
   const own = Float64Array.from(rows, (row) => ownNs[row]!);
-  const growths = [byCallee, byOperation].flatMap((column) => {
+  const bothNs = edge.requestNs.map((ns, i) => ns + edge.responseNs[i]!);
+  // Where this call path has too few calls to tell, all calls from the one service to the other have to.
+  const growth = growthOf(window, rows, own) ?? growthOf(window, edge.client, bothNs);
+  if (growth === undefined) return undefined;
+  const queue = { ...growth, rows, meanNs: own.reduce((sum, ns) => sum + ns, 0) / own.length };
+  const halfWay = (queue.g.aloneNs + queue.g.crowdedNs) / 2;
+  const admission = admissionLimit(window, edge, (i) => edge.requestNs[i]! >= halfWay, queue.g.aloneNs);
+  if (admission !== undefined)
+    return admissionExplanation(theCase, spot, queue, admission, window.text(caller), window.text(callee));
+  const atCallee = excess(legs.requestNs) >= excess(legs.responseNs);
+  return latenessExplanation(theCase, spot, queue, atCallee ? callee : caller, atCallee);
+}
+
+/** Against the calls of the same callee, or of the same kind, in flight: whichever goes closer with it. */
+function growthOf(window: Window, rows: Int32Array, ns: Float64Array): { g: Growth; column: Int32Array } | undefined {
+  const { callee, operation } = inFlightCounts(window);
+  const growths = [callee, operation].flatMap((column) => {
     const g = growthWithInFlight(
-      own,
+      ns,
       Float64Array.from(rows, (row) => column[row]!),
     );
     return g !== undefined && isGrowth(g) && g.crowdedNs >= 3 * g.aloneNs ? [{ g, column }] : [];
   });
-  const best = growths.sort((a, b) => b.g.correlation - a.g.correlation)[0];
-  if (best === undefined) return undefined;
-  const queue = { ...best, rows, meanNs: own.reduce((sum, ns) => sum + ns, 0) / own.length };
-  const { facts } = window;
-  const legs = legsOf(window, rows);
-  const caller = facts.service[rows[0]!]!;
-  const callee = facts.service[legs.server[0]!]!;
-  const edge = legsByEdge(window).get(edgeKey(caller, callee)) ?? legs;
-  const halfWay = (queue.g.aloneNs + queue.g.crowdedNs) / 2;
-  const admission = admissionLimit(window, edge, (i) => edge.requestNs[i]! >= halfWay, queue.g.aloneNs);
-  const [from, to] = [window.text(caller), window.text(callee)];
-  if (admission !== undefined) return admissionExplanation(theCase, spot, queue, admission, from, to);
-  const atCallee = excess(legs.requestNs) >= excess(legs.responseNs);
-  return latenessExplanation(theCase, spot, queue, atCallee ? callee : caller, atCallee);
+  return growths.sort((a, b) => b.g.correlation - a.g.correlation)[0];
 }
 
 interface Queue {
@@ -143,10 +152,11 @@ function common(
   theCase: Case,
   spot: HotSpot,
   { rows, g, column }: Queue,
-): Pick<Explanation, "kind" | "nodes" | "undo" | "evidence"> {
+): Pick<Explanation, "kind" | "nodes" | "undo" | "evidence" | "waitsInTransit"> {
   const { ownNs } = theCase;
   return {
     kind: "resource",
+    waitsInTransit: true,
     nodes: [spot.node],
     undo: [
       { kind: "own-time", rows, ownNs: Float64Array.from(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, g)) },

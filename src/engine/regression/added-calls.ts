@@ -2,22 +2,27 @@ import type { AddedCalls } from "../../analysis/structure-change.ts";
 import type { Mechanism } from "../../model/report.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import type { Undo } from "../hot-spot.ts";
-import { count, percent, shorten } from "../wording.ts";
+import { count, ms, percent, shorten } from "../wording.ts";
 import {
   exampleTracesOf,
   nodesOf,
   rowsByView,
+  shrunkOwnTime,
   symptom,
   tracesEvidence,
   type Comparison,
   type RegressionClaim,
 } from "./affected.ts";
+import { statementCause } from "../explain/slow-statement.ts";
+import { medianOf } from "../sibling-calls.ts";
 import { isCall } from "./attribution.ts";
 import type { Operation } from "./operations.ts";
 
 /** Growth of the share of parents that make a call, and of the calls of each, from which on it is told. */
 const MIN_SHARE_GROWTH = 0.05;
 const MIN_TIMES_FACTOR = 1.5;
+/** A statement that reads by an index answers in 0.1 to 5 ms. */
+const SLOW_STATEMENT_NS = 10e6;
 /** A loop, rather than two calls where there was one. */
 const LOOP = 3;
 
@@ -25,9 +30,13 @@ const LOOP = 3;
 export function claimAddedCalls(comparison: Comparison, added: readonly AddedCalls[]): RegressionClaim[] {
   const { list } = comparison.operations;
   return added
-    .filter((entry) => isCall(list[entry.called]!.role) && !isReplacement(comparison, entry))
+    .filter((entry) => isCall(list[entry.called]!.role))
     .filter((entry) => moreParents(entry) || entry.timesNow >= MIN_TIMES_FACTOR * entry.timesBefore)
-    .flatMap((entry) => claimOf(comparison, entry));
+    .flatMap((entry) => {
+      if (!isReplacement(comparison, entry)) return claimOf(comparison, entry);
+      const replaced = replacedTime(comparison, entry);
+      return replaced === undefined ? [] : claimOf(comparison, entry, replaced);
+    });
 }
 
 const moreParents = (entry: AddedCalls): boolean => entry.shareNow - entry.shareBefore >= MIN_SHARE_GROWTH;
@@ -49,7 +58,57 @@ function isReplacement({ operations }: Comparison, entry: AddedCalls): boolean {
   return perParent(operations.now) - perParent(operations.before) < 0.5 * more;
 }
 
-function claimOf(comparison: Comparison, entry: AddedCalls): RegressionClaim[] {
+/** What one call costs more than the one whose place it took, per call, nanoseconds. */
+interface Replaced {
+  readonly nowNs: number;
+  readonly beforeNs: number;
+}
+
+/** From here on a call in another's place is told: its parents have to wait for it so much longer. */
+const MIN_REPLACED_FACTOR = 1.5;
+const MIN_REPLACED_NS = 1e6;
+
+/**
+ * The calls of a parent without those that it made before and makes now alike: what remains are the new call and those
+ * it stands for. Undefined where the new one takes no longer; then it is not worth a word.
+ */
+function replacedTime({ operations }: Comparison, entry: AddedCalls): Replaced | undefined {
+  const now = timeByCall(operations.now, entry.operation);
+  const before = timeByCall(operations.before, entry.operation);
+  const calls = entry.shareNow * entry.timesNow;
+  const nowNs = (now.get(entry.called)?.ns ?? 0) / calls;
+  let gone = 0;
+  for (const [called, { count: timesBefore, ns }] of before) {
+    if (!isCall(operations.list[called]!.role)) continue;
+    const lost = timesBefore - (now.get(called)?.count ?? 0);
+    if (lost > 0) gone += (ns * lost) / timesBefore;
+  }
+  const beforeNs = gone / calls;
+  return nowNs >= MIN_REPLACED_FACTOR * beforeNs && nowNs - beforeNs >= MIN_REPLACED_NS
+    ? { nowNs, beforeNs }
+    : undefined;
+}
+
+/** Per called operation: number and time of its calls, per span of the parent. */
+function timeByCall(side: Comparison["operations"]["now"], parent: number): Map<number, { count: number; ns: number }> {
+  const { forest } = side.slice.window;
+  const rows = side.rows[parent]!;
+  const times = new Map<number, { count: number; ns: number }>();
+  for (const row of rows) {
+    for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++) {
+      const child = forest.child[i]!;
+      const called = side.operation[child]!;
+      if (called < 0) continue;
+      const held = times.get(called) ?? { count: 0, ns: 0 };
+      held.count += 1 / rows.length;
+      held.ns += (forest.endNs[child]! - forest.startNs[child]!) / rows.length;
+      times.set(called, held);
+    }
+  }
+  return times;
+}
+
+function claimOf(comparison: Comparison, entry: AddedCalls, replaced?: Replaced): RegressionClaim[] {
   const { list, now } = comparison.operations;
   const { forest, facts } = now.slice.window;
   const parent = list[entry.operation]!;
@@ -57,7 +116,15 @@ function claimOf(comparison: Comparison, entry: AddedCalls): RegressionClaim[] {
   const parents = new Set(now.rows[entry.operation]!);
   const all = Array.from(now.rows[entry.called]!).filter((row) => parents.has(forest.parent[row]!));
   const errors = all.reduce((sum, row) => sum + facts.error[row]!, 0) / Math.max(1, all.length);
-  const mechanism = mechanismOf(comparison, entry, parent, called, errors);
+  const durations = all.map((row) => forest.endNs[row]! - forest.startNs[row]!);
+  const named = mechanismOf(comparison, entry, parent, called, errors);
+  const isNew = replaced !== undefined || named === "unknown";
+  // A new statement that takes long by itself: not that it is made, what it costs is wrong with it.
+  const cause =
+    isNew && called.role === SpanRole.database && !called.calleeTraced && medianOf(durations) >= SLOW_STATEMENT_NS
+      ? statementCause(called.statement, called.operation, called.callee || parent.service, medianOf(durations))
+      : undefined;
+  const mechanism = cause?.mechanism ?? (replaced === undefined ? named : "unknown");
   const kept = Math.min(1, (entry.shareBefore * entry.timesBefore) / (entry.shareNow * entry.timesNow));
   const what = called.statement === "" ? called.operation : shorten(called.statement, 60);
   const change = `${percent(entry.shareBefore)} -> ${percent(entry.shareNow)} of ${parent.operation} make it, ${count(entry.timesBefore)} -> ${count(entry.timesNow)} times each`;
@@ -70,17 +137,24 @@ function claimOf(comparison: Comparison, entry: AddedCalls): RegressionClaim[] {
       explanation: {
         mechanism,
         kind: "regression",
-        subject: {
+        subject: cause?.subject ?? {
           service: parent.service,
           operation: called.operation,
           ...(called.statement === "" ? {} : { statement: called.statement }),
         },
-        title: titleOf(mechanism, entry, parent.service, what),
-        why: `Given that ${parent.operation} runs: ${change}.`,
-        confidence: mechanism === "unknown" ? 0.5 : 0.85,
+        title:
+          isNew && (cause !== undefined || replaced !== undefined)
+            ? `${parent.service} waits ${ms(medianOf(durations))} for ${what}, which it did not call before`
+            : titleOf(mechanism, entry, parent.service, what),
+        why: `Given that ${parent.operation} runs: ${change}.${replaced === undefined ? "" : ` What it called in its place before took ${ms(replaced.beforeNs)} on average, this takes ${ms(replaced.nowNs)}.`}`,
+        confidence: mechanism === "unknown" && replaced === undefined ? 0.5 : 0.85,
         harmful: true,
         nodes,
-        undo: [undoOf(mechanism, entry, parent.service, called.operation, kept, nodes)],
+        undo: [
+          replaced === undefined
+            ? undoOf(mechanism, entry, parent.service, called.operation, kept, nodes)
+            : shrunkOwnTime(comparison.ownNs, rows, () => replaced.beforeNs / replaced.nowNs),
+        ],
         chain: [
           symptom(view),
           { claim: `${parent.service} makes more calls of ${what} than before`, evidence: [0, 1] },
@@ -102,7 +176,7 @@ function claimOf(comparison: Comparison, entry: AddedCalls): RegressionClaim[] {
             ? ["that a cache answered before is read from calls that were not made; other inputs would look alike"]
             : [],
         refutedBy: `the same requests made as many calls of ${called.operation} at the time of the baseline`,
-        remedy: { text: remedyOf(mechanism, parent.service) },
+        remedy: cause?.remedy ?? { text: remedyOf(mechanism, parent.service) },
       },
     };
   });

@@ -38,12 +38,14 @@ export function claimBreakage(comparison: Comparison, lost: readonly LostCalls[]
   const { operations } = comparison;
   const all: Breakage[] = [
     ...newErrors(comparison),
-    ...lost.map((entry): Breakage => ({
-      ...entry,
-      operation: operations.list[entry.operation]!,
-      kind: "lost-calls",
-      missing: entry.missing.map((id) => nameOf(operations.list[id]!)),
-    })),
+    ...lost
+      .filter((entry) => !goesOn(comparison, entry))
+      .map((entry): Breakage => ({
+        ...entry,
+        operation: operations.list[entry.operation]!,
+        kind: "lost-calls",
+        missing: entry.missing.map((id) => nameOf(operations.list[id]!)),
+      })),
   ].filter((entry) => entry.shareNow - entry.shareBefore >= MIN_SHARE);
   const byService = new Map<string, Breakage[]>();
   for (const entry of deepestOnly(comparison, all)) {
@@ -51,6 +53,39 @@ export function claimBreakage(comparison: Comparison, lost: readonly LostCalls[]
     byService.set(service, [...(byService.get(service) ?? []), entry]);
   }
   return [...byService].flatMap(([service, entries]) => claimOf(comparison, service, entries));
+}
+
+/** Share of the earlier spans in which one call has to follow another to say that it comes after it. */
+const AFTER = 0.9;
+
+/**
+ * Whether the spans that lack a call still make others that used to come after it: then the code was gone through to
+ * its end, and does without that call (a query that was moved or replaced). What breaks off makes none of those.
+ */
+function goesOn({ operations }: Comparison, entry: LostCalls): boolean {
+  const made = new Set(callsOf(operations.now, entry.rows).flatMap((calls) => [...calls.keys()]));
+  const earlier = callsOf(operations.before, operations.before.rows[entry.operation]!);
+  return entry.missing.some((missing) =>
+    [...made].some((kept) => {
+      const both = earlier.filter((calls) => calls.has(missing) && calls.has(kept));
+      const after = both.filter((calls) => calls.get(kept)! > calls.get(missing)!).length;
+      return both.length > 0 && after >= AFTER * both.length;
+    }),
+  );
+}
+
+/** Per row: the operations that it calls, with the start of the last call of each. */
+function callsOf({ slice, operation }: SliceRows, rows: ArrayLike<number>): Map<number, number>[] {
+  const { forest } = slice.window;
+  return Array.from(rows, (row) => {
+    const calls = new Map<number, number>();
+    for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++) {
+      const called = operation[forest.child[i]!]!;
+      if (called < 0) continue;
+      calls.set(called, Math.max(calls.get(called) ?? Number.NEGATIVE_INFINITY, forest.startNs[forest.child[i]!]!));
+    }
+    return calls;
+  });
 }
 
 /** An error of a call into something without spans is the callee's. */

@@ -33,6 +33,7 @@ function context(now: readonly SeriesObject[], then?: readonly SeriesObject[]): 
     readingsBefore: before === undefined ? [] : resourceReadings(before),
     deviations: before === undefined ? [] : deviations(services, before),
     localisations: [],
+    traced: new Set(),
     points: 0,
     pointsUnused: 0,
     warnings: [],

@@ -18,6 +18,8 @@ export interface ResourceContext {
   /** of everything that was compared, what rose most first; empty without a baseline */
   readonly deviations: readonly Deviation[];
   readonly localisations: readonly Localisation[];
+  /** services that the spans of the window show at work */
+  readonly traced: ReadonlySet<string>;
   readonly points: number;
   readonly pointsUnused: number;
   readonly warnings: readonly string[];
@@ -43,8 +45,15 @@ export function resourceContext(
     readingsBefore: before === undefined ? [] : resourceReadings(before),
     deviations: before === undefined ? [] : deviations(now, before),
     localisations: before === undefined ? [] : localise(now, before, serviceGraph(now, before, window, baselineWindow)),
+    traced: tracedServices(window),
     points: measures.points,
     pointsUnused: measures.pointsUnused,
     warnings: measures.warnings,
   };
+}
+
+function tracedServices({ forest, facts, text }: Window): Set<string> {
+  const ids = new Set<number>();
+  for (const row of forest.rows) ids.add(facts.service[row]!);
+  return new Set([...ids].map((id) => text(id)));
 }

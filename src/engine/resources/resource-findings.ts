@@ -62,11 +62,19 @@ export function resourceFindings(context: ResourceContext, told: ReadonlySet<str
       .map((suspect) => draftOf(suspect, context))
       // A leak is a matter of its own, whatever else is told of the service.
       .filter(({ finding }) => finding.mechanism === "memory-leak" || !told.has(finding.subject.service))
-      .map((draft) => (told.size > 0 && draft.finding.mechanism === "unknown" ? asNote(draft) : draft))
+      .flatMap((draft) => {
+        if (draft.finding.mechanism !== "unknown") return [draft];
+        const isTraced = context.traced.has(draft.finding.subject.service);
+        if (isTraced && told.size > 0) return [];
+        return [isTraced || told.size > 0 ? asNote(draft) : draft];
+      })
   );
 }
 
-/** That something is slow somewhere else as well is no news where the spans have said why. */
+/**
+ * That a service is slow, without a reason, is no news where the spans have said why something is; where they
+ * show the same service and did not, it is a hint.
+ */
 const asNote = ({ finding, score }: RankedDraft): RankedDraft => ({
   score,
   severity: "note",

@@ -1,5 +1,5 @@
 import { solveLayered, type LayeredSolution } from "../../analysis/layered-queueing.ts";
-import type { LayeredCall, LayeredModel } from "../../model/layered-model.ts";
+import type { LayeredCall, LayeredHost, LayeredModel } from "../../model/layered-model.ts";
 import type { CallGraph, DatabaseWork } from "./call-graph.ts";
 
 /** A resource with what requests need of it, as the model takes it; changes of a what-if change these. */
@@ -13,6 +13,8 @@ export interface ModelResource {
   readonly demandS: number;
   /** capacity of all instances that is busy without requests */
   readonly background: number;
+  /** work takes turns on one thread: whoever holds a connection waits for its turn to give it back */
+  readonly isEventLoop: boolean;
 }
 
 /** What was observed of a system, in the terms of a layered queueing network. */
@@ -128,6 +130,8 @@ interface Built {
   readonly stretchOf: (solution: LayeredSolution, resource: number) => number;
 }
 
+/** What a turn costs that only takes up an answer: it counts as a place in the queue, hardly as work. */
+const TURN_S = 1e-6;
 /** A host of which nothing is known: never busy. */
 const UNKNOWN_CORES = 1e6;
 
@@ -145,13 +149,14 @@ interface Entry {
   task: number;
   demandS: number;
   delayS: number;
+  turns: number;
   calls: LayeredCall[];
 }
 
 class ModelBuilder {
   private readonly model: CapacityModel;
   private readonly order: readonly string[];
-  private readonly hosts: { name: string; cores: number; copies: number }[] = [];
+  private readonly hosts: LayeredHost[] = [];
   private readonly tasks: { name: string; host: number; threads: number; replicas: number }[] = [];
   private readonly entries: Entry[] = [];
   private readonly serviceEntry = new Map<string, number>();
@@ -174,7 +179,7 @@ class ModelBuilder {
     if (cpu === undefined) this.hosts.push({ name, cores: UNKNOWN_CORES, copies });
     else {
       const cores = Math.max(1e-6, cpu.capacityEach - cpu.background / cpu.instances);
-      this.hosts.push({ name, cores, copies: cpu.instances });
+      this.hosts.push({ name, cores, copies: cpu.instances, discipline: cpu.isEventLoop ? "fifo" : "sharing" });
       this.places.set(cpu, { host });
     }
     return host;
@@ -192,7 +197,9 @@ class ModelBuilder {
       if (threads !== undefined) this.places.set(threads, { task });
       this.serviceEntry.set(name, this.entries.length);
       const demandS = cpu === undefined || work.visits === 0 ? 0 : cpu.demandS / work.visits;
-      this.entries.push({ name, task, demandS, delayS: 0, calls: [] });
+      // Work goes on after each answer: one turn more than there are calls.
+      const turns = 1 + (work.visits > 0 ? callsOf(this.model.graph, name) / work.visits : 0);
+      this.entries.push({ name, task, demandS, delayS: 0, turns, calls: [] });
     }
   }
 
@@ -202,11 +209,14 @@ class ModelBuilder {
     for (const [key, work] of databases) {
       const pool = this.find(work.service, `pool:${work.database}`);
       if (pool === undefined) continue;
-      const host = this.addHost(pool.resource, undefined, 1);
+      const loop = this.eventLoopOf(pool);
+      const host = loop ?? this.addHost(pool.resource, undefined, 1);
       const task =
         this.tasks.push({ name: pool.resource, host, threads: pool.capacityEach, replicas: pool.instances }) - 1;
       this.places.set(pool, { task });
-      pooled.set(key, this.entries.push({ name: key, task, demandS: 0, delayS: 0, calls: [] }) - 1);
+      const demandS = loop === undefined ? 0 : TURN_S;
+      const turns = 1 + (work.acquisitions > 0 ? work.calls / work.acquisitions : 1);
+      pooled.set(key, this.entries.push({ name: key, task, demandS, delayS: 0, turns, calls: [] }) - 1);
     }
     const hostOf = new Map<string, number>();
     for (const [key, work] of databases) {
@@ -233,7 +243,15 @@ class ModelBuilder {
       cpu === undefined || work.calls === 0 || time === 0 ? 0 : (cpu.demandS * work.timeS) / time / work.calls;
     const task =
       this.tasks.push({ name: work.database, host, threads: Infinity, replicas: this.hosts[host]!.copies }) - 1;
-    return this.entries.push({ name: work.database, task, demandS, delayS: 0, calls: [] }) - 1;
+    return this.entries.push({ name: work.database, task, demandS, delayS: 0, turns: 1, calls: [] }) - 1;
+  }
+
+  /** The host of the pool's service, where a connection that was granted, and each answer, waits for a turn. */
+  private eventLoopOf(pool: ModelResource): number | undefined {
+    const cpu = this.find(pool.service, "cpu");
+    if (cpu === undefined || !cpu.isEventLoop || cpu.instances !== pool.instances) return undefined;
+    const place = this.places.get(cpu);
+    return place !== undefined && "host" in place ? place.host : undefined;
   }
 
   /** Calls between services, in the order that makes them all go down; those against it are left to the sources. */
@@ -323,6 +341,14 @@ class ModelBuilder {
       },
     };
   }
+}
+
+/** Calls of other services and of databases that a service makes per request. */
+function callsOf(graph: CallGraph, service: string): number {
+  let calls = 0;
+  for (const { calledBy } of graph.services.values()) calls += calledBy.get(service) ?? 0;
+  for (const work of graph.databases.values()) if (work.service === service) calls += work.calls + work.acquisitions;
+  return calls;
 }
 
 /** Services so that callers come before callees, as far as calls do not go in circles. Deterministic: by name. */

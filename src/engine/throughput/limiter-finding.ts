@@ -81,10 +81,9 @@ function limiterFinding(
   view: EndpointView,
 ): Finding {
   const { ceiling, next, model } = throughput;
-  const { use, demand } = limiter;
-  const interval = ceilingInterval(ceiling!.perSecond, demand.perRequest);
-  const after = next === undefined ? undefined : measuredOf(throughput.measured, next.limiter);
-  const afterInterval = next === undefined ? undefined : ceilingInterval(next.perSecond, after!.demand.perRequest);
+  const { use } = limiter;
+  const interval = ceilingInterval(throughput.measured, ceiling!);
+  const afterInterval = next === undefined ? undefined : ceilingInterval(throughput.measured, next);
   const name = nameOf(use);
   const chain: ChainLink[] = [
     { claim: `${name} is in use ${percent(utilisation)} of the time`, evidence: [0] },

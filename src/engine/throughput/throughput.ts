@@ -1,4 +1,3 @@
-import type { Estimate } from "../../analysis/bootstrap.ts";
 import { forcedFlow, missingSpans } from "../../analysis/forced-flow.ts";
 import { littlesLaw, type Gate } from "../../analysis/littles-law.ts";
 import { utilisationLaw } from "../../analysis/utilisation-law.ts";
@@ -10,6 +9,7 @@ import { count, ms } from "../wording.ts";
 import { callGraph, type CallGraph } from "./call-graph.ts";
 import {
   ceilingOf,
+  isHeld,
   ownCeiling,
   without,
   type CapacityModel,
@@ -112,8 +112,8 @@ function describe(known: Omit<Throughput, "report">, ceiling: ModelCeiling, reso
 }
 
 function limiterRow(measured: readonly MeasuredResource[], ceiling: ModelCeiling): Limiter {
-  const { use, demand } = measuredOf(measured, ceiling.limiter);
-  const interval = ceilingInterval(ceiling.perSecond, demand.perRequest);
+  const { use } = measuredOf(measured, ceiling.limiter);
+  const interval = ceilingInterval(measured, ceiling);
   return {
     service: use.service,
     resource: use.resource,
@@ -124,11 +124,19 @@ function limiterRow(measured: readonly MeasuredResource[], ceiling: ModelCeiling
   };
 }
 
-/** A ceiling is as uncertain as the demand of its resource, the other way round. */
-export function ceilingInterval(perSecond: number, demand: Estimate): { low: number; high: number } {
+/**
+ * A ceiling is as uncertain as the demand of its limiter, the other way round. How much longer a connection or thread is
+ * held near the limit is not measured but modelled: half of that is added to either side.
+ */
+export function ceilingInterval(
+  measured: readonly MeasuredResource[],
+  { perSecond, limiter }: ModelCeiling,
+): { low: number; high: number } {
+  const { value, low, high } = measuredOf(measured, limiter).demand.perRequest;
+  const modelled = isHeld(limiter) ? Math.abs(ownCeiling(limiter) - perSecond) / 2 : 0;
   return {
-    low: demand.high > 0 ? (perSecond * demand.value) / demand.high : perSecond,
-    high: demand.low > 0 ? (perSecond * demand.value) / demand.low : perSecond,
+    low: Math.max(0, (high > 0 ? (perSecond * value) / high : perSecond) - modelled),
+    high: (low > 0 ? (perSecond * value) / low : perSecond) + modelled,
   };
 }
 
@@ -156,6 +164,7 @@ function measure(
       capacityEach: effectiveCapacity(use),
       demandS: demand.perRequest.value,
       background: demand.background,
+      isEventLoop: use.isEventLoop,
     };
     return [{ use, demand, model }];
   });

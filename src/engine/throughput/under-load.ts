@@ -6,14 +6,7 @@ import type { PredictedCeiling } from "../../model/what-if-report.ts";
 import type { Window } from "../window.ts";
 import { ceilingOf, type CapacityModel } from "./capacity-model.ts";
 import { resized, withDemandsOf } from "./changed-model.ts";
-import {
-  analyseThroughput,
-  ceilingInterval,
-  measuredOf,
-  rateText,
-  type MissingResource,
-  type Throughput,
-} from "./throughput.ts";
+import { analyseThroughput, ceilingInterval, rateText, type MissingResource, type Throughput } from "./throughput.ts";
 import { rescaleWaits } from "./waits-under-load.ts";
 
 /** What changes do to waits and to the ceiling. */
@@ -77,7 +70,7 @@ function predictedCeiling(throughput: Throughput, changed: CapacityModel): Predi
   const { ceiling: now, measured } = throughput;
   const then = ceilingOf(changed);
   if (now === undefined || then === undefined) return null;
-  const { low, high } = ceilingInterval(then.perSecond, measuredOf(measured, then.limiter).demand.perRequest);
+  const { low, high } = ceilingInterval(measured, then);
   const round = (value: number): number => Number(value.toPrecision(4));
   const place = ({
     service,

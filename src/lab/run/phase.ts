@@ -40,11 +40,8 @@ export interface Stage {
   readonly folder: string;
 }
 
-/**
- * Caches fill, code is compiled and pools open under the same load before anything counts:
- * after four seconds at 40 requests per second the p50 of a fresh process is within 10 % of its last value.
- */
-const WARM_UP_SECONDS = 4;
+/** Caches fill, code is compiled and pools open under the same load before anything counts. */
+const WARM_UP_SECONDS = 3;
 /** Another seed than the phase's own, so that its requests are not answered from caches that just these filled. */
 const WARM_UP_SEED = 1000;
 

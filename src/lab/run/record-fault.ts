@@ -9,6 +9,8 @@ export interface RecordOptions {
   readonly seconds?: number;
   /** false: the fix is not run */
   readonly fix: boolean;
+  /** false: no profiles are taken */
+  readonly profile: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -22,6 +24,7 @@ export async function recordFault(fault: Fault, folder: string, options: RecordO
     for (const phase of phasesOf(fault, { before: true, fix: options.fix })) {
       phases[phase] = await lab.run(fault, phase, {
         seed,
+        profile: options.profile,
         ...(seconds === undefined ? {} : { seconds }),
         progress: () => {},
       });
