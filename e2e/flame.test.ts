@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +5,7 @@ import { join } from "node:path";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { lineOf, profileOfIngest } from "./ingest-program.ts";
-import { longpole, ROOT, shell } from "./longpole.ts";
+import { longpole, shell } from "./longpole.ts";
 
 let folder = "";
 let profile = "";
@@ -124,14 +123,6 @@ describe("wrong usage and bad input", () => {
     expect(code).toBe(2);
     expect(stderr).toMatch(/cut\.folded\.cpuprofile at byte \d+: expected/);
     expect(stdout).toContain("parseLine");
-  });
-
-  test("pprof is not sent to a terminal", () => {
-    const script = `"${process.execPath}" "${ROOT}/dist/cli/main.js" flame "${profile}" --pprof`;
-    const done = spawnSync("script", ["-qec", script, "/dev/null"], { encoding: "utf8" });
-    if (done.error !== undefined) return; // No `script` here to make a terminal.
-    expect(done.status).toBe(2);
-    expect(done.stdout).toContain("pprof is binary");
   });
 });
 

@@ -17,8 +17,8 @@ function parseLine(line) {
   return { name: match[1], tags: match[2].split(","), value: Number(match[3]), time: Number(match[4]) };
 }
 function keep(point) {
-  kept.push(Array.from({ length: 40 }, (_, i) => ({ ...point, i })));
-  if (kept.length > 3000) kept.length = 0;
+  kept.push(Array.from({ length: 6 }, (_, i) => ({ ...point, i })));
+  if (kept.length > 20000) kept.length = 0;
 }
 function writePoint(point) {
   writeSync(fd, JSON.stringify(point) + "\\n");
@@ -27,7 +27,7 @@ function writePoint(point) {
 function takeBatch(size) {
   for (let i = 0; i < size; i++) {
     const point = parseLine('cpu_usage{host="h' + i + '",zone="eu-1",core="3",kind="user"} 12.5 17000' + i);
-    for (let again = 0; again < 30; again++) parseLine('disk_io{host="h' + i + '",disk="sd' + again + '"} 7.25 1700');
+    for (let again = 0; again < 60; again++) parseLine('disk_io{host="h' + i + '",disk="sd' + again + '"} 7.25 1700');
     keep(point);
     writePoint(point);
   }

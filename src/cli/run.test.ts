@@ -105,3 +105,12 @@ test.each([
 ])("bad series %j", (text, message) => {
   expect(() => parseTimeSeries(text, "f")).toThrow(message);
 });
+
+test("pprof is not sent to a terminal", async () => {
+  const terminal = fakeTerminal({ outIsTty: true });
+  expect(await runCommandLine(["flame", "x.cpuprofile", "--pprof"], terminal)).toBe(2);
+  expect([terminal.stdout, terminal.stderr]).toEqual([
+    "",
+    "longpole: pprof is binary; send it to a file: --pprof > profile.pb.gz\n",
+  ]);
+});

@@ -7,7 +7,7 @@ import { againstBaseline, sinceChange } from "./against-baseline.ts";
 import { ownTime, type Case } from "./case.ts";
 import { explainChange } from "./change-claims.ts";
 import { splitAtChange } from "./change-in-window.ts";
-import { joinCode, nameFunctions } from "./code/code-claims.ts";
+import { joinCode, nameFunctions, type CodeContext } from "./code/code-claims.ts";
 import { matchProfiles, type MatchedProfiles, type ProfileInput } from "./code/service-profiles.ts";
 import { checkedNotCause } from "./checked.ts";
 import { dataQuality } from "./data-quality.ts";
@@ -81,18 +81,19 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
   }));
   const objectives = checkObjectives(endpoints, input.objectives ?? []);
   const profiles = matchProfiles(window, input.profiles ?? []);
-  const {
-    findings: causes,
-    cases,
-    unchanged,
-    stopped,
-  } = await findCauses(window, baseline, profiles, views, objectives, resources, seed, hooks, checkpoint);
   await checkpoint("looking for the limit", 0, 1);
   const throughput = analyseThroughput(
     window,
     input.resources ?? (resources && resourceSamples(resources.measures)),
     seed,
   );
+  const code = codeContext(throughput.report, baseline);
+  const {
+    findings: causes,
+    cases,
+    unchanged,
+    stopped,
+  } = await findCauses(window, baseline, profiles, code, views, objectives, resources, seed, hooks, checkpoint);
   const findings = withLimiter(causes, throughput, views);
   const quality = dataQuality(window, input.intake, views, stopped, resources, profiles.warnings);
   return {
@@ -119,6 +120,23 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
 /** The laws that were checked for the throughput; where nothing was measured, what they say concerns nobody. */
 const gatesOf = ({ gates, measured }: Throughput): DataQuality["gates"] =>
   measured.length === 0 ? [] : gates.map(({ name, ok, detail }) => ({ name, ok, detail }));
+
+/** What limits the throughput, where it is a processor or an event loop, and how the endpoints were in the baseline. */
+function codeContext({ limiter }: Report["throughput"], baseline: Window | undefined): CodeContext {
+  const before = baseline === undefined ? undefined : baselineOf(baseline);
+  const isCpu = limiter !== undefined && (limiter.resource === "cpu" || limiter.resource === "event-loop");
+  return {
+    ...(isCpu ? { limiter } : {}),
+    ...(before === undefined
+      ? {}
+      : {
+          p99Before: (view) => {
+            const held = before(view).baseline;
+            return held === undefined ? undefined : held.p99Ms * 1e6;
+          },
+        }),
+  };
+}
 
 /** Finds the same endpoint in the baseline; nothing where it was not called then. */
 function baselineOf(
@@ -149,6 +167,7 @@ async function findCauses(
   window: Window,
   baseline: Window | undefined,
   profiles: MatchedProfiles,
+  code: CodeContext,
   views: readonly EndpointView[],
   objectives: readonly ObjectiveResult[],
   resources: ResourceContext | undefined,
@@ -176,19 +195,19 @@ async function findCauses(
   const regressions =
     baseline === undefined ? undefined : explainRegressions({ window }, { window: baseline }, explained);
   const split = baseline === undefined && !stopped ? splitAtChange(window, explained, seed) : undefined;
-  const joined = joinCode(window, ownNs, explained, claims, profiles.services);
   const judged =
     regressions !== undefined
-      ? againstBaseline(joined, regressions.claims)
+      ? againstBaseline(claims, regressions.claims)
       : split !== undefined
-        ? sinceChange(joined, explainChange(window, explained, split))
-        : joined;
+        ? sinceChange(claims, explainChange(window, explained, split))
+        : claims;
   await checkpoint("predicting gains", 0, 1);
   const measured =
     resources === undefined
       ? judged
       : withTableGrowth(judgeClaims(judged, resources), window, resources.measures, seed);
-  const named = nameFunctions(measured, profiles.services);
+  const joined = joinCode(window, ownNs, explained, measured, profiles.services, code);
+  const named = nameFunctions(joined, profiles.services);
   const findings = rankFindings(
     named,
     replayPredictor(window, ownNs, seed),

@@ -26,10 +26,10 @@ export interface CodeCause {
 /** Samples below which shares are too uncertain: at 100, a share of 15 % is known to ± 7 %. */
 export const FEWEST_SAMPLES = 100;
 
-/** Taking away less speeds a service up by less than a tenth (Amdahl): not worth a finding. */
-const MIN_SHARE = 0.1;
+/** Taking away less speeds work up by less than 9 % (Amdahl, 1 / 0.92): not worth a finding. */
+const MIN_SHARE = 0.08;
 /** Of one function: programs that are well made have functions of 10 %, too. */
-const MIN_FUNCTION_SHARE = 0.15;
+const MIN_FUNCTION_SHARE = 0.12;
 /** Collection that Node and the JVM need in ordinary services: only what exceeds it can be gained. */
 const USUAL_GC = 0.05;
 

@@ -1,16 +1,22 @@
 import type { Mechanism } from "../../model/report.ts";
+import { quantileOf } from "../../analysis/weighted-quantile.ts";
 import { spanRows } from "../case.ts";
 import type { EndpointView } from "../endpoint-view.ts";
 import type { Claim } from "../findings.ts";
+import { serverOf } from "../legs.ts";
 import { hotSpots, type Explanation, type HotSpot } from "../hot-spot.ts";
 import type { Window } from "../window.ts";
 import { ms, percent } from "../wording.ts";
 import { codeCauses, type CodeCause } from "./code-causes.ts";
-import { factorWithout, splitOwnTime, type OwnTimeSplit } from "./own-time-without.ts";
+import { factorWithout, splitOwnTime, waitingWithout, type OwnTimeSplit } from "./own-time-without.ts";
 import type { ServiceCode } from "./service-profiles.ts";
 
 /** Busy for so much of the time, a thread makes requests wait for 5.7 times their work (M/M/1, ρ / (1 - ρ)). */
 const NEAR_ITS_LIMIT = 0.85;
+/** From here on waiting for the thread exceeds the work (M/M/1); a limit where metrics say so, too. */
+const WAITS_EXCEED_WORK = 0.5;
+/** An endpoint is worse than its baseline from this factor of its p99 on; less, chance does. */
+const WORSE = 1.2;
 /** Share of what is never meant from which on it is harm in itself, if removing it gains enough. */
 const HARM_SHARE = 0.15;
 /** One cause with so much of the time is what the service's slowness is about; below, several are. */
@@ -25,13 +31,22 @@ const SHORT_OF_CPU: ReadonlySet<Mechanism> = new Set<Mechanism>([
   "lock-contention",
 ]);
 
+/** What is known besides claims of whether a service is short of processor time. */
+export interface CodeContext {
+  /** the service whose processor or event loop limits the throughput, and how much of it is in use */
+  readonly limiter?: { readonly service: string; readonly utilisation: number };
+  /** p99 of the endpoint in the baseline, nanoseconds; absent without a baseline, undefined where it is not in it */
+  readonly p99Before?: (view: EndpointView) => number | undefined;
+}
+
 /**
  * The claims of traces joined with what the profiles show: each service whose code costs gets a claim per
  * cause, at each endpoint that spends time there. A claim of the traces about the same time
  * gives its links to the dominant cause and goes; otherwise it stays and names the function.
  *
- * A cause is harm when the service is short of processor time (by a claim of the traces, or by the profile) or when
- * nobody means it to be (synchronous calls, collection) and it is large. Everything else is a note.
+ * A cause is harm when the service is short of processor time (by a claim of the traces, by the profile, or as the limit of
+ * an endpoint that became worse) or when nobody means it to be (synchronous calls, collection) and it is
+ * large. With a baseline, only at endpoints that became worse. Everything else is a note.
  */
 export function joinCode(
   window: Window,
@@ -39,6 +54,7 @@ export function joinCode(
   views: readonly EndpointView[],
   claims: readonly Claim[],
   services: ReadonlyMap<string, ServiceCode>,
+  context: CodeContext,
 ): Claim[] {
   let joined = [...claims];
   for (const code of services.values()) {
@@ -47,33 +63,47 @@ export function joinCode(
     if (first === undefined) continue;
     const split = splitOwnTime(window, code);
     const isShort = joined.some((claim) => isAbout(claim, code) && claim.explanation.harmful);
-    const isBusy = code.valueType === "wall" && code.busyShare >= NEAR_ITS_LIMIT;
     const places = placesOf(window, views, code.service);
     for (const cause of causes) {
-      const isHarm = isShort || isBusy || (cause.isNeverMeant && cause.share >= HARM_SHARE);
       for (const place of places) {
-        // The traces' own claim of the same is told with the function's name (nameFunctions).
-        const same = joined.some(
-          (c) =>
-            c.view === place.view &&
-            isAbout(c, code) &&
-            c.explanation.mechanism === cause.mechanism &&
-            c.explanation.harmful,
+        const isThere = (c: Claim): boolean => c.view === place.view && isAbout(c, code);
+        const same = joined.filter(
+          (c) => isThere(c) && c.explanation.mechanism === cause.mechanism && c.explanation.harmful,
         );
-        if (same) continue;
-        const macro =
-          cause === first && cause.share >= DOMINANT
-            ? joined.filter((c) => c.view === place.view && isReplaced(c, code))
-            : [];
+        // Of collection traces see the pauses, and the profile its size: what it is worth is told by the profile.
+        const isMeasured = cause.mechanism === "garbage-collection";
+        // Any other claim of the same is told with the function's name (nameFunctions).
+        if (same.length > 0 && !isMeasured) continue;
+        const isDominant = cause === first && cause.share >= DOMINANT;
+        const macro = isDominant ? joined.filter((c) => isThere(c) && isReplaced(c, code)) : same;
         joined = joined.filter((claim) => !macro.includes(claim));
+        const harmful = isHarm(code, cause, isShort, place.view, context);
         joined.push({
           view: place.view,
-          explanation: explanationOf(window, ownNs, place, code, cause, causes, split, isHarm, macro),
+          explanation: explanationOf(window, ownNs, place, code, cause, causes, split, harmful, macro),
         });
       }
     }
   }
   return joined;
+}
+
+function isHarm(
+  code: ServiceCode,
+  cause: CodeCause,
+  isShort: boolean,
+  view: EndpointView,
+  { limiter, p99Before }: CodeContext,
+): boolean {
+  if (isShort) return true;
+  const before = p99Before?.(view);
+  const isWorse = before !== undefined && view.p99 >= WORSE * before;
+  if (p99Before !== undefined && !isWorse) return false;
+  const busy = code.valueType === "wall" ? code.busyShare : 0;
+  const limits = limiter?.service === code.service && limiter.utilisation >= WAITS_EXCEED_WORK;
+  if (busy >= NEAR_ITS_LIMIT) return true;
+  if (limits && busy >= WAITS_EXCEED_WORK && (isWorse || cause.isNeverMeant)) return true;
+  return cause.isNeverMeant && cause.share >= HARM_SHARE;
 }
 
 /**
@@ -139,20 +169,67 @@ const isReplaced = (claim: Claim, code: ServiceCode): boolean =>
 /** An endpoint that spends time in the service's own code, and where. */
 interface Place {
   readonly view: EndpointView;
+  /** call paths with the service's own time, most first */
   readonly spots: readonly HotSpot[];
+  /** call paths of calls to and from it, whose time between the spans is waiting for its thread, too */
+  readonly between: readonly HotSpot[];
 }
 
 function placesOf(window: Window, views: readonly EndpointView[], service: string): Place[] {
   return views.flatMap((view) => {
-    const spots = hotSpots(window, view).filter((spot) => spot.service === service && spot.timeKind === "unexplained");
-    return spots.length === 0 ? [] : [{ view, spots }];
+    const all = hotSpots(window, view);
+    const spots = all.filter((spot) => spot.service === service && spot.timeKind === "unexplained");
+    if (spots.length === 0) return [];
+    const isNear = (spot: HotSpot): boolean => spot.service === service || calleeOf(window, spot) === service;
+    return [{ view, spots, between: all.filter((spot) => spot.timeKind === "transit" && isNear(spot)) }];
   });
+}
+
+/** The service whose spans answer the calls of a call path; "" where none do. */
+function calleeOf(window: Window, spot: HotSpot): string {
+  for (const row of spanRows(window, spot.node)) {
+    const server = serverOf(window, row);
+    if (server >= 0) return window.text(window.facts.service[server]!);
+  }
+  return "";
+}
+
+/** What would be left of the time of the place's spans, row by row. */
+function undoOf(
+  window: Window,
+  ownNs: Float64Array,
+  { spots, between }: Place,
+  split: OwnTimeSplit,
+  share: number,
+): Explanation["undo"] {
+  const rowsOf = (spot: HotSpot): Int32Array => spanRows(window, spot.node).filter((row) => ownNs[row]! > 0);
+  const factor = factorWithout(split, share);
+  const own = Int32Array.from(spots.flatMap((spot) => [...rowsOf(spot)]));
+  const undo: Explanation["undo"][number][] = [
+    { kind: "own-time", rows: own, ownNs: Float64Array.from(own, (row) => ownNs[row]! * factor) },
+  ];
+  const waiting = waitingWithout(split, share);
+  for (const spot of between) {
+    const rows = rowsOf(spot);
+    if (rows.length < 5) continue;
+    // The quickest tenth shows the way itself; what exceeds it is waiting.
+    const way = quantileOf(
+      Float64Array.from(rows, (row) => ownNs[row]!),
+      0.1,
+    );
+    const left = Float64Array.from(
+      rows,
+      (row) => Math.min(ownNs[row]!, way) + Math.max(0, ownNs[row]! - way) * waiting,
+    );
+    undo.push({ kind: "own-time", rows, ownNs: left });
+  }
+  return undo;
 }
 
 function explanationOf(
   window: Window,
   ownNs: Float64Array,
-  { view, spots }: Place,
+  place: Place,
   code: ServiceCode,
   cause: CodeCause,
   causes: readonly CodeCause[],
@@ -160,10 +237,10 @@ function explanationOf(
   harmful: boolean,
   macro: readonly Claim[],
 ): Explanation {
+  const { view, spots } = place;
   const main = spots[0]!;
   const factor = factorWithout(split, cause.share);
   const nodes = spots.map((spot) => spot.node);
-  const rows = Int32Array.from(nodes.flatMap((node) => [...spanRows(window, node)].filter((row) => ownNs[row]! > 0)));
   const seen = macro[0]?.explanation;
   const links = seen?.chain.slice(1) ?? [];
   const evidence = [...(seen?.evidence ?? []), cause.evidence, splitEvidence(code, split, cause, factor)];
@@ -183,7 +260,7 @@ function explanationOf(
     confidence: Math.max(harmful ? 0.8 : 0.3, harmful ? (seen?.confidence ?? 0) : 0),
     harmful,
     nodes,
-    undo: [{ kind: "own-time", rows, ownNs: Float64Array.from(rows, (row) => ownNs[row]! * factor) }],
+    undo: undoOf(window, ownNs, place, split, cause.share),
     whatIf: `service=${code.service},operation=${main.operation},time=${Math.max(0.01, factor).toFixed(2)}`,
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },

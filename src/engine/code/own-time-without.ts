@@ -38,11 +38,14 @@ export function splitOwnTime(window: Window, code: ServiceCode): OwnTimeSplit {
 }
 
 /** The factor by which own time shrinks without a share of the work, 0 .. 1. */
-export function factorWithout({ work, waiting, rest, utilisation }: OwnTimeSplit, share: number): number {
-  const kept = 1 - share;
+export function factorWithout(split: OwnTimeSplit, share: number): number {
+  return split.work * (1 - share) + split.waiting * waitingWithout(split, share) + split.rest;
+}
+
+/** The factor by which waiting for the thread shrinks: its queue and the work of those ahead become shorter. */
+export function waitingWithout({ utilisation }: OwnTimeSplit, share: number): number {
   const queue = (load: number): number => load / (1 - load);
-  const shorter = utilisation === 0 ? 1 : queue(utilisation * kept) / queue(utilisation);
-  return work * kept + waiting * kept * shorter + rest;
+  return utilisation === 0 ? 1 : ((1 - share) * queue(utilisation * (1 - share))) / queue(utilisation);
 }
 
 /** Per service: own time of all its spans, on critical paths, weighted, and how many instances they are of. */
