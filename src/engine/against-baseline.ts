@@ -50,7 +50,10 @@ function combine(claims: readonly Claim[], regressions: readonly Claim[], unchan
   const refined = new Set<Claim>();
   for (const claim of claims) {
     const touching = regressions.filter((r) => r.view === claim.view && overlap(r.explanation, claim.explanation));
-    if (touching.length === 0 || OF_CALLS.has(claim.explanation.mechanism)) {
+    const isOfCalls = OF_CALLS.has(claim.explanation.mechanism);
+    // The comparison has counted these calls, and found more of them: it says so itself.
+    if (isOfCalls && touching.some((r) => OF_CALLS.has(r.explanation.mechanism))) continue;
+    if (touching.length === 0 || isOfCalls) {
       kept.push(unchanged(claim));
       continue;
     }
@@ -93,7 +96,11 @@ function asRegression(claim: Claim, regression: Claim): Claim {
     explanation: {
       ...explanation,
       kind: "regression",
-      confidence: Math.max(explanation.confidence, regression.explanation.confidence),
+      // That the way became longer makes it no likelier that this is why.
+      confidence:
+        explanation.waitsInTransit === true
+          ? explanation.confidence
+          : Math.max(explanation.confidence, regression.explanation.confidence),
       chain: [...explanation.chain, { claim: regression.explanation.title, evidence: [from] }],
       evidence: [
         ...explanation.evidence,

@@ -10,6 +10,7 @@ import { splitAtChange } from "./change-in-window.ts";
 import { joinCode, nameFunctions } from "./code/code-claims.ts";
 import { matchProfiles, type MatchedProfiles, type ProfileInput } from "./code/service-profiles.ts";
 import { checkedNotCause } from "./checked.ts";
+import { foldConsequences } from "./consequences.ts";
 import { dataQuality } from "./data-quality.ts";
 import { reportEndpoint } from "./endpoint-report.ts";
 import { MIN_TRACES, viewEndpoint, type EndpointView } from "./endpoint-view.ts";
@@ -184,10 +185,11 @@ async function findCauses(
         ? sinceChange(joined, explainChange(window, explained, split))
         : joined;
   await checkpoint("predicting gains", 0, 1);
+  const folded = foldConsequences(window, judged);
   const measured =
     resources === undefined
-      ? judged
-      : withTableGrowth(judgeClaims(judged, resources), window, resources.measures, seed);
+      ? folded
+      : withTableGrowth(judgeClaims(folded, resources), window, resources.measures, seed);
   const named = nameFunctions(measured, profiles.services);
   const findings = rankFindings(
     named,
