@@ -180,7 +180,7 @@ async function findCauses(
   const joined = joinCode(window, ownNs, explained, claims, profiles.services);
   const judged =
     regressions !== undefined
-      ? againstBaseline(joined, regressions.claims)
+      ? againstBaseline(joined, regressions.claims, regressions.newFailures)
       : split !== undefined
         ? sinceChange(joined, explainChange(window, explained, split))
         : joined;
