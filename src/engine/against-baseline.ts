@@ -26,15 +26,30 @@ const OF_CALLS: ReadonlySet<Mechanism> = new Set<Mechanism>([
   "cache-miss",
 ]);
 
+/** What failed calls cost. Where they fail more often than before it is new, whether or not it shows in a median. */
+const OF_FAILURES: ReadonlySet<Mechanism> = new Set<Mechanism>(["retries", "timeout"]);
+
+/** That there are failures, and that the one who fails takes longer, is the same story without its cost. */
+const LESS_THAN_FAILURES: ReadonlySet<Mechanism> = new Set<Mechanism>([...GENERAL, "error-handling"]);
+
 /**
  * Claims of the window held against what changed since the baseline.
  * - What did not change is not the cause of a change: it becomes a note and says so.
+ * - Failed calls are new where more of them fail (`newFailures`: call paths of the window).
  * - Where something did, the closer of two explanations of the same time stays:
  *   a structural change (calls added, serialised, broken off; mix; load) before a
  *   reading of the window, and that before "it is slower".
  */
-export function againstBaseline(claims: readonly Claim[], regressions: readonly Claim[]): Claim[] {
-  return combine(claims, regressions, asBefore);
+export function againstBaseline(
+  claims: readonly Claim[],
+  regressions: readonly Claim[],
+  newFailures: ReadonlySet<number>,
+): Claim[] {
+  return combine(claims, regressions, (claim) =>
+    OF_FAILURES.has(claim.explanation.mechanism) && claim.explanation.nodes.some((node) => newFailures.has(node))
+      ? { ...claim, explanation: { ...claim.explanation, kind: "regression" } }
+      : asBefore(claim),
+  );
 }
 
 /**
@@ -50,14 +65,22 @@ function combine(claims: readonly Claim[], regressions: readonly Claim[], unchan
   const refined = new Set<Claim>();
   for (const claim of claims) {
     const touching = regressions.filter((r) => r.view === claim.view && overlap(r.explanation, claim.explanation));
-    if (touching.length === 0 || OF_CALLS.has(claim.explanation.mechanism)) {
+    const isOfCalls = OF_CALLS.has(claim.explanation.mechanism);
+    // The comparison has counted these calls, and found more of them: it says so itself.
+    if (isOfCalls && touching.some((r) => OF_CALLS.has(r.explanation.mechanism))) continue;
+    if (touching.length === 0 || isOfCalls) {
       kept.push(unchanged(claim));
       continue;
     }
     const isQueue = claim.explanation.waitsInTransit === true;
     // A way that is long when much is in flight, and short else, is no longer way: whoever is late there is closer.
     const isCloser = isQueue || (claim.explanation.harmful && !GENERAL.has(claim.explanation.mechanism));
-    const general = touching.filter((r) => (isQueue ? IN_TRANSIT : GENERAL).has(r.explanation.mechanism));
+    const lessClose = isQueue
+      ? IN_TRANSIT
+      : OF_FAILURES.has(claim.explanation.mechanism)
+        ? LESS_THAN_FAILURES
+        : GENERAL;
+    const general = touching.filter((r) => lessClose.has(r.explanation.mechanism));
     if (!isCloser || general.length === 0 || (!isQueue && general.length < touching.length)) continue;
     for (const r of general) refined.add(r);
     kept.push(asRegression(claim, general[0]!));
@@ -93,7 +116,11 @@ function asRegression(claim: Claim, regression: Claim): Claim {
     explanation: {
       ...explanation,
       kind: "regression",
-      confidence: Math.max(explanation.confidence, regression.explanation.confidence),
+      // That the way became longer makes it no likelier that this is why.
+      confidence:
+        explanation.waitsInTransit === true
+          ? explanation.confidence
+          : Math.max(explanation.confidence, regression.explanation.confidence),
       chain: [...explanation.chain, { claim: regression.explanation.title, evidence: [from] }],
       evidence: [
         ...explanation.evidence,

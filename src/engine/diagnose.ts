@@ -10,6 +10,7 @@ import { splitAtChange } from "./change-in-window.ts";
 import { joinCode, nameFunctions, type CodeContext } from "./code/code-claims.ts";
 import { matchProfiles, type MatchedProfiles, type ProfileInput } from "./code/service-profiles.ts";
 import { checkedNotCause } from "./checked.ts";
+import { foldConsequences } from "./consequences.ts";
 import { dataQuality } from "./data-quality.ts";
 import { reportEndpoint } from "./endpoint-report.ts";
 import { MIN_TRACES, viewEndpoint, type EndpointView } from "./endpoint-view.ts";
@@ -197,15 +198,16 @@ async function findCauses(
   const split = baseline === undefined && !stopped ? splitAtChange(window, explained, seed) : undefined;
   const judged =
     regressions !== undefined
-      ? againstBaseline(claims, regressions.claims)
+      ? againstBaseline(claims, regressions.claims, regressions.newFailures)
       : split !== undefined
         ? sinceChange(claims, explainChange(window, explained, split))
         : claims;
   await checkpoint("predicting gains", 0, 1);
+  const folded = foldConsequences(window, judged);
   const measured =
     resources === undefined
-      ? judged
-      : withTableGrowth(judgeClaims(judged, resources), window, resources.measures, seed);
+      ? folded
+      : withTableGrowth(judgeClaims(folded, resources), window, resources.measures, seed);
   const joined = joinCode(window, ownNs, explained, measured, profiles.services, code);
   const named = nameFunctions(joined, profiles.services);
   const findings = rankFindings(

@@ -1,9 +1,10 @@
 import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanDuration, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
-import { subtree } from "../path-index.ts";
+import { nodesOfService, subtree } from "../path-index.ts";
 import { medianOf, siblingCalls } from "../sibling-calls.ts";
 import { calleeOf } from "./transit.ts";
+import type { Window } from "../window.ts";
 import { count, ms, percent } from "../wording.ts";
 
 /** Fewest failed calls from which a pattern is read. */
@@ -22,6 +23,8 @@ export function explainRetries(theCase: Case, spot: HotSpot): Explanation | unde
     ({ rows }) => rows.length >= 2 && rows.slice(0, -1).every((row) => facts.error[row] === 1),
   );
   if (retried.length < MIN_FAILURES || retried.length < 0.005 * groups.length) return undefined;
+  // Where the attempts were waited out, the wait is the cost and its length the cause; that they are repeated comes after.
+  if (waitedOut(theCase, spot.node) !== undefined) return undefined;
   // A loop in which every call fails is not a retry unless most repeated groups look so.
   const repeated = groups.filter(({ rows }) => rows.length >= 2).length;
   if (retried.length < 0.7 * repeated) return undefined;
@@ -80,43 +83,85 @@ export function explainRetries(theCase: Case, spot: HotSpot): Explanation | unde
   };
 }
 
-/** Calls that end in an error after nearly the same, long time: a timeout was waited out. */
+/** Failed calls of which most of the time was waited until the caller gave up, always after the same time. */
+interface WaitedOut {
+  readonly limitNs: number;
+  /** failed calls, successful ones, and median of these */
+  readonly failed: readonly number[];
+  readonly passed: number;
+  readonly usualNs: number;
+  /** share of the time of the failed calls that lies in those within 10 % of the limit */
+  readonly near: number;
+}
+
+function waitedOut({ window }: Case, node: number): WaitedOut | undefined {
+  if (!spanRows(window, node).some((row) => window.facts.error[row] === 1)) return undefined;
+  const rows = sameCalls(window, node).flatMap((other) => [...spanRows(window, other)]);
+  const failed = rows.filter((row) => window.facts.error[row] === 1);
+  const passed = rows.filter((row) => window.facts.error[row] !== 1);
+  const total = failed.reduce((sum, row) => sum + spanDuration(window, row), 0);
+  // By time, not by number: quick refusals among them cost nothing.
+  let passedTime = 0;
+  const limitNs = failed
+    .map((row) => spanDuration(window, row))
+    .sort((a, b) => a - b)
+    .find((ns) => (passedTime += ns) >= total / 2);
+  if (limitNs === undefined) return undefined;
+  const isNear = (row: number): boolean => Math.abs(spanDuration(window, row) - limitNs) <= 0.1 * limitNs;
+  const nearRows = failed.filter(isNear);
+  const near = nearRows.reduce((sum, row) => sum + spanDuration(window, row), 0) / Math.max(1, total);
+  const usualNs = medianOf(passed.map((row) => spanDuration(window, row)));
+  // Waited out: most of the time of the failures in one duration, far above what a success takes.
+  const isLong = limitNs >= 10e6 && (passed.length === 0 || limitNs >= 3 * usualNs);
+  return nearRows.length >= MIN_FAILURES && near >= 0.7 && isLong
+    ? { limitNs, failed, passed: passed.length, usualNs, near }
+    : undefined;
+}
+
+/** Call paths by which a service makes the same call: how long it waits is no matter of the endpoint. */
+function sameCalls(window: Window, node: number): number[] {
+  const { service, operation, callee, statement, role } = window.paths;
+  return nodesOfService(window, service[node]!).filter(
+    (other) =>
+      operation[other] === operation[node] &&
+      callee[other] === callee[node] &&
+      statement[other] === statement[node] &&
+      role[other] === role[node],
+  );
+}
+
+/**
+ * Calls that end in an error after nearly the same, long time: a timeout was waited out. Why the callee did not answer
+ * is one thing, how long the caller waits for it another: the latter is a setting of the caller.
+ */
 export function explainTimeouts(theCase: Case, spot: HotSpot): Explanation | undefined {
   if (spot.role !== SpanRole.client && spot.role !== SpanRole.database) return undefined;
   const { window, view } = theCase;
-  const { facts, forest } = window;
-  const failed: number[] = [];
-  const passed: number[] = [];
-  for (const row of spanRows(window, spot.node))
-    (facts.error[row] === 1 ? failed : passed).push(spanDuration(window, row));
-  if (failed.length < MIN_FAILURES) return undefined;
-  const limit = medianOf(failed);
-  const usual = medianOf(passed);
-  // Waited out: four of five failures lie within 10 % of each other, far above what a success takes.
-  const near = failed.filter((ns) => Math.abs(ns - limit) <= 0.1 * limit).length / failed.length;
-  if (near < 0.7 || limit < 10e6 || (passed.length > 0 && limit < 3 * usual)) return undefined;
+  const { forest } = window;
+  const waited = waitedOut(theCase, spot.node);
+  if (waited === undefined) return undefined;
+  const { limitNs: limit, failed, usualNs: usual, near } = waited;
   // Where most failures only pass on a failed call further down, that call is the one that ran into its timeout.
-  const failedRows = Array.from(spanRows(window, spot.node)).filter((row) => facts.error[row] === 1);
-  if (failedRows.filter((row) => passesOnFailure(theCase, row)).length >= 0.5 * failedRows.length) return undefined;
+  if (failed.filter((row) => passesOnFailure(theCase, row)).length >= 0.5 * failed.length) return undefined;
   const callee = calleeOf(theCase, spot);
   const slowTraces = new Set(view.slow);
-  const inSlow = new Set(
-    [...spanRows(window, spot.node)]
-      .filter((row) => facts.error[row] === 1)
-      .map((row) => forest.trace[row]!)
-      .filter((trace) => slowTraces.has(trace)),
-  ).size;
+  const inSlow = new Set(failed.map((row) => forest.trace[row]!).filter((trace) => slowTraces.has(trace))).size;
   const slowShare = inSlow / Math.max(1, view.slow.length);
   const harmful = slowShare >= 0.1 || spot.meanNs >= 0.1 * view.p50;
   return {
     mechanism: "timeout",
     kind: "latency",
-    subject: { service: callee, operation: spot.operation, setting: "timeout" },
+    subject: {
+      service: spot.service,
+      operation: spot.operation,
+      resource: `edge:${spot.service}->${callee}`,
+      setting: "timeout",
+    },
     title: `calls of ${spot.service} to ${callee} run into a timeout of ${ms(limit)}`,
-    why: `${failed.length} of ${failed.length + passed.length} calls failed after ${ms(limit)} (${percent(near)} of the failures within 10 % of it); those that succeed take ${ms(usual)} (median). They are in ${percent(slowShare)} of the slow requests.`,
+    why: `${failed.length} of ${failed.length + waited.passed} calls failed, after ${ms(limit)} (${percent(near)} of the time of the failures is in calls within 10 % of it); those that succeed take ${ms(usual)} (median). They are in ${percent(slowShare)} of the slow requests.`,
     confidence: harmful ? 0.94 : 0.35,
     harmful,
-    nodes: subtree(window, spot.node),
+    nodes: [...subtree(window, spot.node), window.paths.parent[spot.node]!],
     undo: [
       {
         kind: "change",
@@ -142,7 +187,7 @@ export function explainTimeouts(theCase: Case, spot: HotSpot): Explanation | und
       },
       {
         kind: "statistic",
-        text: `durations of failed calls: median ${ms(limit)}, ${percent(near)} within 10 %; of successful ones: median ${ms(usual)}`,
+        text: `durations of failed calls: ${ms(limit)}, ${percent(near)} of their time within 10 %; of successful ones: median ${ms(usual)}`,
         query: `histogram of "${spot.operation}" by status`,
       },
     ],

@@ -48,9 +48,12 @@ function loopOf(theCase: Case, spot: HotSpot): Loop | undefined {
   const all = groups.reduce((sum, group) => sum + group.rows.length, 0);
   // Loops of the node have to be where its calls are, and calls of a loop follow each other.
   const sequential = sequentialShare(window, many);
-  if (many.length < 3 || calls < 0.5 * all || sequential < 0.8) return undefined;
+  if (many.length < 3 || calls < 0.5 * all) return undefined;
   const query = spot.role === SpanRole.pool ? queryOfLoop(theCase, spot.node) : spot.node;
   if (query < 0) return undefined;
+  // Side by side they are a fan-out; but nobody needs the same answer many times, in whatever order.
+  const same = identicalArguments(theCase, query);
+  if (sequential < 0.8 && same < 0.9) return undefined;
   return {
     query,
     nodes: loopNodes(theCase, query),
@@ -60,7 +63,7 @@ function loopOf(theCase: Case, spot: HotSpot): Loop | undefined {
     most: many.reduce((longest, group) => Math.max(longest, group.rows.length), 0),
     eachNs: medianOf(many.flatMap((group) => group.rows.map((row) => spanDuration(window, row)))),
     sequential,
-    same: identicalArguments(theCase, query),
+    same,
   };
 }
 
@@ -86,7 +89,7 @@ function loopExplanation(theCase: Case, spot: HotSpot, loop: Loop): Explanation 
       same >= 0.9
         ? `${service} makes the same call ${count(perParent)} times per ${parentOperation}: ${what}`
         : `${service} makes ${count(perParent)} ${isQuery ? "queries" : "calls"} one after another per ${parentOperation}: ${what}`,
-    why: `${percent(many.length / Math.max(1, loop.parents))} of the spans that make this call make it ${MANY} times or more (median ${count(perParent)}, at most ${count(loop.most)}), each ${ms(loop.eachNs)}, one after another; together ${ms(loopNs)} of a slow request.`,
+    why: `${percent(many.length / Math.max(1, loop.parents))} of the spans that make this call make it ${MANY} times or more (median ${count(perParent)}, at most ${count(loop.most)}), each ${ms(loop.eachNs)}${loop.sequential >= 0.8 ? ", one after another" : ""}; together ${ms(loopNs)} of a slow request.`,
     confidence: harmful ? 0.93 : 0.4,
     harmful,
     nodes: claimed,
@@ -99,7 +102,7 @@ function loopExplanation(theCase: Case, spot: HotSpot, loop: Loop): Explanation 
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
       {
-        claim: `${service} ${parentOperation} makes ${count(perParent)} calls one after another: ${ms(loopNs)}`,
+        claim: `${service} ${parentOperation} makes ${count(perParent)} calls${loop.sequential >= 0.8 ? " one after another" : ""}: ${ms(loopNs)}`,
         evidence: [0, 1],
       },
       { claim: `each ${what} takes ${ms(loop.eachNs)}; their number is the cost`, evidence: [1] },
@@ -160,12 +163,14 @@ function queryOfLoop(theCase: Case, pool: number): number {
 /** Full arguments of a call, where its attributes give them. */
 const ARGUMENT_KEYS = ["url.full", "http.url", "db.query.text", "db.statement", "rpc.request.body"];
 
+/** Different arguments per call up to which a loop asks for the same again and again, not for one thing after another. */
+const MOST_DIFFERENT = 0.25;
+
 /**
- * Share of loops in which all calls have the same arguments. Statements with
+ * Share of loops in which the calls have the same arguments, but for one call in four. Statements with
  * placeholders do not tell, since bound values are not recorded: 0.
  */
-export function identicalArguments(theCase: Case, node: number): number {
-  const { window } = theCase;
+export function identicalArguments({ window }: Pick<Case, "window">, node: number): number {
   const keys = ARGUMENT_KEYS.map((key) => window.spans.strings.intern(key));
   let told = 0;
   let same = 0;
@@ -175,7 +180,7 @@ export function identicalArguments(theCase: Case, node: number): number {
     for (const row of rows) texts.add(argumentsOf(window.spans.attributes, window.spans.strings, row, keys));
     if (texts.has("")) continue;
     told++;
-    if (texts.size === 1) same++;
+    if (texts.size <= Math.max(1, MOST_DIFFERENT * rows.length)) same++;
   }
   return told === 0 ? 0 : same / told;
 }

@@ -13,8 +13,9 @@ import {
   type Comparison,
   type RegressionClaim,
 } from "./affected.ts";
+import { identicalArguments } from "../explain/repeated-calls.ts";
 import { statementCause } from "../explain/slow-statement.ts";
-import { medianOf } from "../sibling-calls.ts";
+import { medianOf, siblingCalls } from "../sibling-calls.ts";
 import { isCall } from "./attribution.ts";
 import type { Operation } from "./operations.ts";
 
@@ -117,7 +118,7 @@ function claimOf(comparison: Comparison, entry: AddedCalls, replaced?: Replaced)
   const all = Array.from(now.rows[entry.called]!).filter((row) => parents.has(forest.parent[row]!));
   const errors = all.reduce((sum, row) => sum + facts.error[row]!, 0) / Math.max(1, all.length);
   const durations = all.map((row) => forest.endNs[row]! - forest.startNs[row]!);
-  const named = mechanismOf(comparison, entry, parent, called, errors);
+  const named = mechanismOf(comparison, entry, parent, called, errors, all);
   const isNew = replaced !== undefined || named === "unknown";
   // A new statement that takes long by itself: not that it is made, what it costs is wrong with it.
   const cause =
@@ -188,14 +189,24 @@ function mechanismOf(
   parent: Operation,
   called: Operation,
   errors: number,
+  rows: readonly number[],
 ): Mechanism {
   const oftener = entry.timesNow >= MIN_TIMES_FACTOR * entry.timesBefore && entry.timesBefore > 0;
   if (oftener && errors >= 0.2) return "retries";
-  if (oftener && entry.timesNow >= LOOP) return "n-plus-one";
+  if (oftener && entry.timesNow >= LOOP) return asksTheSame(comparison, rows) ? "duplicate-calls" : "n-plus-one";
   if (oftener && !moreParents(entry)) return "duplicate-calls";
   // Made by some of the parents before: something decided whether it is needed. A new call is a new call.
   if (entry.shareBefore > 0 || asksCache(comparison, parent.id, called.id)) return "cache-miss";
   return entry.timesNow >= LOOP ? "n-plus-one" : "unknown";
+}
+
+/** Whether the loops among these rows ask for the same each time. */
+function asksTheSame(comparison: Comparison, rows: readonly number[]): boolean {
+  const { window } = comparison.operations.now.slice;
+  const loops = nodesOf(comparison, rows).filter((node) =>
+    siblingCalls(window, node).some((group) => group.rows.length >= LOOP),
+  );
+  return loops.length > 0 && loops.every((node) => identicalArguments({ window }, node) >= 0.9);
 }
 
 function asksCache({ operations }: Comparison, parent: number, called: number): boolean {

@@ -123,14 +123,48 @@ function newErrors({ operations }: Comparison): Breakage[] {
     .filter((entry) => entry.qValue <= Q);
 }
 
-/** Rows in error without a child in error. */
-function originsOf({ slice, rows }: SliceRows, id: number): number[] {
+/** Call paths (now) of calls that fail significantly more often than before. */
+export function newFailures({ operations }: Comparison): Set<number> {
+  const { list, now, before } = operations;
+  const tested = list.filter(({ id, role }) => isCall(role) && now.rows[id]!.length > 0 && before.rows[id]!.length > 0);
+  const failed = ({ slice, rows }: SliceRows, id: number): number =>
+    rows[id]!.reduce((sum, row) => sum + slice.window.facts.error[row]!, 0);
+  const qValues = benjaminiHochberg(
+    Float64Array.from(tested, ({ id }) => {
+      const [errorsNow, errorsBefore] = [failed(now, id), failed(before, id)];
+      return fisherExact(
+        errorsNow,
+        now.rows[id]!.length - errorsNow,
+        errorsBefore,
+        before.rows[id]!.length - errorsBefore,
+        "greater",
+      );
+    }),
+  );
+  const { nodeOfRow } = now.slice.window.paths;
+  return new Set(
+    tested.filter((_, i) => qValues[i]! <= Q).flatMap(({ id }) => Array.from(now.rows[id]!, (row) => nodeOfRow[row]!)),
+  );
+}
+
+/** Rows in error without a child in error, and not made good by another call of the same that followed. */
+function originsOf({ slice, rows, operation }: SliceRows, id: number): number[] {
   const { forest, facts } = slice.window;
+  const madeGood = (row: number): boolean => {
+    const up = forest.parent[row]!;
+    if (up < 0) return false;
+    for (let i = forest.childStart[up]!; i < forest.childStart[up + 1]!; i++) {
+      const other = forest.child[i]!;
+      const follows = operation[other] === id && forest.startNs[other]! > forest.startNs[row]!;
+      if (follows && facts.error[other] === 0) return true;
+    }
+    return false;
+  };
   return Array.from(rows[id]!).filter((row) => {
     if (facts.error[row] !== 1) return false;
     for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++)
       if (facts.error[forest.child[i]!] === 1) return false;
-    return true;
+    return !madeGood(row);
   });
 }
 

@@ -4,7 +4,7 @@ import { percent } from "../wording.ts";
 import { claimAddedCalls } from "./added-calls.ts";
 import { comparison, type Comparison, type RegressionClaim } from "./affected.ts";
 import { attributeGrowth } from "./attribution.ts";
-import { claimBreakage } from "./broken-off.ts";
+import { claimBreakage, newFailures } from "./broken-off.ts";
 import { growthByOperation, type OperationGrowth } from "./growth.ts";
 import { becauseOfLoad, growsWithLoad, loadIncrease, type LoadChange } from "./load.ts";
 import { explainMix, type MixSplit } from "./mix-shift.ts";
@@ -17,6 +17,8 @@ export interface RegressionResult {
   readonly claims: RegressionClaim[];
   /** what was compared and found as before, for `checkedNotCause` */
   readonly unchanged: string[];
+  /** call paths of calls that fail more often than before */
+  readonly newFailures: ReadonlySet<number>;
   /** per endpoint with traces in both slices: its change split exactly into mix and slowdown */
   readonly splits: MixSplit[];
 }
@@ -57,6 +59,7 @@ export function explainRegressions(now: Slice, before: Slice, views: readonly En
         : []),
       ...mixUnchanged(mix.splits, mix.claims.length),
     ],
+    newFailures: newFailures(compared),
     splits: mix.splits,
   };
 }

@@ -45,8 +45,51 @@ export function operationsOf(now: Slice, before: Slice): Operations {
   const ids = new Map<string, number>();
   const list: Operation[] = [];
   const current = sliceRows(now, ids, list);
+  const ofNow = list.length;
   const earlier = sliceRows(before, ids, list);
-  return { list, now: current(list.length), before: earlier(list.length) };
+  const sides = { now: current(list.length), before: earlier(list.length) };
+  const moved = movedCallees(list, ofNow, sides.now.rows, sides.before.rows);
+  return moved.size === 0 ? { list, ...sides } : { list, now: sides.now, before: renumbered(sides.before, moved) };
+}
+
+/** An address instead of a name: who has it may have another one after a restart. */
+const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[?[0-9a-f]*:[0-9a-f:]+\]?|localhost)(?::\d+)?$/i;
+
+/**
+ * Calls of something without spans, told apart by its address only, that exist in one slice each and are alike in all
+ * else: the callee has moved. Only where just one call of either slice can be meant. Operation of `before` -> of `now`.
+ */
+function movedCallees(
+  list: readonly Operation[],
+  ofNow: number,
+  now: readonly Int32Array[],
+  before: readonly Int32Array[],
+): Map<number, number> {
+  const groups = new Map<string, { now: number[]; before: number[] }>();
+  for (const { id, service, operation, role, callee, calleeTraced, statement } of list) {
+    if (calleeTraced || !ADDRESS.test(callee)) continue;
+    const key = JSON.stringify([service, operation, role, statement]);
+    const held = groups.get(key) ?? { now: [], before: [] };
+    if (now[id]!.length > 0) held.now.push(id);
+    if (before[id]!.length > 0) held.before.push(id);
+    groups.set(key, held);
+  }
+  const moved = new Map<number, number>();
+  for (const group of groups.values()) {
+    const [to, from] = [group.now[0], group.before[0]];
+    const isOne = group.now.length === 1 && group.before.length === 1;
+    if (isOne && to !== from && to! < ofNow) moved.set(from!, to!);
+  }
+  return moved;
+}
+
+function renumbered(side: SliceRows, moved: ReadonlyMap<number, number>): SliceRows {
+  const rows = [...side.rows];
+  for (const [from, to] of moved) {
+    rows[to] = side.rows[from]!;
+    rows[from] = new Int32Array(0);
+  }
+  return { ...side, rows, operation: side.operation.map((id) => moved.get(id) ?? id) };
 }
 
 /** Whether a trace counts: complete, and marked where there is a mask. */
