@@ -1,5 +1,5 @@
 import type { Fault } from "./fault.ts";
-import { OPERATIONS, userEndpoint } from "./names.ts";
+import { HANDLERS, OPERATIONS, userEndpoint } from "./names.ts";
 
 /**
  * A signature by a slow hash, computed in the event loop on each answer: copied from an example for
@@ -24,6 +24,6 @@ export const busyProcess: Fault = {
   needs: [],
   broken: { accounts: { signatureRounds: 200 } },
   load: {},
-  whatIf: [`service=accounts,operation=${OPERATIONS.account},time=0.1`],
+  whatIf: [`service=accounts,operation=${HANDLERS.account},time=0.02`],
   needsBaseline: false,
 };

@@ -1,5 +1,5 @@
 import type { Fault } from "./fault.ts";
-import { OPERATIONS, userEndpoint } from "./names.ts";
+import { HANDLERS, OPERATIONS, userEndpoint } from "./names.ts";
 
 /**
  * Writes wait to be joined with others into one statement. With few writers there is nobody to join
@@ -16,6 +16,6 @@ export const fixedDelay: Fault = {
   needs: [],
   broken: { zones: { writeDelayMs: 100 } },
   load: {},
-  whatIf: [`service=zones,operation=${OPERATIONS.create},time=0.03`],
+  whatIf: [`service=zones,operation=${HANDLERS.zoneRecords},time=0.02`],
   needsBaseline: false,
 };

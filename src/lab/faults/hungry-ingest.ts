@@ -1,5 +1,5 @@
 import type { Fault } from "./fault.ts";
-import { OPERATIONS, userEndpoint } from "./names.ts";
+import { HANDLERS, OPERATIONS, userEndpoint } from "./names.ts";
 
 /**
  * Everything in it was written one metric at a time, as the first version of such a service is: split the text, match a
@@ -34,7 +34,7 @@ export const hungryIngest: Fault = {
   needs: [],
   broken: { ingest: { parser: "regex", writes: "point", sync: "batch", youngMb: 1 } },
   load: { perSecond: 22, mix: { points: 0.75, lookup: 0.15, list: 0.1 }, pointsPerBatch: 3000 },
-  whatIf: [`service=ingest,operation=${OPERATIONS.points},time=0.4`],
+  whatIf: [`service=ingest,operation=${HANDLERS.points},time=0.3`],
   steps: [
     {
       title: "walk the bytes once instead of matching patterns",

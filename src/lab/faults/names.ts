@@ -22,6 +22,17 @@ export const OPERATIONS = {
   points: "POST /points",
 } as const;
 
+/**
+ * Where the own time of those operations is: the instrumentation of the web framework has a span for the handler
+ * within the one of the server, named by the route without the method.
+ */
+export const HANDLERS = {
+  zoneRecords: "request handler - /zones/:zone/records",
+  account: "request handler - /accounts/:account",
+  points: "request handler - /points",
+  overview: "request handler - /api/accounts/:account/overview",
+} as const;
+
 /** A read of the database, as its spans are named. */
 export const SELECT: string = `pg.query:SELECT ${DATABASE}`;
 

@@ -1,5 +1,5 @@
 import type { Fault } from "./fault.ts";
-import { userEndpoint } from "./names.ts";
+import { HANDLERS, userEndpoint } from "./names.ts";
 
 /**
  * `await` before each call, where none needs another's answer: the most frequent way to lose time in
@@ -23,6 +23,6 @@ export const sequentialCalls: Fault = {
   broken: { gateway: { overview: "sequential" }, registrar: { delayMs: 10 } },
   fixed: { gateway: { overview: "parallel" } },
   load: { mix: { lookup: 0.4, list: 0.15, create: 0.05, overview: 0.35, points: 0.05 } },
-  whatIf: [`service=gateway,operation=${userEndpoint("overview").operation},parallel`],
+  whatIf: [`service=gateway,operation=${HANDLERS.overview},parallel`],
   needsBaseline: false,
 };

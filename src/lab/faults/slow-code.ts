@@ -1,5 +1,5 @@
 import type { Fault } from "./fault.ts";
-import { OPERATIONS, userEndpoint } from "./names.ts";
+import { HANDLERS, OPERATIONS, userEndpoint } from "./names.ts";
 
 /**
  * A check for conflicting records compares each with each: natural to write, right on a zone of ten
@@ -14,6 +14,6 @@ export const slowCode: Fault = {
   needs: [],
   broken: { zones: { conflicts: "pairwise" } },
   load: {},
-  whatIf: [`service=zones,operation=${OPERATIONS.list},time=0.2`],
+  whatIf: [`service=zones,operation=${HANDLERS.zoneRecords},time=0.08`],
   needsBaseline: true,
 };

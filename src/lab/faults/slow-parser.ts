@@ -1,5 +1,5 @@
 import type { Fault } from "./fault.ts";
-import { OPERATIONS, userEndpoint } from "./names.ts";
+import { HANDLERS, OPERATIONS, userEndpoint } from "./names.ts";
 
 /**
  * Split and a regular expression per line: the first thing that works. It makes a handful of strings
@@ -22,6 +22,6 @@ export const slowParser: Fault = {
   needs: [],
   broken: { ingest: { parser: "regex" } },
   load: { mix: { points: 0.25, lookup: 0.5, list: 0.15, overview: 0.1 }, pointsPerBatch: 3000 },
-  whatIf: [`service=ingest,operation=${OPERATIONS.points},time=0.5`],
+  whatIf: [`service=ingest,operation=${HANDLERS.points},time=0.45`],
   needsBaseline: true,
 };

@@ -44,8 +44,8 @@ export const AFTER_SEED: readonly string[] = ["VACUUM ANALYZE", "CHECKPOINT"];
 
 const EDITORS = 500;
 
-/** Lines of the zone file that a changed record keeps of the time before: 120 × 80 bytes. */
-const ZONE_FILE_LINES = 120;
+/** Lines of the zone file that a changed record keeps of the time before: 360 × 80 bytes. */
+const ZONE_FILE_LINES = 360;
 
 /**
  * Every fourth record was changed twice after it was made. The zone file of that

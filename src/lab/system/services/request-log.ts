@@ -14,7 +14,7 @@ export interface LoggedRequest {
 }
 
 /** Requests that diagnostics look at. */
-const RECENT = 5000;
+const RECENT = 20_000;
 
 /** The last requests, in memory, and as a document on disk for a status page. */
 export class RequestLog {
