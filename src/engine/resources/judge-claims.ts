@@ -123,7 +123,8 @@ export function judgeClaims(claims: readonly Claim[], context: ResourceContext):
     if (alibi !== undefined) return { ...claim, explanation: withAlibi(claim.explanation, alibi) };
     const risen = context.deviations.find((one) => one.service === service && one.strength >= 2 && one.qValue <= 0.05);
     // What did not change, or does no harm, is not made likelier by the service being slower.
-    if (risen !== undefined && claim.explanation.harmful) return { ...claim, explanation: withDeviation(claim.explanation, risen) };
+    if (risen !== undefined && claim.explanation.harmful)
+      return { ...claim, explanation: withDeviation(claim.explanation, risen) };
     return { ...claim, explanation: withIdleProcessor(claim.explanation, readings) };
   });
 }
