@@ -5,10 +5,13 @@ import { noEdits } from "../analysis/replay.ts";
 import { prepareReplay } from "../analysis/replay-plan.ts";
 import { predictEndpoints, type EndpointPrediction } from "../analysis/what-if-prediction.ts";
 import type { Change } from "../model/change.ts";
+import type { MetricTable } from "../model/metric-table.ts";
 import type { ResourceSamples } from "../model/resource-samples.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import { NS_PER_MS } from "../model/units.ts";
 import { WHAT_IF_SCHEMA, type PredictedQuantile, type WhatIfReport } from "../model/what-if-report.ts";
+import { readMeasures } from "./resources/read-measures.ts";
+import { resourceSamples } from "./resources/use-table.ts";
 import { checkpointOf, type DiagnoseHooks } from "./diagnose.ts";
 import { programOf } from "./replay-predictor.ts";
 import { underLoad } from "./throughput/under-load.ts";
@@ -21,7 +24,9 @@ export class ChangeError extends Error {
 
 export interface WhatIfOptions {
   readonly seed?: number;
-  /** how busy hosts, processes and pools were, as metrics tell */
+  /** metrics of the same window */
+  readonly metrics?: MetricTable;
+  /** how busy hosts, processes and pools were, where that is known from elsewhere than `metrics` */
   readonly resources?: ResourceSamples;
 }
 
@@ -66,7 +71,7 @@ export async function whatIf(
     }
   });
   await checkpoint("modelling waits", 1, 2);
-  const load = underLoad(window, plan, edits, changes, options.resources, seed);
+  const load = underLoad(window, plan, edits, changes, options.resources ?? samplesOf(options.metrics), seed);
   for (const assumption of load.assumptions) assumptions.add(assumption);
   changes.forEach((change, i) => {
     const reason = load.reasons.get(change);
@@ -88,6 +93,9 @@ export async function whatIf(
     cannotTell: [...cannotTell],
   };
 }
+
+const samplesOf = (metrics: MetricTable | undefined): ResourceSamples | undefined =>
+  metrics === undefined || metrics.points.rowCount === 0 ? undefined : resourceSamples(readMeasures(metrics));
 
 function readChange(spec: string): Change {
   const parsed = parseChange(spec);

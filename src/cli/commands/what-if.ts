@@ -18,10 +18,10 @@ export function predictChanges(
   terminal: Terminal,
 ): Promise<number> {
   return withInputs(options.quiet === true, terminal, async ({ read, progress, signal }) => {
-    const { spans, intake } = await read(files);
+    const { spans, metrics, intake } = await read(files);
     const tell = (stage: string, at: number, total: number): void =>
       progress.report(`${stage} (${count(at)} of ${count(total)})`);
-    const prediction = await whatIf(spans, options.change, {}, { signal, progress: tell });
+    const prediction = await whatIf(spans, options.change, { metrics }, { signal, progress: tell });
     progress.clear();
     if (options.json === true) terminal.out(`${JSON.stringify(prediction, null, 2)}\n`);
     else terminal.out(`${renderWhatIf(prediction, lookOf(options, terminal)).join("\n")}\n`);

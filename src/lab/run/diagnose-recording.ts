@@ -20,8 +20,8 @@ export async function diagnosePhase(folder: string, baseline?: string, signal?: 
 
 /** What `longpole what-if PHASE --change ...` says. */
 export async function predictPhase(folder: string, changes: readonly string[]): Promise<WhatIfReport> {
-  const { spans } = await read(folder);
-  return whatIf(spans, changes);
+  const { spans, metrics } = await read(folder);
+  return whatIf(spans, changes, { metrics });
 }
 
 async function read(folder: string, signal?: AbortSignal): Promise<LoadedInputs> {
