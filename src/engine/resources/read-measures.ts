@@ -120,6 +120,8 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
     const isEdge = meaning.measure.startsWith("edge-");
     if (isEdge && ends === undefined) continue;
     const entity = entityOf(labels, meaning.measure.startsWith("db-"));
+    // The PostgreSQL receiver makes each table a resource of its own.
+    const named = meaning.measure.startsWith("db-") ? labels : own;
     readings.push({
       series,
       rows: pointsOf(index, series),
@@ -127,7 +129,7 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
       meaning,
       entity: ends === undefined ? entity : { service: isEdge ? ends.client : ends.server, instance: "", host: "" },
       ends: isEdge ? ends : undefined,
-      resource: resourceName(meaning.resource.map((key) => own.get(key)).find((text) => text !== undefined) ?? ""),
+      resource: resourceName(meaning.resource.map((key) => named.get(key)).find((text) => text !== undefined) ?? ""),
     });
   }
   return readings;

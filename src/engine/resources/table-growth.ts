@@ -106,6 +106,9 @@ function rowsOfStatement({ paths, text, forest }: Window, statement: string): nu
 /** Evidence of this kind leaves little doubt: of what else than its rows would a statement take the more time the more there are? */
 const CONFIDENCE = 0.9;
 
+/** A time that became half as long again within one window, and that nothing will stop, is harm whatever was usual. */
+const HARMFUL_GROWTH = 1.5;
+
 /** The claim with how the time follows the rows, and with the remedy that such a statement has. */
 function grown(window: Window, explanation: Explanation, { table, fit }: TableGrowth): Explanation {
   const { exponent, smallest, largest, observations } = fit;
@@ -131,6 +134,7 @@ function grown(window: Window, explanation: Explanation, { table, fit }: TableGr
         : `${table} grew ${times(largest / smallest)}, and ${shorten(statement, 60)} takes the longer for it`,
     why: `${explanation.why} Its time grows ${reads}, as rows^${exponent.value.toFixed(1)} (${interval}): ${next}.`,
     confidence: Math.max(explanation.confidence, CONFIDENCE),
+    harmful: explanation.harmful || last >= HARMFUL_GROWTH * first,
     undo: explanation.nodes.flatMap((node) => (isCall(window, node) ? [byIndex(window, explanation, node, last)] : [])),
     chain: [...explanation.chain, { claim: `it grows ${reads}: ${next}`, evidence: [explanation.evidence.length] }],
     evidence: [...explanation.evidence, evidence],
