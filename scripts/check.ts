@@ -24,8 +24,29 @@ const CHECKS: readonly Check[] = [
   { name: "imports", run: () => list(findViolations(ROOT).map((v) => `${v.file}:${v.line} ${v.rule}: ${v.message}`)) },
   { name: "dead code", run: () => command("knip", []) },
   { name: "docs", run: () => list(findStaleDocs(ROOT)) },
-  { name: "unit tests", run: () => vitest("unit", ["src", "scripts"]) },
 ];
+
+/**
+ * Files that take half of the processor time of all unit tests: laws on many systems, the simulator, statistics on large
+ * samples. `npm run check` leaves them out, so that it is run always; `npm test` and `npm run test:long` do not.
+ */
+const SLOW: readonly string[] = [
+  "src/testing/{accuracy,simulator}/**",
+  "src/**/*.{laws,accuracy}.test.ts",
+  "src/analysis/{change-points,histogram-modes,replay-programs}.test.ts",
+  "src/cli/render/report.test.ts",
+  "src/engine/{change-in-window,compare,quantile-change}.test.ts",
+  "src/engine/regression/explain-regressions.test.ts",
+  "src/engine/throughput/throughput.test.ts",
+  "src/lab/load/{run-load,send-open-loop}.test.ts",
+];
+
+const UNIT: Check = {
+  name: "unit tests, but for slow ones",
+  run: () => vitest("unit", ["src", "scripts", ...SLOW.map((pattern) => `--exclude=${pattern}`)]),
+};
+
+const ALL_UNIT: Check = { name: "unit tests", run: () => vitest("unit", ["src", "scripts"]) };
 
 const END_TO_END: Check = { name: "end-to-end tests", run: () => vitest("e2e", ["e2e"]) };
 
@@ -51,7 +72,7 @@ function main(): void {
   mkdirSync(RESULTS, { recursive: true });
   const isLong = process.argv.includes("--long");
   if (isLong) process.env["LONGPOLE_LONG_TESTS"] = "1";
-  const checks = isLong || process.argv.includes("--all") ? [...CHECKS, END_TO_END] : CHECKS;
+  const checks = isLong || process.argv.includes("--all") ? [...CHECKS, ALL_UNIT, END_TO_END] : [...CHECKS, UNIT];
   const outcome: { name: string; ok: boolean }[] = [];
   for (const check of checks) {
     const began = performance.now();

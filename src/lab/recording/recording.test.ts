@@ -201,8 +201,8 @@ describe("what is there already", () => {
   ])("$what are left alone", async ({ file, content }) => {
     await mkdir(folder);
     await writeFile(join(folder, file), content);
-    for (const attempt of [writeRecording(folder, RECORDING), recordingTarget(folder)])
-      await expect(attempt).rejects.toMatchObject({
+    for (const attempt of [() => writeRecording(folder, RECORDING), () => recordingTarget(folder)])
+      await expect(attempt()).rejects.toMatchObject({
         name: "LabError",
         code: "recording-folder",
         message: `${folder} holds other files and no recording; a recording replaces only a recording or an empty folder`,
