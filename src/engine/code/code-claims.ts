@@ -243,7 +243,8 @@ function explanationOf(
   const nodes = spots.map((spot) => spot.node);
   const seen = macro[0]?.explanation;
   const links = seen?.chain.slice(1) ?? [];
-  const evidence = [...(seen?.evidence ?? []), cause.evidence, splitEvidence(code, split, cause, factor)];
+  const isBetween = place.between.length > 0;
+  const evidence = [...(seen?.evidence ?? []), cause.evidence, splitEvidence(code, split, cause, factor, isBetween)];
   const at = seen?.evidence.length ?? 0;
   const order = causes.length < 2 ? "" : ` In the order in which they pay: ${causes.map(shortly).join(", ")}.`;
   return {
@@ -302,14 +303,19 @@ function busyText({ service, busyShare, profile }: ServiceCode): string {
 
 function splitEvidence(
   code: ServiceCode,
-  { work, waiting, rest, utilisation }: OwnTimeSplit,
+  split: OwnTimeSplit,
   { share }: CodeCause,
   factor: number,
+  isBetween: boolean,
 ): Explanation["evidence"][number] {
+  const { work, waiting, rest, utilisation } = split;
+  const between = isBetween
+    ? `; of the time between its spans and those of its callers and callees, which waits for the thread, ${percent(waitingWithout(split, share))} stays`
+    : "";
   const parts = `${percent(work)} work, ${percent(waiting)} waiting for the thread, ${percent(rest)} else`;
   return {
     kind: "statistic",
-    text: `own time of ${code.service}: ${parts}; without ${percent(share)} of the work it is ${percent(factor)} of what it is`,
+    text: `own time of ${code.service}: ${parts}; without ${percent(share)} of the work it is ${percent(factor)} of what it is${between}`,
     query: `busy time of the profile over own time of the spans; waiting by a queue at ${percent(utilisation)} (M/M/1)`,
   };
 }
