@@ -32,8 +32,8 @@ const OF_CALLS: ReadonlySet<Mechanism> = new Set<Mechanism>([
 /** What failed calls cost. Where they fail more often than before it is new, whether or not it shows in a median. */
 const OF_FAILURES: ReadonlySet<Mechanism> = new Set<Mechanism>(["retries", "timeout"]);
 
-/** That there are failures, and that the one who fails takes longer, is the same story without its cost. */
-const LESS_THAN_FAILURES: ReadonlySet<Mechanism> = new Set<Mechanism>([...GENERAL, "error-handling"]);
+/** That there are failures, that calls are repeated, and that the one who fails takes longer, is the same story without its cost. */
+const LESS_THAN_FAILURES: ReadonlySet<Mechanism> = new Set<Mechanism>([...GENERAL, "error-handling", "retries"]);
 
 /**
  * Claims of the window held against what changed since the baseline.
