@@ -55,8 +55,11 @@ export function admissionLimit(
   const gaps = servers.map((row) => {
     const { endNs } = entriesByInstance(window).get(facts.instance[row]!)!;
     const last = endNs[countUpTo(endNs, forest.startNs[row]! + forest.toleranceNs[row]!) - 1];
-    return last === undefined ? 0 : forest.startNs[row]! - last;
+    return last === undefined ? Number.POSITIVE_INFINITY : forest.startNs[row]! - last;
   });
+  // On the way back of one answer and the way there of the next nobody is inside; longer than that a place is not left empty.
+  const prompt = gaps.filter((gap, i) => gap <= 2 * aloneNs + forest.toleranceNs[servers[i]!]!).length;
+  if (prompt < MIN_AT_LIMIT * gaps.length) return undefined;
   return { limit, atLimit, by: medianOf(gaps) >= 0.5 * Math.max(aloneNs, 1) ? "caller" : "callee" };
 }
 

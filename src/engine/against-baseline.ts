@@ -12,6 +12,9 @@ const GENERAL: ReadonlySet<Mechanism> = new Set<Mechanism>([
   "unknown",
 ]);
 
+/** The comparison reads a missing index off the text of a statement that became slower: no more than that it did. */
+const LESS_THAN_READING: ReadonlySet<Mechanism> = new Set<Mechanism>([...GENERAL, "missing-index"]);
+
 /** What a comparison alone says of time that passes between two services. */
 const IN_TRANSIT: ReadonlySet<Mechanism> = new Set<Mechanism>(["network-latency"]);
 
@@ -29,8 +32,8 @@ const OF_CALLS: ReadonlySet<Mechanism> = new Set<Mechanism>([
 /** What failed calls cost. Where they fail more often than before it is new, whether or not it shows in a median. */
 const OF_FAILURES: ReadonlySet<Mechanism> = new Set<Mechanism>(["retries", "timeout"]);
 
-/** That there are failures, and that the one who fails takes longer, is the same story without its cost. */
-const LESS_THAN_FAILURES: ReadonlySet<Mechanism> = new Set<Mechanism>([...GENERAL, "error-handling"]);
+/** That there are failures, that calls are repeated, and that the one who fails takes longer, is the same story without its cost. */
+const LESS_THAN_FAILURES: ReadonlySet<Mechanism> = new Set<Mechanism>([...GENERAL, "error-handling", "retries"]);
 
 /**
  * Claims of the window held against what changed since the baseline.
@@ -79,7 +82,7 @@ function combine(claims: readonly Claim[], regressions: readonly Claim[], unchan
       ? IN_TRANSIT
       : OF_FAILURES.has(claim.explanation.mechanism)
         ? LESS_THAN_FAILURES
-        : GENERAL;
+        : LESS_THAN_READING;
     const general = touching.filter((r) => lessClose.has(r.explanation.mechanism));
     if (!isCloser || general.length === 0 || (!isQueue && general.length < touching.length)) continue;
     for (const r of general) refined.add(r);

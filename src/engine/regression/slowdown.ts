@@ -73,7 +73,11 @@ function readingOf(culprit: Culprit, grown: readonly OperationGrowth[]): Reading
   const ownNs = culprit.own.reduce((sum, g) => sum + g.growth.excess, 0);
   // Of all its grown spans together: one rare span with a giant factor shall not speak for the rest.
   const factor = grown.reduce((sum, g) => sum + g.growth.excess * Math.log2(Math.min(g.growth.factor, 1e6)), 0) / total;
-  const main = grown[0]!.growth.excess >= 0.8 * total ? grown[0] : undefined;
+  const main = isBehindOne(culprit)
+    ? culprit.own.toSorted((a, b) => b.perTraceNs - a.perTraceNs)[0]
+    : grown[0]!.growth.excess >= 0.8 * total
+      ? grown[0]
+      : undefined;
   const mechanism = mechanismOf(culprit, grown, ownNs / total);
   // Growth that only lies between two services may as well be the other's; how much better this end explains it counts.
   const share =
@@ -93,8 +97,23 @@ function mechanismOf(culprit: Culprit, grown: readonly OperationGrowth[], ownPar
   if (first.role === SpanRole.pool) return "pool-exhausted";
   if (ownPart < OWN_SHARE) return "network-latency";
   const several = new Set(culprit.own.map((g) => g.operation.operation)).size > 1;
+  if (isBehindOne(culprit)) return "slow-code";
   if (culprit.ownShare >= MOST && (culprit.calls.length > 0 || several)) return "cpu-saturated";
   return "slow-code";
+}
+
+/** Growth on the way is at most this part of the growth of the one operation that others wait behind. */
+const BEHIND = 1 / 3;
+
+/**
+ * Whether one operation alone takes longer, and what is on the way to the service a little: it waits behind that
+ * operation where a thread is shared. With too little processor all work of the service would take longer.
+ */
+function isBehindOne({ own, calls }: Culprit): boolean {
+  if (calls.length === 0 || new Set(own.map((g) => g.operation.operation)).size !== 1) return false;
+  const perSpan = (list: readonly OperationGrowth[]): number =>
+    list.reduce((sum, g) => sum + g.growth.excess, 0) / list.reduce((sum, g) => sum + g.spansNow, 0);
+  return perSpan(calls) <= BEHIND * perSpan(own);
 }
 
 function statementMechanism(statement: string, grown: number): Mechanism {

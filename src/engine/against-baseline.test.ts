@@ -1,0 +1,113 @@
+import { describe, expect, test } from "vitest";
+import type { SpanTable } from "../model/span-table.ts";
+import { diagnose } from "./diagnose.ts";
+import { traceFromText } from "../testing/trace-from-text.ts";
+import type { Finding } from "../model/report.ts";
+
+/** One column is a millisecond; the same trace 60 times over, a second apart, `pictures` taking turns. */
+function drawn(...pictures: readonly string[]): SpanTable {
+  const table = traceFromText(Array.from({ length: 60 }, (_, i) => pictures[i % pictures.length]!).join("\n\n"), {
+    unitNs: 1e6,
+  });
+  const first = new Map<number, number>();
+  const seconds = Array.from({ length: table.rowCount }, (_, row) => {
+    const trace = table.traceId[4 * row + 3]!;
+    if (!first.has(trace)) first.set(trace, first.size);
+    return first.get(trace)! * 1e9;
+  });
+  return {
+    ...table,
+    startOffsetNs: table.startOffsetNs.map((at, row) => at + seconds[row]!),
+    endOffsetNs: table.endOffsetNs.map((at, row) => at + seconds[row]!),
+  };
+}
+
+async function findings(now: SpanTable, before: SpanTable): Promise<string[]> {
+  const report = await diagnose({ spans: now, baseline: before });
+  return report.findings
+    .filter((finding: Finding) => finding.severity !== "note")
+    .map(({ mechanism, subject }) => `${mechanism} ${subject.service}`);
+}
+
+const QUERY = "client db.system.name=postgresql db.namespace=main db.query.text=";
+
+describe("a statement in the place of another", () => {
+  const sending = (statement: string, bars: string): string => `
+    shop GET /overview |${"-".repeat(60)}| server
+      shop SELECT       ${bars} ${QUERY}"${statement}"`;
+  const before = drawn(sending("SELECT total FROM summary WHERE account = $1", "|-|"));
+
+  test("that takes long is told, with the database as its place", async () => {
+    const now = drawn(sending("SELECT kind, count(*) FROM history GROUP BY kind", `|${"-".repeat(40)}|`));
+    expect(await findings(now, before)).toEqual(["slow-query main"]);
+  });
+
+  test("that takes no longer is not worth a word", async () => {
+    const now = drawn(sending("SELECT total, place FROM summary WHERE account = $1", "|-|"));
+    expect(await findings(now, before)).toEqual([]);
+  });
+});
+
+describe("a call that is made no more", () => {
+  const three = `
+    shop POST /order |------------------------------| server
+      shop reserve     |--|                            client
+      shop count           |--|                        client
+      shop commit              |--|                    client`;
+
+  test("while those that used to follow it still are: nothing broke off", async () => {
+    const now = drawn(
+      three,
+      `
+    shop POST /order |------------------------------| server
+      shop reserve     |--|                            client
+      shop commit              |--|                    client`,
+    );
+    expect(await findings(now, drawn(three))).toEqual([]);
+  });
+
+  test("nor any of those that used to follow it: it broke off before it", async () => {
+    const now = drawn(
+      three,
+      `
+    shop POST /order |------------------------------| server
+      shop reserve     |--|                            client`,
+    );
+    expect(await findings(now, drawn(three))).toEqual(["error-handling shop"]);
+  });
+});
+
+describe("a callee that is known by its address only", () => {
+  const call = (address: string, bars: string): string => `
+    shop GET /status |${"-".repeat(60)}| server
+      shop GET         ${bars} client server.address=${address} server.port=4000`;
+
+  test("is the same at another address when it can be no other", async () => {
+    const before = drawn(call("10.0.0.7", "|-|"), call("10.0.0.7", "|--|"));
+    const now = drawn(call("10.0.0.9", `|${"-".repeat(30)}|`), call("10.0.0.9", `|${"-".repeat(35)}|`));
+    expect(await findings(now, before)).toEqual(["external-dependency 10.0.0.9"]);
+  });
+});
+
+describe("failed calls that are made again", () => {
+  const healthy = `
+    shop GET /status |${"-".repeat(12)}| server
+      shop GET         |--| client server.address=partner`;
+
+  test("are a timeout of the caller where the failed attempts were waited out", async () => {
+    const waited = `
+    shop GET /status |${"-".repeat(150)}| server
+      shop GET         |${"-".repeat(99)}|  client server.address=partner error
+      shop GET          ${" ".repeat(101)}|--| client server.address=partner`;
+    expect(await findings(drawn(healthy, waited), drawn(healthy))).toEqual(["timeout shop"]);
+  });
+
+  test("are retries where they fail at once and the pauses between them cost the time", async () => {
+    const repeated = `
+    shop GET /status |${"-".repeat(60)}| server
+      shop GET         |--|                    client server.address=partner error
+      shop GET                        |--|     client server.address=partner error
+      shop GET                                        |--|     client server.address=partner`;
+    expect(await findings(drawn(healthy, repeated), drawn(healthy))).toEqual(["retries shop"]);
+  });
+});
