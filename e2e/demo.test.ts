@@ -60,7 +60,7 @@ describe("what cannot be done is one sentence and 2", () => {
   });
 });
 
-describe("Ctrl-C", () => {
+describe("Ctrl-C", { timeout: 120_000 }, () => {
   // In the middle of the start, of the warm-up, and of the load.
   test.each([300, 2500, 9000])("after %i ms: 130, and nothing is left", async (afterMs) => {
     const code = await new Promise<number>((resolve) => {

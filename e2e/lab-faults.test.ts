@@ -29,7 +29,7 @@ function demonstrate(fault: string, more: readonly string[] = []): Demonstrated 
  * A few faults on the really running system. A shared machine may move a cause from the first place: here it has to
  * be among the first three. The whole set, with strict ranks, is `npm run lab`.
  */
-describe("the running lab", () => {
+describe("the running lab", { timeout: 300_000 }, () => {
   test("n-plus-one: found, mended, measured and kept", async () => {
     const recording = join(folder, "n-plus-one");
     const { demo, endpoints, findings } = demonstrate("n-plus-one", ["--fix", "--record", recording]);

@@ -48,7 +48,8 @@ const UNIT: Check = {
 
 const ALL_UNIT: Check = { name: "unit tests", run: () => vitest("unit", ["src", "scripts"]) };
 
-const END_TO_END: Check = { name: "end-to-end tests", run: () => vitest("e2e", ["e2e"]) };
+// One file at a time: some of them measure.
+const END_TO_END: Check = { name: "end-to-end tests", run: () => vitest("e2e", ["e2e", "--no-file-parallelism"]) };
 
 function command(name: string, args: readonly string[]): string | undefined {
   const bin = join(ROOT, "node_modules", ".bin", process.platform === "win32" ? `${name}.cmd` : name);

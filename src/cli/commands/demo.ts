@@ -57,7 +57,6 @@ export async function demo(options: DemoCommandOptions, terminal: Terminal): Pro
     const result = await runDemo(
       {
         fault,
-        before: true,
         fix: options.fix === true,
         seed: options.seed,
         signal: abort.signal,

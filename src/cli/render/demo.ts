@@ -119,7 +119,9 @@ export function renderFixes(
   for (const { title, errors } of fixes) {
     lines.push(`  ${pen.strong(clip(title, pen.look.width - 2))}`);
     if (errors.length === 0)
-      lines.push(pen.faint("    nothing was predicted: the change grammar has no words for this fix"));
+      lines.push(
+        pen.faint("    nothing was predicted of it: no finding names this cause, and what-if has no words for the fix"),
+      );
     for (const { by, metric, nowMs, predictedMs, lowMs, highMs, measuredMs, error } of errors) {
       const label = `${metric}, ${by === "finding" ? "first finding" : "what-if"}`;
       const sign = error < 0 ? "−" : "+";

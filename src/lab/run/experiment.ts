@@ -85,18 +85,19 @@ export function phasesOf(fault: Fault, wanted: { readonly before: boolean; reado
 }
 
 function planOf(fault: Fault, phase: PhaseName, { seed, seconds, perSecond, profile = true }: PhaseOptions): PhasePlan {
-  const load: LoadPlan = {
-    ...USUAL_LOAD,
-    ...fault.load,
-    ...(phase === "fault" ? fault.brokenLoad : {}),
-    ...(seconds === undefined ? {} : { seconds }),
-    ...(perSecond === undefined ? {} : { perSecond }),
-    seed,
-  };
+  const usual: LoadPlan = { ...USUAL_LOAD, ...fault.load };
+  const load: LoadPlan = { ...usual, ...(phase === "fault" ? fault.brokenLoad : {}), seed };
+  // Another rate or length leaves the fault what it is: a load that trebles trebles the wanted one.
+  const faster = perSecond === undefined ? 1 : perSecond / usual.perSecond;
+  const longer = seconds === undefined ? 1 : seconds / usual.seconds;
+  const wanted = { ...load, perSecond: load.perSecond * faster, seconds: load.seconds * longer };
   return {
     settings: settingsOf(fault, phase),
-    load: phase === "before" ? { ...load, seconds: Math.min(load.seconds, BEFORE_SECONDS) } : load,
-    during: phase === "fault" ? (fault.during ?? []) : [],
+    load: phase === "before" ? { ...wanted, seconds: Math.min(wanted.seconds, BEFORE_SECONDS) } : wanted,
+    during:
+      phase === "fault"
+        ? (fault.during ?? []).map(({ atSeconds, sql }) => ({ atSeconds: atSeconds * longer, sql }))
+        : [],
     // Of the system as it is now; earlier times and mended systems are measured, not explained.
     profile: profile && phase === "fault",
   };

@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import type { Fault } from "../faults/fault.ts";
 import { openLab } from "./experiment.ts";
 
@@ -19,7 +18,11 @@ interface Run {
 export async function measureOverhead(fault: Fault, pairs: number, signal: AbortSignal): Promise<Overhead> {
   const runs: { observed: Run; unobserved: Run }[] = [];
   for (let i = 0; i < pairs; i++) {
-    runs.push({ observed: await measure(fault, true, i, signal), unobserved: await measure(fault, false, i, signal) });
+    // In turn first and second: what a machine does after a while (clock, caches) is nobody's advantage.
+    const order = i % 2 === 0 ? [true, false] : [false, true];
+    const measured = new Map<boolean, Run>();
+    for (const observe of order) measured.set(observe, await measure(fault, observe, i, signal));
+    runs.push({ observed: measured.get(true)!, unobserved: measured.get(false)! });
   }
   const both = (of: (run: Run) => number): Overhead["cpuMs"] => ({
     observed: median(runs.map(({ observed }) => of(observed))),
@@ -31,9 +34,8 @@ export async function measureOverhead(fault: Fault, pairs: number, signal: Abort
 async function measure(fault: Fault, observe: boolean, seed: number, signal: AbortSignal): Promise<Run> {
   const lab = await openLab(fault, { signal, log: () => {}, observe });
   try {
-    const { load, machineBusy } = await lab.run(fault, "fault", { seed: seed + 1, profile: false, progress: () => {} });
-    const cpuMs = (machineBusy * availableParallelism() * load.plan.seconds * 1000) / Math.max(1, load.completed);
-    return { cpuMs, p50Ms: load.all.p50Ms };
+    const { load, busyMs } = await lab.run(fault, "fault", { seed: seed + 1, profile: false, progress: () => {} });
+    return { cpuMs: busyMs / Math.max(1, load.completed), p50Ms: load.all.p50Ms };
   } finally {
     await lab.close();
   }

@@ -21,10 +21,10 @@ export interface PhasePlan {
   readonly profile: boolean;
 }
 
-/** What was recorded in one stretch under load, and how busy the machine was meanwhile. */
+/** What was recorded in one stretch under load, and how long the processors of the machine were busy meanwhile. */
 export interface PhaseRecord extends PhaseRecording {
-  /** share of the machine's processors in use, 0 to 1 */
-  readonly machineBusy: number;
+  /** milliseconds of all processors that were in use */
+  readonly busyMs: number;
 }
 
 export interface PhaseHooks {
@@ -61,21 +61,21 @@ async function record(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise
   const { system, sink } = stage;
   await resetStatements(system);
   sink.beginWindow();
-  const before = processorTime();
+  const before = busyTimeMs();
   const load = await loadWith(plan.during, stage, plan.load, hooks);
-  const after = processorTime();
+  const after = busyTimeMs();
   await system.flush();
   const telemetry = sink.endWindow();
   if (telemetry.refused > 0) {
-    const advice = "fewer requests or seconds make it smaller";
-    throw new LabError("window-full", `the services sent more than is kept of one phase, in memory; ${advice}`);
+    const why = "more than is kept in memory of one phase, or broken off on a busy machine";
+    throw new LabError("window-incomplete", `${telemetry.refused} exports of the services were not taken: ${why}`);
   }
   return {
     load,
     telemetry,
     statements: await readStatements(system),
     profiles: plan.profile ? await takeProfiles(stage, plan, hooks) : [],
-    machineBusy: (after.busy - before.busy) / Math.max(1, after.all - before.all),
+    busyMs: after - before,
   };
 }
 
@@ -134,24 +134,18 @@ async function hasStatements(system: RunningSystem): Promise<boolean> {
 }
 
 async function resetStatements(system: RunningSystem): Promise<void> {
-  if (await hasStatements(system)) await system.query("SELECT pg_stat_statements_reset()");
+  // Of this database only: the server may be the user's own.
+  const ours = "(SELECT oid FROM pg_database WHERE datname = current_database())";
+  if (await hasStatements(system)) await system.query(`SELECT pg_stat_statements_reset(0, ${ours}, 0)`);
 }
 
 async function readStatements(system: RunningSystem): Promise<readonly Record<string, unknown>[]> {
   return (await hasStatements(system)) ? system.query(STATEMENTS) : [];
 }
 
-/** Milliseconds of all processors so far. */
-function processorTime(): { busy: number; all: number } {
-  let busy = 0;
-  let all = 0;
-  for (const { times } of cpus()) {
-    const used = times.user + times.nice + times.sys + times.irq;
-    busy += used;
-    all += used + times.idle;
-  }
-  return { busy, all };
-}
+/** Milliseconds that all processors together have been busy so far. */
+const busyTimeMs = (): number =>
+  cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
 
 /**
  * Profiles of all services, under the same load for some seconds more. Not meanwhile: the profiler's signals, one each

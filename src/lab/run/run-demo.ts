@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Finding, Mechanism, Report } from "../../model/report.ts";
 import type { Fault } from "../faults/fault.ts";
+import { probeNeeds } from "../host/probe-needs.ts";
+import { LabError } from "../lab-error.ts";
 import type { LoadResult } from "../load/load-plan.ts";
 import type { LoadProgress } from "../load/run-load.ts";
 import type { PhaseName } from "../recording/lab-truth.ts";
@@ -14,8 +16,6 @@ import { findingError, rankOf, whatIfErrors, type CauseRank, type PredictionErro
 
 export interface DemoOptions {
   readonly fault: Fault;
-  /** whether earlier times are recorded first, to compare with */
-  readonly before: boolean;
   /** whether the fix is applied and measured, too */
   readonly fix: boolean;
   /** where the recording is kept; removed at the end where absent */
@@ -44,7 +44,7 @@ export interface Diagnosis {
   readonly load: LoadResult;
   /** where the report names each cause of the truth */
   readonly ranks: readonly CauseRank[];
-  /** from the end of the load to the report */
+  /** reading the recording and diagnosing it */
   readonly analysisSeconds: number;
 }
 
@@ -72,6 +72,9 @@ export interface DemoResult {
 export async function runDemo(options: DemoOptions, hooks: DemoHooks): Promise<DemoResult> {
   const { fault, signal } = options;
   const kept = options.folder;
+  const needs = await probeNeeds();
+  const refusal = fault.needs.map((need) => needs[need]).find((reason) => reason !== undefined);
+  if (refusal !== undefined) throw new LabError("not-here", `${fault.name} cannot be run here: ${refusal}`);
   if (kept !== undefined) await recordingTarget(kept);
   const folder = kept ?? (await mkdtemp(join(tmpdir(), "longpole-recording-")));
   try {
@@ -97,7 +100,7 @@ async function runPhases(
   let diagnosis: Diagnosis | undefined;
   const fixes: FixResult[] = [];
   const reports: Report[] = [];
-  for (const phase of phasesOf(fault, options)) {
+  for (const phase of phasesOf(fault, { before: true, fix: options.fix })) {
     const record = await run(fault, phase, {
       seed,
       ...(seconds === undefined ? {} : { seconds }),
@@ -114,6 +117,7 @@ async function runPhases(
       hooks.diagnosed(diagnosis);
     } else {
       const fix = await judgeFix(folder, phase, record.load, fault, reports);
+      options.signal.throwIfAborted();
       reports.push(fix.report);
       fixes.push(fix);
     }
@@ -124,12 +128,14 @@ async function runPhases(
 async function diagnoseFault(folder: string, load: LoadResult, options: DemoOptions): Promise<Diagnosis> {
   const began = performance.now();
   const files = join(folder, "fault");
-  const baseline = options.before ? join(folder, "before") : undefined;
+  const baseline = join(folder, "before");
   const report = await diagnosePhase(files, baseline, options.signal);
+  // What is known of half of it would be a verdict on half of it.
+  options.signal.throwIfAborted();
   return {
     report,
     files: [files],
-    baseline: baseline === undefined ? [] : [baseline],
+    baseline: [baseline],
     load,
     ranks: options.fault.truths.map((truth) => rankOf(report, truth)),
     analysisSeconds: (performance.now() - began) / 1000,
@@ -152,7 +158,7 @@ async function judgeFix(
   const said = isLast && fault.whatIf.length > 0 ? await predictPhase(join(folder, "fault"), fault.whatIf) : undefined;
   const errors = [
     step === undefined
-      ? findingError(faulty.findings[0], report)
+      ? findingError(faulty.findings[rankOf(faulty, truth).byServiceAndMechanism - 1], report)
       : findingError(findingOf(faulty, truth.service, step.undoes), report, previous),
     ...(said === undefined ? [] : whatIfErrors(said, truth, report)),
   ].filter((error) => error !== undefined);

@@ -62,8 +62,8 @@ describe("the limiter", () => {
   ])("%s %s", (service, resource, right) => {
     expect(limiterIsRight(limited(service, resource), TRUTH)).toBe(right);
   });
-  it("is not judged where none is named", () => {
-    expect(limiterIsRight(reportOf([]), TRUTH)).toBeUndefined();
+  it("is missed where the report names none, and not judged where the truth has none", () => {
+    expect(limiterIsRight(reportOf([]), TRUTH)).toBe(false);
     const { limiter: _, ...unlimited } = TRUTH;
     expect(limiterIsRight(limited("zones", "cpu"), unlimited)).toBeUndefined();
   });

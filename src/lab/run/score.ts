@@ -32,9 +32,10 @@ export const alarmsOf = ({ findings }: Report): readonly Finding[] =>
 export const falseAlarmsOf = (report: Report, truths: readonly Truth[]): readonly Finding[] =>
   alarmsOf(report).filter((finding) => !truths.some((truth) => namesService(finding, truth)));
 
-/** Whether the limiter is the one of the truth; undefined where the truth or the report names none. */
+/** Whether the report names the limiter of the truth; undefined where the truth has none. */
 export function limiterIsRight({ throughput }: Report, truth: Truth): boolean | undefined {
-  if (truth.limiter === undefined || throughput.limiter === undefined) return undefined;
+  if (truth.limiter === undefined) return undefined;
+  if (throughput.limiter === undefined) return false;
   const { service, resource } = throughput.limiter;
   // Pools are named by whoever made them; that it is the pool is what counts.
   const family = (name: string): string => name.split(":")[0]!;

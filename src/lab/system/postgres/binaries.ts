@@ -34,7 +34,12 @@ export function findPostgres(labFolder: string): PostgresHome {
     );
   }
   openFolder(labFolder);
-  const base = othersCanEnter(labFolder) ? labFolder : tmpdir();
+  // A folder for temporary files may be private: what lies in it no other user can reach.
+  const base = [labFolder, tmpdir(), "/var/tmp", "/tmp"].find((place) => existsSync(place) && othersCanEnter(place));
+  if (base === undefined) {
+    const places = `${labFolder}, /var/tmp or /tmp`;
+    throw new LabError("folder", `PostgreSQL refuses to run as root, and no other user can enter ${places}`);
+  }
   const folder = join(base, base === labFolder ? "postgres" : `longpole-lab-${randomBytes(6).toString("hex")}`);
   if (othersCanEnter(native)) return { binaries: join(native, "bin"), folder, user };
   // A clone below /root: what is there cannot be read by anybody else.
