@@ -22,7 +22,14 @@ import { probeNeeds } from "../src/lab/host/probe-needs.ts";
 import { measureOverhead } from "../src/lab/run/overhead.ts";
 import { recordFault } from "../src/lab/run/record-fault.ts";
 import { scoreRecording, type RunScore } from "../src/lab/run/score-recording.ts";
-import { LAB_SCORES_SCHEMA, summarise, tableOf, worsened, type LabScores } from "../src/lab/run/summary.ts";
+import {
+  LAB_SCORES_SCHEMA,
+  summarise,
+  tableOf,
+  worsened,
+  type FailedRun,
+  type LabScores,
+} from "../src/lab/run/summary.ts";
 
 const { values } = parseArgs({
   options: {
@@ -56,13 +63,17 @@ async function main(): Promise<void> {
     return;
   }
   const skipped: { fault: string; reason: string }[] = [];
-  const scores = values.rescore === undefined ? await runAll(skipped) : await rescore(resolve(values.rescore));
+  const failed: FailedRun[] = [];
+  const scores =
+    values.rescore === undefined ? await runAll(skipped, failed) : await rescore(resolve(values.rescore), failed);
+  if (failed.length > 0) process.exitCode = 1;
   const result: LabScores = {
     schema: LAB_SCORES_SCHEMA,
     at: new Date().toISOString(),
     machine: { node: process.versions.node, cores: availableParallelism() },
-    summary: summarise(scores),
+    summary: summarise(scores, failed),
     runs: scores,
+    failed,
     skipped,
   };
   console.log(tableOf(result));
@@ -90,7 +101,7 @@ function wantedRuns(): { fault: Fault; seed: number }[] {
   return [...runs, ...more];
 }
 
-async function runAll(skipped: { fault: string; reason: string }[]): Promise<RunScore[]> {
+async function runAll(skipped: { fault: string; reason: string }[], failed: FailedRun[]): Promise<RunScore[]> {
   const needs = await probeNeeds();
   const keep = values.recordings === undefined ? undefined : resolve(values.recordings);
   const scores: RunScore[] = [];
@@ -116,9 +127,11 @@ async function runAll(skipped: { fault: string; reason: string }[]): Promise<Run
       console.error(lineOf(score));
     } catch (error) {
       if (abort.signal.aborted) throw error;
-      // One that fails does not take the others with it; it is no hit either.
-      skipped.push({ fault: fault.name, reason: `failed: ${error instanceof Error ? error.message : String(error)}` });
-      console.error(`${fault.name} failed: ${error instanceof Error ? error.message : String(error)}`);
+      // One that fails does not take the others with it; it is a miss.
+      const why = error instanceof Error ? error.message : String(error);
+      const { name, seenFrom, truths } = fault;
+      failed.push({ fault: name, seenFrom, hasCause: truths.length > 0, reason: why });
+      console.error(`${name} failed: ${why}`);
     } finally {
       if (keep === undefined) rmSync(folder, { recursive: true, force: true });
     }
@@ -126,14 +139,20 @@ async function runAll(skipped: { fault: string; reason: string }[]): Promise<Run
   return scores;
 }
 
-async function rescore(folder: string): Promise<RunScore[]> {
+async function rescore(folder: string, failed: FailedRun[]): Promise<RunScore[]> {
   const scores: RunScore[] = [];
   const wanted = values.only?.split(",");
   for (const name of readdirSync(folder).sort()) {
     if (name.startsWith(".") || (wanted !== undefined && !wanted.includes(name.replace(/-\d+$/, "")))) continue;
-    const score = await scoreRecording(join(folder, name), { alone: true });
-    scores.push(score);
-    console.error(lineOf(score));
+    try {
+      const score = await scoreRecording(join(folder, name), { alone: true });
+      scores.push(score);
+      console.error(lineOf(score));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      failed.push({ fault: name, seenFrom: "traces", hasCause: true, reason });
+      console.error(`${name} failed: ${reason}`);
+    }
   }
   return scores;
 }

@@ -53,6 +53,20 @@ describe("summary", () => {
     expect(summary.limiterRight).toBeNull();
   });
 
+  it("counts a run that broke off as missed", () => {
+    const failed = { fault: "some-fault", seenFrom: "traces", hasCause: true, reason: "no database" } as const;
+    const healthy = { ...failed, hasCause: false };
+    expect(summarise([run([[1, 1]])], [failed, healthy]).visible).toEqual({
+      runs: 2,
+      rank1: 0.5,
+      top3: 0.5,
+      serviceRank1: 0.5,
+    });
+    const now = { ...scoresOf([]), failed: [failed] };
+    expect(worsened(scoresOf([]), now)).toEqual(["some-fault failed: no database"]);
+    expect(tableOf(now)).toContain("- some-fault: FAILED, counted as missed: no database");
+  });
+
   it("says nothing of nothing", () => {
     expect(summarise([]).visible).toEqual({ runs: 0, rank1: 0, top3: 0, serviceRank1: 0 });
     expect(summarise([]).medianErrorP99).toBeNull();
@@ -65,6 +79,7 @@ const scoresOf = (runs: readonly RunScore[]): LabScores => ({
   machine: { node: "20", cores: 2 },
   summary: summarise(runs),
   runs,
+  failed: [],
   skipped: [{ fault: "network-loss", reason: "the kernel has no netem" }],
 });
 
@@ -83,7 +98,7 @@ describe("comparison", () => {
       "first finding names the cause: 100.0 %, now 50.0 %",
       "one of the first three names the cause: 100.0 %, now 50.0 %",
       "median error of p99: 10.0 %, now 30.0 %",
-      "healthy runs with an alarm: 0, now 1",
+      "runs with nothing wrong and an alarm: 0 of 0, now 1 of 1",
     ]);
   });
 });

@@ -10,8 +10,15 @@ export interface LabScores {
   readonly machine: { readonly node: string; readonly cores: number };
   readonly summary: LabSummary;
   readonly runs: readonly RunScore[];
-  /** what this machine does not allow, or what failed, with the reason */
+  /** runs that broke off: misses, every one */
+  readonly failed: readonly FailedRun[];
+  /** what this machine does not allow, with the reason */
   readonly skipped: readonly { readonly fault: string; readonly reason: string }[];
+}
+
+export interface FailedRun extends Pick<RunScore, "fault" | "seenFrom"> {
+  readonly hasCause: boolean;
+  readonly reason: string;
 }
 
 export interface LabSummary {
@@ -19,6 +26,7 @@ export interface LabSummary {
   readonly visible: Shares;
   /** those that only profiles show */
   readonly inside: Shares;
+  /** runs with nothing wrong: healthy ones, and red herrings alone */
   readonly healthyRuns: number;
   readonly healthyWithAlarm: number;
   /** share of the truths with a limiter in which the report names it; null where none was judged */
@@ -38,9 +46,10 @@ export interface Shares {
   readonly serviceRank1: number;
 }
 
-export function summarise(runs: readonly RunScore[]): LabSummary {
+export function summarise(runs: readonly RunScore[], failed: readonly FailedRun[] = []): LabSummary {
   const wrong = runs.filter((run) => run.verdict.ranks.length > 0);
   const healthy = runs.filter((run) => run.verdict.ranks.length === 0);
+  const missed = failed.filter(({ hasCause }) => hasCause);
   const limiters = wrong.flatMap((run) => run.verdict.limiterRight ?? []);
   const errors = (by: "finding" | "what-if", metric: "p50" | "p95" | "p99"): number | null =>
     median(
@@ -49,8 +58,8 @@ export function summarise(runs: readonly RunScore[]): LabSummary {
       ),
     );
   return {
-    visible: sharesOf(wrong.filter(({ seenFrom }) => seenFrom !== "profiles")),
-    inside: sharesOf(wrong.filter(({ seenFrom }) => seenFrom === "profiles")),
+    visible: sharesOf(wrong.filter(isVisible), missed.filter(isVisible).length),
+    inside: sharesOf(wrong.filter(isInside), missed.filter(isInside).length),
     healthyRuns: healthy.length,
     healthyWithAlarm: healthy.filter((run) => run.verdict.alarms > 0).length,
     limiterRight: limiters.length === 0 ? null : limiters.filter(Boolean).length / limiters.length,
@@ -64,12 +73,16 @@ export function summarise(runs: readonly RunScore[]): LabSummary {
   };
 }
 
-function sharesOf(runs: readonly RunScore[]): Shares {
+const isInside = ({ seenFrom }: Pick<RunScore, "seenFrom">): boolean => seenFrom === "profiles";
+const isVisible = (run: Pick<RunScore, "seenFrom">): boolean => !isInside(run);
+
+function sharesOf(runs: readonly RunScore[], failed: number): Shares {
+  const all = runs.length + failed;
   const share = (holds: (verdict: Verdict) => boolean): number =>
-    runs.length === 0 ? 0 : runs.filter((run) => holds(run.verdict)).length / runs.length;
+    all === 0 ? 0 : runs.filter((run) => holds(run.verdict)).length / all;
   const within = (rank: number, most: number): boolean => rank > 0 && rank <= most;
   return {
-    runs: runs.length,
+    runs: all,
     rank1: share(({ ranks }) => within(ranks[0]!.byServiceAndMechanism, 1)),
     top3: share(({ ranks }) => within(ranks[0]!.byServiceAndMechanism, 3)),
     serviceRank1: share(({ ranks }) => within(ranks[0]!.byService, 1)),
@@ -101,8 +114,13 @@ export function worsened(before: LabScores, now: LabScores): string[] {
   rose("median error of p50", a.medianErrorP50, b.medianErrorP50);
   rose("median error of p99", a.medianErrorP99, b.medianErrorP99);
   rose("median error of findings", a.medianErrorOfFindings, b.medianErrorOfFindings);
-  if (b.healthyWithAlarm > a.healthyWithAlarm)
-    lines.push(`healthy runs with an alarm: ${a.healthyWithAlarm}, now ${b.healthyWithAlarm}`);
+  const alarmed = ({ healthyWithAlarm, healthyRuns }: LabSummary): number =>
+    healthyWithAlarm / Math.max(1, healthyRuns);
+  if (alarmed(b) > alarmed(a)) {
+    const of = ({ healthyWithAlarm, healthyRuns }: LabSummary): string => `${healthyWithAlarm} of ${healthyRuns}`;
+    lines.push(`runs with nothing wrong and an alarm: ${of(a)}, now ${of(b)}`);
+  }
+  for (const { fault, reason } of now.failed) lines.push(`${fault} failed: ${reason}`);
   return lines;
 }
 
@@ -110,7 +128,7 @@ const negative = (value: number | null): number | null => (value === null ? null
 const percent = (share: number): string => `${(Math.abs(share) * 100).toFixed(1)} %`;
 
 /** The scores as a table in Markdown, and the summary below it. */
-export function tableOf({ runs, skipped, summary }: LabScores): string {
+export function tableOf({ runs, failed, skipped, summary }: LabScores): string {
   const head = [
     "Fault",
     "p50 before → now → fixed (ms)",
@@ -125,8 +143,18 @@ export function tableOf({ runs, skipped, summary }: LabScores): string {
   ];
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const rows = runs.map((run) => line(cellsOf(run)));
+  const failures = failed.map(({ fault, reason }) => `- ${fault}: FAILED, counted as missed: ${reason}`);
   const skips = skipped.map(({ fault, reason }) => `- ${fault}: not run, ${reason}`);
-  return [line(head), line(head.map(() => "---")), ...rows, "", ...skips, "", ...summaryLines(summary)].join("\n");
+  return [
+    line(head),
+    line(head.map(() => "---")),
+    ...rows,
+    "",
+    ...failures,
+    ...skips,
+    "",
+    ...summaryLines(summary),
+  ].join("\n");
 }
 
 function cellsOf(run: RunScore): string[] {
@@ -166,7 +194,7 @@ function summaryLines(summary: LabSummary): string[] {
   return [
     `- of ${visible.runs} runs with a cause that traces and metrics show: first finding names service and mechanism in ${percent(visible.rank1)}, one of the first three in ${percent(visible.top3)}; first finding names the service in ${percent(visible.serviceRank1)}`,
     `- of ${inside.runs} runs with a cause that only profiles show: ${percent(inside.rank1)}, ${percent(inside.top3)}; ${percent(inside.serviceRank1)}`,
-    `- healthy runs with a finding above a note: ${summary.healthyWithAlarm} of ${summary.healthyRuns}`,
+    `- runs with nothing wrong (healthy, or a red herring alone) and a finding above a note: ${summary.healthyWithAlarm} of ${summary.healthyRuns}`,
     `- limiter right: ${or(summary.limiterRight)}`,
     `- what-if against the measured fix, median error: p50 ${or(summary.medianErrorP50)}, p99 ${or(summary.medianErrorP99)}; the finding's own prediction ${or(summary.medianErrorOfFindings)}`,
   ];
