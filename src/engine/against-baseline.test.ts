@@ -48,6 +48,20 @@ describe("a statement in the place of another", () => {
   });
 });
 
+describe("calls of an operation that made none", () => {
+  const root = `
+    shop GET /account |${"-".repeat(60)}| server`;
+  const query = `
+      shop SELECT       |${"-".repeat(20)}|                       ${QUERY}"SELECT name FROM accounts WHERE id = $1"`;
+  const partner = `
+      shop GET                                 |${"-".repeat(25)}| client server.address=partner`;
+
+  test("are those of a cache that is gone where it makes several now", async () => {
+    const found = await findings(drawn(root + query + partner), drawn(root.replace("-".repeat(55), "--")));
+    expect(found).toEqual(["cache-miss shop", "cache-miss shop"]);
+  });
+});
+
 describe("a call that is made no more", () => {
   const three = `
     shop POST /order |------------------------------| server

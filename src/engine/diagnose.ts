@@ -207,7 +207,8 @@ async function findCauses(
   const measured =
     resources === undefined
       ? folded
-      : withTableGrowth(judgeClaims(folded, resources), window, resources.measures, seed);
+      : // Again: what the metrics showed to grow may be what holds the connections.
+        foldConsequences(window, withTableGrowth(judgeClaims(folded, resources), window, resources.measures, seed));
   const joined = joinCode(window, ownNs, explained, measured, profiles.services, code);
   const named = nameFunctions(joined, profiles.services);
   const findings = rankFindings(

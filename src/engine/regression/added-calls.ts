@@ -197,7 +197,35 @@ function mechanismOf(
   if (oftener && !moreParents(entry)) return "duplicate-calls";
   // Made by some of the parents before: something decided whether it is needed. A new call is a new call.
   if (entry.shareBefore > 0 || asksCache(comparison, parent.id, called.id)) return "cache-miss";
-  return entry.timesNow >= LOOP ? "n-plus-one" : "unknown";
+  if (entry.timesNow >= LOOP) return "n-plus-one";
+  return isRead(called) && answeredFromMemory(comparison, parent.id) ? "cache-miss" : "unknown";
+}
+
+/** Share of the spans that count for "none" and "all" where some do as they like. */
+const NEARLY_ALL = 0.95;
+
+const isRead = ({ operation, statement }: Operation): boolean =>
+  /\b(?:SELECT|GET|HGET|MGET|FIND)\b/i.test(`${operation} ${statement}`);
+
+/**
+ * Whether an operation that called nobody now makes several different calls each time. What it needs several sources
+ * for it had in its memory before: a new feature adds to the calls of an operation, it seldom brings all of them.
+ */
+function answeredFromMemory({ operations }: Comparison, parent: number): boolean {
+  const kinds = (side: Comparison["operations"]["now"]): number[] =>
+    Array.from(side.rows[parent]!, (row) => {
+      const { forest } = side.slice.window;
+      const called = new Set<number>();
+      for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++) {
+        const other = side.operation[forest.child[i]!]!;
+        if (other >= 0 && isCall(operations.list[other]!.role)) called.add(other);
+      }
+      return called.size;
+    });
+  const [before, now] = [kinds(operations.before), kinds(operations.now)];
+  const share = (list: readonly number[], holds: (count: number) => boolean): number =>
+    list.filter(holds).length / Math.max(1, list.length);
+  return share(before, (count) => count === 0) >= NEARLY_ALL && share(now, (count) => count >= 2) >= NEARLY_ALL;
 }
 
 /** Whether the loops among these rows ask for the same each time. */
