@@ -13,6 +13,7 @@ import {
   type Comparison,
   type RegressionClaim,
 } from "./affected.ts";
+import { isConnect } from "../explain/connection-churn.ts";
 import { identicalArguments } from "../explain/repeated-calls.ts";
 import { statementCause } from "../explain/slow-statement.ts";
 import { medianOf, siblingCalls } from "../sibling-calls.ts";
@@ -196,7 +197,7 @@ function mechanismOf(
   rows: readonly number[],
 ): Mechanism {
   const oftener = entry.timesNow >= MIN_TIMES_FACTOR * entry.timesBefore && entry.timesBefore > 0;
-  if (isConnect(called)) return "connection-churn";
+  if (isConnect(called.role, called.operation, called.statement)) return "connection-churn";
   if (oftener && errors >= 0.2) return "retries";
   if (oftener && entry.timesNow >= LOOP) return asksTheSame(comparison, rows) ? "duplicate-calls" : "n-plus-one";
   if (oftener && !moreParents(entry)) return "duplicate-calls";
@@ -233,10 +234,6 @@ function answeredFromMemory({ operations }: Comparison, parent: number): boolean
     list.filter(holds).length / Math.max(1, list.length);
   return share(before, (count) => count === 0) >= NEARLY_ALL && share(now, (count) => count >= 2) >= MOST;
 }
-
-/** A connection that is opened, not one that a pool hands out. */
-const isConnect = ({ role, operation, statement }: Operation): boolean =>
-  role === SpanRole.database && statement === "" && /(?:^|[^a-z])connect$/i.test(operation);
 
 /** Whether the loops among these rows ask for the same each time. */
 function asksTheSame(comparison: Comparison, rows: readonly number[]): boolean {
