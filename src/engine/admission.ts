@@ -20,6 +20,8 @@ const MIN_WAITED = 20;
 const MIN_AT_LIMIT = 0.8;
 /** The step of a clock may show one more than there are places, for moments; two more it does not. */
 const MAX_ONE_ABOVE = 0.2;
+/** Where there is little to do one request is inside most of the time, with or without a limit: hardly ever may it be two. */
+const MAX_ABOVE_ONE = 0.02;
 const MAX_ABOVE = 0.005;
 
 /**
@@ -51,7 +53,7 @@ export function admissionLimit(
       .rows.map((row) => insideAt(window, row)),
   );
   const above = (n: number): number => all.filter((count) => count > n).length / all.length;
-  if (above(limit) > MAX_ONE_ABOVE || above(limit + 1) > MAX_ABOVE) return undefined;
+  if (above(limit) > (limit === 1 ? MAX_ABOVE_ONE : MAX_ONE_ABOVE) || above(limit + 1) > MAX_ABOVE) return undefined;
   const gaps = servers.map((row) => {
     const { endNs } = entriesByInstance(window).get(facts.instance[row]!)!;
     const last = endNs[countUpTo(endNs, forest.startNs[row]! + forest.toleranceNs[row]!) - 1];

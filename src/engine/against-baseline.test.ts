@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { SpanTable } from "../model/span-table.ts";
+import { SpanKind, type SpanTable } from "../model/span-table.ts";
 import { diagnose } from "./diagnose.ts";
+import { takeRows } from "../testing/transform-spans.ts";
 import { traceFromText } from "../testing/trace-from-text.ts";
 import type { Finding } from "../model/report.ts";
 
@@ -20,6 +21,14 @@ function drawn(...pictures: readonly string[]): SpanTable {
     startOffsetNs: table.startOffsetNs.map((at, row) => at + seconds[row]!),
     endOffsetNs: table.endOffsetNs.map((at, row) => at + seconds[row]!),
   };
+}
+
+/** The same without some rows. */
+function without(table: SpanTable, dropped: (row: number) => boolean): SpanTable {
+  return takeRows(
+    table,
+    Int32Array.from({ length: table.rowCount }, (_, row) => row).filter((row) => !dropped(row)),
+  );
 }
 
 async function findings(now: SpanTable, before: SpanTable): Promise<string[]> {
@@ -45,6 +54,20 @@ describe("a statement in the place of another", () => {
   test("that takes no longer is not worth a word", async () => {
     const now = drawn(sending("SELECT total, place FROM summary WHERE account = $1", "|-|"));
     expect(await findings(now, before)).toEqual([]);
+  });
+});
+
+describe("calls of an operation that made none", () => {
+  const root = `
+    shop GET /account |${"-".repeat(60)}| server`;
+  const query = `
+      shop SELECT       |${"-".repeat(20)}|                       ${QUERY}"SELECT name FROM accounts WHERE id = $1"`;
+  const partner = `
+      shop GET                                 |${"-".repeat(25)}| client server.address=partner`;
+
+  test("are those of a cache that is gone where it makes several now", async () => {
+    const found = await findings(drawn(root + query + partner), drawn(root.replace("-".repeat(55), "--")));
+    expect(found).toEqual(["cache-miss shop", "cache-miss shop"]);
   });
 });
 
@@ -109,5 +132,54 @@ describe("failed calls that are made again", () => {
       shop GET                        |--|     client server.address=partner error
       shop GET                                        |--|     client server.address=partner`;
     expect(await findings(drawn(healthy, repeated), drawn(healthy))).toEqual(["retries shop"]);
+  });
+});
+
+describe("messages", () => {
+  const sent = (waited: number): string => `
+    shop POST /order |${"-".repeat(10)}| server
+      shop send       |--| producer messaging.system=kafka messaging.destination.name=orders
+        bill process  ${" ".repeat(3 + waited)}|--| consumer messaging.system=kafka messaging.destination.name=orders`;
+
+  test("that wait in a queue where they did not before", async () => {
+    expect(await findings(drawn(sent(90)), drawn(sent(1)))).toEqual(["queue-backlog bill"]);
+  });
+
+  test("that waited as long before are not what changed", async () => {
+    expect(await findings(drawn(sent(90)), drawn(sent(90)))).toEqual([]);
+  });
+
+  test("that nobody has taken up yet, the last that were sent: they wait, and nothing broke off", async () => {
+    const before = drawn(sent(1));
+    // The last 48 of 60 have no handler; the first did not wait.
+    const isLate = (row: number): boolean =>
+      before.kind[row] === SpanKind.consumer && before.startOffsetNs[row]! > 12e9;
+    expect(await findings(without(before, isLate), before)).toEqual(["queue-backlog bill"]);
+  });
+});
+
+describe("the instances of a service", () => {
+  // The caller names each by its address: every one has a call path of its own.
+  const served = (instance: string, bars: string): string => `
+    shop GET /list |${"-".repeat(45)}| server
+      shop GET      |${"-".repeat(42)}| client server.address=10.0.0.${instance}
+        stock GET /list ${bars} server service.instance.id=stock-${instance}`;
+
+  test("one of which is slow by itself", async () => {
+    const now = drawn(served("1", "|--|"), served("2", `|${"-".repeat(36)}|`));
+    const before = drawn(served("1", "|--|"), served("2", "|--|"));
+    expect(await findings(now, before)).toContain("straggler stock");
+  });
+});
+
+describe("a connection that is opened for each request", () => {
+  const asked = (connect: string): string => `
+    shop GET /list |${"-".repeat(40)}| server${connect}
+      shop SELECT                            |-| ${QUERY}"SELECT name FROM items WHERE id = $1"`;
+
+  test("is told as such, not as a slow statement", async () => {
+    const connect = `
+      shop pg.connect |${"-".repeat(18)}| client db.system.name=postgresql db.namespace=main`;
+    expect(await findings(drawn(asked(connect)), drawn(asked("")))).toEqual(["connection-churn shop"]);
   });
 });

@@ -38,6 +38,7 @@ const LESS_THAN_FAILURES: ReadonlySet<Mechanism> = new Set<Mechanism>([...GENERA
 /**
  * Claims of the window held against what changed since the baseline.
  * - What did not change is not the cause of a change: it becomes a note and says so.
+ * - A queue is new where its messages did not wait in the baseline (`queuesBefore`: what was found there).
  * - Failed calls are new where more of them fail (`newFailures`: call paths of the window).
  * - Where something did, the closer of two explanations of the same time stays:
  *   a structural change (calls added, serialised, broken off; mix; load) before a
@@ -47,13 +48,21 @@ export function againstBaseline(
   claims: readonly Claim[],
   regressions: readonly Claim[],
   newFailures: ReadonlySet<number>,
+  queuesBefore: readonly Claim[],
 ): Claim[] {
+  const queued = new Set(queuesBefore.filter(({ explanation }) => explanation.harmful).map(queueOf));
+  const isNew = (claim: Claim): boolean => {
+    const { mechanism, harmful, nodes } = claim.explanation;
+    if (mechanism === "queue-backlog") return harmful && !queued.has(queueOf(claim));
+    return OF_FAILURES.has(mechanism) && nodes.some((node) => newFailures.has(node));
+  };
   return combine(claims, regressions, (claim) =>
-    OF_FAILURES.has(claim.explanation.mechanism) && claim.explanation.nodes.some((node) => newFailures.has(node))
-      ? { ...claim, explanation: { ...claim.explanation, kind: "regression" } }
-      : asBefore(claim),
+    isNew(claim) ? { ...claim, explanation: { ...claim.explanation, kind: "regression" } } : asBefore(claim),
   );
 }
+
+const queueOf = ({ explanation: { subject } }: Claim): string =>
+  JSON.stringify([subject.service, subject.operation, subject.resource]);
 
 /**
  * The same for a change within the window. What did not change with it stays as it

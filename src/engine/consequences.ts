@@ -21,6 +21,7 @@ const HOLDS_CONNECTIONS: ReadonlySet<Mechanism> = new Set<Mechanism>([
   ...TOO_MANY_CALLS,
   "slow-query",
   "missing-index",
+  "data-growth",
 ]);
 
 /** Claims that a service has too much to do, or is late because of it. */

@@ -197,8 +197,8 @@ async function findCauses(
     baseline === undefined ? undefined : explainRegressions({ window }, { window: baseline }, explained);
   const split = baseline === undefined && !stopped ? splitAtChange(window, explained, seed) : undefined;
   const judged =
-    regressions !== undefined
-      ? againstBaseline(claims, regressions.claims, regressions.newFailures)
+    regressions !== undefined && baseline !== undefined
+      ? againstBaseline(claims, regressions.claims, regressions.newFailures, queuesOf(baseline, seed))
       : split !== undefined
         ? sinceChange(claims, explainChange(window, explained, split))
         : claims;
@@ -207,7 +207,8 @@ async function findCauses(
   const measured =
     resources === undefined
       ? folded
-      : withTableGrowth(judgeClaims(folded, resources), window, resources.measures, seed);
+      : // Again: what the metrics showed to grow may be what holds the connections.
+        foldConsequences(window, withTableGrowth(judgeClaims(folded, resources), window, resources.measures, seed));
   const joined = joinCode(window, ownNs, explained, measured, profiles.services, code);
   const named = nameFunctions(joined, profiles.services);
   const findings = rankFindings(
@@ -217,6 +218,12 @@ async function findCauses(
     (told) => (resources === undefined ? [] : resourceFindings(resources, told)),
   );
   return { findings, cases, unchanged: regressions?.unchanged ?? [], stopped };
+}
+
+/** What waits in queues of a window, told as of the window itself. */
+function queuesOf(window: Window, seed: number): Claim[] {
+  const views = window.endpoints.map((_, index) => viewEndpoint(window, index));
+  return explainQueues(window, views, seed);
 }
 
 export function checkpointOf(hooks: DiagnoseHooks): Checkpoint {

@@ -2,6 +2,7 @@ import { callSpots } from "./call-spots.ts";
 import type { Case } from "./case.ts";
 import { explainAttribute } from "./explain/attributes.ts";
 import { explainCacheMiss } from "./explain/cache-miss.ts";
+import { explainConnectionChurn } from "./explain/connection-churn.ts";
 import { explainContention } from "./explain/contention.ts";
 import { explainFixedDelay } from "./explain/delay-modes.ts";
 import { explainErrorHandling } from "./explain/errors.ts";
@@ -27,6 +28,7 @@ const OF_CALLS: readonly Explain[] = [explainRetries, explainTimeouts, explainRe
 /** What may explain the own time of a hot spot; the order only breaks ties. */
 const OF_OWN_TIME: readonly Explain[] = [
   explainPoolWait,
+  explainConnectionChurn,
   explainFixedDelay,
   explainErrorHandling,
   explainAttribute,

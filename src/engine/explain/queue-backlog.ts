@@ -1,7 +1,7 @@
 import { bootstrapQuantilePairs } from "../../analysis/bootstrap.ts";
 import { findFlows } from "../../analysis/flows.ts";
 import { quantileOf } from "../../analysis/weighted-quantile.ts";
-import { traceIdHex } from "../../model/span-table.ts";
+import { SpanKind, traceIdHex } from "../../model/span-table.ts";
 import type { EndpointView } from "../endpoint-view.ts";
 import type { Claim } from "../findings.ts";
 import type { Window } from "../window.ts";
@@ -20,8 +20,9 @@ export function explainQueues(window: Window, views: readonly EndpointView[], se
   const membersOf = Array.from({ length: flows.groups.rowCount }, (): number[] => []);
   for (let i = 0; i < flows.rowCount; i++) membersOf[flows.group[i]!]!.push(i);
   for (const [group, members] of membersOf.entries()) {
-    if (members.length < MIN_FLOWS) continue;
-    const claim = explainQueue(window, views, flows, group, members, seed);
+    const waiting = stillWaiting(window, flows, group, members);
+    if (members.length + waiting.length < MIN_FLOWS) continue;
+    const claim = explainQueue(window, views, flows, group, members, waiting, seed);
     if (claim !== undefined) claims.push(claim);
   }
   return claims;
@@ -33,27 +34,31 @@ function explainQueue(
   flows: ReturnType<typeof findFlows>,
   group: number,
   members: readonly number[],
+  waiting: readonly number[],
   seed: number,
 ): Claim | undefined {
   const { text, forest } = window;
-  const latency = Float64Array.from(members, (i) => flows.latencyNs[i]!);
-  const queue = Float64Array.from(members, (i) => flows.queueNs[i]!);
   const handling = Float64Array.from(
     members,
     (i) => forest.endNs[flows.consumer[i]!]! - forest.startNs[flows.consumer[i]!]!,
   );
   const quantile = (values: Float64Array, p: number): number => quantileOf(values, p);
+  // Those that nobody has taken up yet have waited until the end of the window at least.
+  const end = endOf(window);
+  const soFar = waiting.map((row) => end - forest.endNs[row]!);
+  const queue = Float64Array.from([...members.map((i) => flows.queueNs[i]!), ...soFar]);
+  const atLeast = quantile(handling, 0.5);
+  const latency = Float64Array.from([
+    ...members.map((i) => flows.latencyNs[i]!),
+    ...waiting.map((row, i) => forest.endNs[row]! - forest.startNs[row]! + soFar[i]! + atLeast),
+  ]);
   const [queue50, queue99, work50] = [quantile(queue, 0.5), quantile(queue, 0.99), quantile(handling, 0.5)];
   if (queue99 < 1e6) return undefined;
   const consumer = text(flows.groups.consumerService[group]!);
   const operation = text(flows.groups.consumerOperation[group]!);
   const destination = flows.groups.destination[group]! < 0 ? "" : text(flows.groups.destination[group]!);
   const harmful = queue50 >= 2 * work50 && queue50 >= 5e6;
-  const view = viewOf(
-    window,
-    views,
-    members.map((i) => flows.producer[i]!),
-  );
+  const view = viewOf(window, views, [...members.map((i) => flows.producer[i]!), ...waiting]);
   if (view === undefined) return undefined;
   const pair = bootstrapQuantilePairs(
     latency,
@@ -77,7 +82,7 @@ function explainQueue(
       kind: "throughput",
       subject: { service: consumer, operation, resource: `queue:${destination || operation}` },
       title: `messages wait ${ms(queue50)} in ${queueName} before ${consumer} handles them (${ms(queue99)} at p99)`,
-      why: `${members.length} messages: ${ms(work50)} of handling (median) after ${ms(queue50)} of waiting, ${times(queue50 / Math.max(1, work50))} as long; ${percent(quantile(queue, 0.5) / Math.max(1, quantile(latency, 0.5)))} of the way from sender to handler is the queue.`,
+      why: `${members.length + waiting.length} messages${waiting.length === 0 ? "" : `, of which ${waiting.length} still wait at the end of the window, the last that were sent`}: ${ms(work50)} of handling (median) after ${ms(queue50)} of waiting, ${times(queue50 / Math.max(1, work50))} as long; ${percent(quantile(queue, 0.5) / Math.max(1, quantile(latency, 0.5)))} of the way from sender to handler is the queue.`,
       confidence: harmful ? 0.88 : 0.3,
       harmful,
       nodes: [],
@@ -111,6 +116,39 @@ function explainQueue(
     },
   };
 }
+
+/** Share of the messages without a handler that has to have been sent after nearly all of those with one: a queue keeps the order. */
+const IN_ORDER = 0.9;
+
+/**
+ * Messages that nobody has handled by the end of the window: those of a group that have no handler, where they are the
+ * last that were sent. Strewn over the window they are lost, or their handlers' spans are.
+ */
+function stillWaiting(
+  { forest, spans, facts }: Window,
+  flows: ReturnType<typeof findFlows>,
+  group: number,
+  members: readonly number[],
+): number[] {
+  if (members.length === 0) return [];
+  const handled = new Set(flows.producer);
+  const sent = Float64Array.from(members, (i) => forest.startNs[flows.producer[i]!]!);
+  const service = flows.groups.producerService[group]!;
+  const operation = flows.groups.producerOperation[group]!;
+  const without = Array.from(forest.rows).filter(
+    (row) =>
+      spans.kind[row] === SpanKind.producer &&
+      facts.service[row] === service &&
+      facts.operation[row] === operation &&
+      !handled.has(row),
+  );
+  const lastHandled = quantileOf(sent, 0.9);
+  const after = without.filter((row) => forest.startNs[row]! >= lastHandled);
+  return after.length >= IN_ORDER * without.length ? after : [];
+}
+
+const endOf = ({ forest }: Window): number =>
+  forest.rows.reduce((latest, row) => Math.max(latest, forest.endNs[row]!), Number.NEGATIVE_INFINITY);
 
 /** The endpoint (of those looked at) whose requests send most of the messages; undefined when none of them does. */
 function viewOf(

@@ -1,6 +1,8 @@
 import { quantileOf } from "../../analysis/weighted-quantile.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
+import { nodesOfService } from "../path-index.ts";
+import type { Window } from "../window.ts";
 import { ms, percent, times } from "../wording.ts";
 
 /** Spans an instance needs before it is compared. */
@@ -17,7 +19,8 @@ export function explainStraggler(theCase: Case, spot: HotSpot): Explanation | un
   const { window, view, ownNs } = theCase;
   const { facts } = window;
   const byInstance = new Map<number, number[]>();
-  for (const row of spanRows(window, spot.node)) {
+  const nodes = sameWork(window, spot.node);
+  for (const row of nodes.flatMap((node) => [...spanRows(window, node)])) {
     if (ownNs[row] === 0) continue;
     const held = byInstance.get(facts.instance[row]!);
     if (held === undefined) byInstance.set(facts.instance[row]!, [row]);
@@ -57,7 +60,7 @@ export function explainStraggler(theCase: Case, spot: HotSpot): Explanation | un
     // Twice as slow may be a busier instance; ten times is not.
     confidence: harmful ? Math.min(0.92, 0.6 + 0.1 * (slowest.median / peerMedian)) : 0.3,
     harmful,
-    nodes: [spot.node],
+    nodes,
     undo: [
       {
         kind: "own-time",
@@ -89,4 +92,22 @@ export function explainStraggler(theCase: Case, spot: HotSpot): Explanation | un
     refutedBy: `${name} is as fast as its peers when it gets the same requests`,
     remedy: { text: `Take ${name} out of rotation and compare its host, version and configuration with its peers'.` },
   };
+}
+
+/**
+ * Call paths of an endpoint that lead to the same work: where callers name each instance by its address, every instance
+ * has a path of its own.
+ */
+function sameWork(window: Window, node: number): number[] {
+  const { service, operation, role } = window.paths;
+  const endpoint = rootOf(window, node);
+  return nodesOfService(window, service[node]!).filter(
+    (other) => operation[other] === operation[node] && role[other] === role[node] && rootOf(window, other) === endpoint,
+  );
+}
+
+function rootOf({ paths }: Window, node: number): number {
+  let root = node;
+  while (paths.parent[root]! >= 0) root = paths.parent[root]!;
+  return root;
 }

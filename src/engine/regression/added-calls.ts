@@ -13,6 +13,7 @@ import {
   type Comparison,
   type RegressionClaim,
 } from "./affected.ts";
+import { isConnect } from "../explain/connection-churn.ts";
 import { identicalArguments } from "../explain/repeated-calls.ts";
 import { statementCause } from "../explain/slow-statement.ts";
 import { medianOf, siblingCalls } from "../sibling-calls.ts";
@@ -122,10 +123,14 @@ function claimOf(comparison: Comparison, entry: AddedCalls, replaced?: Replaced)
   const isNew = replaced !== undefined || named === "unknown";
   // A new statement that takes long by itself: not that it is made, what it costs is wrong with it.
   const cause =
-    isNew && called.role === SpanRole.database && !called.calleeTraced && medianOf(durations) >= SLOW_STATEMENT_NS
+    isNew &&
+    named !== "connection-churn" &&
+    called.role === SpanRole.database &&
+    !called.calleeTraced &&
+    medianOf(durations) >= SLOW_STATEMENT_NS
       ? statementCause(called.statement, called.operation, called.callee || parent.service, medianOf(durations))
       : undefined;
-  const mechanism = cause?.mechanism ?? (replaced === undefined ? named : "unknown");
+  const mechanism = cause?.mechanism ?? (replaced === undefined || named === "connection-churn" ? named : "unknown");
   const kept = Math.min(1, (entry.shareBefore * entry.timesBefore) / (entry.shareNow * entry.timesNow));
   const what = called.statement === "" ? called.operation : shorten(called.statement, 60);
   const change = `${percent(entry.shareBefore)} -> ${percent(entry.shareNow)} of ${parent.operation} make it, ${count(entry.timesBefore)} -> ${count(entry.timesNow)} times each`;
@@ -144,7 +149,7 @@ function claimOf(comparison: Comparison, entry: AddedCalls, replaced?: Replaced)
           ...(called.statement === "" ? {} : { statement: called.statement }),
         },
         title:
-          isNew && (cause !== undefined || replaced !== undefined)
+          isNew && mechanism !== "connection-churn" && (cause !== undefined || replaced !== undefined)
             ? `${parent.service} waits ${ms(medianOf(durations))} for ${what}, which it did not call before`
             : titleOf(mechanism, entry, parent.service, what),
         why: `Given that ${parent.operation} runs: ${change}.${replaced === undefined ? "" : ` What it called in its place before took ${ms(replaced.beforeNs)} on average, this takes ${ms(replaced.nowNs)}.`}`,
@@ -192,12 +197,42 @@ function mechanismOf(
   rows: readonly number[],
 ): Mechanism {
   const oftener = entry.timesNow >= MIN_TIMES_FACTOR * entry.timesBefore && entry.timesBefore > 0;
+  if (isConnect(called.role, called.operation, called.statement)) return "connection-churn";
   if (oftener && errors >= 0.2) return "retries";
   if (oftener && entry.timesNow >= LOOP) return asksTheSame(comparison, rows) ? "duplicate-calls" : "n-plus-one";
   if (oftener && !moreParents(entry)) return "duplicate-calls";
   // Made by some of the parents before: something decided whether it is needed. A new call is a new call.
   if (entry.shareBefore > 0 || asksCache(comparison, parent.id, called.id)) return "cache-miss";
-  return entry.timesNow >= LOOP ? "n-plus-one" : "unknown";
+  if (entry.timesNow >= LOOP) return "n-plus-one";
+  return isRead(called) && answeredFromMemory(comparison, parent.id) ? "cache-miss" : "unknown";
+}
+
+/** Share of the spans that count for "none" where some do as they like, and from which on they make the calls as a rule. */
+const NEARLY_ALL = 0.95;
+const MOST = 0.5;
+
+const isRead = ({ operation, statement }: Operation): boolean =>
+  /\b(?:SELECT|GET|HGET|MGET|FIND)\b/i.test(`${operation} ${statement}`);
+
+/**
+ * Whether an operation that called nobody now makes several different calls, as a rule. What it needs several sources
+ * for it had in its memory before: a new feature adds to the calls of an operation, it seldom brings all of them.
+ */
+function answeredFromMemory({ operations }: Comparison, parent: number): boolean {
+  const kinds = (side: Comparison["operations"]["now"]): number[] =>
+    Array.from(side.rows[parent]!, (row) => {
+      const { forest } = side.slice.window;
+      const called = new Set<number>();
+      for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++) {
+        const other = side.operation[forest.child[i]!]!;
+        if (other >= 0 && isCall(operations.list[other]!.role)) called.add(other);
+      }
+      return called.size;
+    });
+  const [before, now] = [kinds(operations.before), kinds(operations.now)];
+  const share = (list: readonly number[], holds: (count: number) => boolean): number =>
+    list.filter(holds).length / Math.max(1, list.length);
+  return share(before, (count) => count === 0) >= NEARLY_ALL && share(now, (count) => count >= 2) >= MOST;
 }
 
 /** Whether the loops among these rows ask for the same each time. */
@@ -243,6 +278,8 @@ function titleOf(mechanism: Mechanism, entry: AddedCalls, service: string, what:
       return `${percent(entry.shareNow)} of the requests of ${service} have to call ${what}, ${percent(entry.shareBefore)} before`;
     case "retries":
       return `${service} calls ${what} ${count(entry.timesNow)} times instead of ${count(entry.timesBefore)}, after errors`;
+    case "connection-churn":
+      return `${service} opens a connection (${what}) for ${percent(entry.shareNow)} of its requests, ${percent(entry.shareBefore)} before`;
     case "unknown":
       return `${service} calls ${what}, which it did not before`;
     default:
@@ -254,6 +291,8 @@ function remedyOf(mechanism: Mechanism, service: string): string {
   switch (mechanism) {
     case "cache-miss":
       return "Find out why the cache no longer answers: expiry, size, evictions, a key that varies since the last change, a cold start.";
+    case "connection-churn":
+      return "Keep connections: a pool that is made once, large enough for the calls at a time, with an idle time longer than the pauses between requests.";
     case "retries":
       return "Mend what fails; retry once and within a budget only.";
     case "n-plus-one":

@@ -1,5 +1,6 @@
 import { benjaminiHochberg } from "../../analysis/false-discovery.ts";
 import { fisherExact } from "../../analysis/hypothesis-tests.ts";
+import { SpanRole } from "../../model/span-facts.ts";
 import type { LostCalls } from "../../analysis/structure-change.ts";
 import { percent } from "../wording.ts";
 import {
@@ -39,7 +40,7 @@ export function claimBreakage(comparison: Comparison, lost: readonly LostCalls[]
   const all: Breakage[] = [
     ...newErrors(comparison),
     ...lost
-      .filter((entry) => !goesOn(comparison, entry))
+      .filter((entry) => !goesOn(comparison, entry) && !entry.missing.every((id) => isDelivery(operations.list[id]!)))
       .map((entry): Breakage => ({
         ...entry,
         operation: operations.list[entry.operation]!,
@@ -54,6 +55,9 @@ export function claimBreakage(comparison: Comparison, lost: readonly LostCalls[]
   }
   return [...byService].flatMap(([service, entries]) => claimOf(comparison, service, entries));
 }
+
+/** A message is handled when its turn comes, maybe after the window: its sender did not break off. */
+const isDelivery = ({ role }: Operation): boolean => role === SpanRole.consumer;
 
 /** Share of the earlier spans in which one call has to follow another to say that it comes after it. */
 const AFTER = 0.9;
