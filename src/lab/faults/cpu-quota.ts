@@ -2,7 +2,7 @@ import type { Fault } from "./fault.ts";
 import { userEndpoint } from "./names.ts";
 
 /**
- * A limit of a fifth of a core, as people set it by the average of a quiet day. The kernel enforces it
+ * A limit of a quarter of a core, as people set it by the average of a quiet day. The kernel enforces it
  * in slices of 100 ms: work stops until the next slice.
  */
 export const cpuQuota: Fault = {
