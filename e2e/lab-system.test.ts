@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { HEALTHY, withSettings } from "../src/lab/settings.ts";
+import { Keeper } from "../src/lab/system/keeper-client.ts";
 import { startSystem, type RunningSystem } from "../src/lab/system/start-system.ts";
 import { ROOT } from "./longpole.ts";
 
@@ -264,6 +265,26 @@ describe.skipIf(process.platform !== "linux")("the end of the system", () => {
     }
     expect(await until(() => processesWith(mark).length === 0, 15)).toBe(true);
     expect(await until(() => readdirSync(folder).join() === "logs", 5)).toBe(true);
+  });
+});
+
+describe.skipIf(process.platform !== "linux")("the keeper", () => {
+  test("of a keeper that is killed, all is taken away but what cannot be, and that is told", async () => {
+    const folder = newFolder();
+    const [first, stuck, last] = ["first", "stuck", "last"].map((name) => join(folder, name));
+    mkdirSync(join(folder, "logs"));
+    const told: string[] = [];
+    const keeper = await Keeper.start(randomUUID(), folder, (line) => told.push(line));
+    await keeper.remember({ kind: "folder", path: first ?? "" });
+    // No cgroup: a folder that is not empty cannot be removed as one.
+    await keeper.remember({ kind: "cgroup", path: stuck ?? "" });
+    await keeper.remember({ kind: "folder", path: last ?? "" });
+    for (const path of [first, stuck, last]) mkdirSync(join(path ?? "", "inside"), { recursive: true });
+    process.kill(keeper.child.pid, "SIGKILL");
+    await keeper.child.ended;
+    await keeper.stop();
+    expect(readdirSync(folder).sort()).toEqual(["logs", "stuck"]);
+    expect(told).toEqual([expect.stringContaining(`left behind: ${stuck}: `)]);
   });
 });
 

@@ -32,6 +32,7 @@ export class Child {
   readonly #process: ChildProcess;
   readonly #open = new Map<number, { resolve: (reply: Reply) => void; reject: (error: Error) => void }>();
   #hasEnded = false;
+  #endedInOrder = false;
   #number = 0;
 
   private constructor(launch: Launch, process: ChildProcess, pid: number) {
@@ -42,6 +43,7 @@ export class Child {
     this.ended = new Promise((resolve) => {
       process.once("exit", (code, signal) => {
         this.#hasEnded = true;
+        this.#endedInOrder = code === 0;
         const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
         for (const { reject } of this.#open.values()) reject(this.death(how));
         this.#open.clear();
@@ -97,6 +99,11 @@ export class Child {
 
   get hasEnded(): boolean {
     return this.#hasEnded;
+  }
+
+  /** By itself, after what it had to do at its end. */
+  get endedInOrder(): boolean {
+    return this.#endedInOrder;
   }
 
   /** Rejects with a LabError where the process ends before it answers, or cannot do it. */

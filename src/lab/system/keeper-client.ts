@@ -9,13 +9,20 @@ const STOP_PATIENCE_MS = 15_000;
 export class Keeper {
   readonly child: Child;
   #leftovers: readonly Leftover[] = [];
+  /** first process of the server, as long as nothing tells that it has ended */
   #postmaster: number | undefined;
+  readonly #log: (line: string) => void;
 
-  private constructor(child: Child) {
+  private constructor(child: Child, log: (line: string) => void) {
     this.child = child;
+    this.#log = log;
+    void child.trouble.then(() => (this.#postmaster = undefined));
+    // At once: later, its number may be that of another process.
+    void child.ended.then(() => this.#endPostgres());
   }
 
-  static async start(systemId: string, folder: string): Promise<Keeper> {
+  /** `log` hears of what could not be taken away. */
+  static async start(systemId: string, folder: string, log: (line: string) => void): Promise<Keeper> {
     const child = await Child.start({
       name: "keeper",
       module: "keeper",
@@ -25,7 +32,7 @@ export class Keeper {
       prefix: [],
       diesWithParent: false,
     });
-    return new Keeper(child);
+    return new Keeper(child, log);
   }
 
   /** Before it is made, so that there is no moment at which it could be forgotten. */
@@ -51,22 +58,42 @@ export class Keeper {
     await this.child.ask({ kind: "postgres-stop" });
   }
 
+  /** Ends the keeper, which takes away all that it knows of. */
   async stop(): Promise<void> {
-    const died = this.child.hasEnded;
     await this.child.stop(STOP_PATIENCE_MS);
-    if (died) await this.#standIn();
+    if (!this.child.endedInOrder) await this.sweep();
   }
 
-  async #standIn(): Promise<void> {
-    if (this.#postmaster !== undefined) endAtOnce(this.#postmaster);
-    for (const leftover of this.#leftovers.toReversed()) await removeLeftover(leftover);
+  /** Takes away all that was remembered, without the keeper; nothing happens to what is gone already. */
+  async sweep(): Promise<void> {
+    for (const leftover of this.#leftovers.toReversed()) {
+      await removeLeftover(leftover).catch((error: unknown) => {
+        this.#log(`left behind: ${nameOf(leftover)}: ${(error as Error).message}`);
+      });
+    }
+  }
+
+  /** A keeper that ended in order has ended the server before. */
+  #endPostgres(): void {
+    const pid = this.#postmaster;
+    this.#postmaster = undefined;
+    if (pid === undefined || this.child.endedInOrder) return;
+    try {
+      process.kill(pid, "SIGQUIT");
+    } catch {
+      // It has died with the keeper, or the number is that of somebody else's process by now.
+    }
   }
 }
 
-function endAtOnce(pid: number): void {
-  try {
-    process.kill(pid, "SIGQUIT");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+function nameOf(leftover: Leftover): string {
+  switch (leftover.kind) {
+    case "folder":
+    case "cgroup":
+      return leftover.path;
+    case "network":
+      return `network namespace ${leftover.namespace}`;
+    case "database":
+      return `database ${leftover.name}`;
   }
 }

@@ -84,6 +84,8 @@ class System implements RunningSystem {
   #collector: { readonly child: Child; readonly key: string } | undefined;
   #profiled: readonly Member[] = [];
   #started: Promise<void> = Promise.resolve();
+  /** all that was begun has come to its good end */
+  #isSettled = false;
   #stopped: Promise<void> | undefined;
 
   constructor(options: SystemOptions) {
@@ -107,6 +109,7 @@ class System implements RunningSystem {
 
   async apply(settings: SystemSettings): Promise<void> {
     const { database, fleet, surroundings } = this.#running();
+    this.#isSettled = false;
     await database.apply(this.settings.postgres, settings.postgres);
     await surroundings.prepare(settings.host);
     await fleet.become(instancesOf(settings));
@@ -114,6 +117,7 @@ class System implements RunningSystem {
     await surroundings.tidy();
     this.settings = settings;
     await this.#healthy();
+    this.#isSettled = true;
   }
 
   query(sql: string): Promise<Record<string, unknown>[]> {
@@ -169,7 +173,7 @@ class System implements RunningSystem {
     const { folder, telemetryUrl, prefixOf = () => [] } = this.#options;
     const systemId = this.#systemId;
     const onEnd = (child: Child, how: string): void => this.#fail(child.death(how));
-    const keeper = await Keeper.start(systemId, folder);
+    const keeper = await Keeper.start(systemId, folder, this.#log);
     this.#keeper = keeper;
     void keeper.child.ended.then((how) => onEnd(keeper.child, how));
     void keeper.child.trouble.then((message) => this.#fail(new LabError("process-died", message)));
@@ -189,17 +193,21 @@ class System implements RunningSystem {
     await Promise.all([database.start(this.settings.postgres), fleet.become(instancesOf(this.settings))]);
     await this.#collect();
     await this.#healthy();
+    this.#isSettled = true;
     this.#log(`the system runs at ${this.gatewayUrl}`);
   }
 
   async #stop(): Promise<void> {
+    const isSettled = this.#isSettled;
     await this.#collector?.child.stop(COLLECTOR_PATIENCE_MS);
     await Promise.all([this.#parts?.fleet.stop(), this.#parts?.surroundings.stop()]);
     // Statements that still run end with the server.
     await Promise.all([this.#parts?.database.close(), this.#keeper?.stop()]);
+    if (isSettled) return;
+    // What was on its way may have been made after the keeper looked for it.
     await this.#started.catch(() => {});
-    // Where the stop came first: what was on its way then.
     await this.#keeper?.stop();
+    await this.#keeper?.sweep();
   }
 
   #chooseDatabase(keeper: Keeper): Promise<Database> {
