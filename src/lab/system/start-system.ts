@@ -295,6 +295,7 @@ const PACKAGES = [
   "@opentelemetry/instrumentation",
   "@opentelemetry/sdk-node",
   "express",
+  "hdr-histogram-js",
   "pg",
 ];
 
