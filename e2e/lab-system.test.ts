@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { HEALTHY, withSettings } from "../src/lab/settings.ts";
+import { Child } from "../src/lab/system/child.ts";
 import { Keeper } from "../src/lab/system/keeper-client.ts";
 import { startSystem, type RunningSystem } from "../src/lab/system/start-system.ts";
 import { ROOT } from "./longpole.ts";
@@ -286,6 +287,26 @@ describe.skipIf(process.platform !== "linux")("the keeper", () => {
     expect(readdirSync(folder).sort()).toEqual(["logs", "stuck"]);
     expect(told).toEqual([expect.stringContaining(`left behind: ${stuck}: `)]);
   });
+});
+
+test("a process that does not answer is named", async () => {
+  const folder = newFolder();
+  const hung = await Child.start({
+    name: "zones-0",
+    module: "host/busy-neighbour",
+    logFile: join(folder, "log"),
+    env: { LONGPOLE_LAB_CONFIG: JSON.stringify({ nice: 10 }) },
+    execArgv: [],
+    prefix: [],
+    diesWithParent: true,
+  });
+  process.kill(hung.pid, "SIGSTOP");
+  try {
+    const message = "zones-0 did not answer to flush within 0.05 s";
+    await expect(hung.ask({ kind: "flush" }, 50)).rejects.toMatchObject({ code: "unhealthy", message });
+  } finally {
+    await hung.stop(0);
+  }
 });
 
 describe("a system that cannot start", () => {

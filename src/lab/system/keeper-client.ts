@@ -5,6 +5,9 @@ import { SYSTEM_VARIABLE, type Leftover, type PostgresPlan } from "./messages.ts
 
 const STOP_PATIENCE_MS = 15_000;
 
+/** It does one thing after the other, and has limits of its own for each: a start of PostgreSQL may take half a minute. */
+const ANSWER_PATIENCE_MS = 90_000;
+
 /** The keeper as the parent sees it; what it was told to take away is taken away also where it dies itself. */
 export class Keeper {
   readonly child: Child;
@@ -38,24 +41,24 @@ export class Keeper {
   /** Before it is made, so that there is no moment at which it could be forgotten. */
   async remember(leftover: Leftover): Promise<void> {
     this.#leftovers = [...this.#leftovers, leftover];
-    await this.child.ask({ kind: "remember", leftover });
+    await this.child.ask({ kind: "remember", leftover }, ANSWER_PATIENCE_MS);
   }
 
   async remove(leftover: Leftover): Promise<void> {
-    await this.child.ask({ kind: "remove", leftover });
+    await this.child.ask({ kind: "remove", leftover }, ANSWER_PATIENCE_MS);
     this.#leftovers = this.#leftovers.filter((other) => other !== leftover);
   }
 
   /** Resolves with the process id when the server takes connections; rejects with the end of its log. */
   async startPostgres(plan: PostgresPlan): Promise<number | undefined> {
-    const reply = await this.child.ask({ kind: "postgres-start", plan });
+    const reply = await this.child.ask({ kind: "postgres-start", plan }, ANSWER_PATIENCE_MS);
     this.#postmaster = reply.kind === "done" ? reply.pid : undefined;
     return this.#postmaster;
   }
 
   async stopPostgres(): Promise<void> {
     this.#postmaster = undefined;
-    await this.child.ask({ kind: "postgres-stop" });
+    await this.child.ask({ kind: "postgres-stop" }, ANSWER_PATIENCE_MS);
   }
 
   /** Ends the keeper, which takes away all that it knows of. */
