@@ -1,12 +1,20 @@
 import { join } from "node:path";
 import { Child } from "./child.ts";
 import { removeLeftover } from "./leftovers.ts";
-import { SYSTEM_VARIABLE, type Leftover, type PostgresPlan } from "./messages.ts";
+import { CONFIG_VARIABLE, SYSTEM_VARIABLE, type KeeperConfig, type Leftover, type PostgresPlan } from "./messages.ts";
 
 const STOP_PATIENCE_MS = 15_000;
 
 /** It does one thing after the other, and has limits of its own for each: a start of PostgreSQL may take half a minute. */
 const ANSWER_PATIENCE_MS = 90_000;
+
+export interface KeeperOptions {
+  readonly systemId: string;
+  /** with a folder `logs` in it */
+  readonly folder: string;
+  readonly removeAtEnd: readonly string[];
+  readonly log: (line: string) => void;
+}
 
 /** The keeper as the parent sees it; what it was told to take away is taken away also where it dies itself. */
 export class Keeper {
@@ -24,13 +32,17 @@ export class Keeper {
     void child.ended.then(() => this.#endPostgres());
   }
 
-  /** `log` hears of what could not be taken away. */
-  static async start(systemId: string, folder: string, log: (line: string) => void): Promise<Keeper> {
+  /**
+   * `removeAtEnd` are folders that it removes last, and only where this process is gone; it knows them from its first
+   * moment on. `log` hears of what could not be taken away.
+   */
+  static async start({ systemId, folder, removeAtEnd, log }: KeeperOptions): Promise<Keeper> {
+    const config: KeeperConfig = { removeAtEnd };
     const child = await Child.start({
       name: "keeper",
       module: "keeper",
       logFile: join(folder, "logs", "keeper.log"),
-      env: { [SYSTEM_VARIABLE]: systemId },
+      env: { [SYSTEM_VARIABLE]: systemId, [CONFIG_VARIABLE]: JSON.stringify(config) },
       execArgv: [],
       prefix: [],
       diesWithParent: false,

@@ -21,6 +21,11 @@ export interface SystemOptions {
   readonly telemetryUrl: string | undefined;
   /** an existing empty folder of the caller: logs (one file per process, `logs/zones-0.log` ...) and, below, the database */
   readonly folder: string;
+  /**
+   * absolute folders of the caller, `folder` perhaps among them, that go too where this process is killed before it has
+   * stopped the system; after a stop they are the caller's to remove
+   */
+  readonly removeAtEnd?: readonly string[];
   /** ends the start; a system that has started is ended by `stop` */
   readonly signal?: AbortSignal;
   /** one line per thing that happens, for people */
@@ -57,7 +62,7 @@ export interface RunningSystem {
 /**
  * Starts the sample system and resolves when all of it is healthy. Whatever
  * happens, also where this process is killed, nothing of it is left behind but
- * the logs. Rejects with a LabError, or with the signal's reason.
+ * the logs, and not those where `removeAtEnd` has their folder. Rejects with a LabError, or with the signal's reason.
  */
 export async function startSystem(options: SystemOptions): Promise<RunningSystem> {
   options.signal?.throwIfAborted();
@@ -170,10 +175,10 @@ class System implements RunningSystem {
   }
 
   async #start(): Promise<void> {
-    const { folder, telemetryUrl, prefixOf = () => [] } = this.#options;
+    const { folder, telemetryUrl, removeAtEnd = [], prefixOf = () => [] } = this.#options;
     const systemId = this.#systemId;
     const onEnd = (child: Child, how: string): void => this.#fail(child.death(how));
-    const keeper = await Keeper.start(systemId, folder, this.#log);
+    const keeper = await Keeper.start({ systemId, folder, removeAtEnd, log: this.#log });
     this.#keeper = keeper;
     void keeper.child.ended.then((how) => onEnd(keeper.child, how));
     void keeper.child.trouble.then((message) => this.#fail(new LabError("process-died", message)));
