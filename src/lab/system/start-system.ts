@@ -11,6 +11,7 @@ import { Surroundings } from "./host/surroundings.ts";
 import { instancesOf } from "./instances.ts";
 import { Keeper } from "./keeper-client.ts";
 import { CONFIG_VARIABLE, SYSTEM_VARIABLE, type CollectorConfig } from "./messages.ts";
+import { fileTrouble } from "./no-defect.ts";
 import type { Database } from "./postgres/database.ts";
 import { foreignDatabase, URL_VARIABLE } from "./postgres/foreign-database.ts";
 import { ownDatabase } from "./postgres/own-database.ts";
@@ -108,21 +109,18 @@ class System implements RunningSystem {
   }
 
   start(): Promise<void> {
-    this.#started = this.#start();
+    this.#started = this.#start().catch((error: unknown) => {
+      throw fileTrouble(error);
+    });
     return this.#started;
   }
 
   async apply(settings: SystemSettings): Promise<void> {
-    const { database, fleet, surroundings } = this.#running();
-    this.#isSettled = false;
-    await database.apply(this.settings.postgres, settings.postgres);
-    await surroundings.prepare(settings.host);
-    await fleet.become(instancesOf(settings));
-    await this.#collect();
-    await surroundings.tidy();
-    this.settings = settings;
-    await this.#healthy();
-    this.#isSettled = true;
+    try {
+      await this.#become(settings);
+    } catch (error) {
+      throw fileTrouble(error);
+    }
   }
 
   query(sql: string): Promise<Record<string, unknown>[]> {
@@ -200,6 +198,19 @@ class System implements RunningSystem {
     await this.#healthy();
     this.#isSettled = true;
     this.#log(`the system runs at ${this.gatewayUrl}`);
+  }
+
+  async #become(settings: SystemSettings): Promise<void> {
+    const { database, fleet, surroundings } = this.#running();
+    this.#isSettled = false;
+    await database.apply(this.settings.postgres, settings.postgres);
+    await surroundings.prepare(settings.host);
+    await fleet.become(instancesOf(settings));
+    await this.#collect();
+    await surroundings.tidy();
+    this.settings = settings;
+    await this.#healthy();
+    this.#isSettled = true;
   }
 
   async #stop(): Promise<void> {
