@@ -55,6 +55,9 @@ describe("what cannot be done is one sentence and 2", () => {
     expect(stderr).toMatch(/^longpole: .*127\.0\.0\.1:9/);
     expect(leftovers()).toEqual([]);
   });
+  test("no place for temporary files", () => {
+    expect(refused([], { TMPDIR: join(temporary, "absent") })).toContain("no folder can be made in");
+  });
   test("a time that no load runs", () => {
     expect(refused(["--seconds", "1"])).toContain("Expected seconds between 5 and 600");
   });
@@ -78,6 +81,27 @@ describe("Ctrl-C", { timeout: 120_000 }, () => {
     for (let i = 0; i < 50 && leftovers().length > 0; i++) await pause(100);
     expect(leftovers()).toEqual([]);
   });
+});
+
+test("kill -9 of the demo itself: no process and no folder is left", { timeout: 120_000 }, async () => {
+  const child = spawn(process.execPath, [join(ROOT, "dist", "cli", "main.js"), "demo", "--seconds", "20"], {
+    cwd: ROOT,
+    env: { ...process.env, TMPDIR: temporary },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  await new Promise<void>((resolve) => {
+    let told = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      told += chunk.toString();
+      // The system is up, and under load.
+      if (/before: \d+ of/.test(told)) resolve();
+    });
+    child.once("exit", () => resolve());
+  });
+  expect(leftovers()).not.toEqual([]);
+  child.kill("SIGKILL");
+  for (let i = 0; i < 300 && leftovers().length > 0; i++) await pause(100);
+  expect(leftovers()).toEqual([]);
 });
 
 /** Folders of the lab, and processes that were started with ours for temporary files. */

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { HEALTHY, withSettings } from "../src/lab/settings.ts";
+import { Child } from "../src/lab/system/child.ts";
 import { Keeper } from "../src/lab/system/keeper-client.ts";
 import { startSystem, type RunningSystem } from "../src/lab/system/start-system.ts";
 import { ROOT } from "./longpole.ts";
@@ -243,19 +244,25 @@ describe.skipIf(process.platform !== "linux")("the end of the system", () => {
   const SCRIPT = `
     const { startSystem } = await import(${JSON.stringify(join(ROOT, "dist/lab/system/start-system.js"))});
     const settings = ${JSON.stringify(SETTINGS)};
-    await startSystem({ settings, telemetryUrl: "http://127.0.0.1:9", folder: process.argv[1] });
+    await startSystem({ settings, telemetryUrl: "http://127.0.0.1:9", folder: process.argv[1], removeAtEnd: process.argv.slice(2) });
     console.log("started");
     setInterval(() => {}, 1000);`;
 
   test.each([
-    ["when its first process is there", 2],
-    ["in the middle of its start", 6],
-    ["when it runs", undefined],
-  ])("a parent that is killed %s leaves nothing", async (_, processes) => {
+    ["when its first process is there", 2, true],
+    ["in the middle of its start", 6, true],
+    ["when it runs", undefined, true],
+    ["and wants to keep its folder", undefined, false],
+  ])("a parent that is killed %s leaves nothing", async (_, processes, isGiven) => {
     const folder = newFolder();
+    const recording = newFolder();
+    const given = isGiven ? [folder, recording] : [];
     const mark = randomUUID();
     const env = { ...process.env, LAB_TEST_MARK: mark };
-    const parent = spawn(process.execPath, ["--input-type=module", "-e", SCRIPT, folder], { env, detached: true });
+    const parent = spawn(process.execPath, ["--input-type=module", "-e", SCRIPT, folder, ...given], {
+      env,
+      detached: true,
+    });
     try {
       if (processes === undefined) await once(parent.stdout, "data");
       else expect(await until(() => processesWith(mark).length >= processes, 30)).toBe(true);
@@ -264,7 +271,9 @@ describe.skipIf(process.platform !== "linux")("the end of the system", () => {
       process.kill(-(parent.pid ?? 0), "SIGKILL");
     }
     expect(await until(() => processesWith(mark).length === 0, 15)).toBe(true);
-    expect(await until(() => readdirSync(folder).join() === "logs", 5)).toBe(true);
+    if (isGiven) expect(await until(() => !existsSync(folder) && !existsSync(recording), 5)).toBe(true);
+    else expect(await until(() => readdirSync(folder).join() === "logs", 5)).toBe(true);
+    expect(existsSync(recording)).toBe(!isGiven);
   });
 });
 
@@ -274,7 +283,12 @@ describe.skipIf(process.platform !== "linux")("the keeper", () => {
     const [first, stuck, last] = ["first", "stuck", "last"].map((name) => join(folder, name));
     mkdirSync(join(folder, "logs"));
     const told: string[] = [];
-    const keeper = await Keeper.start(randomUUID(), folder, (line) => told.push(line));
+    const keeper = await Keeper.start({
+      systemId: randomUUID(),
+      folder,
+      removeAtEnd: [folder],
+      log: (line) => told.push(line),
+    });
     await keeper.remember({ kind: "folder", path: first ?? "" });
     // No cgroup: a folder that is not empty cannot be removed as one.
     await keeper.remember({ kind: "cgroup", path: stuck ?? "" });
@@ -286,6 +300,26 @@ describe.skipIf(process.platform !== "linux")("the keeper", () => {
     expect(readdirSync(folder).sort()).toEqual(["logs", "stuck"]);
     expect(told).toEqual([expect.stringContaining(`left behind: ${stuck}: `)]);
   });
+});
+
+test("a process that does not answer is named", async () => {
+  const folder = newFolder();
+  const hung = await Child.start({
+    name: "zones-0",
+    module: "host/busy-neighbour",
+    logFile: join(folder, "log"),
+    env: { LONGPOLE_LAB_CONFIG: JSON.stringify({ nice: 10 }) },
+    execArgv: [],
+    prefix: [],
+    diesWithParent: true,
+  });
+  process.kill(hung.pid, "SIGSTOP");
+  try {
+    const message = "zones-0 did not answer to flush within 0.05 s";
+    await expect(hung.ask({ kind: "flush" }, 50)).rejects.toMatchObject({ code: "unhealthy", message });
+  } finally {
+    await hung.stop(0);
+  }
 });
 
 describe("a system that cannot start", () => {

@@ -14,7 +14,7 @@ export interface Terminal {
   /** columns of stdout; 0 when it is no terminal */
   readonly columns: number;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Calls back at the first Ctrl-C; the second ends the process. Returns how to stop listening. */
+  /** Calls back at the first Ctrl-C (or SIGTERM, SIGHUP); the second ends the process. Returns how to stop listening. */
   onInterrupt(callback: () => void): () => void;
 }
 
@@ -61,14 +61,19 @@ const UNWRITABLE = 2;
 /** 128 + the number of SIGINT, as a shell reports it. */
 const INTERRUPTED = 130;
 
+/** What ends a process from outside: the keyboard, a supervisor, a terminal that is closed. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 function onInterrupt(callback: () => void): () => void {
   let before = 0;
   const listener = (): void => {
     if (before++ > 0) process.exit(INTERRUPTED);
     callback();
   };
-  process.on("SIGINT", listener);
-  return () => process.off("SIGINT", listener);
+  for (const signal of SIGNALS) process.on(signal, listener);
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, listener);
+  };
 }
 
 export interface LookOptions {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Fault, FixStep } from "../faults/fault.ts";
+import { LabError } from "../lab-error.ts";
 import { USUAL_LOAD, type LoadPlan } from "../load/load-plan.ts";
 import type { LoadProgress } from "../load/run-load.ts";
 import type { PhaseName } from "../recording/lab-truth.ts";
@@ -16,6 +17,8 @@ export interface LabOptions {
   readonly log: (line: string) => void;
   /** false: the services run without the SDK, to measure what observing costs */
   readonly observe?: boolean;
+  /** folders of the caller's that go, too, where this process is killed */
+  readonly removeIfKilled?: readonly string[];
 }
 
 export interface PhaseOptions {
@@ -39,7 +42,7 @@ export interface Lab {
 
 /** Starts the healthy system, for the settings that `fault` wants in earlier times. Throws LabError with one clear sentence. */
 export async function openLab(first: Fault, options: LabOptions): Promise<Lab> {
-  const folder = await mkdtemp(join(tmpdir(), "longpole-lab-"));
+  const folder = await temporaryFolder("longpole-lab-");
   let sink: TelemetrySink | undefined;
   let system: RunningSystem | undefined;
   const close = async (): Promise<void> => {
@@ -53,6 +56,7 @@ export async function openLab(first: Fault, options: LabOptions): Promise<Lab> {
       settings: settingsOf(first, "before"),
       telemetryUrl: options.observe === false ? undefined : sink.url,
       folder,
+      removeAtEnd: [folder, ...(options.removeIfKilled ?? [])],
       signal: options.signal,
       log: options.log,
     });
@@ -71,6 +75,15 @@ export async function openLab(first: Fault, options: LabOptions): Promise<Lab> {
       }),
     close,
   };
+}
+
+/** A fresh folder for what does not outlive the run. Throws a LabError where there is no place for it. */
+export async function temporaryFolder(prefix: string): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), prefix));
+  } catch (error) {
+    throw new LabError("folder", `no folder can be made in ${tmpdir()}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** The phases of a fault in their order, the fix (or its steps) last. */

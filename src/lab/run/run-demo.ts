@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Finding, Mechanism, Report } from "../../model/report.ts";
 import type { Fault } from "../faults/fault.ts";
@@ -10,7 +9,7 @@ import type { LoadProgress } from "../load/run-load.ts";
 import type { PhaseName } from "../recording/lab-truth.ts";
 import { recordingTarget, writeRecording } from "../recording/write-recording.ts";
 import { diagnosePhase, predictPhase } from "./diagnose-recording.ts";
-import { openLab, phasesOf } from "./experiment.ts";
+import { openLab, phasesOf, temporaryFolder } from "./experiment.ts";
 import type { PhaseRecord } from "./phase.ts";
 import { findingError, rankOf, whatIfErrors, type CauseRank, type PredictionError } from "./score.ts";
 
@@ -76,9 +75,13 @@ export async function runDemo(options: DemoOptions, hooks: DemoHooks): Promise<D
   const refusal = fault.needs.map((need) => needs[need]).find((reason) => reason !== undefined);
   if (refusal !== undefined) throw new LabError("not-here", `${fault.name} cannot be run here: ${refusal}`);
   if (kept !== undefined) await recordingTarget(kept);
-  const folder = kept ?? (await mkdtemp(join(tmpdir(), "longpole-recording-")));
+  const folder = kept ?? (await temporaryFolder("longpole-recording-"));
   try {
-    const lab = await openLab(fault, { signal, log: hooks.log });
+    const lab = await openLab(fault, {
+      signal,
+      log: hooks.log,
+      ...(kept === undefined ? { removeIfKilled: [folder] } : {}),
+    });
     try {
       return await runPhases(lab.run, folder, options, hooks);
     } finally {

@@ -18,6 +18,8 @@ export interface Launch {
   readonly diesWithParent: boolean;
 }
 
+const ANSWER_PATIENCE_MS = 20_000;
+
 /** A Node process of the system: it hears requests over IPC, and its output goes to its log. */
 export class Child {
   readonly name: string;
@@ -106,12 +108,21 @@ export class Child {
     return this.#endedInOrder;
   }
 
-  /** Rejects with a LabError where the process ends before it answers, or cannot do it. */
-  ask(request: Request): Promise<Reply> {
+  /** Rejects with a LabError where the process ends before it answers, cannot do it, or does not answer in time. */
+  ask(request: Request, patienceMs: number = ANSWER_PATIENCE_MS): Promise<Reply> {
     if (this.#hasEnded) return Promise.reject(this.death("before it was asked"));
     const number = ++this.#number;
     return new Promise((resolve, reject) => {
-      this.#open.set(number, { resolve, reject });
+      const overdue = setTimeout(() => {
+        this.#open.delete(number);
+        const message = `${this.name} did not answer to ${request.kind} within ${patienceMs / 1000} s`;
+        reject(new LabError("unhealthy", message));
+      }, patienceMs);
+      const settle = (): void => clearTimeout(overdue);
+      this.#open.set(number, {
+        resolve: (reply) => (settle(), resolve(reply)),
+        reject: (error) => (settle(), reject(error)),
+      });
       this.#process.send({ ...request, number } satisfies Numbered);
     });
   }

@@ -5,16 +5,17 @@
 import type { ChildProcess } from "node:child_process";
 import { isDeepStrictEqual } from "node:util";
 import { removeLeftover } from "./leftovers.ts";
-import type { Leftover, Numbered } from "./messages.ts";
+import { CONFIG_VARIABLE, type KeeperConfig, type Leftover, type Numbered } from "./messages.ts";
 import { obeyParent, tellParent } from "./obey-parent.ts";
 import { startCluster, stopCluster } from "./postgres/cluster.ts";
 
+const { removeAtEnd } = JSON.parse(process.env[CONFIG_VARIABLE] ?? "") as KeeperConfig;
 let leftovers: readonly Leftover[] = [];
 let cluster: ChildProcess | undefined;
 let starting: Promise<unknown> = Promise.resolve();
 const gone = new AbortController();
 
-obeyParent({ answer, end: cleanUp, orphaned: cleanUp });
+obeyParent({ answer, end: cleanUp, orphaned: cleanUpForParent });
 
 async function answer(message: Numbered): Promise<number | undefined> {
   switch (message.kind) {
@@ -56,7 +57,17 @@ async function cleanUp(): Promise<void> {
   gone.abort(new Error("the system is stopped"));
   await starting;
   await stop("SIGQUIT");
-  for (const leftover of leftovers.toReversed()) {
+  await removeAll(leftovers.toReversed());
+}
+
+/** What the parent would have removed after the system, too. */
+async function cleanUpForParent(): Promise<void> {
+  await cleanUp();
+  await removeAll(removeAtEnd.map((path) => ({ kind: "folder", path })));
+}
+
+async function removeAll(all: readonly Leftover[]): Promise<void> {
+  for (const leftover of all) {
     await removeLeftover(leftover).catch((error: unknown) => console.error(String(error)));
   }
 }

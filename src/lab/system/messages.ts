@@ -29,6 +29,11 @@ export interface CollectorConfig {
   readonly cgroup: { readonly service: ServiceName; readonly path: string } | undefined;
 }
 
+export interface KeeperConfig {
+  /** absolute folders of the caller, which the keeper removes where the caller is gone */
+  readonly removeAtEnd: readonly string[];
+}
+
 export interface NeighbourConfig {
   readonly nice: number;
 }

@@ -11,6 +11,7 @@ import { Surroundings } from "./host/surroundings.ts";
 import { instancesOf } from "./instances.ts";
 import { Keeper } from "./keeper-client.ts";
 import { CONFIG_VARIABLE, SYSTEM_VARIABLE, type CollectorConfig } from "./messages.ts";
+import { fileTrouble } from "./no-defect.ts";
 import type { Database } from "./postgres/database.ts";
 import { foreignDatabase, URL_VARIABLE } from "./postgres/foreign-database.ts";
 import { ownDatabase } from "./postgres/own-database.ts";
@@ -21,6 +22,11 @@ export interface SystemOptions {
   readonly telemetryUrl: string | undefined;
   /** an existing empty folder of the caller: logs (one file per process, `logs/zones-0.log` ...) and, below, the database */
   readonly folder: string;
+  /**
+   * absolute folders of the caller, `folder` perhaps among them, that go too where this process is killed before it has
+   * stopped the system; after a stop they are the caller's to remove
+   */
+  readonly removeAtEnd?: readonly string[];
   /** ends the start; a system that has started is ended by `stop` */
   readonly signal?: AbortSignal;
   /** one line per thing that happens, for people */
@@ -57,7 +63,7 @@ export interface RunningSystem {
 /**
  * Starts the sample system and resolves when all of it is healthy. Whatever
  * happens, also where this process is killed, nothing of it is left behind but
- * the logs. Rejects with a LabError, or with the signal's reason.
+ * the logs, and not those where `removeAtEnd` has their folder. Rejects with a LabError, or with the signal's reason.
  */
 export async function startSystem(options: SystemOptions): Promise<RunningSystem> {
   options.signal?.throwIfAborted();
@@ -103,21 +109,18 @@ class System implements RunningSystem {
   }
 
   start(): Promise<void> {
-    this.#started = this.#start();
+    this.#started = this.#start().catch((error: unknown) => {
+      throw fileTrouble(error);
+    });
     return this.#started;
   }
 
   async apply(settings: SystemSettings): Promise<void> {
-    const { database, fleet, surroundings } = this.#running();
-    this.#isSettled = false;
-    await database.apply(this.settings.postgres, settings.postgres);
-    await surroundings.prepare(settings.host);
-    await fleet.become(instancesOf(settings));
-    await this.#collect();
-    await surroundings.tidy();
-    this.settings = settings;
-    await this.#healthy();
-    this.#isSettled = true;
+    try {
+      await this.#become(settings);
+    } catch (error) {
+      throw fileTrouble(error);
+    }
   }
 
   query(sql: string): Promise<Record<string, unknown>[]> {
@@ -170,10 +173,10 @@ class System implements RunningSystem {
   }
 
   async #start(): Promise<void> {
-    const { folder, telemetryUrl, prefixOf = () => [] } = this.#options;
+    const { folder, telemetryUrl, removeAtEnd = [], prefixOf = () => [] } = this.#options;
     const systemId = this.#systemId;
     const onEnd = (child: Child, how: string): void => this.#fail(child.death(how));
-    const keeper = await Keeper.start(systemId, folder, this.#log);
+    const keeper = await Keeper.start({ systemId, folder, removeAtEnd, log: this.#log });
     this.#keeper = keeper;
     void keeper.child.ended.then((how) => onEnd(keeper.child, how));
     void keeper.child.trouble.then((message) => this.#fail(new LabError("process-died", message)));
@@ -195,6 +198,19 @@ class System implements RunningSystem {
     await this.#healthy();
     this.#isSettled = true;
     this.#log(`the system runs at ${this.gatewayUrl}`);
+  }
+
+  async #become(settings: SystemSettings): Promise<void> {
+    const { database, fleet, surroundings } = this.#running();
+    this.#isSettled = false;
+    await database.apply(this.settings.postgres, settings.postgres);
+    await surroundings.prepare(settings.host);
+    await fleet.become(instancesOf(settings));
+    await this.#collect();
+    await surroundings.tidy();
+    this.settings = settings;
+    await this.#healthy();
+    this.#isSettled = true;
   }
 
   async #stop(): Promise<void> {
@@ -295,6 +311,7 @@ const PACKAGES = [
   "@opentelemetry/instrumentation",
   "@opentelemetry/sdk-node",
   "express",
+  "hdr-histogram-js",
   "pg",
 ];
 

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Pool } from "pg";
 import type { PostgresSettings } from "../../settings.ts";
 import type { DatabaseAddress } from "../messages.ts";
+import { serverTrouble } from "../no-defect.ts";
 import { AFTER_SEED, CREATE_NAME_INDEX, DROP_NAME_INDEX, reseedStatements } from "./seed.ts";
 
 export interface Database {
@@ -22,10 +23,13 @@ export interface Database {
 /** Statements of the lab itself, over a connection or two that open when they are needed. */
 export class OwnerConnection {
   readonly #address: DatabaseAddress;
+  readonly #logFile: string | undefined;
   #pool: Pool | undefined;
 
-  constructor(address: DatabaseAddress) {
+  /** `logFile` is the server's, where it can be read. */
+  constructor(address: DatabaseAddress, logFile?: string) {
     this.#address = address;
+    this.#logFile = logFile;
   }
 
   async query(sql: string): Promise<Record<string, unknown>[]> {
@@ -33,8 +37,13 @@ export class OwnerConnection {
     return (await this.#pool.query<Record<string, unknown>>(sql)).rows;
   }
 
+  /** Rejects with a LabError where the server or its disk is the cause. */
   async runAll(statements: readonly string[]): Promise<void> {
-    for (const statement of statements) await this.query(statement);
+    try {
+      for (const statement of statements) await this.query(statement);
+    } catch (error) {
+      throw serverTrouble(error, this.#logFile);
+    }
   }
 
   async close(): Promise<void> {

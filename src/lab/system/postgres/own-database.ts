@@ -16,12 +16,16 @@ const OBSERVER = "observer";
 export async function ownDatabase(keeper: Keeper, folder: string): Promise<Database> {
   const home = findPostgres(folder);
   await keeper.remember({ kind: "folder", path: home.folder });
-  preparePostgres(home);
+  try {
+    preparePostgres(home);
+  } catch (error) {
+    throw new LabError("folder", `PostgreSQL gets no folder: ${(error as Error).message}`, { cause: error });
+  }
   const port = await freePort();
   const address = { host: "127.0.0.1", port, user: OWNER, password: randomSecret(), database: DATABASE };
   const observer = { ...address, user: OBSERVER, password: randomSecret() };
-  const owner = new OwnerConnection(address);
   const logFile = join(folder, "logs", "postgres.log");
+  const owner = new OwnerConnection(address, logFile);
   let pid: number | undefined;
 
   const run = async (settings: PostgresSettings): Promise<void> => {
@@ -50,7 +54,7 @@ export async function ownDatabase(keeper: Keeper, folder: string): Promise<Datab
     pids: () => (pid === undefined ? [] : [pid]),
     async start(settings) {
       await run(settings);
-      const maintenance = new OwnerConnection({ ...address, database: "postgres" });
+      const maintenance = new OwnerConnection({ ...address, database: "postgres" }, logFile);
       await maintenance.runAll([`CREATE DATABASE ${DATABASE}`]);
       await maintenance.close();
       await owner.runAll(["CREATE EXTENSION pg_stat_statements", ...observerStatements(observer)]);

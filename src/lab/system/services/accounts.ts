@@ -8,7 +8,7 @@ import pg from "pg";
 import { REGISTRAR_HOST } from "../../settings.ts";
 import { AccountCache } from "./account-cache.ts";
 import { callService } from "./call-service.ts";
-import { garbageMaker } from "./garbage.ts";
+import { indexAccounts } from "./search-index.ts";
 import { readConfig, serve, urlOf } from "./serve.ts";
 
 interface Account {
@@ -23,7 +23,7 @@ const pool = new pg.Pool({ ...database, max: 5, application_name: "accounts" });
 pool.on("error", (error) => console.error(error.message));
 const agent = new Agent({ keepAlive: true, lookup: findRegistrar });
 const cache = new AccountCache<Account>(settings.cache, settings.refreshLock, fetchAccount);
-const makeGarbage = garbageMaker(settings.garbageObjects);
+const rankMatches = indexAccounts(settings.garbageObjects);
 const sessions = new Map<number, readonly number[]>();
 const app = express();
 const FILL_AGAIN_MS = 300;
@@ -32,7 +32,7 @@ app.get("/health", (_request, response) => void response.json({ ok: true }));
 
 app.use((request, _response, next) => {
   if (settings.retainKb > 0) sessions.set(sessions.size, sessionOf(request.url));
-  makeGarbage(request.url);
+  rankMatches(request.url);
   next();
 });
 
