@@ -135,6 +135,23 @@ describe("failed calls that are made again", () => {
   });
 });
 
+describe("calls in error", () => {
+  const asked = (status: string, of = ""): string => `
+    shop GET /item |${"-".repeat(10)}| server
+      shop GET      |------| client ${status}
+        stock GET     |--|   server ${of}`;
+  const ok = asked("http.response.status_code=200");
+
+  test("with an answer that says no are no failures", async () => {
+    expect(await findings(drawn(ok, asked("http.response.status_code=404 error")), drawn(ok))).toEqual([]);
+  });
+
+  test("whose callee failed are", async () => {
+    const failed = asked("http.response.status_code=500 error", "error");
+    expect(await findings(drawn(ok, failed), drawn(ok))).toEqual(["error-handling stock"]);
+  });
+});
+
 describe("messages", () => {
   const sent = (waited: number): string => `
     shop POST /order |${"-".repeat(10)}| server

@@ -1,7 +1,10 @@
 import { benjaminiHochberg } from "../../analysis/false-discovery.ts";
 import { fisherExact } from "../../analysis/hypothesis-tests.ts";
+import { attributeText, findAttribute } from "../../model/attribute-table.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import type { LostCalls } from "../../analysis/structure-change.ts";
+import { serverOf } from "../legs.ts";
+import type { Window } from "../window.ts";
 import { percent } from "../wording.ts";
 import {
   exampleTracesOf,
@@ -168,8 +171,28 @@ function originsOf({ slice, rows, operation }: SliceRows, id: number): number[] 
     if (facts.error[row] !== 1) return false;
     for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++)
       if (facts.error[forest.child[i]!] === 1) return false;
-    return !madeGood(row);
+    return !madeGood(row) && !isAnswer(slice.window, row);
   });
+}
+
+/** Status of an HTTP answer, by its present and its former name. */
+const STATUS_KEYS = ["http.response.status_code", "http.status_code"];
+/** The callee gave up waiting, or has too much to do: failures, whatever their number says. */
+const NO_ANSWERS = new Set([408, 429]);
+
+/**
+ * Whether a call in error was answered: what is asked for is not there, or not allowed (4xx). The convention marks the
+ * caller's span as an error and the callee's not, for the callee has done what it should.
+ */
+function isAnswer(window: Window, row: number): boolean {
+  const { facts, spans } = window;
+  if (facts.role[row] !== SpanRole.client) return false;
+  const server = serverOf(window, row);
+  if (server < 0 || facts.error[server] === 1) return false;
+  const { attributes, strings } = spans;
+  const at = STATUS_KEYS.map((key) => findAttribute(attributes, row, strings.intern(key))).find((found) => found >= 0);
+  const status = at === undefined ? Number.NaN : Number(attributeText(attributes, strings, at));
+  return status >= 400 && status < 500 && !NO_ANSWERS.has(status);
 }
 
 /** Takes rows out that have another broken row below them. */
