@@ -1,0 +1,81 @@
+import { expect, test } from "vitest";
+import type { Mechanism } from "../model/report.ts";
+import { traceFromText } from "../testing/trace-from-text.ts";
+import { foldConsequences } from "./consequences.ts";
+import { viewEndpoint } from "./endpoint-view.ts";
+import type { Claim } from "./findings.ts";
+import { buildWindow, type Window } from "./window.ts";
+
+/**
+ * Of stock's five messages (four requests, one query) three are those of the loop of shop; of mail's one, none. All of
+ * stock's time in its database is the one statement.
+ */
+const SYSTEM = `
+    shop GET /list   |--------------------------------------------| server
+      shop GET item   |---|                                         client
+        stock GET /item |-|                                         server
+      shop GET item         |---|                                   client
+        stock GET /item       |-|                                   server
+      shop GET item               |---|                             client
+        stock GET /item             |-|                             server
+      shop GET total                    |-------------------|       client
+        stock GET /total                 |-----------------|        server
+          stock SELECT                    |-------|                 client db.system.name=postgresql db.namespace=main db.query.text="SELECT sum(n) FROM items"
+      shop GET mail                                          |---|  client
+        mail GET /mail                                        |-|   server`;
+
+async function drawn(): Promise<Window> {
+  return buildWindow(traceFromText(SYSTEM, { unitNs: 1e6 }), async () => {});
+}
+
+function claim(window: Window, mechanism: Mechanism, service: string, operation?: string): Claim {
+  const nodes = Array.from({ length: window.paths.nodeCount }, (_, node) => node).filter(
+    (node) => operation !== undefined && window.text(window.paths.operation[node]!) === operation,
+  );
+  return {
+    view: viewEndpoint(window, 0),
+    explanation: {
+      mechanism,
+      kind: "latency",
+      subject: { service, ...(operation === undefined ? {} : { operation }) },
+      title: `${mechanism} of ${service}`,
+      why: "",
+      confidence: 0.8,
+      harmful: true,
+      nodes,
+      undo: [],
+      chain: [{ claim: "the endpoint is slow", evidence: [] }],
+      evidence: [],
+      counter: [],
+      refutedBy: "",
+      remedy: { text: "" },
+    },
+  };
+}
+
+test.each<[string, Mechanism, string, boolean]>([
+  ["busy with the calls of a loop", "cpu-saturated", "stock", true],
+  ["busy with other things", "cpu-saturated", "mail", false],
+  ["waiting for a pool, which the loop does not use", "pool-exhausted", "stock", false],
+])("a loop of calls as the cause: a service %s", async (_, mechanism, service, isConsequence) => {
+  const window = await drawn();
+  const [cause, other] = foldConsequences(window, [
+    claim(window, "n-plus-one", "shop", "GET item"),
+    claim(window, mechanism, service),
+  ]);
+  expect(cause!.explanation.harmful).toBe(true);
+  expect(other!.explanation.harmful).toBe(!isConsequence);
+  expect(cause!.explanation.chain.length).toBe(isConsequence ? 2 : 1);
+});
+
+test("a pool is full because of the statement that holds its connections", async () => {
+  const window = await drawn();
+  const [, pool] = foldConsequences(window, [
+    claim(window, "slow-query", "main", "SELECT"),
+    claim(window, "pool-exhausted", "stock"),
+  ]);
+  expect(pool!.explanation.harmful).toBe(false);
+  expect(pool!.explanation.counter).toEqual([
+    "a consequence: 100 % of the time for which stock uses its databases come from this: slow-query of main",
+  ]);
+});
