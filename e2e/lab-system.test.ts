@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { HEALTHY, withSettings } from "../src/lab/settings.ts";
 import { Child } from "../src/lab/system/child.ts";
 import { Keeper } from "../src/lab/system/keeper-client.ts";
@@ -17,7 +17,10 @@ import { ROOT } from "./longpole.ts";
 /** Small, so that it is there soon. */
 const SETTINGS = withSettings(HEALTHY, { postgres: { records: 5000 } });
 
-const START_PATIENCE_MS = 60_000;
+/** Of the machine, others may have much the greater part. */
+const PATIENCE_MS = 180_000;
+
+vi.setConfig({ testTimeout: PATIENCE_MS, hookTimeout: PATIENCE_MS });
 
 /** Receives OTLP and keeps what came, as bytes that can be searched. */
 class Sink {
@@ -49,6 +52,13 @@ class Sink {
 function serviceOf(bytes: Buffer): string {
   const text = bytes.toString("latin1");
   return /service\.name\x12.\n.([a-z]+)/s.exec(text)?.[1] ?? (text.startsWith("{") ? "collector" : "?");
+}
+
+interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: string | undefined;
+  readonly type?: string | undefined;
 }
 
 /** Processes that carry `mark` in their environment. */
@@ -88,16 +98,19 @@ describe.skipIf(process.platform !== "linux")("the running system", () => {
   beforeAll(async () => {
     process.env["LAB_TEST_MARK"] = mark;
     system = await startSystem({ settings: SETTINGS, telemetryUrl: await sink.start(), folder });
-  }, START_PATIENCE_MS);
+  });
 
   afterAll(async () => {
     delete process.env["LAB_TEST_MARK"];
     await system.stop();
     sink.stop();
-  }, START_PATIENCE_MS);
+  });
 
   /** Sends it as part of a trace that is known, and returns the services whose spans of it arrived. */
-  async function servicesOf(method: string, path: string, body?: string, type = "application/json"): Promise<string[]> {
+  async function servicesOf(
+    wanted: readonly string[],
+    { method, path, body, type = "application/json" }: Call,
+  ): Promise<string[]> {
     const traceId = randomUUID().replaceAll("-", "");
     const headers: Record<string, string> = { traceparent: `00-${traceId}-00f067aa0ba902b7-01` };
     if (body !== undefined) headers["content-type"] = type;
@@ -112,8 +125,10 @@ describe.skipIf(process.platform !== "linux")("the running system", () => {
       ...new Set(sink.traces.flatMap(({ service, bytes }) => (bytes.includes(id) ? [service] : []))),
     ];
     // The worker behind the queue may still be at it.
-    await pause(100);
-    await system.flush();
+    for (let i = 0; i < 100 && !wanted.every((service) => found().includes(service)); i++) {
+      if (i > 0) await pause(100);
+      await system.flush();
+    }
     return found().sort();
   }
 
@@ -147,7 +162,7 @@ describe.skipIf(process.platform !== "linux")("the running system", () => {
       ["aggregator", "gateway", "ingest"],
     ],
   ])("%s %s is one trace over all services that it touches", async (method, path, body, type, services) => {
-    expect(await servicesOf(method, path, body, type)).toEqual(services);
+    expect(await servicesOf(services, { method, path, body, type })).toEqual(services);
   });
 
   test("what is asked for is what is in the database", async () => {
@@ -155,10 +170,22 @@ describe.skipIf(process.platform !== "linux")("the running system", () => {
     expect(await record.json()).toMatchObject([{ name: "host-7.example", zone_id: 8 }]);
     expect((await fetch(`${system.gatewayUrl}/api/records/missing-1.example`)).status).toBe(404);
     expect((await fetch(`${system.gatewayUrl}/api/zones/99999/records`)).status).toBe(404);
-    expect(await system.query("SELECT series, points, sum FROM rollups")).toEqual([
-      { series: "cpu,host=a", points: "2", sum: 3 },
-    ]);
-    expect(await system.query("SELECT count(*)::int AS n FROM records WHERE name = 'new.example'")).toEqual([{ n: 1 }]);
+  });
+
+  test("what is written is in the database", async () => {
+    const post = async (path: string, body: string, type: string): Promise<void> => {
+      const headers = { "content-type": type };
+      const response = await fetch(system.gatewayUrl + path, { method: "POST", headers, body });
+      expect(response.status, await response.text()).toBeLessThan(300);
+    };
+    const record = { name: "written.example", type: "A", content: "192.0.2.1", ttl: 60 };
+    await post("/api/zones/3/records", JSON.stringify(record), "application/json");
+    await post("/api/points", "disk,host=b 1 60000\ndisk,host=b 2 60001", "text/plain");
+    const rollups = (): Promise<unknown[]> =>
+      system.query("SELECT points, sum FROM rollups WHERE series = 'disk,host=b'");
+    // The worker behind the queue.
+    await expect.poll(rollups, { timeout: 10_000 }).toEqual([{ points: "2", sum: 3 }]);
+    expect(await system.query("SELECT zone_id FROM records WHERE name = 'written.example'")).toEqual([{ zone_id: 3 }]);
   });
 
   test("metrics of the pools carry the pool's name, and the collector's those of the database and the machine", () => {
@@ -201,7 +228,8 @@ describe.skipIf(process.platform !== "linux")("the running system", () => {
     await system.startProfiles(["zones"]);
     await fetch(`${system.gatewayUrl}/api/zones/3/records`);
     const files = await system.stopProfiles(folder);
-    expect(files.map((file) => file.slice(folder.length))).toEqual(["/zones-0.cpuprofile", "/zones-1.cpuprofile"]);
+    const instances = system.pids()["zones"]?.map((_, n) => join(folder, `zones-${n}.cpuprofile`));
+    expect(files).toEqual(instances);
     for (const file of files) expect(JSON.parse(readFileSync(file, "utf8"))).toHaveProperty("samples");
   });
 
@@ -235,7 +263,7 @@ describe.skipIf(process.platform !== "linux")("the running system", () => {
   test("after its end there are logs and profiles, and nothing else", async () => {
     await system.stop();
     expect(processesWith(mark)).toEqual([]);
-    expect(readdirSync(folder).sort()).toEqual(["logs", "zones-0.cpuprofile", "zones-1.cpuprofile"]);
+    expect(readdirSync(folder).filter((name) => !name.endsWith(".cpuprofile"))).toEqual(["logs"]);
     expect(readdirSync(join(folder, "logs"))).toContain("zones-0.log");
   });
 });

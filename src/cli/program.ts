@@ -48,7 +48,7 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .option("--list", "name the faults")
     .option("--fix", "apply the fix, measure again, and hold the prediction against it")
     .option("--record <folder>", "keep what was recorded: traces, metrics, profiles, load and truth")
-    .option("--seconds <n>", "seconds under load in each phase (default: the fault's own, mostly 25)", seconds)
+    .option("--seconds <n>", "seconds under load in each phase (default: the fault's own, mostly 20)", seconds)
     .option("--rate <n>", "requests per second (default: the fault's own, mostly 40)", positive)
     .addOption(new Option("--seed <n>", "same seed, same requests").argParser(wholeNumber).default(1))
     .addOption(

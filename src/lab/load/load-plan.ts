@@ -42,7 +42,7 @@ export type EndpointName = keyof typeof ENDPOINTS;
 
 export const USUAL_LOAD: LoadPlan = {
   perSecond: 40,
-  seconds: 25,
+  seconds: 20,
   schedule: { kind: "steady" },
   mix: { lookup: 0.45, list: 0.2, create: 0.1, overview: 0.15, points: 0.1 },
   seed: 1,

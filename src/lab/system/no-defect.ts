@@ -27,7 +27,7 @@ export function fileTrouble(error: unknown): unknown {
 export function serverTrouble(error: unknown, logFile?: string): unknown {
   if (error instanceof LabError || !(error instanceof Error)) return error;
   const { code = "" } = error as { code?: string };
-  const isCut = CONNECTION_CODES.has(code) || /^Connection terminated/.test(error.message);
+  const isCut = CONNECTION_CODES.has(code) || error.message.startsWith("Connection terminated");
   if (!isCut && !SERVER_STATES.test(code)) return error;
   const last = isCut && logFile !== undefined ? lastLines(logFile, 5) : "";
   const end = last === "" ? "" : `; its log ends with: ${last}`;
