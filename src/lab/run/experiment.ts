@@ -60,6 +60,7 @@ export async function openLab(first: Fault, options: LabOptions): Promise<Lab> {
       signal: options.signal,
       log: options.log,
     });
+    options.log((await system.health()).line);
   } catch (error) {
     await close();
     throw error;
