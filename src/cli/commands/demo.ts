@@ -90,7 +90,7 @@ export async function demo(options: DemoCommandOptions, terminal: Terminal): Pro
       };
       for (const piece of jsonDocument({ ...diagnosis.report, demo: about })) terminal.out(piece);
     } else {
-      terminal.out(`${renderTruth(fault, diagnosis, look).join("\n")}\n`);
+      terminal.out(`${renderTruth(fault, diagnosis, options.record !== undefined, look).join("\n")}\n`);
       if (fixes.length > 0)
         terminal.out(`${renderFixes(fault.truths[0]!.endpoint.operation, diagnosis, fixes, look).join("\n")}\n`);
     }

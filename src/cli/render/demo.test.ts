@@ -18,16 +18,23 @@ describe("the truth", () => {
     [3, 0, "dns · missing-index: missed; finding 3 names the service for another reason"],
     [0, 0, "dns · missing-index: missed"],
   ])("ranks %i and %i", (service, cause, line) => {
-    expect(renderTruth(FAULT, diagnosis(service, cause), LOOK)).toContain(`  ${line}`);
+    expect(renderTruth(FAULT, diagnosis(service, cause), true, LOOK)).toContain(`  ${line}`);
   });
   it("calls an alarm about nothing a false one", () => {
     const healthy = { summary: "nothing is wrong", truths: [] };
-    expect(renderTruth(healthy, { ...diagnosis(0, 0), ranks: [] }, LOOK)).toContain(
+    expect(renderTruth(healthy, { ...diagnosis(0, 0), ranks: [] }, true, LOOK)).toContain(
       "  Nothing was wrong: 1 false alarm.",
     );
     const quiet = { ...diagnosis(0, 0), ranks: [], report: { findings: [{ severity: "note" }] } };
-    expect(renderTruth(healthy, quiet, LOOK)).toContain("  Nothing was wrong, and nothing above a note was found.");
+    expect(renderTruth(healthy, quiet, true, LOOK)).toContain(
+      "  Nothing was wrong, and nothing above a note was found.",
+    );
   });
+});
+
+it("tells that the commands need a recording that was not kept", () => {
+  expect(renderTruth(FAULT, diagnosis(1, 1), false, LOOK).at(-1)).toContain("with --record FOLDER");
+  expect(renderTruth(FAULT, diagnosis(1, 1), true, LOOK).at(-1)).not.toContain("--record");
 });
 
 it("holds predictions against measurements", () => {

@@ -56,8 +56,8 @@ export interface ShownDiagnosis {
   readonly report: { readonly findings: readonly { readonly severity: string }[] };
 }
 
-/** The truth about the fault, and at which rank the report above names it. */
-export function renderTruth(fault: ShownTruth, diagnosis: ShownDiagnosis, look: Look): string[] {
+/** The truth about the fault, and at which rank the report above names it. `kept`: whether the recording still is there. */
+export function renderTruth(fault: ShownTruth, diagnosis: ShownDiagnosis, kept: boolean, look: Look): string[] {
   const pen = penOf(look);
   const alarms = diagnosis.report.findings.filter(({ severity }) => severity !== "note").length;
   const { all, sent } = diagnosis.load;
@@ -77,7 +77,9 @@ export function renderTruth(fault: ShownTruth, diagnosis: ShownDiagnosis, look: 
     lines.push(`  ${pen.strong(service)} · ${names}: ${isFirst ? pen.better(verdict) : pen.strong(verdict)}`);
   });
   const seen = `The load generator, which knows nothing of spans, saw ${plural(sent, "request")}: p50 ${duration(all.p50Ms)}, p99 ${duration(all.p99Ms)}. Reading and diagnosing took ${duration(diagnosis.analysisSeconds * 1000)}.`;
-  lines.push(...wrap(seen, pen.look.width - 2).map((line) => `  ${pen.faint(line)}`));
+  const gone = "The recording is removed at the end: with --record FOLDER the commands above can be pasted.";
+  for (const text of kept ? [seen] : [seen, gone])
+    lines.push(...wrap(text, pen.look.width - 2).map((line) => `  ${pen.faint(line)}`));
   return finish(lines, look);
 }
 
