@@ -125,7 +125,7 @@ export function renderFixes(
         pen.faint("    nothing was predicted of it: no finding names this cause, and what-if has no words for the fix"),
       );
     for (const { by, metric, nowMs, predictedMs, lowMs, highMs, measuredMs, error } of errors) {
-      const label = `${metric}, ${by === "finding" ? "first finding" : "what-if"}`;
+      const label = `${metric}, ${by === "finding" ? "the finding" : "what-if"}`;
       const sign = error < 0 ? "−" : "+";
       const cells = [duration(nowMs), duration(predictedMs), range(lowMs, highMs), duration(measuredMs)];
       lines.push(row([label, ...cells, `${sign}${percent(Math.abs(error))}`]));
