@@ -14,7 +14,6 @@ export interface FleetOptions {
   readonly workFolder: string;
   readonly telemetryUrl: string | undefined;
   readonly database: DatabaseAddress;
-  readonly prefixOf: (service: ServiceName) => readonly string[];
   readonly surroundings: Surroundings;
   /** hears of a process that ended without having been asked to */
   readonly onEnd: (child: Child, how: string) => void;
@@ -97,7 +96,7 @@ export class Fleet {
   }
 
   async #launch(instance: Instance, port: number): Promise<Child> {
-    const { folder, workFolder, database, telemetryUrl, systemId, prefixOf, surroundings, onEnd } = this.#options;
+    const { folder, workFolder, database, telemetryUrl, systemId, surroundings, onEnd } = this.#options;
     const { service, name, settings } = instance;
     const host = surroundings.addressOf(service);
     const config: ServiceConfig = { service, settings, database, host, port, folder: workFolder };
@@ -114,7 +113,7 @@ export class Fleet {
         ...(seen ? sdkEnvironment(service, name, telemetryUrl) : {}),
       },
       execArgv: [...instance.execArgv, ...(seen ? ["--import", pathToFileURL(moduleFile("telemetry")).href] : [])],
-      prefix: prefixOf(service),
+      prefix: [],
       diesWithParent: true,
     });
     this.#starting.add(child);

@@ -31,8 +31,6 @@ export interface SystemOptions {
   readonly signal?: AbortSignal;
   /** one line per thing that happens, for people */
   readonly log?: (line: string) => void;
-  /** argv prefix to start a service with, e.g. ["ip","netns","exec",...]; [] for none */
-  readonly prefixOf?: (service: ServiceName) => readonly string[];
 }
 
 export interface RunningSystem {
@@ -173,7 +171,7 @@ class System implements RunningSystem {
   }
 
   async #start(): Promise<void> {
-    const { folder, telemetryUrl, removeAtEnd = [], prefixOf = () => [] } = this.#options;
+    const { folder, telemetryUrl, removeAtEnd = [] } = this.#options;
     const systemId = this.#systemId;
     const onEnd = (child: Child, how: string): void => this.#fail(child.death(how));
     const keeper = await Keeper.start({ systemId, folder, removeAtEnd, log: this.#log });
@@ -189,7 +187,7 @@ class System implements RunningSystem {
     const surroundings = new Surroundings({ systemId, folder, workFolder, keeper, onEnd });
     const address = database.address;
     const where = { systemId, folder, workFolder, telemetryUrl };
-    const fleet = new Fleet({ ...where, database: address, prefixOf, surroundings, onEnd });
+    const fleet = new Fleet({ ...where, database: address, surroundings, onEnd });
     this.#parts = { fleet, database, surroundings };
     this.#goOn();
     await surroundings.prepare(this.settings.host);
