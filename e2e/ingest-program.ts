@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -49,6 +49,7 @@ export function profileOfIngest(folder: string, name: string, forMs: number): st
     `${forMs}`,
   ];
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  rmSync(work, { recursive: true });
   if (status !== 0) throw new Error(`the program under test failed: ${stderr}`);
   return join(folder, name);
 }
