@@ -38,7 +38,8 @@ const SLOW: readonly string[] = [
   "src/engine/{change-in-window,compare,quantile-change}.test.ts",
   "src/engine/regression/explain-regressions.test.ts",
   "src/engine/throughput/throughput.test.ts",
-  "src/lab/load/{run-load,send-open-loop}.test.ts",
+  "src/lab/load/run-load.test.ts",
+  "src/load/{send-open-loop,step-generator}.test.ts",
 ];
 
 const UNIT: Check = {

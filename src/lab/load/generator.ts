@@ -1,8 +1,8 @@
-import { drawRequests } from "./draw-requests.ts";
+import { sendOpenLoop } from "../../load/send-open-loop.ts";
+import { drawRequests, ENDPOINT_NAMES } from "./draw-requests.ts";
 import { LoadTally } from "./load-tally.ts";
 import { requestWriter } from "./request-text.ts";
 import type { GeneratorMessage, GeneratorTask } from "./run-load.ts";
-import { sendOpenLoop } from "./send-open-loop.ts";
 
 /**
  * The process of the load generator: one task comes, progress goes, the result goes, and it ends; so it does when
@@ -25,8 +25,21 @@ async function run({ baseUrl, plan, records }: GeneratorTask): Promise<void> {
       tell({ kind: "progress", progress: tally.progress((performance.now() - startMs) / 1000, plan.seconds) });
     }, 1000);
   };
-  const startedAtUnixMs = await sendOpenLoop(baseUrl, { requests, write, tally, onStart });
+  const startUnixMs = await sendOpenLoop(baseUrl, {
+    dueMs: requests.dueMs,
+    write,
+    left: (_, lateMs) => tally.left(lateMs),
+    ended: (row, outcome, latencyMs) => {
+      if (typeof outcome === "string") return tally.failed(outcome);
+      const endpoint = requests.endpoint[row]!;
+      tally.answered(endpoint, latencyMs);
+      const wanted = outcome === 404 && requests.missing[row] === 1 && ENDPOINT_NAMES[endpoint] === "lookup";
+      if (outcome >= 400 && !wanted) tally.failed(`http ${outcome}`);
+    },
+    onStart,
+  });
   clearInterval(ticking);
+  const startedAtUnixMs = startUnixMs + (requests.dueMs[0] ?? 0);
   tell({ kind: "result", result: tally.result(plan, startedAtUnixMs) }, () => process.disconnect());
 }
 

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { drawRequests, ENDPOINT_NAMES } from "./draw-requests.ts";
 import { USUAL_LOAD, type EndpointName, type LoadPlan } from "./load-plan.ts";
-import { requestWriter, type RequestText } from "./request-text.ts";
+import { requestWriter, type LabRequest } from "./request-text.ts";
 
 const NOW = 1_800_000_000_000;
 
-function texts(endpoint: EndpointName, change: Partial<LoadPlan> = {}): RequestText[] {
+function texts(endpoint: EndpointName, change: Partial<LoadPlan> = {}): LabRequest[] {
   const plan: LoadPlan = { ...USUAL_LOAD, perSecond: 400, seconds: 10, mix: { [endpoint]: 1 }, ...change };
   const requests = drawRequests(plan);
   const write = requestWriter(requests, { records: 1000, pointsPerBatch: plan.pointsPerBatch, seed: plan.seed });
@@ -13,7 +13,7 @@ function texts(endpoint: EndpointName, change: Partial<LoadPlan> = {}): RequestT
 }
 
 /** The numbers that `pattern` finds in the paths, which all have to match. */
-function numbersOf(all: readonly RequestText[], pattern: RegExp): number[] {
+function numbersOf(all: readonly LabRequest[], pattern: RegExp): number[] {
   return all.map(({ path }) => {
     const found = pattern.exec(path)?.[1];
     if (found === undefined) throw new Error(`${path} does not match ${pattern}`);
@@ -53,7 +53,7 @@ test("creates carry a new record each", () => {
   const all = texts("create", { seconds: 1 });
   const records = all.map(({ body }) => JSON.parse(body!) as Record<string, unknown>);
   expect(new Set(records.map(({ name }) => name)).size).toBe(all.length);
-  expect(all[0]).toMatchObject({ method: "POST", contentType: "application/json" });
+  expect(all[0]).toMatchObject({ method: "POST", headers: { "content-type": "application/json" } });
   expect(records[0]).toEqual({
     name: "new-1-0.example",
     type: "A",
@@ -64,7 +64,7 @@ test("creates carry a new record each", () => {
 
 test("points are lines of metric, tags, value and time", () => {
   const [first, second] = texts("points", { seconds: 1, pointsPerBatch: 50 });
-  expect(first).toMatchObject({ method: "POST", path: "/api/points", contentType: "text/plain" });
+  expect(first).toMatchObject({ method: "POST", path: "/api/points", headers: { "content-type": "text/plain" } });
   const lines = first!.body!.trimEnd().split("\n");
   expect(lines).toHaveLength(50);
   for (const line of lines) {

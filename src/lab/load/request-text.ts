@@ -1,14 +1,11 @@
 import { Random } from "../../analysis/random.ts";
 import { ENDPOINT_NAMES, type DrawnRequests } from "./draw-requests.ts";
 import { ACCOUNTS, missingName, recordName, ZONES, type NewRecord } from "./population.ts";
+import type { OutgoingRequest } from "../../load/send-open-loop.ts";
 import { zipf } from "./zipf.ts";
 
-export interface RequestText {
-  readonly method: "GET" | "POST";
-  readonly path: string;
-  readonly contentType?: string;
-  readonly body?: string;
-}
+/** Bodies are text, which tests read. */
+export type LabRequest = OutgoingRequest & { readonly body?: string };
 
 export interface TextSettings {
   /** records there are to be looked up */
@@ -30,7 +27,7 @@ const HOSTS = 400;
 export function requestWriter(
   requests: DrawnRequests,
   { records, pointsPerBatch, seed }: TextSettings,
-): (row: number, nowUnixMs: number) => RequestText {
+): (row: number, nowUnixMs: number) => LabRequest {
   const zones = popularIds(ZONES);
   const accounts = popularIds(ACCOUNTS);
   return (row, nowUnixMs) => {
@@ -45,13 +42,18 @@ export function requestWriter(
         return { method: "GET", path: `/api/zones/${zones(target)}/records` };
       case "create": {
         const body = JSON.stringify(newRecord(`new-${seed}-${row}.example`, requests.bodySeed[row]!));
-        return { method: "POST", path: `/api/zones/${zones(target)}/records`, contentType: "application/json", body };
+        return {
+          method: "POST",
+          path: `/api/zones/${zones(target)}/records`,
+          headers: { "content-type": "application/json" },
+          body,
+        };
       }
       case "overview":
         return { method: "GET", path: `/api/accounts/${accounts(target)}/overview` };
       case "points": {
         const body = pointLines(pointsPerBatch, new Random(requests.bodySeed[row]!), nowUnixMs);
-        return { method: "POST", path: "/api/points", contentType: "text/plain", body };
+        return { method: "POST", path: "/api/points", headers: { "content-type": "text/plain" }, body };
       }
     }
   };

@@ -6,7 +6,7 @@ import { drawRequests } from "./draw-requests.ts";
 import { USUAL_LOAD, type LoadPlan } from "./load-plan.ts";
 import { requestWriter } from "./request-text.ts";
 import { runLoad, type GeneratorTask, type LoadProgress } from "./run-load.ts";
-import { forkSibling } from "./sibling-module.ts";
+import { forkSibling } from "../../load/sibling-module.ts";
 
 async function serve(listener: RequestListener): Promise<string> {
   const server = createServer(listener).listen(0, "127.0.0.1");

@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { LabError } from "../lab-error.ts";
 import { HEALTHY } from "../settings.ts";
 import type { LoadPlan, LoadResult } from "./load-plan.ts";
-import { forkSibling } from "./sibling-module.ts";
+import { forkSibling } from "../../load/sibling-module.ts";
 import { validatePlan } from "./validate-plan.ts";
 
 export interface LoadOptions {

@@ -1,6 +1,6 @@
 import type { Fault } from "../faults/fault.ts";
 import type { Latency, LoadResult } from "../load/load-plan.ts";
-import type { TelemetryWindow } from "../sink/telemetry-sink.ts";
+import type { TelemetryWindow } from "../../load/telemetry-sink.ts";
 
 export const LAB_TRUTH_SCHEMA = "longpole.lab-truth/1";
 

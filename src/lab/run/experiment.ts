@@ -7,7 +7,7 @@ import { USUAL_LOAD, type LoadPlan } from "../load/load-plan.ts";
 import type { LoadProgress } from "../load/run-load.ts";
 import type { PhaseName } from "../recording/lab-truth.ts";
 import { HEALTHY, withSettings, type SystemSettings } from "../settings.ts";
-import { startSink, type TelemetrySink } from "../sink/telemetry-sink.ts";
+import { startSink, type TelemetrySink } from "../../load/telemetry-sink.ts";
 import { startSystem, type RunningSystem } from "../system/start-system.ts";
 import { runPhase, type PhasePlan, type PhaseRecord, type Stage } from "./phase.ts";
 

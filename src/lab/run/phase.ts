@@ -9,7 +9,7 @@ import { runLoad, type LoadProgress } from "../load/run-load.ts";
 import type { PhaseRecording } from "../recording/lab-truth.ts";
 import type { SystemSettings } from "../settings.ts";
 import { SERVICES } from "../settings.ts";
-import type { TelemetrySink } from "../sink/telemetry-sink.ts";
+import type { TelemetrySink } from "../../load/telemetry-sink.ts";
 import type { RunningSystem } from "../system/start-system.ts";
 
 /** What one stretch of the run is made of. */
