@@ -19,6 +19,8 @@ interface Check {
 
 const CHECKS: readonly Check[] = [
   { name: "build and types", run: () => command("tsc", ["-b"]) },
+  // Where it cannot be built, the tests of `record` check what is said and done instead.
+  { name: "native helper", run: () => node(["scripts/build-native.mjs", "--optional"]) },
   { name: "lint", run: () => command("oxlint", ["--type-aware", "--deny-warnings"]) },
   { name: "format", run: () => command("oxfmt", ["--check"]) },
   { name: "imports", run: () => list(findViolations(ROOT).map((v) => `${v.file}:${v.line} ${v.rule}: ${v.message}`)) },
@@ -57,6 +59,15 @@ function command(name: string, args: readonly string[]): string | undefined {
   const done = spawnSync(bin, args, { cwd: ROOT, encoding: "utf8", shell: process.platform === "win32" });
   if (done.status === 0) return undefined;
   return `${done.stdout ?? ""}${done.stderr ?? ""}${done.error?.message ?? ""}` || `exit code ${done.status}`;
+}
+
+function node(args: readonly string[]): string | undefined {
+  const done = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8" });
+  if (done.status === 0) {
+    process.stderr.write(done.stderr);
+    return undefined;
+  }
+  return `${done.stdout}${done.stderr}${done.error?.message ?? ""}` || `exit code ${done.status}`;
 }
 
 /** The JSON beside the usual output is what scripts/test-count.mjs reads. */

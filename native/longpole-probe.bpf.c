@@ -1,0 +1,531 @@
+/*
+ * The probes: where threads of chosen processes spend their time, seen from the kernel.
+ *
+ * Totals are exact and kept here, per thread and per kind of wait; stacks are samples,
+ * sent through a ring buffer. Each probe on the scheduler exists twice, as a typed and as
+ * a raw tracepoint, and the loader takes the first that this kernel lets it attach.
+ */
+#include "kernel-types.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include "stream.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+const volatile bool follow_children = true;
+/* At most one stack of a thread's waits in this time, and so many of all in a tenth of a second per processor. */
+volatile __u64 wait_stack_interval_ns = 10000000;
+volatile __u32 wait_stacks_per_tenth = 20;
+const volatile __u32 copy_pieces = COPY_PIECES;
+const volatile __u64 kernel_stack_bytes = 16384;
+volatile __u64 started_ns = 0;
+
+#define ANY_ERROR(x) ((x) < 0)
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u8);
+} targets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, 1); /* memory as it is needed */
+	__type(key, __u32);
+	__type(value, struct thread);
+} threads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, 1);
+	__type(key, struct wait_key);
+	__type(value, struct wait_total);
+} waits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__uint(map_flags, 1);
+	__type(key, struct histogram_key);
+	__type(value, struct histogram);
+} histograms SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__uint(map_flags, 1);
+	__type(key, __u32);
+	__type(value, struct preemptor);
+} preemptors SEC(".maps");
+
+/* Beginnings of what ends later: a request, a connection or a lock, by address or thread. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, 1);
+	__type(key, __u64);
+	__type(value, __u64);
+} begun SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} events SEC(".maps");
+
+struct event_space {
+	struct stack_event event;
+	__u8 copy[COPY_PIECE * COPY_PIECES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct event_space);
+} space SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct histogram);
+} empty_histogram SEC(".maps");
+
+struct rate {
+	__u64 tenth;
+	__u32 used;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct rate);
+} stack_rate SEC(".maps");
+
+/* Of what could not be kept or sent. */
+__u64 lost_events = 0;
+__u64 lost_threads = 0;
+__u64 lost_waits = 0;
+__u64 stacks_skipped = 0;
+
+static __always_inline bool is_target(__u32 tgid)
+{
+	return bpf_map_lookup_elem(&targets, &tgid) != 0;
+}
+
+/* The registers with which `task` entered the kernel; false for one that never was outside of it. */
+static __always_inline bool user_registers_of(struct task_struct *task, struct user_registers *to)
+{
+	void *stack = BPF_CORE_READ(task, stack);
+	if (!stack)
+		return false;
+	/* They stand at the top of its stack, below nothing or below the 16 bytes that FRED keeps free. */
+	__u64 top = (__u64)stack + kernel_stack_bytes;
+	if (!bpf_probe_read_kernel(to, sizeof(*to), (void *)(top - sizeof(*to))) && (to->cs & 0xffff) == 0x33)
+		return true;
+	return !bpf_probe_read_kernel(to, sizeof(*to), (void *)(top - 16 - sizeof(*to))) && (to->cs & 0xffff) == 0x33;
+}
+
+static __always_inline void send_stack(void *ctx, __u32 type, __u32 tgid, __u32 tid, const struct user_registers *regs,
+				       __s32 syscall, __u32 detail, __u64 value, __u64 now)
+{
+	__u32 slot = type == RECORD_WAIT_STACK ? 1 : 0;
+	struct event_space *room = bpf_map_lookup_elem(&space, &slot);
+	if (!room)
+		return;
+	struct stack_event *event = &room->event;
+	event->type = type;
+	event->tgid = tgid;
+	event->tid = tid;
+	event->syscall = syscall;
+	event->time_ns = now;
+	event->value = value;
+	event->detail = detail;
+	event->ip = event->sp = event->bp = event->bx = 0;
+	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	long kernel = bpf_get_stack(ctx, event->kernel, sizeof(event->kernel), 0);
+	long user = bpf_get_stack(ctx, event->user, sizeof(event->user), BPF_F_USER_STACK);
+	/* Shifted, not divided: clang 14 fails on signed division for BPF. */
+	event->kernel_frames = kernel > 0 ? (__u64)kernel >> 3 : 0;
+	event->user_frames = user > 0 ? (__u64)user >> 3 : 0;
+	__u32 copied = 0;
+	if (regs) {
+		event->ip = regs->ip;
+		event->sp = regs->sp;
+		event->bp = regs->bp;
+		event->bx = regs->bx;
+#pragma unroll
+		for (int i = 0; i < COPY_PIECES; i++) {
+			if (i >= copy_pieces)
+				break;
+			/* To the end of a piece of memory, so that each piece lies within one page. */
+			if (bpf_probe_read_user(room->copy + i * COPY_PIECE, COPY_PIECE, (void *)(regs->sp + i * COPY_PIECE)))
+				break;
+			copied += COPY_PIECE;
+		}
+	}
+	if (copied > COPY_PIECE * COPY_PIECES)
+		copied = COPY_PIECE * COPY_PIECES;
+	if (bpf_ringbuf_output(&events, room, sizeof(struct stack_event) + copied, 0))
+		__sync_fetch_and_add(&lost_events, 1);
+}
+
+static __always_inline void count_in(__u32 kind, __u32 which, __u32 operation, __u64 ns)
+{
+	struct histogram_key key = { .kind = kind, .which = which, .operation = operation };
+	struct histogram *into = bpf_map_lookup_elem(&histograms, &key);
+	if (!into) {
+		__u32 zero = 0;
+		struct histogram *empty = bpf_map_lookup_elem(&empty_histogram, &zero);
+		if (!empty)
+			return;
+		bpf_map_update_elem(&histograms, &key, empty, BPF_NOEXIST);
+		into = bpf_map_lookup_elem(&histograms, &key);
+		if (!into)
+			return;
+	}
+	__sync_fetch_and_add(&into->count, 1);
+	__sync_fetch_and_add(&into->sum_ns, ns);
+	/* Exponent by halving: 44 binary orders are five hours. */
+	__u32 exponent = 0;
+	__u64 rest = ns;
+	if (rest >> 32) { exponent += 32; rest >>= 32; }
+	if (rest >> 16) { exponent += 16; rest >>= 16; }
+	if (rest >> 8) { exponent += 8; rest >>= 8; }
+	if (rest >> 4) { exponent += 4; rest >>= 4; }
+	if (rest >> 2) { exponent += 2; rest >>= 2; }
+	if (rest >> 1) exponent += 1;
+	__u32 quarter = exponent >= 2 ? (ns >> (exponent - 2)) & 3 : exponent == 1 ? (ns & 1) * 2 : 0;
+	__u32 slot = exponent * 4 + quarter;
+	if (slot >= HISTOGRAM_SLOTS)
+		slot = HISTOGRAM_SLOTS - 1;
+	__sync_fetch_and_add(&into->slots[slot], 1);
+}
+
+static __always_inline struct thread *thread_of(struct task_struct *task, __u32 tid, __u32 tgid, __u32 state, __u64 since)
+{
+	struct thread *known = bpf_map_lookup_elem(&threads, &tid);
+	if (known)
+		return known;
+	struct thread fresh = { .first_ns = since, .since = since, .tgid = tgid, .state = state, .syscall = -1 };
+	bpf_core_read_str(fresh.comm, sizeof(fresh.comm), &task->comm);
+	if (bpf_map_update_elem(&threads, &tid, &fresh, BPF_NOEXIST))
+		__sync_fetch_and_add(&lost_threads, 1);
+	return bpf_map_lookup_elem(&threads, &tid);
+}
+
+static __always_inline void end_wait(struct thread *thread, __u32 tid, __u64 now)
+{
+	__u64 ns = now - thread->since;
+	thread->blocked_ns += ns;
+	struct wait_key key = { .tid = tid, .syscall = thread->syscall, .detail = thread->detail };
+	struct wait_total *total = bpf_map_lookup_elem(&waits, &key);
+	if (total) {
+		total->ns += ns;
+		total->count += 1;
+		if (ns > total->longest_ns)
+			total->longest_ns = ns;
+		if (thread->has_stack)
+			total->stacks += 1;
+	} else {
+		struct wait_total fresh = { .ns = ns, .count = 1, .longest_ns = ns, .stacks = thread->has_stack ? 1 : 0 };
+		if (bpf_map_update_elem(&waits, &key, &fresh, BPF_NOEXIST))
+			__sync_fetch_and_add(&lost_waits, 1);
+	}
+	if (!thread->has_stack)
+		return;
+	thread->has_stack = 0;
+	__u64 waker = bpf_get_current_pid_tgid();
+	struct wait_done done = { .type = RECORD_WAIT_DONE, .tid = tid, .value = thread->stacks, .ns = ns,
+				  .waker_tgid = waker >> 32, .waker_tid = (__u32)waker };
+	if (bpf_ringbuf_output(&events, &done, sizeof(done), BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&lost_events, 1);
+}
+
+/* Whether this wait's stack is taken: the first of its kind always, others by time and within the processor's rate. */
+static __always_inline bool takes_stack(struct thread *thread, __u32 tid, __u64 now)
+{
+	struct wait_key key = { .tid = tid, .syscall = thread->syscall, .detail = thread->detail };
+	bool is_first = bpf_map_lookup_elem(&waits, &key) == 0;
+	if (!is_first && now - thread->last_stack_ns < wait_stack_interval_ns)
+		return false;
+	__u32 zero = 0;
+	struct rate *rate = bpf_map_lookup_elem(&stack_rate, &zero);
+	if (!rate)
+		return false;
+	__u64 tenth = now / 100000000;
+	if (rate->tenth != tenth) {
+		rate->tenth = tenth;
+		rate->used = 0;
+	}
+	if (rate->used >= wait_stacks_per_tenth) {
+		__sync_fetch_and_add(&stacks_skipped, 1);
+		return false;
+	}
+	rate->used += 1;
+	return true;
+}
+
+static __always_inline __u32 state_of(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return BPF_CORE_READ(task, __state);
+	return (__u32)BPF_CORE_READ((struct task_struct___state_as_long *)task, state);
+}
+
+#define TASK_UNINTERRUPTIBLE 2
+#define TASK_STOPPED_OR_TRACED 12
+#define TASK_DEAD 0x80
+#define FUTEX 202
+
+static __always_inline void leave(void *ctx, bool preempt, struct task_struct *prev, struct task_struct *next, __u64 now)
+{
+	__u32 tgid = BPF_CORE_READ(prev, tgid);
+	if (!is_target(tgid))
+		return;
+	__u32 tid = BPF_CORE_READ(prev, pid);
+	/* Not seen before: it ran since the recording began. */
+	struct thread *thread = thread_of(prev, tid, tgid, STATE_RUNNING, started_ns);
+	if (!thread || thread->state == STATE_ENDED)
+		return;
+	thread->cpu_ns += now - thread->since;
+	thread->since = now;
+	__u32 state = state_of(prev);
+	if (state & TASK_DEAD) {
+		thread->state = STATE_ENDED;
+		thread->ended_ns = now;
+		bpf_core_read_str(thread->comm, sizeof(thread->comm), &prev->comm);
+		return;
+	}
+	if (preempt || state == 0) {
+		thread->state = STATE_RUNNABLE;
+		thread->preemptions += 1;
+		__u32 other = BPF_CORE_READ(next, tgid);
+		struct preemptor *by = bpf_map_lookup_elem(&preemptors, &other);
+		if (by) {
+			__sync_fetch_and_add(&by->count, 1);
+		} else {
+			struct preemptor fresh = { .count = 1 };
+			bpf_core_read_str(fresh.comm, sizeof(fresh.comm), &next->comm);
+			bpf_map_update_elem(&preemptors, &other, &fresh, BPF_NOEXIST);
+		}
+		return;
+	}
+	thread->state = STATE_BLOCKED;
+	thread->waits += 1;
+	struct user_registers regs;
+	bool has_regs = user_registers_of(prev, &regs);
+	__s32 syscall = has_regs && (__s64)regs.orig_ax >= 0 ? (__s32)regs.orig_ax : -1;
+	__u32 detail = 0;
+	if (syscall == FUTEX) {
+		detail = regs.si & DETAIL_FUTEX_OP;
+		if ((__u32)regs.dx == 2)
+			detail |= DETAIL_FUTEX_HELD;
+	}
+	if (BPF_CORE_READ_BITFIELD_PROBED(prev, in_iowait))
+		detail |= DETAIL_IOWAIT;
+	if (state & TASK_UNINTERRUPTIBLE)
+		detail |= DETAIL_UNINTERRUPTIBLE;
+	if (state & TASK_STOPPED_OR_TRACED)
+		detail |= DETAIL_STOPPED;
+	thread->syscall = syscall;
+	thread->detail = detail;
+	if (!takes_stack(thread, tid, now))
+		return;
+	thread->last_stack_ns = now;
+	thread->stacks += 1;
+	thread->has_stack = 1;
+	send_stack(ctx, RECORD_WAIT_STACK, tgid, tid, has_regs ? &regs : 0, syscall, detail, thread->stacks, now);
+}
+
+static __always_inline void enter(struct task_struct *next, __u64 now)
+{
+	__u32 tgid = BPF_CORE_READ(next, tgid);
+	if (!is_target(tgid))
+		return;
+	__u32 tid = BPF_CORE_READ(next, pid);
+	/* Not seen before: it stood in the queue since the recording began. */
+	struct thread *thread = thread_of(next, tid, tgid, STATE_RUNNABLE, started_ns);
+	if (!thread || thread->state == STATE_ENDED)
+		return;
+	if (thread->state == STATE_BLOCKED) {
+		end_wait(thread, tid, now);
+	} else if (thread->state == STATE_RUNNABLE) {
+		thread->runnable_ns += now - thread->since;
+		count_in(HISTOGRAM_RUN_QUEUE, 0, 0, now - thread->since);
+	}
+	thread->state = STATE_RUNNING;
+	thread->since = now;
+}
+
+static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	__u64 now = bpf_ktime_get_ns();
+	leave(ctx, preempt, prev, next, now);
+	enter(next, now);
+	return 0;
+}
+
+static __always_inline int on_wakeup(struct task_struct *task, bool is_new)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+	if (!is_target(tgid))
+		return 0;
+	__u64 now = bpf_ktime_get_ns();
+	__u32 tid = BPF_CORE_READ(task, pid);
+	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+	if (!thread) {
+		/* One that slept since before the recording, and that was not counted in at its beginning. */
+		thread = thread_of(task, tid, tgid, is_new ? STATE_RUNNABLE : STATE_BLOCKED, is_new ? now : started_ns);
+		if (!thread)
+			return 0;
+		if (!is_new)
+			thread->detail = DETAIL_BEFORE;
+	}
+	if (thread->state != STATE_BLOCKED)
+		return 0;
+	end_wait(thread, tid, now);
+	thread->state = STATE_RUNNABLE;
+	thread->since = now;
+	return 0;
+}
+
+static __always_inline int on_fork(struct task_struct *parent, struct task_struct *child)
+{
+	__u32 parent_tgid = BPF_CORE_READ(parent, tgid);
+	__u32 tgid = BPF_CORE_READ(child, tgid);
+	if (!follow_children || tgid == parent_tgid || !is_target(parent_tgid))
+		return 0;
+	__u8 one = 1;
+	bpf_map_update_elem(&targets, &tgid, &one, BPF_ANY);
+	struct exec_event event = { .type = RECORD_EXEC, .tgid = tgid, .time_ns = bpf_ktime_get_ns() };
+	bpf_ringbuf_output(&events, &event, sizeof(event), 0);
+	return 0;
+}
+
+static __always_inline int on_exec(struct task_struct *task)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+	if (!is_target(tgid))
+		return 0;
+	__u32 tid = BPF_CORE_READ(task, pid);
+	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
+	if (thread)
+		bpf_core_read_str(thread->comm, sizeof(thread->comm), &task->comm);
+	struct exec_event event = { .type = RECORD_EXEC, .tgid = tgid, .time_ns = bpf_ktime_get_ns() };
+	bpf_ringbuf_output(&events, &event, sizeof(event), 0);
+	return 0;
+}
+
+#define ARG(type, n) ((type)(ctx[n]))
+#define BOTH(name, body)                                                                                               \
+	SEC("tp_btf/" #name) int typed_##name(__u64 *ctx) { body }                                                     \
+	SEC("raw_tp/" #name) int raw_##name(__u64 *ctx) { body }
+
+BOTH(sched_switch, return on_switch(ctx, (bool)ctx[0], ARG(struct task_struct *, 1), ARG(struct task_struct *, 2));)
+BOTH(sched_wakeup, return on_wakeup(ARG(struct task_struct *, 0), false);)
+BOTH(sched_wakeup_new, return on_wakeup(ARG(struct task_struct *, 0), true);)
+BOTH(sched_process_fork, return on_fork(ARG(struct task_struct *, 0), ARG(struct task_struct *, 1));)
+BOTH(sched_process_exec, return on_exec(ARG(struct task_struct *, 0));)
+
+static __always_inline int begin(__u64 key)
+{
+	__u64 now = bpf_ktime_get_ns();
+	bpf_map_update_elem(&begun, &key, &now, BPF_ANY);
+	return 0;
+}
+
+/* Nanoseconds since `key` began; 0 where that was not seen. */
+static __always_inline __u64 since_begin(__u64 key)
+{
+	__u64 *at = bpf_map_lookup_elem(&begun, &key);
+	if (!at)
+		return 0;
+	__u64 ns = bpf_ktime_get_ns() - *at;
+	bpf_map_delete_elem(&begun, &key);
+	return ns;
+}
+
+static __always_inline int on_block_done(struct request *request)
+{
+	__u64 ns = since_begin((__u64)request);
+	if (ns)
+		count_in(HISTOGRAM_BLOCK_IO, BPF_CORE_READ(request, part, bd_dev), BPF_CORE_READ(request, cmd_flags) & 0xff, ns);
+	return 0;
+}
+
+BOTH(block_rq_issue, return begin(ctx[0]);)
+BOTH(block_rq_complete, return on_block_done(ARG(struct request *, 0));)
+
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT 2
+
+static __always_inline int on_tcp_state(__u64 sock, int from, int to)
+{
+	if (to == TCP_SYN_SENT)
+		return is_target(bpf_get_current_pid_tgid() >> 32) ? begin(sock) : 0;
+	if (from != TCP_SYN_SENT)
+		return 0;
+	__u64 ns = since_begin(sock);
+	if (ns)
+		count_in(HISTOGRAM_CONNECT, to == TCP_ESTABLISHED ? 0 : 1, 0, ns);
+	return 0;
+}
+
+BOTH(inet_sock_set_state, return on_tcp_state(ctx[0], (int)ctx[1], (int)ctx[2]);)
+BOTH(tcp_retransmit_skb, count_in(HISTOGRAM_RETRANSMIT, 0, 0, 1); return 0;)
+
+/* Locks of the kernel by the thread that waits: a thread waits for one at a time. The top bit keeps them apart from addresses' users. */
+static __always_inline int on_contention_end(void)
+{
+	__u64 who = bpf_get_current_pid_tgid();
+	if (!is_target(who >> 32))
+		return 0;
+	__u64 ns = since_begin(who | 1ull << 63);
+	if (ns)
+		count_in(HISTOGRAM_KERNEL_LOCK, 0, 0, ns);
+	return 0;
+}
+
+BOTH(contention_begin, __u64 who = bpf_get_current_pid_tgid();
+     return is_target(who >> 32) ? begin(who | 1ull << 63) : 0;)
+BOTH(contention_end, return on_contention_end();)
+
+static __always_inline int sample(struct bpf_perf_event_data *ctx, __u32 type)
+{
+	__u64 who = bpf_get_current_pid_tgid();
+	__u32 tgid = who >> 32;
+	if (!is_target(tgid))
+		return 0;
+	struct user_registers regs;
+	bool has_regs = true;
+	__s32 syscall = -1;
+	if ((ctx->regs.cs & 3) == 3) {
+		regs.ip = ctx->regs.ip;
+		regs.sp = ctx->regs.sp;
+		regs.bp = ctx->regs.bp;
+		regs.bx = ctx->regs.bx;
+	} else {
+		has_regs = user_registers_of((struct task_struct *)bpf_get_current_task(), &regs);
+		if (has_regs && (__s64)regs.orig_ax >= 0)
+			syscall = (__s32)regs.orig_ax;
+	}
+	send_stack(ctx, type, tgid, (__u32)who, has_regs ? &regs : 0, syscall, 0, ctx->sample_period, bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("perf_event") int on_cpu_sample(struct bpf_perf_event_data *ctx)
+{
+	return sample(ctx, RECORD_SAMPLE);
+}
+
+SEC("perf_event") int on_page_fault(struct bpf_perf_event_data *ctx)
+{
+	return sample(ctx, RECORD_FAULT);
+}

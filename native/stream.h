@@ -1,0 +1,143 @@
+/*
+ * What the helper writes on its standard output: records of a 32-bit length (of what
+ * follows), a 32-bit type and a payload, little-endian. src/agent/probe-stream.ts reads
+ * them. Raise STREAM_VERSION when a layout changes.
+ */
+#ifndef LONGPOLE_STREAM_H
+#define LONGPOLE_STREAM_H
+
+#define STREAM_VERSION 1
+
+enum record_type {
+	RECORD_HELLO = 1,
+	/* text: name, rung, reason, each ended by a zero */
+	RECORD_PROBE = 2,
+	/* struct stack_event and its copy of the user's stack */
+	RECORD_SAMPLE = 3,
+	RECORD_WAIT_STACK = 4,
+	RECORD_FAULT = 5,
+	RECORD_WAIT_DONE = 6,
+	RECORD_EXEC = 7,
+	RECORD_THREAD = 8,
+	RECORD_WAIT = 9,
+	RECORD_HISTOGRAM = 10,
+	RECORD_PREEMPTOR = 11,
+	RECORD_END = 12,
+};
+
+#define KERNEL_DEPTH 48
+#define USER_DEPTH 96
+/* The user's stack is copied in pieces: one that cannot be read (swapped out, the end of the stack) ends the copy. */
+#define COPY_PIECE 1024
+#define COPY_PIECES 24
+#define HISTOGRAM_SLOTS 176
+
+/* Bits of a wait's detail. */
+#define DETAIL_FUTEX_OP 0x7f
+/* glibc's locks wait with the value 2: held, and others wait. Conditions wait with counters. */
+#define DETAIL_FUTEX_HELD 0x80
+#define DETAIL_IOWAIT 0x100
+#define DETAIL_UNINTERRUPTIBLE 0x200
+#define DETAIL_STOPPED 0x400
+/* The wait began before the recording. */
+#define DETAIL_BEFORE 0x800
+
+struct stack_event {
+	__u32 type;
+	__u32 tgid;
+	__u32 tid;
+	/* number of the system call; -1 outside of one */
+	__s32 syscall;
+	__u64 time_ns;
+	/* wait stacks: number that WAIT_DONE repeats; others: how many events the sample stands for */
+	__u64 value;
+	__u32 detail;
+	__u16 kernel_frames;
+	__u16 user_frames;
+	__u64 ip, sp, bp, bx;
+	char comm[16];
+	__u64 kernel[KERNEL_DEPTH];
+	__u64 user[USER_DEPTH];
+	/* copied bytes follow, from sp upwards */
+};
+
+struct wait_done {
+	__u32 type;
+	__u32 tid;
+	__u64 value;
+	__u64 ns;
+	__u32 waker_tgid;
+	__u32 waker_tid;
+};
+
+struct exec_event {
+	__u32 type;
+	__u32 tgid;
+	__u64 time_ns;
+};
+
+enum thread_state { STATE_UNKNOWN = 0, STATE_RUNNING = 1, STATE_RUNNABLE = 2, STATE_BLOCKED = 3, STATE_ENDED = 4 };
+
+struct thread {
+	__u64 first_ns;
+	__u64 since;
+	__u64 cpu_ns;
+	__u64 runnable_ns;
+	__u64 blocked_ns;
+	__u64 ended_ns;
+	__u64 last_stack_ns;
+	/* times it left the processor by waiting, and by being taken off it */
+	__u64 waits;
+	__u64 preemptions;
+	__u64 stacks;
+	__u32 tgid;
+	__u32 state;
+	__s32 syscall;
+	__u32 detail;
+	__u32 has_stack;
+	__u32 pad;
+	char comm[16];
+};
+
+struct wait_key {
+	__u32 tid;
+	__s32 syscall;
+	__u32 detail;
+};
+
+struct wait_total {
+	__u64 ns;
+	__u64 count;
+	__u64 longest_ns;
+	__u64 stacks;
+};
+
+enum histogram_kind {
+	HISTOGRAM_RUN_QUEUE = 1,
+	HISTOGRAM_BLOCK_IO = 2,
+	HISTOGRAM_CONNECT = 3,
+	HISTOGRAM_KERNEL_LOCK = 4,
+	HISTOGRAM_RETRANSMIT = 5,
+};
+
+struct histogram_key {
+	__u32 kind;
+	/* block I/O: device; kernel locks: flags of the tracepoint */
+	__u32 which;
+	/* block I/O: operation */
+	__u32 operation;
+};
+
+struct histogram {
+	__u64 count;
+	__u64 sum_ns;
+	/* slot 4·e + m holds [2^e·(1 + m/4), 2^e·(1 + (m + 1)/4)) nanoseconds */
+	__u32 slots[HISTOGRAM_SLOTS];
+};
+
+struct preemptor {
+	__u64 count;
+	char comm[16];
+};
+
+#endif
