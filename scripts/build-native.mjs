@@ -70,7 +70,7 @@ function installMissing() {
 
 /** @param {string} command @param {string[]} args @param {string} folder */
 function run(command, args, folder) {
-  const done = spawnSync(command, args, { cwd: folder, maxBuffer: 1 << 26 });
+  const done = spawnSync(command, args, { cwd: folder, maxBuffer: 1 << 26, encoding: "utf8" });
   if (done.status === 0) return done.stdout;
   process.stderr.write(`${done.stderr ?? ""}${done.error?.message ?? ""}\n`);
   process.stderr.write(`longpole: the helper's build failed: ${command} ${args.join(" ")}\n`);
