@@ -40,6 +40,7 @@ const LESS_THAN_FAILURES: ReadonlySet<Mechanism> = new Set<Mechanism>([...GENERA
  * - What did not change is not the cause of a change: it becomes a note and says so.
  * - A queue is new where its messages did not wait in the baseline (`queuesBefore`: what was found there).
  * - Failed calls are new where more of them fail (`newFailures`: call paths of the window).
+ * - Refused connections are new where more calls than before had to be connected again (`refusing`: services).
  * - Where something did, the closer of two explanations of the same time stays:
  *   a structural change (calls added, serialised, broken off; mix; load) before a
  *   reading of the window, and that before "it is slower".
@@ -49,11 +50,13 @@ export function againstBaseline(
   regressions: readonly Claim[],
   newFailures: ReadonlySet<number>,
   queuesBefore: readonly Claim[],
+  refusing: ReadonlySet<string>,
 ): Claim[] {
   const queued = new Set(queuesBefore.filter(({ explanation }) => explanation.harmful).map(queueOf));
   const isNew = (claim: Claim): boolean => {
-    const { mechanism, harmful, nodes } = claim.explanation;
+    const { mechanism, harmful, nodes, subject } = claim.explanation;
     if (mechanism === "queue-backlog") return harmful && !queued.has(queueOf(claim));
+    if (mechanism === "accept-queue") return harmful && refusing.has(subject.service);
     return OF_FAILURES.has(mechanism) && nodes.some((node) => newFailures.has(node));
   };
   return combine(claims, regressions, (claim) =>

@@ -16,6 +16,7 @@ import { reportEndpoint } from "./endpoint-report.ts";
 import { MIN_TRACES, viewEndpoint, type EndpointView } from "./endpoint-view.ts";
 import { explain } from "./explain.ts";
 import { rankFindings, type Claim } from "./findings.ts";
+import { newlyRefusing } from "./explain/connection-retry.ts";
 import { explainQueues } from "./explain/queue-backlog.ts";
 import { checkObjectives, endpointWeight, type Objective } from "./objective.ts";
 import { explainRegressions } from "./regression/explain-regressions.ts";
@@ -194,11 +195,17 @@ async function findCauses(
   if (!stopped) claims.push(...explainQueues(window, explained, seed));
   await checkpoint("comparing", 0, 1);
   const regressions =
-    baseline === undefined ? undefined : explainRegressions({ window }, { window: baseline }, explained);
+    baseline === undefined ? undefined : explainRegressions({ window }, { window: baseline }, explained, seed);
   const split = baseline === undefined && !stopped ? splitAtChange(window, explained, seed) : undefined;
   const judged =
     regressions !== undefined && baseline !== undefined
-      ? againstBaseline(claims, regressions.claims, regressions.newFailures, queuesOf(baseline, seed))
+      ? againstBaseline(
+          claims,
+          regressions.claims,
+          regressions.newFailures,
+          queuesOf(baseline, seed),
+          newlyRefusing(window, baseline),
+        )
       : split !== undefined
         ? sinceChange(claims, explainChange(window, explained, split))
         : claims;

@@ -3,6 +3,7 @@ import type { Case } from "./case.ts";
 import { explainAttribute } from "./explain/attributes.ts";
 import { explainCacheMiss } from "./explain/cache-miss.ts";
 import { explainConnectionChurn } from "./explain/connection-churn.ts";
+import { explainConnectionRetry } from "./explain/connection-retry.ts";
 import { explainContention } from "./explain/contention.ts";
 import { explainFixedDelay } from "./explain/delay-modes.ts";
 import { explainErrorHandling } from "./explain/errors.ts";
@@ -29,6 +30,7 @@ const OF_CALLS: readonly Explain[] = [explainRetries, explainTimeouts, explainRe
 const OF_OWN_TIME: readonly Explain[] = [
   explainPoolWait,
   explainConnectionChurn,
+  explainConnectionRetry,
   explainFixedDelay,
   explainErrorHandling,
   explainAttribute,

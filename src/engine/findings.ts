@@ -12,6 +12,10 @@ export interface Claim {
   /** given where the prediction is not a replay of the endpoint's traces (a flow through a queue), and for what */
   readonly predicted?: PredictedEndpoint;
   readonly at?: { readonly service: string; readonly operation: string };
+  /** true where nobody waits for it at the other end of a request */
+  readonly background?: boolean;
+  /** how it was predicted, where it is no replay of the endpoint's traces */
+  readonly method?: string;
 }
 
 /** Gains below this are not worth waking anybody. */
@@ -29,24 +33,26 @@ const BACKGROUND_WEIGHT = 0.25;
  * is replayed without its cause on every endpoint where it was seen, and they are
  * ranked by severity, then by expected gain (relative gain of the percentiles,
  * weighted by traffic, or as `weight` says) times confidence. Ties are broken by id.
- * `others`: findings that rest on no replay, given the services that findings above a note are about.
+ * `others`: findings that rest on no replay, given the findings above a note.
  */
 export function rankFindings(
   claims: readonly Claim[],
   predict: Predict,
   weight: (view: EndpointView) => number = (view) => view.traffic,
-  others: (told: ReadonlySet<string>) => readonly RankedDraft[] = () => [],
+  others: (told: readonly Finding[]) => readonly RankedDraft[] = () => [],
 ): Finding[] {
   const claimed = [...groupClaims(claims).values()].map((group) => draft(group, predict, weight));
   const loud = claimed.filter((d) => d.severity !== "note" && d.score > 0);
-  const drafts = [...claimed, ...others(new Set(loud.map((d) => d.finding.subject.service)))];
-  const kept = drafts.filter((d) => d.score > 0);
-  kept.sort(
+  const drafts = [...claimed, ...others(loud.map((d) => d.finding))];
+  const ordered = drafts.filter((d) => d.score > 0);
+  ordered.sort(
     (a, b) =>
       severityOrder(b.severity) - severityOrder(a.severity) ||
       b.score - a.score ||
       (a.finding.id < b.finding.id ? -1 : 1),
   );
+  // The same may be known from spans and from metrics: it is told once, as the graver of the two.
+  const kept = ordered.filter((d, i) => ordered.findIndex((other) => other.finding.id === d.finding.id) === i);
   return kept.map((d, i) => ({ ...d.finding, rank: i + 1 }));
 }
 
@@ -90,7 +96,7 @@ function draft(group: readonly Claim[], predict: Predict, weight: (view: Endpoin
     if (held === undefined) byView.set(claim.view, [claim]);
     else held.push(claim);
   }
-  const background = group.every((claim) => claim.at !== undefined);
+  const background = group.every((claim) => claim.background === true);
   const perEndpoint = [...byView].map(([view, claims]) => {
     const explanations = claims.map((claim) => claim.explanation);
     const predicted = claims[0]!.predicted ?? predict(view, explanations.flatMap((e) => e.undo) satisfies Undo[]);
@@ -102,7 +108,8 @@ function draft(group: readonly Claim[], predict: Predict, weight: (view: Endpoin
     const byLatency = severityOf(explanation, best.gain, gainNs, background);
     const byLoss = severityOfLoss(explanation, loss);
     const severity = severityOrder(byLoss) > severityOrder(byLatency) ? byLoss : byLatency;
-    return { view, at, explanation, predicted, best, severity, harm: Math.max(0, best.gain, loss) };
+    const method = claims[0]!.method ?? replayMethod(view);
+    return { view, at, method, explanation, predicted, best, severity, harm: Math.max(0, best.gain, loss) };
   });
   const expected = perEndpoint.reduce((sum, e) => sum + weight(e.view) * e.harm, 0);
   // A cause that shows at one rare endpoint only is as real there, and told there: severity looks at the endpoint,
@@ -139,7 +146,11 @@ interface AtEndpoint {
   readonly at: { readonly service: string; readonly operation: string };
   readonly predicted: PredictedEndpoint;
   readonly best: ReturnType<typeof bestGain>;
+  readonly method: string;
 }
+
+const replayMethod = ({ endpoint }: EndpointView): string =>
+  `replay of ${endpoint.traces.length} traces without the cause, 90 % bootstrap interval`;
 
 function finding(
   explanation: Explanation,
@@ -171,7 +182,7 @@ function finding(
       low: inMs(pair.predicted.low),
       high: inMs(pair.predicted.high),
       unit: "ms",
-      method: `replay of ${main.view.endpoint.traces.length} traces without the cause, 90 % bootstrap interval`,
+      method: main.method,
     },
     chain: explanation.chain,
     evidence: explanation.evidence,

@@ -77,6 +77,7 @@ function explainQueue(
     view,
     predicted: { p50: pair[0]!, p95: pair[1]!, p99: pair[2]! },
     at: producer,
+    background: true,
     explanation: {
       mechanism: "queue-backlog",
       kind: "throughput",

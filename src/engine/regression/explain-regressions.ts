@@ -5,6 +5,7 @@ import { claimAddedCalls } from "./added-calls.ts";
 import { comparison, type Comparison, type RegressionClaim } from "./affected.ts";
 import { attributeGrowth } from "./attribution.ts";
 import { claimBreakage, newFailures } from "./broken-off.ts";
+import { claimEndpointMix } from "./endpoint-mix.ts";
 import { growthByOperation, type OperationGrowth } from "./growth.ts";
 import { becauseOfLoad, growsWithLoad, loadIncrease, type LoadChange } from "./load.ts";
 import { explainMix, type MixSplit } from "./mix-shift.ts";
@@ -29,7 +30,12 @@ export interface RegressionResult {
  * load. views: the endpoints of `now.window`. All tests are controlled for false discoveries at 1 %; what is less
  * sure is marked as not harmful. Traces that are incomplete don't count. O(n log n) in the spans.
  */
-export function explainRegressions(now: Slice, before: Slice, views: readonly EndpointView[]): RegressionResult {
+export function explainRegressions(
+  now: Slice,
+  before: Slice,
+  views: readonly EndpointView[],
+  seed = 1,
+): RegressionResult {
   const operations = operationsOf(now, before);
   const compared = comparison(operations, views);
   const growths = growthByOperation(operations, compared.ownNs);
@@ -45,7 +51,7 @@ export function explainRegressions(now: Slice, before: Slice, views: readonly En
   const added = claimAddedCalls(compared, structure.added);
   const serialised = claimSerialised(compared);
   return {
-    claims: [...mix.claims, ...slowdowns, ...broken, ...added, ...serialised],
+    claims: [...mix.claims, ...claimEndpointMix(compared, seed), ...slowdowns, ...broken, ...added, ...serialised],
     unchanged: [
       ...(slowdowns.length === 0
         ? [`self times of ${growths.length} operations: none grew (Mann–Whitney and tail, false discoveries at 1 %)`]

@@ -33,6 +33,7 @@ function context(now: readonly SeriesObject[], then?: readonly SeriesObject[]): 
     readingsBefore: before === undefined ? [] : resourceReadings(before),
     deviations: before === undefined ? [] : deviations(services, before),
     localisations: [],
+    busyDisks: [],
     traced: new Set(),
     points: 0,
     pointsUnused: 0,
@@ -125,4 +126,61 @@ test("a pool that is full because a statement takes longer is no surer for being
   const alone = judgeClaims([claim("pool-exhausted")], context(pool))[0]!.explanation;
   const effect = judgeClaims([claim("pool-exhausted"), claim("missing-index")], context(pool))[0]!.explanation;
   expect([alone.confidence > 0.8, effect.confidence, effect.evidence.length]).toEqual([true, 0.6, 1]);
+});
+
+describe("a disk that became busy", () => {
+  const idle = [series("process.cpu.time_per_second", "s", 0.1)];
+  const text = "disk vda of vm: at work 70 % of the time";
+  const usual = { median: 0.01, above: 0.1, below: 0.1, count: 8 };
+  const deviation = {
+    service: "vm",
+    quantity: "disk-busy",
+    resource: "vda",
+    usual,
+    now: 0.7,
+    strength: 7,
+    qValue: 0,
+  } as const;
+  const withDisk = (host: string, load: readonly SeriesObject[]): ResourceContext => ({
+    ...context(load),
+    busyDisks: [{ host, device: "vda", text, deviation: { ...deviation, service: host } }],
+  });
+
+  test("makes what became slower as a whole its consequence", () => {
+    const told = judged("cpu-saturated", withDisk("vm", idle), { kind: "regression" });
+    expect(told.harmful).toBe(false);
+    expect(told.counter.at(-1)).toContain(text);
+  });
+
+  test.each<[string, Mechanism, ResourceContext, Partial<Explanation>]>([
+    [
+      "one statement stands out",
+      "slow-query",
+      withDisk("vm", idle),
+      { subject: { service: "orders", statement: "SELECT 1" } },
+    ],
+    ["calls were added", "n-plus-one", withDisk("vm", idle), {}],
+    ["it is the disk of another machine", "cpu-saturated", withDisk("other", [cpu(0.1)]), {}],
+    ["the processor is busy", "cpu-saturated", withDisk("vm", [cpu(0.97)]), {}],
+  ])("is not the reason where %s", (_, mechanism, where, more) => {
+    const told = judged(mechanism, where, { kind: "regression", ...more });
+    expect(told.harmful).toBe(true);
+    expect(told.counter.join()).not.toContain("a consequence");
+  });
+});
+
+test("memory that grows without end is why all of a service becomes slower, with a processor that is idle", () => {
+  const heap: SeriesObject = {
+    name: "process.memory.usage",
+    unit: "By",
+    kind: "gauge",
+    resource,
+    points: Array.from({ length: 12 }, (_, i) => [10 * i, 80e6 + 10e6 * i]),
+  };
+  const where = context([heap, cpu(0.1)]);
+  expect(judged("cpu-saturated", where, { kind: "regression" })).toMatchObject({
+    mechanism: "memory-leak",
+    subject: { service: "orders", resource: "memory" },
+  });
+  expect(judged("slow-code", where, { kind: "regression" }).mechanism).toBe("slow-code");
 });

@@ -3,6 +3,7 @@ import type { Claim } from "../findings.ts";
 import type { Explanation } from "../hot-spot.ts";
 import { ms, percent } from "../wording.ts";
 import type { Deviation } from "./deviations.ts";
+import type { BusyDisk } from "./host-disk.ts";
 import type { ResourceReading } from "./readings.ts";
 import type { ResourceContext } from "./resource-context.ts";
 import { meanOf } from "./service-measures.ts";
@@ -58,14 +59,25 @@ const BETTER_THAN: Partial<Record<Mechanism, ReadonlySet<Mechanism>>> = {
   "pool-exhausted": new Set(["pool-exhausted", "cpu-saturated", "lock-contention", "thread-starvation", "unknown"]),
   "disk-saturated": new Set(["cpu-saturated", "slow-query", "lock-contention", "unknown"]),
   "memory-pressure": new Set(["garbage-collection", "unknown"]),
+  // What is kept alive has to be allocated, walked by the collector and found in the caches: all work takes longer.
+  "memory-leak": new Set([
+    "cpu-saturated",
+    "garbage-collection",
+    "event-loop-blocked",
+    "memory-pressure",
+    "run-queue",
+    "unknown",
+  ]),
 };
 
 /**
- * What explains the most of the others comes first: a quota stops everything; collecting garbage uses the processor;
+ * What explains the most of the others comes first: a quota stops everything; memory that is never freed is collected in
+ * vain; collecting garbage uses the processor;
  * a process that is busy itself does not need a neighbour to be slow; a pool is full when its users are slow.
  */
 const ORDER: readonly Mechanism[] = [
   "cpu-throttled",
+  "memory-leak",
   "garbage-collection",
   "cpu-saturated",
   "event-loop-blocked",
@@ -74,6 +86,9 @@ const ORDER: readonly Mechanism[] = [
   "pool-exhausted",
   "memory-pressure",
 ];
+
+/** A processor that is idle for more than half of the time is none that others wait for. */
+const IDLE = 0.5;
 
 /** A resource that was used up and is by half more so is worse. */
 const WORSE = 1.5;
@@ -102,11 +117,15 @@ const OWN_WORK: ReadonlySet<Mechanism> = new Set<Mechanism>([
  * - A processor that was measured and is idle speaks against a busy one.
  * - A service whose own requests, by metrics, take as long as in the baseline did not become slower: its metrics
  *   are of the same hour, the baseline's traces may be of another day.
+ * - A disk that became busy makes everything wait that writes or reads: that "all of it" became slower, with a processor
+ *   that is idle, is its consequence, and so are statements that became slower together.
  */
 export function judgeClaims(claims: readonly Claim[], context: ResourceContext): Claim[] {
   const isHeldLonger = claims.some(({ explanation }) => explanation.harmful && HOLDS.has(explanation.mechanism));
   return claims.map((claim) => {
     const { service } = claim.explanation.subject;
+    const disk = diskBehind(claim.explanation, context);
+    if (disk !== undefined) return { ...claim, explanation: withDisk(claim.explanation, disk) };
     const readings = context.readings.filter((reading) => reading.service === service && !wasSo(reading, context));
     if (readings.length === 0 && !context.now.services.has(service)) return claim;
     const better = namedBy(claim.explanation, readings);
@@ -127,6 +146,38 @@ export function judgeClaims(claims: readonly Claim[], context: ResourceContext):
       return { ...claim, explanation: withDeviation(claim.explanation, risen) };
     return { ...claim, explanation: withIdleProcessor(claim.explanation, readings) };
   });
+}
+
+/** What a comparison says where it knows no more than that something, as a whole, takes longer. */
+const AS_A_WHOLE: ReadonlySet<Mechanism> = new Set<Mechanism>([
+  "cpu-saturated",
+  "slow-query",
+  "network-latency",
+  "lock-contention",
+  "unknown",
+]);
+
+/** The newly busy disk that explains a general claim of a comparison; nothing where one statement or edge stands out. */
+function diskBehind(
+  { kind, mechanism, subject, harmful }: Explanation,
+  context: ResourceContext,
+): BusyDisk | undefined {
+  if (!harmful || kind !== "regression" || !AS_A_WHOLE.has(mechanism) || subject.statement !== undefined)
+    return undefined;
+  const own = context.readings.filter((reading) => reading.service === subject.service);
+  const isBusy = own.some(({ resource, utilisation }) => resource === "cpu" && !(meanOf(utilisation) < IDLE));
+  if (isBusy) return undefined;
+  const hosts = new Set(own.map(({ host }) => host).filter((host) => host !== ""));
+  return context.busyDisks.find(({ host }) => hosts.size === 0 || hosts.has(host));
+}
+
+function withDisk(explanation: Explanation, { text }: BusyDisk): Explanation {
+  return {
+    ...explanation,
+    harmful: false,
+    confidence: explanation.confidence * 0.3,
+    counter: [...explanation.counter, `a consequence: ${text}`],
+  };
 }
 
 /** Used up in the baseline as well: not what changed. */
@@ -264,7 +315,7 @@ function withIdleProcessor(explanation: Explanation, readings: readonly Resource
   const processors = readings.filter(
     ({ resource }) => resource === "cpu" || resource === "event-loop" || resource === "host-cpu",
   );
-  const idle = processors.find(({ utilisation }) => meanOf(utilisation) < 0.5);
+  const idle = processors.find(({ utilisation }) => meanOf(utilisation) < IDLE);
   if (idle === undefined || processors.some(({ saturated }) => saturated)) return explanation;
   return {
     ...explanation,

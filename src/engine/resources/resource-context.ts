@@ -1,6 +1,7 @@
 import type { MetricTable } from "../../model/metric-table.ts";
 import type { Window } from "../window.ts";
 import { type Deviation, deviations } from "./deviations.ts";
+import { type BusyDisk, newlyBusyDisks } from "./host-disk.ts";
 import { type Localisation, localise } from "./localise.ts";
 import { type ResourceReading, resourceReadings } from "./readings.ts";
 import { readMeasures, type Measures } from "./read-measures.ts";
@@ -18,6 +19,8 @@ export interface ResourceContext {
   /** of everything that was compared, what rose most first; empty without a baseline */
   readonly deviations: readonly Deviation[];
   readonly localisations: readonly Localisation[];
+  /** disks of machines that became busy since the baseline, most busy first */
+  readonly busyDisks: readonly BusyDisk[];
   /** services that the spans of the window show at work */
   readonly traced: ReadonlySet<string>;
   readonly points: number;
@@ -37,13 +40,15 @@ export function resourceContext(
   const now = byService(measures);
   const before =
     baseline === undefined || baseline.points.rowCount === 0 ? undefined : byService(readMeasures(baseline));
+  const changed = before === undefined ? [] : deviations(now, before);
   return {
     measures,
     now,
     before,
     readings: resourceReadings(now),
     readingsBefore: before === undefined ? [] : resourceReadings(before),
-    deviations: before === undefined ? [] : deviations(now, before),
+    deviations: changed,
+    busyDisks: newlyBusyDisks(now, before, changed),
     localisations: before === undefined ? [] : localise(now, before, serviceGraph(now, before, window, baselineWindow)),
     traced: tracedServices(window),
     points: measures.points,

@@ -2,6 +2,7 @@ import type { Finding, Impact, Mechanism, Severity } from "../../model/report.ts
 import { findingId, type RankedDraft } from "../findings.ts";
 import { percent, ms as time } from "../wording.ts";
 import type { Deviation } from "./deviations.ts";
+import { diskFindings } from "./disk-findings.ts";
 import { deviationText, evidenceOf, REMEDIES, titleOf, wasSo } from "./judge-claims.ts";
 import { type Localisation, SYMPTOM } from "./localise.ts";
 import type { ResourceReading } from "./readings.ts";
@@ -53,23 +54,28 @@ interface Suspect {
 
 /**
  * What metrics alone say against a baseline: services whose resources or durations
- * are not as usual and, by the graph, the ones that a symptom comes from. `told`: services that a finding
- * above a note is already about.
+ * are not as usual and, by the graph, the ones that a symptom comes from. `loud`: findings above a note, which
+ * need not be said again.
  */
-export function resourceFindings(context: ResourceContext, told: ReadonlySet<string>): RankedDraft[] {
-  return (
-    suspects(context)
+export function resourceFindings(context: ResourceContext, loud: readonly Finding[]): RankedDraft[] {
+  const told = new Set(loud.map(({ subject }) => subject.service));
+  const leaking = new Set(loud.filter(isLeak).map(({ subject }) => subject.service));
+  return [
+    ...diskFindings(context),
+    ...suspects(context)
       .map((suspect) => draftOf(suspect, context))
       // A leak is a matter of its own, whatever else is told of the service.
-      .filter(({ finding }) => finding.mechanism === "memory-leak" || !told.has(finding.subject.service))
+      .filter(({ finding }) => !(isLeak(finding) ? leaking : told).has(finding.subject.service))
       .flatMap((draft) => {
         if (draft.finding.mechanism !== "unknown") return [draft];
         const isTraced = context.traced.has(draft.finding.subject.service);
         if (isTraced && told.size > 0) return [];
         return [isTraced || told.size > 0 ? asNote(draft) : draft];
-      })
-  );
+      }),
+  ];
 }
+
+const isLeak = ({ mechanism }: Finding): boolean => mechanism === "memory-leak";
 
 /**
  * That a service is slow, without a reason, is no news where the spans have said why something is; where they
