@@ -30,7 +30,7 @@ export function newlyBusyDisks(
   before: ServiceMeasures | undefined,
   deviations: readonly Deviation[],
 ): BusyDisk[] {
-  const isFelt = deviations.some(({ quantity, strength }) => /duration$/.test(quantity) && strength >= SLOWER);
+  const isFelt = deviations.some(({ quantity, strength }) => quantity.endsWith("duration") && strength >= SLOWER);
   if (before === undefined || !isFelt) return [];
   const found: BusyDisk[] = [];
   for (const [host, measures] of now.hosts) {
