@@ -11,6 +11,7 @@ import { joinCode, nameFunctions, type CodeContext } from "./code/code-claims.ts
 import { matchProfiles, type MatchedProfiles, type ProfileInput } from "./code/service-profiles.ts";
 import { checkedNotCause } from "./checked.ts";
 import { foldConsequences } from "./consequences.ts";
+import { requestCosts } from "./cost/request-costs.ts";
 import { dataQuality } from "./data-quality.ts";
 import { reportEndpoint } from "./endpoint-report.ts";
 import { MIN_TRACES, viewEndpoint, type EndpointView } from "./endpoint-view.ts";
@@ -105,6 +106,7 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     ...(objectives.length === 0 ? {} : { objectives }),
     endpoints,
     throughput: resources === undefined ? throughput.report : withUse(throughput.report, resources.readings),
+    ...requestCosts(window, resources, seed),
     findings,
     healthy:
       !stopped &&

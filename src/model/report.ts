@@ -58,6 +58,9 @@ export interface Report {
   /** what was asked for with --objective, in that order; absent when nothing was */
   readonly objectives?: readonly ObjectiveResult[];
   readonly throughput: ThroughputReport;
+  /** who uses it all, most first; rows and `costTotals.unattributed` sum to the totals. Absent where there is no span */
+  readonly costs?: readonly CostRow[];
+  readonly costTotals?: CostTotals;
   readonly findings: readonly Finding[];
   readonly healthy: boolean;
   readonly checkedNotCause: readonly { readonly what: string; readonly detail: string }[];
@@ -166,6 +169,51 @@ export interface ThroughputReport {
   readonly next?: Omit<Limiter, "lowPerSecond" | "highPerSecond" | "utilisation">;
   /** most utilised first; rows without a ceiling were observed, but their demand per request is not known */
   readonly resources?: readonly ResourceRow[];
+}
+
+/** What the requests of an endpoint, and of a tenant where an attribute names them, use in all services that they reach. */
+export interface CostRow {
+  readonly endpoint: { readonly service: string; readonly operation: string };
+  /** value of `tenantAttribute`; both absent where no attribute tells tenants apart, `tenant` where a request names none */
+  readonly tenant?: string;
+  readonly tenantAttribute?: string;
+  readonly requestsPerSecond: number;
+  /** of all processes whose CPU was measured; absent where none was */
+  readonly cpuSecondsPerSecond?: number;
+  readonly cpuMsPerRequest?: number;
+  /** time of calls of databases: connections in use, whether the database computes or waits */
+  readonly dbSecondsPerSecond: number;
+  readonly dbMsPerRequest: number;
+  /** bodies of requests, answers and messages, counted at each hop; absent where no span tells sizes */
+  readonly bytesPerSecond?: number;
+  readonly bytesPerRequest?: number;
+  /** of all CPU that was measured, what is unattributed included; of the database time where no CPU was */
+  readonly share: number;
+  /** 90 % interval of `share` over stretches of the window */
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface CostTotals {
+  /** what `CostRow.share` is a share of */
+  readonly of: "cpu" | "database";
+  readonly cpuSecondsPerSecond?: number;
+  readonly dbSecondsPerSecond: number;
+  readonly bytesPerSecond?: number;
+  /** measured, but caused by no request that was recorded */
+  readonly unattributed: readonly UnattributedCost[];
+  /** services at work whose CPU no metric tells */
+  readonly notMeasured: readonly string[];
+}
+
+export interface UnattributedCost {
+  readonly service: string;
+  readonly resource: "cpu" | "database" | "bytes";
+  /** seconds or bytes */
+  readonly perSecond: number;
+  /** of the total of that resource */
+  readonly share: number;
+  readonly why: string;
 }
 
 export interface Limiter {

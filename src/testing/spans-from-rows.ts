@@ -1,4 +1,4 @@
-import { SpanKind, type SpanTable } from "../model/span-table.ts";
+import { SpanKind, SpanStatus, type SpanTable } from "../model/span-table.ts";
 import { AttributeType } from "../model/attribute-table.ts";
 import { SpanTableBuilder } from "../model/span-table-builder.ts";
 import { unixNs } from "../model/units.ts";
@@ -15,6 +15,10 @@ export interface SpanRow {
   readonly service?: string;
   readonly host?: string;
   readonly name?: string;
+  readonly isError?: boolean;
+  readonly attributes?: Readonly<Record<string, string | number>>;
+  /** the span that a link of this one names */
+  readonly link?: { readonly trace: number; readonly id: number };
 }
 
 /** A SpanTable of generated spans, row i being `rows[i]`; offsets are the given times. For property tests and benchmarks. */
@@ -46,6 +50,15 @@ export function spansFromRows(rows: readonly SpanRow[]): SpanTable {
       builder.parentSpanId[2 * row + 1] = span.parent;
     }
     builder.kind[row] = span.kind ?? SpanKind.internal;
+    if (span.isError === true) builder.status[row] = SpanStatus.error;
+    for (const [key, value] of Object.entries(span.attributes ?? {})) {
+      if (typeof value === "number") builder.attributes.add(strings.intern(key), AttributeType.number, value);
+      else builder.attributes.add(strings.intern(key), AttributeType.string, strings.intern(value));
+    }
+    if (span.link !== undefined) {
+      const { trace, id } = span.link;
+      builder.addLink(Uint32Array.of(0, 0, 0, trace, Math.imul(id, 0x9e3779b1), id));
+    }
     builder.name[row] = strings.intern(span.name ?? `op${span.id % 16}`);
     startOffsetNs[row] = span.startNs;
     endOffsetNs[row] = span.endNs;

@@ -88,3 +88,12 @@ export function impactText(impact: {
 export function impactRange({ low, high, unit }: { low: number; high: number; unit: "ms" | "requests/s" }): string {
   return unit === "ms" ? range(low, high) : `${rate(low).replace("/s", "")}–${rate(high)}`;
 }
+
+/** "512 B", "1.20 kB", "3.40 MB". */
+export function bytes(value: number): string {
+  const size = Math.abs(value);
+  const [factor, unit] =
+    size >= 999.5e6 ? [1e-9, "GB"] : size >= 999.5e3 ? [1e-6, "MB"] : size >= 999.5 ? [1e-3, "kB"] : [1, "B"];
+  const scaledValue = value * factor;
+  return `${scaledValue.toFixed(unit === "B" ? 0 : decimalsFor(Math.abs(scaledValue)))} ${unit}`;
+}

@@ -96,6 +96,13 @@ test("a healthy system is called one", () => {
     Throughput  the rate of all endpoints together, at the present mix ─────────────
       Cannot tell the ceiling: spans alone.
 
+    Who uses it all  of 2.00 CPUs in use, in all services together ─────────────────
+      endpoint            share  90 %           rate        CPU   database     bytes
+      GET /api…room for    60 %  52–67 %       167/s    7.20 ms    14.4 ms   12.0 kB
+      POST /api/orders     15 %  11–20 %      12.5/s    24.0 ms    8.00 ms     400 B
+      Not attributed: 25 % of the cpu (batch): no span tells what it works on.
+      CPU not measured: mailer.
+
     Checked, and not a cause  ──────────────────────────────────────────────────────
       retries     no call is repeated after an error in 10,000 requests
       clock skew  after the correction, no span leaves its parent by more than
@@ -225,6 +232,13 @@ test("the ceiling, what limits it, and how near the resources are to their limit
       resource                        in use   worst   a request     ceiling
       orders › pool:shop                91 %   100 %     24.0 ms       412/s
       gateway › cpu                     24 %
+
+    Who uses it all  of 2.00 CPUs in use, in all services together ─────────────────
+      endpoint            share  90 %           rate        CPU   database     bytes
+      GET /api…room for    60 %  52–67 %       167/s    7.20 ms    14.4 ms   12.0 kB
+      POST /api/orders     15 %  11–20 %      12.5/s    24.0 ms    8.00 ms     400 B
+      Not attributed: 25 % of the cpu (batch): no span tells what it works on.
+      CPU not measured: mailer.
     "
   `);
 });

@@ -1,6 +1,7 @@
 import type { EndpointReport, Report } from "../../model/report.ts";
 import { isInsufficient } from "../exit-code.ts";
 import { columns, padEnd, wrap } from "./layout.ts";
+import { renderCosts } from "./costs.ts";
 import { renderEndpoint, renderEndpointTable } from "./endpoint.ts";
 import { renderFinding, renderNote } from "./finding.ts";
 import { count, duration, impactText, percent, plural, span } from "./numbers.ts";
@@ -27,6 +28,7 @@ export function renderReport(report: Report, sources: Sources, look: Look): stri
     ...endpoints(safe, pen),
     ...findings(safe, sources, pen),
     ...renderThroughput(safe.throughput, pen),
+    ...renderCosts(safe.costs ?? [], safe.costTotals, pen),
     ...ruledOut(safe, pen),
     ...unexplained(safe, pen),
     ...quality(safe, pen),
