@@ -104,6 +104,12 @@ export class AttributeTableBuilder implements AttributeSink {
     this.rows = this.listStart[this.lists]!;
   }
 
+  /** Takes back all but the first `count` closed lists, and rows added since. */
+  truncate(count: number): void {
+    this.lists = count;
+    this.rows = this.listStart[count]!;
+  }
+
   /** First row of closed list `list`; of the number of lists, the row behind the last. */
   startOf(list: number): number {
     return this.listStart[list]!;

@@ -32,6 +32,13 @@ export interface OpenPoint {
   max: number;
 }
 
+/** Rows that a MetricTableBuilder held at some time. */
+export interface MetricMark {
+  readonly points: number;
+  readonly distributions: number;
+  readonly exemplars: number;
+}
+
 /**
  * Fills a MetricTable from any number of files. A decoder sets the fields of
  * `point`, adds attributes to `labels`, buckets and exemplars, and calls `commit`, or
@@ -168,6 +175,19 @@ export class MetricTableBuilder {
 
   /** Takes back the open point. */
   drop(): void {
+    this.begin();
+  }
+
+  /** How much is committed and assigned, for `rewind`. */
+  mark(): MetricMark {
+    return { points: this.open, distributions: this.distributions, exemplars: this.committedExemplars };
+  }
+
+  /** Takes back all points committed since `mark`, and the open one. Their strings, labels and series stay. */
+  rewind(mark: MetricMark): void {
+    this.open = this.assigned = mark.points;
+    this.distributions = mark.distributions;
+    this.committedExemplars = mark.exemplars;
     this.begin();
   }
 

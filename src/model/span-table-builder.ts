@@ -7,6 +7,13 @@ const TWO_32 = 2 ** 32;
 /** Offsets beyond ±2^53 ns (104 days) of the middle of the window are not exact: such spans are rejected. */
 const MAX_OFFSET_NS = Number.MAX_SAFE_INTEGER;
 
+/** Rows that a SpanTableBuilder held at some time. */
+export interface SpanMark {
+  readonly spans: number;
+  readonly events: number;
+  readonly links: number;
+}
+
 /**
  * Fills a SpanTable from any number of files. A decoder sets the fields of the
  * open span by writing the columns at row `open` and calls `commit`, or `drop`
@@ -92,6 +99,22 @@ export class SpanTableBuilder {
     }
     this.eventAttributes.dropOpenList();
     this.links = this.committedLinks;
+  }
+
+  /** How much is committed, for `rewind`. */
+  mark(): SpanMark {
+    return { spans: this.open, events: this.committedEvents, links: this.committedLinks };
+  }
+
+  /** Takes back all spans committed since `mark`, and the open one. Their strings and resources stay. */
+  rewind(mark: SpanMark): void {
+    this.attributes.truncate(mark.spans);
+    this.eventAttributes.truncate(mark.events);
+    this.events = this.committedEvents = mark.events;
+    this.links = this.committedLinks = mark.links;
+    for (; this.open > mark.spans; this.open--) this.clearOpen();
+    this.clearOpen();
+    this.begun = false;
   }
 
   /** Adds an event to the open span; its attributes are those added to `eventAttributes` since the last event. */

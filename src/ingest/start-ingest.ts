@@ -1,0 +1,174 @@
+import { mkdirSync } from "node:fs";
+import { isIP } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Batcher } from "./batcher.ts";
+import { Block } from "./block.ts";
+import { type Access, listenHttp, type Listener } from "./http/http-receiver.ts";
+import { type LedgerCounts, ledgerText } from "./ledger.ts";
+import { DEFAULT_LIMITS, type IngestLimits } from "./limits.ts";
+import { Receiver } from "./receiver.ts";
+import { KEPT_SIGNALS, type KeptSignal } from "./signal.ts";
+import type { Sink } from "./sink.ts";
+import { type Held, type Recovered, recoverWal } from "./wal/recover.ts";
+import { RecordKind } from "./wal/record.ts";
+import { DISK, type WalFiles } from "./wal/wal-files.ts";
+import { Wal } from "./wal/wal.ts";
+
+/** Where to listen; what is not given is not listened on. Port 0 takes a free one. */
+export interface Listen {
+  readonly http?: { readonly host: string; readonly port: number };
+}
+
+export interface IngestOptions extends Access {
+  readonly listen: Listen;
+  /** folder of the log; made where it does not exist */
+  readonly walDir: string;
+  readonly sink: Sink;
+  readonly limits?: Partial<IngestLimits>;
+  /** told of troubles and of what was recovered, a line each */
+  readonly log: (text: string) => void;
+  /** the file system under the log */
+  readonly files?: WalFiles;
+}
+
+export interface Ingest {
+  /** the ports listened on */
+  readonly ports: { readonly http?: number };
+  /** where every item that came has gone; a copy */
+  ledger(): LedgerCounts;
+  /** the ledger and the state of the log, in Prometheus' text format */
+  metricsText(): string;
+  /** Resolves when the store has all that was acknowledged before the call. */
+  flush(): Promise<void>;
+  /** Refuses what comes, answers what is in work, stores what it can within the limit `stopMs`; the rest stays in the log. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Receives telemetry: a request is acknowledged when it is synced to the log, and goes to the sink in blocks.
+ * What an earlier run left in the log goes first. Throws where a port or the folder cannot be had, and for an
+ * address that others can reach without `authorize`.
+ */
+export async function startIngest(options: IngestOptions): Promise<Ingest> {
+  const limits: IngestLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  for (const address of Object.values(options.listen)) refuseOpenAddress(address.host, options);
+  mkdirSync(options.walDir, { recursive: true, mode: 0o700 });
+  const recovered = recoverWal(options.walDir, options.log);
+  const core = assemble(options, limits, recovered);
+  adoptBlocks(core.batcher, recovered, limits);
+  const listeners: Listener[] = [];
+  try {
+    const { http } = options.listen;
+    if (http !== undefined) listeners.push(await listenHttp(core.receiver, limits, http, options));
+  } catch (error) {
+    core.batcher.abandon();
+    await Promise.all(listeners.map((listener) => listener.close(0)));
+    await core.wal.close();
+    throw error;
+  }
+  const { ledger, wal, batcher } = core;
+  let stopping: Promise<void> | undefined;
+  return {
+    ports: options.listen.http === undefined ? {} : { http: listeners[0]!.port },
+    ledger: () => structuredClone(ledger.counts),
+    metricsText: () => ledgerText(ledger.counts) + stateText(wal, batcher, recovered),
+    flush: () => batcher.flush(),
+    stop: () => (stopping ??= stop(core, listeners, limits)),
+  };
+}
+
+interface Core {
+  readonly wal: Wal;
+  readonly batcher: Batcher;
+  readonly receiver: Receiver;
+  readonly ledger: Recovered["ledger"];
+}
+
+function assemble(options: IngestOptions, limits: IngestLimits, recovered: Recovered): Core {
+  const { ledger, segments, nextSeq, voids } = recovered;
+  const { log, sink } = options;
+  // The log tells the batcher what is void, and the batcher writes to the log.
+  const held: { batcher?: Batcher } = {};
+  const wal = new Wal({
+    dir: options.walDir,
+    files: options.files ?? DISK,
+    segmentBytes: limits.segmentBytes,
+    walBytes: limits.walBytes,
+    minFreeBytes: limits.minFreeBytes,
+    segments,
+    nextSeq,
+    voids,
+    snapshot: () => ledger.counts,
+    onVoid: () => held.batcher!.dropWaiting(),
+    log,
+  });
+  const batcher = new Batcher({ wal, ledger, sink, limits, log });
+  held.batcher = batcher;
+  return { wal, batcher, ledger, receiver: new Receiver(batcher, wal, ledger, limits) };
+}
+
+/** Blocks of an earlier run come again as they were; what no block held yet makes new ones. */
+function adoptBlocks(batcher: Batcher, { blocks, loose }: Recovered, limits: IngestLimits): void {
+  for (const { token, signal, records } of blocks) batcher.adopt(blockOf(signal, records), token);
+  for (const signal of KEPT_SIGNALS) {
+    let group: Held[] = [];
+    let items = 0;
+    let bytes = 0;
+    for (const record of loose[signal]) {
+      group.push(record);
+      items += record.items;
+      bytes += record.bytes;
+      if (items < limits.blockRows && bytes < limits.blockBytes) continue;
+      batcher.adopt(blockOf(signal, group), undefined);
+      group = [];
+      items = bytes = 0;
+    }
+    if (group.length > 0) batcher.adopt(blockOf(signal, group), undefined);
+  }
+}
+
+function blockOf(signal: KeptSignal, records: readonly Held[]): Block {
+  const block = new Block(signal, undefined);
+  for (const { seq, place, items } of records) block.put(seq, place, items);
+  return block;
+}
+
+async function stop(
+  { receiver, batcher, wal, ledger }: Core,
+  listeners: Listener[],
+  limits: IngestLimits,
+): Promise<void> {
+  const endMs = performance.now() + limits.stopMs;
+  receiver.stop();
+  await Promise.all(listeners.map((listener) => listener.close(limits.stopMs / 2)));
+  const given = new AbortController();
+  const timeUp = sleep(Math.max(0, endMs - performance.now()), undefined, { signal: given.signal }).catch(() => {});
+  await Promise.race([batcher.flush(), timeUp]);
+  given.abort();
+  batcher.abandon();
+  // Counts of refused requests since the last snapshot. Where the disk fails now there is nobody left to tell.
+  const last = wal.append(RecordKind.ledger, Date.now(), ledger.counts, new Uint8Array(0), () => {});
+  await last.written.catch(() => {});
+  await wal.close();
+}
+
+function refuseOpenAddress(host: string, { authorize }: Access): void {
+  if (authorize !== undefined || isLoopback(host)) return;
+  throw new Error(`${host} can be reached from other machines: set up tokens, or listen on 127.0.0.1`);
+}
+
+function isLoopback(host: string): boolean {
+  if (isIP(host) === 4) return host.startsWith("127.");
+  return host === "::1" || host === "localhost";
+}
+
+function stateText(wal: Wal, batcher: Batcher, { damage }: Recovered): string {
+  const rows: [string, string, number][] = [
+    ["longpole_ingest_wal_bytes", "Size of the write-ahead log.", wal.bytes],
+    ["longpole_ingest_wal_segments", "Files of the write-ahead log.", wal.segments.length],
+    ["longpole_ingest_wal_damaged_places", "Stretches found damaged when the log was read.", damage.places],
+    ["longpole_ingest_wal_damaged_bytes", "Bytes of them.", damage.bytes],
+    ["longpole_ingest_blocks_waiting", "Blocks that are closed and not stored yet.", batcher.backlog],
+  ];
+  return rows.map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`).join("");
+}

@@ -1,0 +1,127 @@
+import { crc32 } from "node:zlib";
+
+/*
+ * A record of the write-ahead log, little-endian:
+ *
+ *    0  u32  magic, by which reading goes on behind a damaged record
+ *    4  u32  CRC of bytes 8 to 40, begun with the segment's salt
+ *    8  u32  CRC of meta and body, begun with the salt
+ *   12  u32  length of meta and body
+ *   16  u32  length of meta
+ *   20  u32  kind
+ *   24  f64  number of the record, ascending in a log
+ *   32  f64  time of receipt, milliseconds since 1970
+ *   40  meta (JSON), then body as received
+ *
+ * CRC-32 rather than CRC-32C: Node's own runs in native code, one in JavaScript is many times slower, and
+ * both find all bursts of up to 32 bits. The salt is random per segment and known to nobody outside, so that bytes
+ * which somebody sends as a body are never taken for a record when what surrounds them is damaged.
+ * The header has a sum of its own: a search behind damage costs 40 bytes per candidate, not a whole body.
+ */
+
+export const HEADER_BYTES = 40;
+const MAGIC = 0x1a50_4c57;
+const MAGIC_BYTES: Buffer = Buffer.from([0x57, 0x4c, 0x50, 0x1a]);
+
+export const RecordKind = {
+  /** a request that was taken: meta is a DataMeta, body as it was received */
+  data: 1,
+  /** the data records that make one block, written before the block is inserted */
+  block: 2,
+  /** a block that the store has */
+  done: 3,
+  /** numbers of records that were written, but never synced and never acknowledged */
+  void: 4,
+  /** all counts so far; the first record of each segment */
+  ledger: 5,
+  /** counts of requests of which nothing was kept */
+  tally: 6,
+} as const;
+export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
+
+export interface WalRecord {
+  readonly kind: RecordKind;
+  readonly seq: number;
+  readonly receivedMs: number;
+  /** UTF-8 of a JSON object */
+  readonly meta: Uint8Array;
+  readonly body: Uint8Array;
+}
+
+/** Header of a record; meta and body are to be written behind it. */
+export function encodeHeader(record: WalRecord, salt: number): Buffer {
+  const header = Buffer.allocUnsafe(HEADER_BYTES);
+  const { meta, body } = record;
+  header.writeUInt32LE(MAGIC, 0);
+  header.writeUInt32LE(crc32(body, crc32(meta, salt)), 8);
+  header.writeUInt32LE(meta.length + body.length, 12);
+  header.writeUInt32LE(meta.length, 16);
+  header.writeUInt32LE(record.kind, 20);
+  header.writeDoubleLE(record.seq, 24);
+  header.writeDoubleLE(record.receivedMs, 32);
+  header.writeUInt32LE(crc32(header.subarray(8), salt), 4);
+  return header;
+}
+
+/** Meta of a sound record: it was written by this program. */
+export function parseMeta<T>(meta: Uint8Array): T {
+  return JSON.parse(Buffer.from(meta).toString("utf8")) as T;
+}
+
+export interface Damage {
+  /** bytes of the segment that hold no sound record */
+  bytes: number;
+  /** stretches of such bytes */
+  places: number;
+}
+
+/**
+ * Calls `take` for each sound record of a segment, in order, with its offset. Damaged
+ * stretches are passed over and counted; never throws for what the bytes hold.
+ */
+export function scanSegment(
+  bytes: Buffer,
+  salt: number,
+  from: number,
+  take: (record: WalRecord, offset: number) => void,
+): Damage {
+  const damage: Damage = { bytes: 0, places: 0 };
+  let sound = from;
+  for (let at = from; at < bytes.length;) {
+    const record = recordAt(bytes, at, salt);
+    if (record === undefined) {
+      const next = bytes.indexOf(MAGIC_BYTES, at + 1);
+      at = next < 0 ? bytes.length : next;
+      continue;
+    }
+    note(damage, at - sound);
+    take(record, at);
+    at += HEADER_BYTES + record.meta.length + record.body.length;
+    sound = at;
+  }
+  note(damage, bytes.length - sound);
+  return damage;
+}
+
+function note(damage: Damage, bytes: number): void {
+  if (bytes === 0) return;
+  damage.bytes += bytes;
+  damage.places++;
+}
+
+function recordAt(bytes: Buffer, at: number, salt: number): WalRecord | undefined {
+  const start = at + HEADER_BYTES;
+  if (start > bytes.length || bytes.readUInt32LE(at) !== MAGIC) return undefined;
+  if (crc32(bytes.subarray(at + 8, start), salt) !== bytes.readUInt32LE(at + 4)) return undefined;
+  const length = bytes.readUInt32LE(at + 12);
+  const metaLength = bytes.readUInt32LE(at + 16);
+  if (start + length > bytes.length || metaLength > length) return undefined;
+  if (crc32(bytes.subarray(start, start + length), salt) !== bytes.readUInt32LE(at + 8)) return undefined;
+  return {
+    kind: bytes.readUInt32LE(at + 20) as RecordKind,
+    seq: bytes.readDoubleLE(at + 24),
+    receivedMs: bytes.readDoubleLE(at + 32),
+    meta: bytes.subarray(start, start + metaLength),
+    body: bytes.subarray(start + metaLength, start + length),
+  };
+}
