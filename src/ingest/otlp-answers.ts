@@ -1,3 +1,4 @@
+import type { InputError } from "../model/intake.ts";
 import { bytesField, numberField } from "./protobuf-writer.ts";
 import type { Signal } from "./signal.ts";
 
@@ -6,6 +7,8 @@ import type { Signal } from "./signal.ts";
  *   message ExportTracePartialSuccess  { int64 rejected_spans = 1; string error_message = 2; }
  *   message google.rpc.Status          { int32 code = 1; string message = 2; repeated google.protobuf.Any details = 3; }
  *   message google.protobuf.Any        { string type_url = 1; bytes value = 2; }
+ *   message google.rpc.BadRequest      { repeated FieldViolation field_violations = 1; }
+ *   message FieldViolation             { string field = 1; string description = 2; }
  *   message google.rpc.RetryInfo       { google.protobuf.Duration retry_delay = 1; }
  *   message google.protobuf.Duration   { int64 seconds = 1; int32 nanos = 2; }
  */
@@ -41,14 +44,40 @@ export function exportResponseJson(signal: Signal, rejected: number, message: st
   return JSON.stringify({ partialSuccess: { [REJECTED_FIELD[signal]]: String(rejected), errorMessage: message } });
 }
 
-/** A google.rpc.Status, with how long to wait before trying again where that is given. */
-export function statusMessage(code: number, message: string, retryAfterS?: number): Buffer {
+/** What a failure is told with besides its message. */
+export type Detail =
+  | { readonly kind: "retry"; readonly afterS: number }
+  | { readonly kind: "bad-request"; readonly field: string; readonly description: string };
+
+const TYPE_URL = "type.googleapis.com/google.rpc.";
+
+/** A google.rpc.Status. */
+export function statusMessage(code: number, message: string, detail?: Detail): Buffer {
   const parts = [numberField(1, code), bytesField(2, message)];
-  if (retryAfterS !== undefined) parts.push(bytesField(3, retryInfo(retryAfterS)));
+  if (detail !== undefined) parts.push(bytesField(3, anyOf(detail)));
   return Buffer.concat(parts);
 }
 
-function retryInfo(seconds: number): Buffer {
-  const delay = bytesField(1, numberField(1, seconds));
-  return Buffer.concat([bytesField(1, "type.googleapis.com/google.rpc.RetryInfo"), bytesField(2, delay)]);
+function anyOf(detail: Detail): Buffer {
+  if (detail.kind === "retry") {
+    const delay = bytesField(1, numberField(1, detail.afterS));
+    return Buffer.concat([bytesField(1, `${TYPE_URL}RetryInfo`), bytesField(2, delay)]);
+  }
+  const violation = Buffer.concat([bytesField(1, detail.field), bytesField(2, detail.description)]);
+  return Buffer.concat([bytesField(1, `${TYPE_URL}BadRequest`), bytesField(2, bytesField(1, violation))]);
+}
+
+export function statusJson(code: number, message: string, detail?: Detail): string {
+  return JSON.stringify({ code, message, ...(detail === undefined ? {} : { details: [anyOfJson(detail)] }) });
+}
+
+function anyOfJson(detail: Detail): object {
+  if (detail.kind === "retry") return { "@type": `${TYPE_URL}RetryInfo`, retryDelay: `${detail.afterS}s` };
+  const { field, description } = detail;
+  return { "@type": `${TYPE_URL}BadRequest`, fieldViolations: [{ field, description }] };
+}
+
+/** Which byte of a request is bad, and why. */
+export function violationOf({ byteOffset, expected, found }: InputError): Detail {
+  return { kind: "bad-request", field: `byte ${byteOffset}`, description: `expected ${expected}, found ${found}` };
 }

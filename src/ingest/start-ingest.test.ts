@@ -1,9 +1,9 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type HttpAnswer, httpPost } from "../testing/http-post.ts";
 import { encodeRequest, sampleRequests } from "../testing/otlp-sample.ts";
 import { RecordingSink } from "../testing/recording-sink.ts";
 import type { IngestLimits } from "./limits.ts";
@@ -37,31 +37,8 @@ async function start(limits: Partial<IngestLimits> = {}): Promise<Ingest> {
   return ingest;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Record<string, string | string[] | undefined>;
-  readonly body: Buffer;
-}
-
-function post(
-  ingest: Ingest,
-  path: string,
-  body: Uint8Array | string,
-  headers: Record<string, string> = { "content-type": "application/x-protobuf" },
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const options = { port: ingest.ports.http, host: "127.0.0.1", method: "POST", path, headers };
-    const sent = httpRequest(options, (response) => {
-      const chunks: Buffer[] = [];
-      response
-        .on("data", (chunk: Buffer) => chunks.push(chunk))
-        .on("end", () => {
-          resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks) });
-        });
-    });
-    sent.on("error", reject).end(body);
-  });
-}
+const post = (ingest: Ingest, path: string, body: Uint8Array, headers?: Record<string, string>): Promise<HttpAnswer> =>
+  httpPost(ingest.ports.http!, path, body, headers);
 
 /** received = stored + rejected + dropped + inWal, of every signal. */
 function expectBalanced(ingest: Ingest): void {

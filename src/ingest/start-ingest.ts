@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Batcher } from "./batcher.ts";
 import { Block } from "./block.ts";
+import { listenGrpc } from "./grpc/grpc-receiver.ts";
 import { type Access, listenHttp, type Listener } from "./http/http-receiver.ts";
 import { type LedgerCounts, ledgerText } from "./ledger.ts";
 import { DEFAULT_LIMITS, type IngestLimits } from "./limits.ts";
@@ -16,7 +17,16 @@ import { Wal } from "./wal/wal.ts";
 
 /** Where to listen; what is not given is not listened on. Port 0 takes a free one. */
 export interface Listen {
-  readonly http?: { readonly host: string; readonly port: number };
+  /** OTLP, and Zipkin at its usual path */
+  readonly http?: Address;
+  readonly grpc?: Address;
+  /** the same as `http`, for senders that know only Zipkin's port */
+  readonly zipkin?: Address;
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
 }
 
 export interface IngestOptions extends Access {
@@ -33,7 +43,7 @@ export interface IngestOptions extends Access {
 
 export interface Ingest {
   /** the ports listened on */
-  readonly ports: { readonly http?: number };
+  readonly ports: Readonly<Partial<Record<keyof Listen, number>>>;
   /** where every item that came has gone; a copy */
   ledger(): LedgerCounts;
   /** the ledger and the state of the log, in Prometheus' text format */
@@ -57,9 +67,16 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
   const core = assemble(options, limits, recovered);
   adoptBlocks(core.batcher, recovered, limits);
   const listeners: Listener[] = [];
+  const ports: Partial<Record<keyof Listen, number>> = {};
   try {
-    const { http } = options.listen;
-    if (http !== undefined) listeners.push(await listenHttp(core.receiver, limits, http, options));
+    for (const name of ["http", "grpc", "zipkin"] as const) {
+      const address = options.listen[name];
+      if (address === undefined) continue;
+      const listen = name === "grpc" ? listenGrpc : listenHttp;
+      const listener = await listen(core.receiver, limits, address, options);
+      listeners.push(listener);
+      ports[name] = listener.port;
+    }
   } catch (error) {
     core.batcher.abandon();
     await Promise.all(listeners.map((listener) => listener.close(0)));
@@ -69,7 +86,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
   const { ledger, wal, batcher } = core;
   let stopping: Promise<void> | undefined;
   return {
-    ports: options.listen.http === undefined ? {} : { http: listeners[0]!.port },
+    ports,
     ledger: () => structuredClone(ledger.counts),
     metricsText: () => ledgerText(ledger.counts) + stateText(wal, batcher, recovered),
     flush: () => batcher.flush(),

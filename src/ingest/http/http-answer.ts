@@ -1,6 +1,14 @@
 import type { ServerResponse } from "node:http";
 import type { InputError } from "../../model/intake.ts";
-import { exportResponse, exportResponseJson, StatusCode, statusMessage } from "../otlp-answers.ts";
+import {
+  type Detail,
+  exportResponse,
+  exportResponseJson,
+  statusJson,
+  StatusCode,
+  statusMessage,
+  violationOf,
+} from "../otlp-answers.ts";
 import type { Outcome } from "../receiver.ts";
 import type { Signal } from "../signal.ts";
 
@@ -33,11 +41,12 @@ export function answerFailure(
   type: AnswerType,
   outcome: Exclude<Outcome, { kind: "taken" }>,
 ): void {
-  if (outcome.kind === "bad") return refuse(response, statusOf(outcome.error), type, outcome.error.message);
+  if (outcome.kind === "bad")
+    return refuse(response, statusOf(outcome.error), type, outcome.error.message, {}, violationOf(outcome.error));
   const { reason, message, retryAfterS } = outcome;
   // Both are to be tried again. 429 says that there is too much, 503 that the server has a trouble of its own.
   const status = reason === "overloaded" ? 429 : 503;
-  refuse(response, status, type, message, { "retry-after": retryAfterS });
+  refuse(response, status, type, message, { "retry-after": retryAfterS }, { kind: "retry", afterS: retryAfterS });
 }
 
 const statusOf = (error: InputError): number => (error.code === "too-large" ? 413 : 400);
@@ -61,14 +70,15 @@ export function refuse(
   type: AnswerType,
   message: string,
   headers: Headers = {},
+  detail?: Detail,
 ): void {
   const code = GRPC_CODES[status] ?? 2;
-  const body =
-    type === "protobuf"
-      ? statusMessage(code, message)
-      : type === "json"
-        ? JSON.stringify({ code, message })
-        : `${message}\n`;
+  const bodies = {
+    protobuf: () => statusMessage(code, message, detail),
+    json: () => statusJson(code, message, detail),
+    text: () => `${message}\n`,
+  };
+  const body = bodies[type]();
   send(response, status, type, body, headers);
 }
 

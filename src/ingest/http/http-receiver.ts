@@ -98,7 +98,7 @@ class HttpHandler {
     const path = (request.url ?? "").split("?", 1)[0]!;
     const route = Object.hasOwn(ROUTES, path) ? ROUTES[path] : undefined;
     const media = (request.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
-    const type = media === "application/x-protobuf" ? "protobuf" : media === "application/json" ? "json" : "text";
+    const type = answerTypeOf(route, media);
     if (this.access.authorize?.(request.headers.authorization) === false)
       return this.turnAway(request, response, 401, type, "a valid Authorization header is needed", {
         "www-authenticate": "Bearer",
@@ -194,6 +194,12 @@ class HttpHandler {
     if (!small && !bare) headers = { ...headers, connection: "close" };
     refuse(response, status, type, message, headers);
   }
+}
+
+/** OTLP's failures are a Status in the type of the request; one of an unknown type gets what a person can read. */
+function answerTypeOf(route: Route | undefined, media: string): AnswerType {
+  if (route?.protocol !== "otlp") return "text";
+  return media === "application/x-protobuf" ? "protobuf" : "json";
 }
 
 /** Zipkin answers 202 without a body; of what was rejected it has no word, so that is told in a header. */
