@@ -169,13 +169,12 @@ function resampled(merged: Merged, total: Float64Array, busy: Float64Array, opti
   };
   const free = Array.from({ length: resamples }, () => solve(parts, draw(), constantAt, true));
   // A background that may as well be nothing is taken for nothing: with it every demand would be uncertain for its sake.
+  const surely = quantile(
+    free.map((s) => s.background),
+    0.025,
+  );
   const isBusyAlone =
-    constantAt >= 0 &&
-    quantile(
-      free.map((s) => s.background),
-      0.025,
-    ) >
-      0.01 * mean(busy);
+    constantAt >= 0 && surely > 0.01 * mean(busy) && leastBackground(merged, whole, busy) > 0.01 * mean(busy);
   const kept = isBusyAlone ? whole : solve(parts, once, constantAt, false);
   const samples = isBusyAlone ? free : Array.from({ length: resamples }, () => solve(parts, draw(), constantAt, false));
   const estimate = (of: (solution: Solution) => number): Estimate => {
@@ -187,6 +186,22 @@ function resampled(merged: Merged, total: Float64Array, busy: Float64Array, opti
     background: estimate((solution) => solution.background),
     meanDemand: estimate((solution) => solution.meanDemand),
   };
+}
+
+/**
+ * Requests are counted at their middle and processors at the edges of windows, so that both columns differ by what runs
+ * across an edge. Errors in what explains flatten the slope and raise the constant: the true slope lies between the one
+ * that was fitted and that over r², of the regression the other way round (Frisch 1934). What is left of the constant
+ * at the steeper one is background for certain. r is uncertain itself: the low end of its interval (Fisher's z) counts.
+ */
+function leastBackground(merged: Merged, { coefficients, background }: Solution, busy: Float64Array): number {
+  const demands = Array.from(coefficients).slice(0, merged.groups.length);
+  const freedom = busy.length - merged.groups.length - 3;
+  if (freedom <= 0) return 0;
+  const r = Math.sqrt(explained(merged, demands, background, busy));
+  if (r >= 1) return background;
+  const low = Math.max(0, Math.tanh(Math.atanh(r) - 1.645 / Math.sqrt(freedom)));
+  return low === 0 ? 0 : mean(busy) - (mean(busy) - background) / (low * low);
 }
 
 interface Solution {

@@ -169,6 +169,8 @@ export interface ThroughputReport {
   readonly next?: Omit<Limiter, "lowPerSecond" | "highPerSecond" | "utilisation">;
   /** most utilised first; rows without a ceiling were observed, but their demand per request is not known */
   readonly resources?: readonly ResourceRow[];
+  /** how measurements were read where that is not certain: which process is which database, who yields to whom */
+  readonly assumptions?: readonly string[];
 }
 
 /** What the requests of an endpoint, and of a tenant where an attribute names them, use in all services that they reach. */

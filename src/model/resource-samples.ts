@@ -41,4 +41,49 @@ export interface ResourceSamples {
   readonly baseUnixNs: UnixNs;
   /** in any order; windows of a series may have gaps, but do not overlap */
   readonly samples: readonly ResourceSample[];
+  /** machines of which the processors' use is known, and whose processes use them */
+  readonly hosts?: readonly HostUse[];
+  readonly quotas?: readonly QuotaUse[];
+  /** services of which metrics know a process */
+  readonly processes?: readonly MeasuredProcess[];
+}
+
+/** Who used the processors of one machine. Columns of one length: windows of `windowNs`, one after the other. */
+export interface HostUse {
+  readonly host: string;
+  readonly cores: number;
+  /** start of each window, nanoseconds after `ResourceSamples.baseUnixNs` */
+  readonly startNs: Float64Array;
+  readonly windowNs: number;
+  /** cores in use by anybody; NaN where not known */
+  readonly busy: Float64Array;
+  /** cores in use by the processes of each service that are measured there */
+  readonly byService: ReadonlyMap<string, Float64Array>;
+  /** how much longer event loops were active than they computed, since they waited for a processor; NaN if unknown */
+  readonly activePerUsed: number;
+}
+
+/** A quota of processor time that stops the processes of a service for the rest of each period. */
+export interface QuotaUse {
+  readonly service: string;
+  readonly host: string;
+  readonly instances: number;
+  /** periods per second and instance, and those of them in which it was stopped */
+  readonly periodsPerSecond: number;
+  readonly stoppedShare: number;
+  /** cores per instance that the quota allows; NaN where no metric says */
+  readonly cores: number;
+  readonly startNs: Float64Array;
+  readonly windowNs: number;
+  /** cores in use by all instances; NaN where not known */
+  readonly used: Float64Array;
+}
+
+/** A service that metrics know by its processes. */
+export interface MeasuredProcess {
+  readonly service: string;
+  /** names of their machines, where told */
+  readonly hosts: readonly string[];
+  /** `process.executable.name`, without its folder */
+  readonly programs: readonly string[];
 }

@@ -49,6 +49,8 @@ const INSTANCE = [
   "instance",
 ];
 const HOST = ["host.name", "host_name", "k8s.node.name", "k8s_node_name", "node", "nodename", "host", "hostname"];
+const DATABASE_PROGRAM =
+  /^(postgres|postmaster|mysqld|mariadbd|mongod|redis-server|valkey-server|memcached|sqlservr|clickhouse-server)$/i;
 const ENDS: readonly (readonly [client: string, server: string])[] = [
   ["client", "server"],
   ["source_workload", "destination_workload"],
@@ -71,10 +73,22 @@ export function entityOf(labels: ReadonlyMap<string, string>, ofDatabase: boolea
   const [, host] = first(HOST);
   const isPod = /pod/.test(key);
   return {
-    service: database !== "" ? database : isPod ? workloadOf(named) : named,
+    service: database !== "" ? database : isPod ? workloadOf(named) : named !== "" ? named : databaseProgram(labels),
     instance,
     host: host !== "" ? host : hostOfInstance(labels.get("instance") ?? ""),
   };
+}
+
+/** The program of the process that a series is about, without its folder; "" where the labels do not say. */
+export function programOf(labels: ReadonlyMap<string, string>): string {
+  const path = labels.get("process.executable.name") ?? labels.get("process_executable_name") ?? "";
+  return path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1).replace(/\.exe$/i, "");
+}
+
+/** A process without a name of its service is one when it runs a database; of other programs a machine has hundreds. */
+function databaseProgram(labels: ReadonlyMap<string, string>): string {
+  const program = programOf(labels);
+  return DATABASE_PROGRAM.test(program) ? program : "";
 }
 
 export function edgeEnds(labels: ReadonlyMap<string, string>): EdgeEnds | undefined {

@@ -5,7 +5,7 @@ import { type Grid, onGrid, type Signal, SignalBuilder } from "../../analysis/si
 import { attributeText } from "../../model/attribute-table.ts";
 import { MetricKind, type MetricTable, Temporality } from "../../model/metric-table.ts";
 import { type Combine, type Meaning, meaningOf, type Measure, parseName } from "../semantic-metrics.ts";
-import { edgeEnds, type EdgeEnds, type Entity, entityOf } from "./entities.ts";
+import { edgeEnds, type EdgeEnds, type Entity, entityOf, programOf } from "./entities.ts";
 
 /** One measure of one instance over the windows of the grid. */
 export interface MeasureSeries extends Entity {
@@ -25,6 +25,8 @@ export interface Measures {
   readonly baseUnixNs: bigint;
   readonly grid: Grid;
   readonly series: readonly MeasureSeries[];
+  /** by service: programs that its processes run (`process.executable.name`, without its folder) */
+  readonly programs: ReadonlyMap<string, ReadonlySet<string>>;
   /** all points, and those of metrics that nothing asks for or that came twice */
   readonly points: number;
   readonly pointsUnused: number;
@@ -81,6 +83,7 @@ export function readMeasures(table: MetricTable): Measures {
     baseUnixNs: table.baseUnixNs,
     grid,
     series: into.finish(),
+    programs: programsOf(readings),
     points: table.points.rowCount,
     pointsUnused: table.points.rowCount - used,
     warnings,
@@ -95,6 +98,7 @@ interface Reading {
   readonly entity: Entity;
   readonly ends: EdgeEnds | undefined;
   readonly resource: string;
+  readonly program: string;
 }
 
 function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
@@ -129,10 +133,20 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
       meaning,
       entity: ends === undefined ? entity : { service: isEdge ? ends.client : ends.server, instance: "", host: "" },
       ends: isEdge ? ends : undefined,
+      program: programOf(labels),
       resource: resourceName(meaning.resource.map((key) => named.get(key)).find((text) => text !== undefined) ?? ""),
     });
   }
   return readings;
+}
+
+function programsOf(readings: readonly Reading[]): Map<string, Set<string>> {
+  const programs = new Map<string, Set<string>>();
+  for (const { entity, program } of readings) {
+    if (program === "" || entity.service === "") continue;
+    programs.set(entity.service, (programs.get(entity.service) ?? new Set()).add(program));
+  }
+  return programs;
 }
 
 function textsOf(table: MetricTable, lists: MetricTable["labels"], list: number): Map<string, string> {

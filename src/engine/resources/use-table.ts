@@ -1,9 +1,10 @@
-import type { ResourceKind, ResourceSample, ResourceSamples } from "../../model/resource-samples.ts";
+import type { HostUse, ResourceKind, ResourceSample, ResourceSamples } from "../../model/resource-samples.ts";
 import type { ResourceRow, ThroughputReport } from "../../model/report.ts";
 import { unixNs } from "../../model/units.ts";
+import { hostUses, loopShare, measuredProcesses, quotaUses } from "./host-use.ts";
 import type { Measures } from "./read-measures.ts";
 import { type ResourceReading, resourceReadings } from "./readings.ts";
-import { byService, largestOf, meanOf, valuesOf } from "./service-measures.ts";
+import { byService, largestOf, meanOf, type ServiceMeasure, valuesOf } from "./service-measures.ts";
 
 /** Rows of the USE table (utilisation, and how bad it gets), the fullest first. */
 export function useTable(readings: readonly ResourceReading[]): ResourceRow[] {
@@ -72,6 +73,8 @@ export function resourceSamples(measures: Measures): ResourceSamples {
       service: one.service === "" ? "" : key(one.service, one.instance),
     })),
   });
+  const hosts = hostUses(measures);
+  const stretchOn = new Map(hosts.map(({ host, activePerUsed }) => [host, activePerUsed]));
   const samples: ResourceSample[] = [];
   for (const { service: name, host, resource, utilisation, capacity } of resourceReadings(apart)) {
     const kind = resource.startsWith("pool:") ? (resource as ResourceKind) : CAPACITIES[resource];
@@ -79,7 +82,8 @@ export function resourceSamples(measures: Measures): ResourceSamples {
     const [service, instance] = JSON.parse(name) as [string, string];
     const all = apart.services.get(name);
     const waiting = kind.startsWith("pool:") ? valuesOf(all, "pool-waiting") : undefined;
-    utilisation.forEach((value, w) => {
+    const shares = kind === "event-loop" ? (loopOf(all, stretchOn.get(host)) ?? utilisation) : utilisation;
+    shares.forEach((value, w) => {
       if (!Number.isFinite(value)) return;
       samples.push({
         service,
@@ -94,7 +98,45 @@ export function resourceSamples(measures: Measures): ResourceSamples {
       });
     });
   }
-  return { baseUnixNs: unixNs(measures.baseUnixNs), samples };
+  return {
+    baseUnixNs: unixNs(measures.baseUnixNs),
+    samples: [...samples, ...processSamples(hosts, samples)],
+    hosts,
+    quotas: quotaUses(measures),
+    processes: measuredProcesses(measures),
+  };
+}
+
+/** The share of an event loop by its counters of active and idle time, where they and the processor time are sent. */
+function loopOf(all: readonly ServiceMeasure[] | undefined, stretch: number | undefined): Float64Array | undefined {
+  const [active, idle, used] = [
+    valuesOf(all, "event-loop-active"),
+    valuesOf(all, "event-loop-idle"),
+    valuesOf(all, "cpu-used"),
+  ];
+  if (active === undefined || idle === undefined || used === undefined || stretch === undefined) return undefined;
+  return loopShare(
+    active.map((value, w) => value / (value + idle[w]!)),
+    used,
+    stretch,
+  );
+}
+
+/** Processes without a limit of their own, and without an event loop: all processors of their machine are theirs to use. */
+function processSamples(hosts: readonly HostUse[], samples: readonly ResourceSample[]): ResourceSample[] {
+  const known = new Set(
+    samples.filter(({ resource }) => resource === "cpu" || resource === "event-loop").map(({ service }) => service),
+  );
+  return hosts.flatMap(({ host, cores, startNs, windowNs, byService: services }) =>
+    [...services].flatMap(([service, used]) =>
+      known.has(service)
+        ? []
+        : Array.from(used, (value, w): ResourceSample => {
+            const place = { service, instance: "", host, resource: "cpu" as const, capacity: cores };
+            return { ...place, windowStartNs: startNs[w]!, windowNs, utilisation: value / cores };
+          }).filter(({ utilisation }) => Number.isFinite(utilisation)),
+    ),
+  );
 }
 
 const key = (service: string, instance: string): string => JSON.stringify([service, instance]);

@@ -15,6 +15,10 @@ export interface ModelResource {
   readonly background: number;
   /** work takes turns on one thread: whoever holds a connection waits for its turn to give it back */
   readonly isEventLoop: boolean;
+  /** a machine that several services and databases share: it has no place of its own among their calls */
+  readonly isHost?: boolean;
+  /** of a machine: share of the demand by service or database */
+  readonly shares?: ReadonlyMap<string, number>;
 }
 
 /** What was observed of a system, in the terms of a layered queueing network. */
@@ -62,7 +66,8 @@ export function ceilingOf(model: CapacityModel): ModelCeiling | undefined {
   });
   const limiter = limiterOf(model, each, Math.min(possible, ...each));
   // What the iteration leaves of a ceiling that follows from a demand alone is not taken for a finding.
-  const perSecond = isHeld(limiter) ? possible : ownCeiling(limiter);
+  const isSolved = isHeld(limiter) && built.utilisationOf(saturated, model.resources.indexOf(limiter)) > 0;
+  const perSecond = isSolved ? possible : ownCeiling(limiter);
   return { perSecond, limiter, each: each.map((x) => Math.max(x, perSecond)) };
 }
 

@@ -6,7 +6,8 @@ import { SpanRole } from "../../model/span-facts.ts";
 import type { Window } from "../window.ts";
 import { databaseKey } from "./call-graph.ts";
 import type { CapacityModel, ModelResource } from "./capacity-model.ts";
-import { measuredOf, type MeasuredResource } from "./throughput.ts";
+import type { MeasuredResource } from "./measured-resources.ts";
+import { measuredOf } from "./throughput.ts";
 
 /** The model after changes of sizes, and what cannot be said of them. */
 export interface ChangedModel {

@@ -19,14 +19,20 @@ export interface Demand {
 /** Fewest windows of a mean with an interval. */
 const MIN_WINDOWS = 3;
 
-/** The demand by the utilisation law over the windows of the resource; undefined where they are too few. */
-export function demandOf(window: Window, use: ResourceUse, seed: number): Demand | undefined {
+/**
+ * The demand by the utilisation law over the windows of the resource; undefined where they are too few. `apart`: capacity
+ * that is known to be busy without requests.
+ */
+export function demandOf(window: Window, use: ResourceUse, seed: number, apart = 0): Demand | undefined {
   const classes = ratesInBins(window, use.startNs, use.widthNs);
-  const found = serviceDemands(classes, use.busy, { seed });
+  const busy = apart > 0 ? use.busy.map((value) => Math.max(0, value - apart)) : use.busy;
+  const found = serviceDemands(classes, busy, { seed });
   if (found.kind === "demands") {
-    return { perRequest: found.meanDemand, background: found.background.value, r2: found.r2, windows: found.windows };
+    const background = found.background.value + apart;
+    return { perRequest: found.meanDemand, background, r2: found.r2, windows: found.windows };
   }
-  return found.what === "requests" ? undefined : fromFewWindows(classes, use.busy);
+  const few = found.what === "requests" ? undefined : fromFewWindows(classes, busy);
+  return few === undefined ? undefined : { ...few, background: apart };
 }
 
 /** Student's interval of the ratio per window: too wide rather than too narrow, where there are too few to resample. */

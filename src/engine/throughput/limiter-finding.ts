@@ -1,7 +1,8 @@
 import type { ChainLink, Evidence, Finding, Mechanism, Severity } from "../../model/report.ts";
 import type { EndpointView } from "../endpoint-view.ts";
 import { percent } from "../wording.ts";
-import { ceilingInterval, measuredOf, nameOf, rateText, type MeasuredResource, type Throughput } from "./throughput.ts";
+import type { MeasuredResource } from "./measured-resources.ts";
+import { ceilingInterval, measuredOf, nameOf, rateText, type Throughput } from "./throughput.ts";
 
 /** From here on a limiter is a finding: a single server would keep its work waiting for 1 / (1 - 0.85) = 7 times as long. */
 const WARNING = 0.85;

@@ -59,14 +59,22 @@ export function resourceUses(window: Window, resources: ResourceSamples | undefi
 
 const keyOf = (use: ResourceUse): string => `${use.service}\u0000${use.resource}`;
 
-/** A process's CPU and its event loop are one thing to the reader: the one that is nearer to its limit counts. */
+/**
+ * A process's CPU and its event loop are one thing to the reader: the one that is nearer to its limit counts, or the loop
+ * where only the share of a machine is known, which is no limit of the process.
+ */
 function busierOfTwins(uses: readonly ResourceUse[]): ResourceUse[] {
   const kept = new Map<string, ResourceUse>();
   for (const use of uses) {
     const twin = kept.get(keyOf(use));
-    if (twin === undefined || use.utilisation > twin.utilisation) kept.set(keyOf(use), use);
+    if (twin === undefined || isNearer(use, twin)) kept.set(keyOf(use), use);
   }
   return [...kept.values()];
+}
+
+function isNearer(a: ResourceUse, b: ResourceUse): boolean {
+  if (a.isEventLoop !== b.isEventLoop && !(a.isCapacityKnown && b.isCapacityKnown)) return a.isEventLoop;
+  return a.utilisation > b.utilisation;
 }
 
 function useOf(window: Window, samples: readonly ResourceSample[], shiftNs: number): ResourceUse | undefined {

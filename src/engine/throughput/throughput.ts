@@ -16,17 +16,9 @@ import {
   type ModelCeiling,
   type ModelResource,
 } from "./capacity-model.ts";
-import { demandOf, type Demand } from "./demand.ts";
+import { measureResources, type MeasuredResource } from "./measured-resources.ts";
+import { missingResources, type MissingResource } from "./missing-resources.ts";
 import { requestLoad } from "./request-load.ts";
-import { resourceUses, type ResourceUse } from "./resource-use.ts";
-import { spanPools } from "./span-pools.ts";
-
-/** A resource with what was seen of it and what requests need of it. */
-export interface MeasuredResource {
-  readonly use: ResourceUse;
-  readonly demand: Demand;
-  readonly model: ModelResource;
-}
 
 /** What limits the throughput, as far as the data tell. */
 export interface Throughput {
@@ -39,6 +31,8 @@ export interface Throughput {
   readonly next?: ModelCeiling;
   /** CPUs whose use is not known */
   readonly missing: readonly MissingResource[];
+  /** how measurements were read where that is not certain */
+  readonly assumptions: readonly string[];
 }
 
 /** Fewer requests give no rate to speak of. */
@@ -52,15 +46,16 @@ const MIN_REQUESTS = 50;
 export function analyseThroughput(window: Window, resources: ResourceSamples | undefined, seed: number): Throughput {
   const graph = callGraph(window);
   const load = requestLoad(window);
-  const measured = measure(window, resources, load.perSecond, seed);
+  const { measured, joins, assumptions } = measureResources(window, resources, load.perSecond, seed);
   const model = { graph, perSecond: load.perSecond, resources: measured.map((m) => m.model) };
   const gates = gatesOf(window, graph, measured);
-  const missing = missingResources(window, graph, measured);
-  const known = { gates, measured, model, missing };
+  const missing = missingResources(window, graph, measured, joins.ambiguous);
+  const known = { gates, measured, model, missing, assumptions };
   const rows = (ceiling?: ModelCeiling): ResourceRow[] => measured.map((m, i) => rowOf(m, ceiling?.each[i]));
+  const said = assumptions.length === 0 ? {} : { assumptions };
   const refuse = (status: "insufficient-data" | "gate-failed", detail: string): Throughput => ({
     ...known,
-    report: { status, detail, ...(measured.length === 0 ? {} : { resources: rows() }) },
+    report: { status, detail, ...said, ...(measured.length === 0 ? {} : { resources: rows() }) },
   });
   if (load.rows.length < MIN_REQUESTS || load.perSecond === 0) {
     return refuse("insufficient-data", `${count(load.rows.length)} requests, ${MIN_REQUESTS} at least are needed`);
@@ -81,7 +76,7 @@ export function analyseThroughput(window: Window, resources: ResourceSamples | u
 }
 
 function describe(known: Omit<Throughput, "report">, ceiling: ModelCeiling, resources: ResourceRow[]): Throughput {
-  const { model, measured } = known;
+  const { model, measured, assumptions } = known;
   const next = ceilingOf(without(model, ceiling.limiter));
   const limiter = limiterRow(measured, ceiling);
   const headroom = ceiling.perSecond / model.perSecond;
@@ -107,6 +102,7 @@ function describe(known: Omit<Throughput, "report">, ceiling: ModelCeiling, reso
             },
           }),
       resources,
+      ...(assumptions.length === 0 ? {} : { assumptions }),
     },
   };
 }
@@ -125,56 +121,28 @@ function limiterRow(measured: readonly MeasuredResource[], ceiling: ModelCeiling
 }
 
 /**
- * A ceiling is as uncertain as the demand of its limiter, the other way round. How much longer a connection or thread is
- * held near the limit is not measured but modelled: half of that is added to either side.
+ * A ceiling is as uncertain as the demand of its limiter, the other way round, and as its capacity. How much longer a
+ * connection or thread is held near the limit is not measured but modelled: half of that is added to either side.
  */
 export function ceilingInterval(
   measured: readonly MeasuredResource[],
   { perSecond, limiter }: ModelCeiling,
 ): { low: number; high: number } {
-  const { value, low, high } = measuredOf(measured, limiter).demand.perRequest;
+  const { demand, capacityLow, capacityHigh } = measuredOf(measured, limiter);
+  const { value, low, high } = demand.perRequest;
   const modelled = isHeld(limiter) ? Math.abs(ownCeiling(limiter) - perSecond) / 2 : 0;
+  const below = high > 0 ? value / high : 1;
+  const above = low > 0 ? value / low : 1;
+  // Two reasons to be wrong that have nothing to do with each other.
+  const reach = (a: number, b: number): number => Math.hypot(Math.log(a), Math.log(b));
   return {
-    low: Math.max(0, (high > 0 ? (perSecond * value) / high : perSecond) - modelled),
-    high: (low > 0 ? (perSecond * value) / low : perSecond) + modelled,
+    low: Math.max(0, (capacityLow > 0 ? perSecond * Math.exp(-reach(below, capacityLow)) : 0) - modelled),
+    high: perSecond * Math.exp(reach(above, capacityHigh)) + modelled,
   };
 }
 
 export function measuredOf(measured: readonly MeasuredResource[], resource: ModelResource): MeasuredResource {
   return measured.find(({ model }) => model.service === resource.service && model.resource === resource.resource)!;
-}
-
-function measure(
-  window: Window,
-  resources: ResourceSamples | undefined,
-  perSecond: number,
-  seed: number,
-): MeasuredResource[] {
-  const fromMetrics = resourceUses(window, resources);
-  const fromSpans = spanPools(window)
-    .map(({ use }) => use)
-    .filter((use) => !fromMetrics.some((other) => other.service === use.service && other.resource === use.resource));
-  return [...fromMetrics, ...fromSpans].flatMap((use) => {
-    const demand = perSecond > 0 ? demandOf(window, use, seed) : undefined;
-    if (demand === undefined) return [];
-    const model: ModelResource = {
-      service: use.service,
-      resource: use.resource,
-      instances: use.instances,
-      capacityEach: effectiveCapacity(use),
-      demandS: demand.perRequest.value,
-      background: demand.background,
-      isEventLoop: use.isEventLoop,
-    };
-    return [{ use, demand, model }];
-  });
-}
-
-/** Where one instance is clearly busier, it is full while the others are not: the capacity that can be used is less. */
-function effectiveCapacity({ capacityEach, utilisation, hottest }: ResourceUse): number {
-  return hottest === undefined || hottest.utilisation <= 0
-    ? capacityEach
-    : (capacityEach * utilisation) / hottest.utilisation;
 }
 
 function gatesOf(window: Window, graph: CallGraph, measured: readonly MeasuredResource[]): Gate[] {
@@ -191,68 +159,12 @@ function gatesOf(window: Window, graph: CallGraph, measured: readonly MeasuredRe
     if (use.source !== "metrics" || !use.isCapacityKnown) continue;
     const residenceS = use.resource === "cpu" ? (graph.services.get(use.service)?.ownS ?? Infinity) : Infinity;
     const check = { name: `${use.resource} of ${use.service}`, utilisation: use.measured, residenceS };
-    const gate = utilisationLaw({ ...check, demandS: demand.perRequest.value });
+    const beyondS = Math.max(0, demand.perRequest.value - residenceS);
+    const excess = (beyondS * load.perSecond) / (use.capacityEach * use.instances);
+    const gate = utilisationLaw({ ...check, demandS: demand.perRequest.value, excess });
     if (!gate.ok) gates.push(gate);
   }
   return gates;
-}
-
-export interface MissingResource {
-  readonly what: string;
-  /** the least that it can do, by its spans: requests per second */
-  readonly leastCeiling: number;
-  /** all its calls pass pools that were seen full, so that it cannot limit as long as they stay as they are */
-  readonly isBehindPools: boolean;
-}
-
-/**
- * Services and databases without a measured CPU. Work happens within spans, so no more cores can have been busy than
- * spans were open there, and each instance has one core at least: that bounds how near it can be to its limit.
- */
-function missingResources(window: Window, graph: CallGraph, measured: readonly MeasuredResource[]): MissingResource[] {
-  const hasCpu = new Set(
-    measured.filter(({ use }) => use.resource === "cpu" || use.resource === "quota").map(({ use }) => use.service),
-  );
-  const found: MissingResource[] = [];
-  for (const { name: service, ownS, instances } of graph.services.values()) {
-    if (!hasCpu.has(service))
-      found.push({
-        what: `the CPU of ${service}`,
-        leastCeiling: ownS > 0 ? instances / ownS : Infinity,
-        isBehindPools: false,
-      });
-  }
-  const databases = new Map<string, number>();
-  for (const { database, timeS } of graph.databases.values())
-    databases.set(database, (databases.get(database) ?? 0) + timeS);
-  for (const [database, timeS] of databases) {
-    if (database === "" || hasCpu.has(database)) continue;
-    const leastCeiling = timeS > 0 ? 1 / timeS : Infinity;
-    const what = `the CPU of the database ${database}`;
-    found.push({ what, leastCeiling, isBehindPools: isBehindPools(window, graph, database) });
-  }
-  return found;
-}
-
-/** Uses of a full pool that last no longer than others: by so much they may. */
-const SAME_HOLD = 1.3;
-/** Share of the busy time in which a pool was full, for that to show how the database takes it. */
-const SEEN_FULL = 0.1;
-
-/**
- * A database whose calls all pass pools that were seen full, and that was no slower then, has seen the most at once that
- * it can ever get: it does not limit before they do.
- */
-function isBehindPools(window: Window, graph: CallGraph, database: string): boolean {
-  const pools = spanPools(window).filter((pool) => pool.database === database);
-  return [...graph.databases.values()]
-    .filter((work) => work.database === database)
-    .every(({ service }) => {
-      const limit = pools.find((pool) => pool.service === service)?.limit;
-      return (
-        limit !== undefined && limit.fullShare >= SEEN_FULL && limit.holdWhenFullNs <= SAME_HOLD * limit.holdElseNs
-      );
-    });
 }
 
 function nothingKnown(missing: readonly MissingResource[]): string {

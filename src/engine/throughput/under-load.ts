@@ -6,7 +6,8 @@ import type { PredictedCeiling } from "../../model/what-if-report.ts";
 import type { Window } from "../window.ts";
 import { ceilingOf, type CapacityModel } from "./capacity-model.ts";
 import { resized, withDemandsOf } from "./changed-model.ts";
-import { analyseThroughput, ceilingInterval, rateText, type MissingResource, type Throughput } from "./throughput.ts";
+import type { MissingResource } from "./missing-resources.ts";
+import { analyseThroughput, ceilingInterval, rateText, type Throughput } from "./throughput.ts";
 import { rescaleWaits } from "./waits-under-load.ts";
 
 /** What changes do to waits and to the ceiling. */

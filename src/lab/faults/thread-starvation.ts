@@ -1,5 +1,5 @@
 import type { Fault } from "./fault.ts";
-import { userEndpoint } from "./names.ts";
+import { HOST, userEndpoint } from "./names.ts";
 
 /**
  * Key derivation runs in libuv's pool, off the event loop, as it should. The pool was set to one
@@ -14,7 +14,8 @@ export const threadStarvation: Fault = {
       service: "zones",
       mechanism: "thread-starvation",
       setting: "UV_THREADPOOL_SIZE",
-      limiter: { service: "zones", resource: "threads" },
+      // Keys take 0.4 of the one thread, and all processes together 0.9 of two processors, the load's own not counted.
+      limiter: { service: HOST, resource: "cpu" },
       endpoint: userEndpoint("lookup"),
     },
   ],
