@@ -31,7 +31,13 @@ test.each([
   ["seconds taken for milliseconds", [0.2, 0.3, 0.2], 2, 0.01, false],
   ["spans do not tell the time there", [0.2, 0.3, 0.2], 2, Infinity, true],
 ])("utilisation law: %s", (_, utilisation, demandS, residenceS, ok) => {
-  const gate = utilisationLaw({ name: "cpu of orders", utilisation: ns(...utilisation), demandS, residenceS, excess: 0.5 });
+  const gate = utilisationLaw({
+    name: "cpu of orders",
+    utilisation: ns(...utilisation),
+    demandS,
+    residenceS,
+    excess: 0.5,
+  });
   expect(gate.ok).toBe(ok);
   expect(gate.detail).toContain("cpu of orders");
 });

@@ -72,7 +72,8 @@ export function loopShare(active: Float64Array, used: Float64Array, stretch: num
     Float64Array.from(seen, (w) => active[w]!),
     Float64Array.from(seen, (w) => used[w]!),
   );
-  if (!(r >= MIN_CORRELATION)) return used.map((value, w) => Math.min(value, Number.isNaN(active[w]!) ? value : active[w]!));
+  if (!(r >= MIN_CORRELATION))
+    return used.map((value, w) => Math.min(value, Number.isNaN(active[w]!) ? value : active[w]!));
   return active.map((value, w) => Math.max(Math.min(value, used[w]!), value / Math.max(1, stretch || 1)));
 }
 

@@ -216,8 +216,9 @@ class ModelBuilder {
       if (pool === undefined) continue;
       const loop = this.eventLoopOf(pool);
       const host = loop ?? this.addHost(pool.resource, undefined, 1);
-      const task =
-        this.tasks.push({ name: pool.resource, host, threads: pool.capacityEach, replicas: pool.instances }) - 1;
+      // What is in use whatever requests do, they cannot have.
+      const threads = Math.max(1e-3, pool.capacityEach - pool.background / pool.instances);
+      const task = this.tasks.push({ name: pool.resource, host, threads, replicas: pool.instances }) - 1;
       this.places.set(pool, { task });
       const demandS = loop === undefined ? 0 : TURN_S;
       const turns = 1 + (work.acquisitions > 0 ? work.calls / work.acquisitions : 1);

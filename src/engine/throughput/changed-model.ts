@@ -118,12 +118,29 @@ export function withDemandsOf(model: CapacityModel, plan: ReplayPlan, edits: Edi
   return {
     ...model,
     resources: model.resources.map((resource) => {
+      if (resource.shares !== undefined) return withShares(resource, resource.shares, factors);
       const key = resource.resource.startsWith("pool:")
         ? databaseKey(resource.service, resource.resource.slice("pool:".length))
         : resource.service;
       const factor = factors.get(key);
       return factor === undefined ? resource : { ...resource, demandS: resource.demandS * factor };
     }),
+  };
+}
+
+/** A machine's demand is that of all that run on it. */
+function withShares(
+  resource: ModelResource,
+  shares: ReadonlyMap<string, number>,
+  factors: ReadonlyMap<string, number>,
+): ModelResource {
+  const after = [...shares].map(([service, share]) => [service, share * (factors.get(service) ?? 1)] as const);
+  const total = after.reduce((sum, [, share]) => sum + share, 0);
+  if (!(total > 0)) return { ...resource, demandS: 0 };
+  return {
+    ...resource,
+    demandS: resource.demandS * total,
+    shares: new Map(after.map(([service, share]) => [service, share / total])),
   };
 }
 

@@ -87,7 +87,9 @@ function processOf(
     return { reason: `${names} are all ${database.system}, and may all run in ${process.service}` };
   }
   if (process.hosts.length > 1 && !process.hosts.every((host) => isAt(database, host)))
-    return { reason: `${process.service} runs on ${process.hosts.length} machines, and which of them it is does not show` };
+    return {
+      reason: `${process.service} runs on ${process.hosts.length} machines, and which of them it is does not show`,
+    };
   const where = here.length > 0 ? ` on ${process.hosts.join(", ")}, where the calls go` : "";
   return { process, how: `the only process of ${database.system}${where}` };
 }
@@ -98,7 +100,8 @@ const onlyOneAt = (database: CalledDatabase, all: readonly CalledDatabase[]): bo
 
 /** Whether the calls go to this machine, as far as the address says. */
 const isAt = ({ addresses, callerHosts }: CalledDatabase, host: string): boolean =>
-  host !== "" && addresses.some((a) => (isLocal(hostPart(a)) ? callerHosts.includes(host) : sameHost(hostPart(a), host)));
+  host !== "" &&
+  addresses.some((a) => (isLocal(hostPart(a)) ? callerHosts.includes(host) : sameHost(hostPart(a), host)));
 
 const isAnywhere = (database: CalledDatabase, { hosts }: MeasuredProcess): boolean =>
   hosts.some((host) => isAt(database, host));

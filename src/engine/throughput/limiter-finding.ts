@@ -23,7 +23,7 @@ export function withLimiter(
   const view = views[0];
   if (report.status !== "ok" || ceiling === undefined || view === undefined) return [...findings];
   const limiter = measuredOf(measured, ceiling.limiter);
-  const utilisation = limiter.use.hottest?.utilisation ?? limiter.use.utilisation;
+  const utilisation = limiter.use.hottest?.utilisation ?? usedByRequests(limiter, throughput.model.perSecond);
   if (utilisation < WARNING) return [...findings];
   const same = findings.find((finding) => isSame(finding, limiter));
   if (same !== undefined)
@@ -33,6 +33,12 @@ export function withLimiter(
   const at = findings.findIndex((finding) => order(finding.severity) > order(own.severity));
   const all = at < 0 ? [...findings, own] : [...findings.slice(0, at), own, ...findings.slice(at)];
   return all.map((finding, i) => ({ ...finding, rank: i + 1 }));
+}
+
+/** Of a machine what counts is what is used and not yielded: one that is full of work that waits for others keeps nobody waiting. */
+function usedByRequests({ use, model }: MeasuredResource, perSecond: number): number {
+  if (model.isHost !== true) return use.utilisation;
+  return (model.demandS * perSecond + model.background) / (model.capacityEach * model.instances);
 }
 
 /** Mechanisms of the latency path that are a busy processor seen from another side. */

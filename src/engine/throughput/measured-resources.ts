@@ -52,7 +52,7 @@ export function measureResources(
   const apartOf = ({ parts }: HostResource): number =>
     parts.reduce((sum, part) => sum + (demandFor(part, 0)?.background ?? 0), 0);
   const parts = [
-    ...pools.map(({ use, background }) => ({ use, apart: background, low: 1, high: 1, host: undefined })),
+    ...pools.map(({ use, background, low }) => ({ use, apart: background, low, high: 1, host: undefined })),
     ...fromSpans.map((use) => ({ use, apart: 0, low: 1, high: 1, host: undefined })),
     ...quotaResources(window, resources).map((quota) => ({ ...quota, apart: 0, host: undefined })),
     ...hosts.map((host) => ({ use: host.use, apart: apartOf(host), low: 1, high: 1, host })),

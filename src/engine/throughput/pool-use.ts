@@ -6,6 +6,8 @@ import { poolUseBySpans } from "./span-pools.ts";
 export interface PoolUse {
   readonly use: ResourceUse;
   readonly background: number;
+  /** what the pool may be good for over what it is taken to be, if the background were the requests' own */
+  readonly low: number;
 }
 
 /** Holds that spans show but for this share are shown. */
@@ -18,7 +20,7 @@ const NEARLY_ALL = 0.75;
  * beyond is held longer, and grows with the load.
  */
 export function poolUse(window: Window, use: ResourceUse): PoolUse {
-  const plain = { use, background: 0 };
+  const plain = { use, background: 0, low: 1 };
   if (!use.resource.startsWith("pool:") || use.source !== "metrics" || !use.isCapacityKnown) return plain;
   const capacity = use.capacityEach * use.instances;
   const mean = meanOf(use.busy);
@@ -27,17 +29,20 @@ export function poolUse(window: Window, use: ResourceUse): PoolUse {
   if (spans === undefined) {
     // One value that never moves while requests come and go is not theirs, unless all are taken.
     const isStill = use.busy.length >= 8 && use.busy.every((value) => value === use.busy[0]);
-    return isStill && mean < capacity ? { use, background: mean } : plain;
+    return isStill && mean < capacity ? { use, background: mean, low: 1 } : plain;
   }
   const shown = meanOf(spans.busy);
   const background = Math.max(0, Math.min(mean - shown, least, steadyPart(use.busy, mean, capacity)));
+  // Ceilings are (c - b) / (m - b) times the present load.
+  const low =
+    background > 0 && mean > background ? (capacity * (mean - background)) / (mean * (capacity - background)) : 1;
   if (shown >= NEARLY_ALL * (mean - background)) {
     // The spans tell when, the metric how much; a metric that says less than the spans was read at other moments.
     const scale = Math.max(1, (mean - background) / shown);
     const total = spans.busy.map((value) => value * scale + background);
-    return { use: { ...use, busy: total, startNs: spans.startNs, widthNs: spans.widthNs }, background };
+    return { use: { ...use, busy: total, startNs: spans.startNs, widthNs: spans.widthNs }, background, low };
   }
-  return { use, background };
+  return { use, background, low };
 }
 
 /**

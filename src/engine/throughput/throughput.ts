@@ -83,7 +83,7 @@ function describe(known: Omit<Throughput, "report">, ceiling: ModelCeiling, reso
   const { perRequest } = measuredOf(measured, ceiling.limiter).demand;
   const detail =
     `${nameOf(ceiling.limiter)} is full at ${rateText(ceiling.perSecond)} requests/s, ${headroom.toFixed(2)} times the present ${rateText(model.perSecond)}` +
-    `; a request needs ${ms(perRequest.value * NS_PER_S)} of ${capacityText(ceiling.limiter)} per request`;
+    `; a request needs ${ms(perRequest.value * NS_PER_S)} of ${capacityText(ceiling.limiter)}`;
   return {
     ...known,
     ceiling,
@@ -205,9 +205,12 @@ export const nameOf = ({ service, resource }: { readonly service: string; readon
 
 const resourceWord = (resource: string): string => (resource === "cpu" ? "CPU" : resource);
 
-const capacityText = ({ instances, capacityEach }: ModelResource): string => {
+/** "2 cores", "3 × 10 connections": what there is of it. */
+const capacityText = ({ resource, instances, capacityEach }: ModelResource): string => {
   const each = Number(capacityEach.toPrecision(3));
-  return instances === 1 ? String(each) : `${instances} × ${each}`;
+  const unit = resource.startsWith("pool:") ? "connection" : resource === "cpu" || resource === "quota" ? "core" : "";
+  const units = unit === "" || (each === 1 && instances === 1) ? unit : `${unit}s`;
+  return `its ${instances === 1 ? "" : `${instances} × `}${each} ${units}`.trimEnd();
 };
 
 /** Four digits: more would claim more than is known. */

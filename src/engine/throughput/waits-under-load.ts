@@ -7,6 +7,8 @@ import { SpanRole } from "../../model/span-facts.ts";
 import { NS_PER_S } from "../../model/units.ts";
 import { inFlightCounts } from "../contention.ts";
 import type { Window } from "../window.ts";
+import { rescaleHosts } from "./host-stretch.ts";
+import { loopWaits } from "./loop-waits.ts";
 import { waitsOf, type CapacityModel, type ModelResource, type ModelWaits } from "./capacity-model.ts";
 
 type WritableEdits = { -readonly [K in keyof Edits]: Edits[K] };
@@ -33,19 +35,42 @@ export function rescaleWaits(
   const [now, then] = [waitsOf(before), waitsOf(after)];
   if (then.isSaturated) return { saturated: true };
   const places = positionsByResource(plan, before.resources);
+  const requests = requestsOf(plan);
+  const turnNs = turnWaits(before, now);
   before.resources.forEach((resource, i) => {
-    const positions = places[i]!;
-    if (positions.length === 0) return;
     const change = changeOf(resource, after.resources[i]!, i, now, then);
     if (Math.abs(change.mean - 1) < SAME) return;
+    if (resource.isEventLoop && resource.resource === "cpu") {
+      const modelled = resource.demandS * (now.stretch[i]! - 1) * NS_PER_S * requests;
+      const found = loopWaits(plan, resource.service, MAX_OVER_MODEL * modelled, turnNs);
+      if (found.positions.length > 0)
+        moveWaits(plan, edits, found.positions, found.waitNs, change, new Random(seed + i));
+      return;
+    }
+    const positions = places[i]!;
+    if (positions.length === 0) return;
     const isPool = resource.resource.startsWith("pool:");
     const waits = isPool
       ? Float64Array.from(positions, (at) => plan.durationNs[at]!)
       : processorWaits(window, plan, positions, resource, now.stretch[i]!);
     moveWaits(plan, edits, positions, waits, change, new Random(seed + i));
   });
-  return { saturated: false };
+  return rescaleHosts(plan, edits, before, after);
 }
+
+/** Mean wait for a turn on each event loop, in relation to each other. */
+function turnWaits({ resources, graph }: CapacityModel, now: ModelWaits): Map<string, number> {
+  const waits = new Map<string, number>();
+  resources.forEach(({ service, resource, isEventLoop, demandS }, i) => {
+    if (!isEventLoop || resource !== "cpu") return;
+    const visits = graph.services.get(service)?.visits ?? 0;
+    if (visits > 0) waits.set(service, (demandS * (now.stretch[i]! - 1)) / visits);
+  });
+  return waits;
+}
+
+const requestsOf = (plan: ReplayPlan): number =>
+  plan.traces.filter((t) => plan.forest.facts.role[plan.forest.root[t]!] !== SpanRole.consumer).length;
 
 interface WaitChange {
   /** mean wait after over mean wait before */
@@ -65,7 +90,9 @@ function changeOf(
   const c = erlangC(servers(before), now.utilisation[i]! * servers(before));
   const c2 = erlangC(servers(after), then.utilisation[i]! * servers(after));
   const isPool = before.resource.startsWith("pool:");
-  const [w, w2] = isPool ? [now.waitS[i]!, then.waitS[i]!] : [now.stretch[i]! - 1, then.stretch[i]! - 1];
+  // On shared cores all work takes longer in proportion; for a turn everybody waits for the work of the others.
+  const work = before.isEventLoop && before.demandS > 0 ? after.demandS / before.demandS : 1;
+  const [w, w2] = isPool ? [now.waitS[i]!, then.waitS[i]!] : [now.stretch[i]! - 1, (then.stretch[i]! - 1) * work];
   return { mean: w > 0 ? w2 / w : 1, share: c > 0 ? c2 / c : 1 };
 }
 
@@ -73,8 +100,8 @@ function changeOf(
 function positionsByResource(plan: ReplayPlan, resources: readonly ModelResource[]): number[][] {
   const { facts, spans } = plan.forest;
   const wanted = new Map<string, number>();
-  resources.forEach(({ service, resource }, i) => {
-    if (resource === "cpu") wanted.set(`cpu ${service}`, i);
+  resources.forEach(({ service, resource, isEventLoop }, i) => {
+    if (resource === "cpu" && !isEventLoop) wanted.set(`cpu ${service}`, i);
     else if (resource.startsWith("pool:")) wanted.set(`${resource} ${service}`, i);
   });
   const places: number[][] = resources.map(() => []);
@@ -122,8 +149,7 @@ function processorWaits(
   const counts = inFlightCounts(window);
   const others = Float64Array.from(positions, (at) => (isStatement ? counts.callee : counts.process)[plan.row[at]!]!);
   const time = Float64Array.from(positions, (at) => (isStatement ? plan.durationNs[at]! : ownTimeNs(plan, at)));
-  const requests = plan.traces.filter((t) => facts.role[plan.forest.root[t]!] !== SpanRole.consumer).length;
-  const work = demandS * NS_PER_S * requests;
+  const work = demandS * NS_PER_S * requestsOf(plan);
   const total = time.reduce((sum, ns) => sum + ns, 0);
   // A statement's time holds the network as well, which is no wait.
   const most = work * Math.max(0, stretch - 1) * (isStatement ? 1 : MAX_OVER_MODEL);
