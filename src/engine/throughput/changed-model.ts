@@ -2,6 +2,7 @@ import type { ReplayPlan } from "../../analysis/replay-plan.ts";
 import { ownTimeNs } from "../../analysis/interventions.ts";
 import { Gone, type Edits } from "../../analysis/replay.ts";
 import type { Change } from "../../model/change.ts";
+import { NS_PER_S } from "../../model/units.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import type { Window } from "../window.ts";
 import { databaseKey } from "./call-graph.ts";
@@ -115,26 +116,49 @@ function resize(resource: ModelResource, change: Change): ModelResource {
 /** The demands that are left after the edits of a replay: calls that are gone use nothing, shorter ones less. */
 export function withDemandsOf(model: CapacityModel, plan: ReplayPlan, edits: Edits): CapacityModel {
   const factors = demandFactors(plan, edits);
+  const factorOf = (service: string, demandS: number): number => {
+    const change = factors.get(service);
+    return change === undefined ? 1 : processorFactor(change, model.graph.services.has(service), demandS);
+  };
   return {
     ...model,
     resources: model.resources.map((resource) => {
-      if (resource.shares !== undefined) return withShares(resource, resource.shares, factors);
-      const key = resource.resource.startsWith("pool:")
-        ? databaseKey(resource.service, resource.resource.slice("pool:".length))
-        : resource.service;
-      const factor = factors.get(key);
-      return factor === undefined ? resource : { ...resource, demandS: resource.demandS * factor };
+      if (resource.shares !== undefined) return withShares(resource, resource.shares, factorOf);
+      if (!resource.resource.startsWith("pool:"))
+        return { ...resource, demandS: resource.demandS * factorOf(resource.service, resource.demandS) };
+      const change = factors.get(databaseKey(resource.service, resource.resource.slice("pool:".length)));
+      return change === undefined ? resource : { ...resource, demandS: resource.demandS * change.factor };
     }),
   };
+}
+
+interface TimeChange {
+  /** time after over time before */
+  readonly factor: number;
+  /** per request, before */
+  readonly timeS: number;
+}
+
+/**
+ * How much less processor a service needs when its own time gets shorter. A process whose own time is all computing needs less
+ * in proportion; one that mostly waits for a timer or a file may lose all of that, and compute as before, as long as
+ * there is time for it. Between the two by the share of its own time that it computes. A statement computes in proportion.
+ */
+function processorFactor({ factor, timeS }: TimeChange, isService: boolean, demandS: number): number {
+  if (!isService || factor >= 1 || !(timeS > 0)) return factor;
+  const computing = Math.min(1, demandS / timeS);
+  return computing * factor + (1 - computing) * Math.min(1, computing > 0 ? factor / computing : 1);
 }
 
 /** A machine's demand is that of all that run on it. */
 function withShares(
   resource: ModelResource,
   shares: ReadonlyMap<string, number>,
-  factors: ReadonlyMap<string, number>,
+  factorOf: (service: string, demandS: number) => number,
 ): ModelResource {
-  const after = [...shares].map(([service, share]) => [service, share * (factors.get(service) ?? 1)] as const);
+  const after = [...shares].map(
+    ([service, share]) => [service, share * factorOf(service, share * resource.demandS)] as const,
+  );
   const total = after.reduce((sum, [, share]) => sum + share, 0);
   if (!(total > 0)) return { ...resource, demandS: 0 };
   return {
@@ -145,7 +169,7 @@ function withShares(
 }
 
 /** By service, by database, and by service and database: time in use after the edits over time before. */
-function demandFactors(plan: ReplayPlan, edits: Edits): Map<string, number> {
+function demandFactors(plan: ReplayPlan, edits: Edits): Map<string, TimeChange> {
   const { facts, spans } = plan.forest;
   const before = new Map<string, number>();
   const after = new Map<string, number>();
@@ -172,5 +196,11 @@ function demandFactors(plan: ReplayPlan, edits: Edits): Map<string, number> {
       add(service, now, now * left[at]! * edits.ownFactor[at]!);
     }
   }
-  return new Map([...before].map(([key, time]) => [key, time > 0 ? after.get(key)! / time : 1]));
+  const requests = plan.traces.filter((t) => facts.role[plan.forest.root[t]!] !== SpanRole.consumer).length;
+  return new Map(
+    [...before].map(([key, time]) => [
+      key,
+      { factor: time > 0 ? after.get(key)! / time : 1, timeS: requests > 0 ? time / requests / NS_PER_S : 0 },
+    ]),
+  );
 }

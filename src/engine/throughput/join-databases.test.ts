@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import type { MeasuredProcess } from "../../model/resource-samples.ts";
+import { joinDatabases, type CalledDatabase } from "./join-databases.ts";
+
+const database = (name: string, more: Partial<CalledDatabase> = {}): CalledDatabase => ({
+  name,
+  system: "postgresql",
+  addresses: ["127.0.0.1:5432"],
+  callerHosts: ["box"],
+  ...more,
+});
+const process = (service: string, host = "box", programs: string[] = []): MeasuredProcess => ({
+  service,
+  hosts: host === "" ? [] : [host],
+  programs,
+});
+const NO_SERVICES: ReadonlySet<string> = new Set(["web"]);
+
+test.each<[string, CalledDatabase[], MeasuredProcess[], [string, string][]]>([
+  ["by the kind of database", [database("orders")], [process("postgresql")], [["postgresql", "orders"]]],
+  ["by its program", [database("orders")], [process("pg-main", "box", ["postgres"])], [["pg-main", "orders"]]],
+  [
+    "by the address, whatever the kind",
+    [database("orders", { system: "", addresses: ["ledger:5432"] })],
+    [process("ledger")],
+    [["ledger", "orders"]],
+  ],
+  [
+    "the one on the machine that is called, of two",
+    [database("orders", { addresses: ["db-1.example.org:5432"] })],
+    [process("pg-a", "db-1", ["postgres"]), process("pg-b", "db-2", ["postgres"])],
+    [["pg-a", "orders"]],
+  ],
+  [
+    "one database of each kind",
+    [database("orders"), database("cache", { system: "redis", addresses: ["127.0.0.1:6379"] })],
+    [process("redis"), process("postgres")],
+    [
+      ["postgres", "orders"],
+      ["redis", "cache"],
+    ],
+  ],
+  ["not of another kind", [database("orders")], [process("redis")], []],
+  ["not what spans know as a service", [database("orders")], [process("web", "box", ["postgres"])], []],
+  ["nothing to join where the names agree", [database("orders")], [process("orders"), process("postgres")], []],
+])("%s", (_, databases, processes, expected) => {
+  const { joined, ambiguous } = joinDatabases(databases, processes, NO_SERVICES);
+  expect(joined.map((one) => [one.process, one.database])).toEqual(expected);
+  for (const { how } of joined) expect(how).not.toBe("");
+  expect([...ambiguous]).toEqual([]);
+});
+
+test.each<[string, CalledDatabase[], MeasuredProcess[], RegExp]>([
+  [
+    "two processes of the kind on one machine",
+    [database("orders")],
+    [process("pg-a", "box", ["postgres"]), process("pg-b", "box", ["postgres"])],
+    /pg-a, pg-b are all postgresql/,
+  ],
+  [
+    "two databases that may run in the one process",
+    [database("orders"), database("users")],
+    [process("postgres")],
+    /orders, users are all postgresql, and may all run in postgres/,
+  ],
+  [
+    "a process on two machines, neither of which is called",
+    [database("orders", { addresses: ["10.0.0.9:5432"] })],
+    [{ service: "postgres", hosts: ["a", "b"], programs: [] }],
+    /runs on 2 machines/,
+  ],
+])("refused: %s", (_, databases, processes, reason) => {
+  const { joined, ambiguous } = joinDatabases(databases, processes, NO_SERVICES);
+  expect(joined).toEqual([]);
+  for (const { name } of databases) expect(ambiguous.get(name)).toMatch(reason);
+});
