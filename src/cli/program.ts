@@ -8,6 +8,7 @@ import { compareRecordings } from "./commands/compare.ts";
 import { demo } from "./commands/demo.ts";
 import { printCriticalPaths } from "./commands/critical-path.ts";
 import { flame } from "./commands/flame.ts";
+import { ramp, type RampObjective } from "./commands/ramp.ts";
 import { fitScalability } from "./commands/usl.ts";
 import { predictChanges } from "./commands/what-if.ts";
 import { safeText } from "./render/safe-text.ts";
@@ -120,6 +121,54 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .argument("<file>", "CSV with or without a header row; - for standard input")
     .addHelpText("after", pasteable(EXAMPLES.usl, terminal))
     .action(async (file: string, options) => done(await fitScalability(file, options, terminal)));
+
+  common(program.command("ramp"))
+    .description(
+      "Put open-loop load on a URL of this machine, in steps until it is too much: what it sustains, and what limits.",
+    )
+    .argument("<url>", "http or https, with path")
+    .option("--method <name>", "method of the request (default: GET, POST with --body)")
+    .option("--header <line>", '"Name: value"; may be repeated', (line: string, before: string[] | undefined) => [
+      ...(before ?? []),
+      line,
+    ])
+    .option("--body <file>", "what is sent with each request")
+    .option("--urls <file>", "requests instead of one, a line each: [WEIGHT] [METHOD] PATH; - for standard input")
+    .addOption(new Option("--start <rate>", "requests per second of the first step").argParser(rate).default(10))
+    .addOption(
+      new Option("--step <by>", "the next rate: x2 is twice the last, +50 is 50 more")
+        .argParser(rampStep)
+        .default({ kind: "times", by: 2 }, "x2"),
+    )
+    .option("--max <rate>", "no more requests per second than this", rate)
+    .addOption(
+      new Option("--step-seconds <n>", "length of a step; the first fifth of it settles and does not count")
+        .argParser(stepSeconds)
+        .default(10),
+    )
+    .addOption(
+      new Option("--warmup <seconds>", "under the first rate, before anything counts").argParser(warmUp).default(5),
+    )
+    .addOption(
+      new Option("--connections <n>", "most connections at the same time").argParser(wholeNumber).default(1000),
+    )
+    .addOption(new Option("--timeout <seconds>", "longest wait for an answer").argParser(rate).default(10))
+    .option("--objective <text>", 'what is fast enough: "p99 < 300ms"', rampObjective)
+    .addOption(
+      new Option("--max-errors <share>", "share of requests that may fail").argParser(share).default(0.01, "1%"),
+    )
+    .addOption(
+      new Option("--budget <seconds>", "no step begins that would end later").argParser(wholeNumber).default(300),
+    )
+    .addOption(
+      new Option("--arrivals <kind>", "poisson: as users come who know nothing of each other; constant: evenly")
+        .choices(["poisson", "constant"])
+        .default("poisson"),
+    )
+    .addOption(new Option("--seed <n>", "same seed, same moments").argParser(wholeNumber).default(1))
+    .option("--allow-remote <host>", "a host that is not this machine, whose owner agrees to the load")
+    .addHelpText("after", pasteable(EXAMPLES.ramp, terminal))
+    .action(async (url: string, options) => done(await ramp(url, options, terminal)));
   return program;
 }
 
@@ -194,6 +243,47 @@ function positive(text: string): number {
   return value;
 }
 
+/** More than one process can send, so that a slip of the finger does not fill the memory with requests. */
+const MOST_PER_SECOND = 20_000;
+
+function rate(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= MOST_PER_SECOND))
+    throw new InvalidArgumentError(`Expected a number above 0, at most ${MOST_PER_SECOND}.`);
+  return value;
+}
+
+function rampStep(text: string): { kind: "times" | "plus"; by: number } {
+  const match = /^([x+])(\d+(?:\.\d+)?)$/.exec(text.trim());
+  const by = Number(match?.[2]);
+  const kind = match?.[1] === "x" ? "times" : "plus";
+  if (!(kind === "times" ? by > 1 && by <= 10 : by > 0 && by <= MOST_PER_SECOND))
+    throw new InvalidArgumentError("Expected x and a factor above 1 and up to 10, or + and a rate: x2, +50.");
+  return { kind, by };
+}
+
+/** Ten stretches of a step are compared; below some seconds chance is all there is in them. */
+function stepSeconds(text: string): number {
+  const value = Number(text);
+  if (!(value >= 1 && value <= 600)) throw new InvalidArgumentError("Expected seconds between 1 and 600.");
+  return value;
+}
+
+function warmUp(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 600))
+    throw new InvalidArgumentError("Expected seconds between 0 and 600.");
+  return value;
+}
+
+/** The limit of a percentile as in `objective`; there is one endpoint, so it has no name. */
+function rampObjective(text: string): RampObjective {
+  const parsed = parseObjective(`load ${text}`);
+  if (parsed.kind !== "objective" || parsed.endpoint !== "load")
+    throw new InvalidArgumentError("Expected p50, p95 or p99 below a time, as p99 < 300ms.");
+  return { text: text.trim(), metric: parsed.metric, limitMs: parsed.limitMs };
+}
+
 function probability(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !(value > 0 && value < 1))
@@ -250,6 +340,14 @@ Example:
   changepoints: `
 Example:
   printf '1,10\\n2,11\\n3,10\\n4,11\\n5,10\\n6,20\\n7,21\\n8,20\\n9,21\\n10,20\\n' | longpole changepoints -`,
+  ramp: `
+Load goes to this machine only, unless --allow-remote names another host.
+Latency is counted from the moment at which a request was due, so that a server that stalls cannot hide it.
+
+Examples:
+  longpole ramp http://127.0.0.1:8080/orders
+  longpole ramp http://127.0.0.1:8080/orders --objective 'p99 < 300ms' --start 50 --step +50 --max 1000
+  printf '3 /orders\\n1 POST /orders/recount\\n' | longpole ramp http://127.0.0.1:8080/ --urls -`,
   usl: `
 Example:
   printf '1,65\\n18,996\\n36,1652\\n72,1853\\n108,1829\\n144,1775\\n216,1702\\n' | longpole usl -`,

@@ -2,6 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { LabError } from "../lab-error.ts";
 import { HEALTHY } from "../settings.ts";
 import type { LoadPlan, LoadResult } from "./load-plan.ts";
+import { plainEnvironment } from "../../load/step-generator.ts";
 import { forkSibling } from "../../load/sibling-module.ts";
 import { validatePlan } from "./validate-plan.ts";
 
@@ -80,11 +81,6 @@ function loopbackOrigin(baseUrl: string): string {
       `load goes to http on this machine only, e.g. http://127.0.0.1:8080, not ${baseUrl}`,
     );
   return url.origin;
-}
-
-/** Without what would instrument or slow the generator. */
-function plainEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(OTEL_|NODE_OPTIONS$)/.test(name)));
 }
 
 /** Settles when the process has ended, and not before. */

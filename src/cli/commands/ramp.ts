@@ -1,0 +1,175 @@
+import { readFile } from "node:fs/promises";
+import { GeneratorError, startStepGenerator, type Arrivals, type LoadTarget } from "../../load/step-generator.ts";
+import { probe, TargetError, targetOf } from "../../load/load-target.ts";
+import { runRamp, type RampRun, type RampStep } from "../../load/run-ramp.ts";
+import type { RampPlan } from "../../analysis/knee.ts";
+import { EXIT } from "../exit-code.ts";
+import { jsonDocument } from "../json-document.ts";
+import { progressOn } from "../progress.ts";
+import { isAnswered, rampDocument, type RampLimiter, type RampRequest } from "../ramp-document.ts";
+import { readText } from "../read-text.ts";
+import { duration, percent, rate } from "../render/numbers.ts";
+import { renderRamp, VERDICTS } from "../render/ramp.ts";
+import { safeText } from "../render/safe-text.ts";
+import { lookOf, type LookOptions, type Terminal } from "../terminal.ts";
+
+export interface RampCommandOptions extends LookOptions {
+  readonly method?: string;
+  readonly header?: readonly string[];
+  readonly body?: string;
+  readonly urls?: string;
+  readonly start: number;
+  readonly step: RampPlan["step"];
+  readonly max?: number;
+  readonly stepSeconds: number;
+  readonly warmup: number;
+  readonly connections: number;
+  readonly timeout: number;
+  readonly objective?: RampObjective;
+  readonly maxErrors: number;
+  readonly budget: number;
+  readonly arrivals: Arrivals;
+  readonly seed: number;
+  readonly allowRemote?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** "p99 < 300ms" */
+export interface RampObjective {
+  readonly text: string;
+  readonly metric: "p50" | "p95" | "p99";
+  readonly limitMs: number;
+}
+
+/** Share of the requests that may be slower than a percentile's limit. */
+const SHARE_BEYOND = { p50: 0.5, p95: 0.05, p99: 0.01 } as const;
+
+/** `longpole ramp`: load in steps until the knee → the highest rate that is sustained, the ceiling, and what limits. */
+export async function ramp(url: string, options: RampCommandOptions, terminal: Terminal): Promise<number> {
+  const progress = progressOn(terminal, options.quiet === true);
+  const say = (line: string): void => {
+    progress.clear();
+    if (options.quiet !== true) terminal.err(`${safeText(line)}\n`);
+  };
+  const abort = new AbortController();
+  const stopListening = terminal.onInterrupt(() => {
+    say("longpole: stopping; what is known by now follows (Ctrl-C again to leave at once)");
+    abort.abort();
+  });
+  try {
+    const target = await targetFrom(url, options);
+    await probe(target.origin, target.requests, target.timeoutMs);
+    const run = await loadInSteps(target, options, abort.signal, {
+      say,
+      // A log gets a line for each step, and no more.
+      report: (text) => terminal.errIsTty && progress.report(text),
+    });
+    progress.clear();
+    if (run.stop === "interrupted" && run.steps.length === 0) return EXIT.interrupted;
+    return print(target, run, options, terminal);
+  } catch (error) {
+    progress.clear();
+    if (abort.signal.aborted) return EXIT.interrupted;
+    if (!(error instanceof TargetError || error instanceof GeneratorError)) throw error;
+    terminal.err(`longpole: ${safeText(error.message)}\n`);
+    return EXIT.unusable;
+  } finally {
+    stopListening();
+  }
+}
+
+async function targetFrom(url: string, options: RampCommandOptions): Promise<LoadTarget> {
+  const { method, header, body, urls, allowRemote } = options;
+  const { origin, requests } = targetOf(url, {
+    ...(method === undefined ? {} : { method }),
+    ...(header === undefined ? {} : { headers: header }),
+    ...(body === undefined ? {} : { body: await bodyFrom(body) }),
+    ...(urls === undefined ? {} : { list: { text: await readText(urls), file: urls } }),
+    ...(allowRemote === undefined ? {} : { allowRemote }),
+  });
+  const { connections, timeout } = options;
+  return { origin, requests, order: "by-weight", connections, timeoutMs: timeout * 1000 };
+}
+
+async function bodyFrom(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new TargetError(`--body: ${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+interface Voice {
+  readonly say: (line: string) => void;
+  readonly report: (text: string) => void;
+}
+
+async function loadInSteps(
+  target: LoadTarget,
+  options: RampCommandOptions,
+  signal: AbortSignal,
+  { say, report }: Voice,
+): Promise<RampRun> {
+  const { objective, maxErrors, start, step, max = Infinity, stepSeconds } = options;
+  const generator = startStepGenerator(target, signal);
+  try {
+    return await runRamp(
+      generator,
+      {
+        plan: { startPerSecond: start, step, maxPerSecond: max, stepSeconds },
+        limits: {
+          maxErrors,
+          ...(objective === undefined
+            ? {}
+            : { objective: { share: SHARE_BEYOND[objective.metric], limitMs: objective.limitMs } }),
+        },
+        arrivals: options.arrivals,
+        seed: options.seed,
+        warmUpSeconds: options.warmup,
+        budgetSeconds: options.budget,
+        signal,
+      },
+      {
+        progress: (planned, { elapsedSeconds, sent, inFlight, failed }) => {
+          const what = typeof planned === "string" ? planned : rate(planned.perSecond);
+          report(`${what}: ${elapsedSeconds.toFixed(0)} s, ${sent} sent, ${inFlight} in flight, ${failed} failed`);
+        },
+        stepEnded: (ended) => say(stepLine(ended)),
+      },
+    );
+  } finally {
+    await generator.close();
+  }
+}
+
+function stepLine({ planned, observation, judgement, after }: RampStep): string {
+  const { p50Ms, p99Ms, failures, requests, throughput } = observation;
+  const time = (ms: number): string => (Number.isFinite(ms) ? duration(ms) : "–");
+  const errors = failures === 0 ? "" : `, ${percent(failures / requests)} failed`;
+  const back = after === "not-recovered" ? "; it did not recover within ten seconds of light load" : "";
+  const figures = `answered ${rate(throughput.value)}, p50 ${time(p50Ms)}, p99 ${time(p99Ms)}${errors}`;
+  return `${rate(planned.perSecond)} offered: ${figures}: ${VERDICTS[judgement.verdict]}${back}`;
+}
+
+const NO_TELEMETRY: RampLimiter = {
+  status: "no-telemetry",
+  detail:
+    "no telemetry was received; --receive takes the traces and metrics that the services send (OTLP over HTTP), which name the resource that limits",
+};
+
+function print(target: LoadTarget, run: RampRun, options: RampCommandOptions, terminal: Terminal): number {
+  const request: RampRequest = {
+    target: target.origin + target.requests[0]!.path,
+    requests: target.requests.length,
+    arrivals: options.arrivals,
+    seed: options.seed,
+    objective: options.objective?.text ?? null,
+    maxErrors: options.maxErrors,
+    connections: options.connections,
+  };
+  const document = rampDocument(request, run, NO_TELEMETRY, null);
+  if (options.json === true) for (const piece of jsonDocument(document)) terminal.out(piece);
+  else terminal.out(`${renderRamp(document, lookOf(options, terminal), terminal.command).join("\n")}\n`);
+  return isAnswered(document) ? EXIT.ok : EXIT.insufficientData;
+}
