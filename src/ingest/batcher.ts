@@ -200,8 +200,8 @@ export class Batcher {
     );
     if (!written) return;
     for (const [segment, records] of block.records) segment.outstanding -= records;
-    this.settled(block);
     await this.wal.trim();
+    this.settled(block);
   }
 
   private async insert(block: Block, token: string): Promise<Inserted> {

@@ -18,6 +18,8 @@ export interface IngestLimits {
   readonly walBytes: number;
   /** room on the disk that is left to others */
   readonly minFreeBytes: number;
+  /** after a failure the disk is tried again, and its free space looked at, this often */
+  readonly diskPauseMs: number;
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
@@ -43,6 +45,7 @@ export const DEFAULT_LIMITS: IngestLimits = {
   segmentBytes: 64 * MIB,
   walBytes: 4096 * MIB,
   minFreeBytes: 256 * MIB,
+  diskPauseMs: 250,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   // Exporters send every 5 to 60 s: a connection closed under one would be an error in its log.

@@ -112,6 +112,7 @@ function assemble(options: IngestOptions, limits: IngestLimits, recovered: Recov
     segmentBytes: limits.segmentBytes,
     walBytes: limits.walBytes,
     minFreeBytes: limits.minFreeBytes,
+    pauseMs: limits.diskPauseMs,
     segments,
     nextSeq,
     voids,

@@ -33,6 +33,8 @@ export interface WalOptions {
   readonly walBytes: number;
   /** data is refused when the disk has less room; control records may use it */
   readonly minFreeBytes: number;
+  /** after a failure, data is refused for so long without trying the disk; free space is looked at as often */
+  readonly pauseMs: number;
   /** what was found in `dir`; none of it is written to again */
   readonly segments: readonly Segment[];
   readonly nextSeq: number;
@@ -54,9 +56,6 @@ interface Pending {
 
 /** Bytes that are written and synced at once; more wait for the next round. */
 const GROUP_BYTES = 16 * 2 ** 20;
-/** After a failure, data is refused for so long without trying the disk. */
-const PAUSE_MS = 250;
-const FREE_SPACE_EVERY_MS = 500;
 
 /**
  * An append-only log with group commit: all that waits is written with one call and
@@ -93,7 +92,7 @@ export class Wal {
     this.syncedSeq = options.nextSeq - 1;
     this.voids = [...options.voids];
     this.voidsTold = this.voids.length;
-    this.freeSpaceTimer = setInterval(() => void this.lookAtFreeSpace(), FREE_SPACE_EVERY_MS).unref();
+    this.freeSpaceTimer = setInterval(() => void this.lookAtFreeSpace(), options.pauseMs).unref();
   }
 
   /** Why data of this size would be refused now; undefined when it would not. */
@@ -272,7 +271,7 @@ export class Wal {
       isFull ? "disk-full" : "disk-failing",
       `the log cannot be written: ${String(error)}`,
     );
-    this.pausedUntilMs = performance.now() + PAUSE_MS;
+    this.pausedUntilMs = performance.now() + this.options.pauseMs;
     log(`ingest: ${this.failure.message}`);
     const { active } = this;
     this.active = undefined;
@@ -280,10 +279,10 @@ export class Wal {
       this.voids.push({ from: group[0]!.record.seq, to: group.at(-1)!.record.seq });
       try {
         await files.truncate(active.fd, active.segment.size);
-        await files.close(active.fd);
       } catch (cutError) {
         log(`ingest: cannot cut ${active.segment.path}: ${String(cutError)}`);
       }
+      await files.close(active.fd).catch((closeError: unknown) => log(`ingest: ${String(closeError)}`));
     }
     // Those that wait, too: rows of a block can only be taken back from its end.
     const waiting = this.pending.splice(0);
