@@ -6,6 +6,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/model": [],
   "src/analysis": ["src/model"],
   "src/formats": ["src/model"],
+  "src/store": ["src/model"],
   "src/engine": ["src/model", "src/analysis", "src/formats"],
   // Open-loop load and what a system sends meanwhile; shared by the command line and the lab.
   "src/load": ["src/model", "src/analysis"],

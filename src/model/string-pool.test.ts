@@ -98,4 +98,14 @@ describe("StringPool", () => {
     pool.releaseSource();
     expect(pool.internBytes(bytes, 0, 6)).toBe(id);
   });
+
+  test.each([0, 3, 99, 100, 300])("gives back the %i bytes of a string where they are wanted", (length) => {
+    const pool = new StringPool();
+    pool.intern("before");
+    const id = pool.intern("x".repeat(length));
+    const target = new Uint8Array(length + 4);
+    expect(pool.lengthOf(id)).toBe(length);
+    expect(pool.copyTo(id, target, 2)).toBe(length + 2);
+    expect([...target]).toEqual([0, 0, ...Array.from({ length }, () => 120), 0, 0]);
+  });
 });

@@ -76,6 +76,21 @@ export class StringPool {
     return this.matches(id, source, start, end - start);
   }
 
+  /** Bytes of string `id`. */
+  lengthOf(id: number): number {
+    return this.starts[id + 1]! - this.starts[id]!;
+  }
+
+  /** Writes the bytes of string `id` to `target` from `at` on; returns the position behind them. */
+  copyTo(id: number, target: Uint8Array, at: number): number {
+    const end = this.starts[id + 1]!;
+    const from = this.starts[id]!;
+    // Below some 100 bytes a loop beats `set` and its temporary array.
+    if (end - from >= 100) target.set(this.bytes.subarray(from, end), at);
+    else for (let i = from, o = at; i < end; i++, o++) target[o] = this.bytes[i]!;
+    return at + end - from;
+  }
+
   /** Bytes held, for memory budgets. */
   get byteLength(): number {
     return this.bytes.length + this.starts.byteLength + this.slots.byteLength;

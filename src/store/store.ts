@@ -1,0 +1,171 @@
+import type { MetricTableBuilder } from "../model/metric-table-builder.ts";
+import type { MetricTable } from "../model/metric-table.ts";
+import type { SpanTableBuilder } from "../model/span-table-builder.ts";
+import type { SpanTable } from "../model/span-table.ts";
+import type { StackTable } from "../model/stack-table.ts";
+import type { Connection } from "./connection.ts";
+
+/** What starts in `[fromUnixNs, toUnixNs)`, nanoseconds since 1970. */
+export interface TimeRange {
+  readonly fromUnixNs: bigint;
+  readonly toUnixNs: bigint;
+}
+
+export interface ReadOptions {
+  /** ends the query in the engine too */
+  readonly signal?: AbortSignal;
+}
+
+export interface ReadSpansOptions extends ReadOptions {
+  /** Share of the traces, 0 < share <= 1, drawn whole and by their id: the same traces each time, a smaller share within a larger one. 1 if absent. */
+  readonly traceShare?: number;
+  /** takes the spans behind those it holds; a new one if absent */
+  readonly builder?: SpanTableBuilder;
+}
+
+/** One operation (or service, where none was asked for) in one step of time. */
+export interface RedRow {
+  readonly startUnixNs: bigint;
+  readonly service: string;
+  readonly operation: string;
+  /** SpanKind */
+  readonly kind: number;
+  readonly count: number;
+  readonly errors: number;
+  readonly sumNs: number;
+  /** within 1 % of a quantile of the spans in the step; NaN where there is none */
+  readonly p50Ns: number;
+  readonly p95Ns: number;
+  readonly p99Ns: number;
+}
+
+export interface RedQuery extends TimeRange {
+  /** length of a step; whole minutes. The whole range is one step if absent. */
+  readonly stepSeconds?: number;
+  readonly service?: string;
+  readonly operation?: string;
+  /** only what a trace begins with */
+  readonly rootsOnly?: boolean;
+}
+
+export interface TraceQuery extends TimeRange {
+  readonly service?: string;
+  readonly operation?: string;
+  readonly minDurationNs?: number;
+  readonly maxDurationNs?: number;
+  readonly errorsOnly?: boolean;
+  /** attributes that one span of the service and operation has, value as text */
+  readonly attributes?: readonly { readonly key: string; readonly value: string }[];
+  readonly order?: "newest" | "slowest";
+  /** at most so many traces, 1 .. 1000; 20 if absent */
+  readonly limit?: number;
+}
+
+export interface TraceSummary {
+  readonly traceId: string;
+  /** of the trace's earliest span without a parent in it */
+  readonly rootService: string;
+  readonly rootOperation: string;
+  readonly startUnixNs: bigint;
+  /** from the start of the first span to the end of the last */
+  readonly durationNs: number;
+  readonly spans: number;
+  readonly errors: number;
+  readonly services: readonly string[];
+  /** duration of the span that was searched for */
+  readonly matchDurationNs: number;
+}
+
+/** Calls from one service to another. */
+export interface Edge {
+  readonly caller: string;
+  readonly callee: string;
+  readonly operation: string;
+  readonly count: number;
+  readonly errors: number;
+  readonly sumNs: number;
+}
+
+export interface Edges {
+  readonly edges: readonly Edge[];
+  /** share of the traces that were looked at; counts are of these */
+  readonly traceShare: number;
+}
+
+export interface StoredFinding {
+  readonly id: string;
+  readonly window: TimeRange;
+  readonly firstSeenUnixNs: bigint;
+  readonly lastSeenUnixNs: bigint;
+  /** the finding as of the report */
+  readonly json: string;
+  /** how its prediction turned out, "" before the fix arrived */
+  readonly scoreJson: string;
+}
+
+export interface TableStatus {
+  readonly table: string;
+  readonly rows: number;
+  readonly bytesOnDisk: number;
+}
+
+export interface StoreStatus {
+  readonly engineVersion: string;
+  readonly schemaVersion: number;
+  readonly tables: readonly TableStatus[];
+  /** parts being merged or waiting for it, of the table that has most in one partition */
+  readonly mostParts: number;
+  readonly oldestSpanUnixNs: bigint | undefined;
+  readonly newestSpanUnixNs: bigint | undefined;
+  readonly diskFreeBytes: number;
+  readonly memoryBytes: number;
+}
+
+/**
+ * Telemetry that outlives the process. What an insert resolved for is on the disk; a token that was
+ * inserted before is not inserted again. All methods throw StoreError, and nothing else, when the engine
+ * is the reason.
+ */
+export interface Store {
+  /** Plain data to `connect` with, in a worker thread too. It may change when an embedded engine was started anew. */
+  readonly connection: Connection;
+
+  insertSpans(spans: SpanTable, token: string): Promise<void>;
+  insertMetrics(metrics: MetricTable, token: string): Promise<void>;
+  insertStacks(stacks: StackTable, token: string): Promise<void>;
+
+  /** Spans that start in the range, by trace id, then start, span id and what else tells them apart. */
+  readSpans(range: TimeRange, options?: ReadSpansOptions): Promise<SpanTable>;
+  /** Points in the range, by series, then time. */
+  readMetrics(
+    range: TimeRange,
+    options?: ReadOptions & { readonly builder?: MetricTableBuilder },
+  ): Promise<MetricTable>;
+  /** Profiles that begin in the range, in the order of their beginnings. */
+  readStacks(range: TimeRange, options?: ReadOptions & { readonly service?: string }): Promise<StackTable>;
+
+  /** All spans of a trace, none for one that is not there; `idHex` has 32 digits. */
+  trace(idHex: string, options?: ReadOptions): Promise<SpanTable>;
+  searchTraces(query: TraceQuery, options?: ReadOptions): Promise<readonly TraceSummary[]>;
+  services(range: TimeRange): Promise<readonly string[]>;
+  operations(
+    service: string,
+    range: TimeRange,
+  ): Promise<readonly { readonly operation: string; readonly kind: number; readonly count: number }[]>;
+  red(query: RedQuery, options?: ReadOptions): Promise<readonly RedRow[]>;
+  edges(range: TimeRange, options?: ReadOptions & { readonly traceShare?: number }): Promise<Edges>;
+  /** Number of spans that start in the range. */
+  spansIn(range: TimeRange): Promise<number>;
+
+  /** A finding of the same id is replaced. */
+  saveFindings(findings: readonly StoredFinding[]): Promise<void>;
+  /** Findings seen last in the range, the newest first. */
+  readFindings(range: TimeRange): Promise<readonly StoredFinding[]>;
+
+  /** Deletes the oldest partitions until the tables hold at most `maxBytes`; returns what went. */
+  enforceSizeCap(
+    maxBytes: number,
+  ): Promise<readonly { readonly table: string; readonly partition: string; readonly bytes: number }[]>;
+  status(): Promise<StoreStatus>;
+  close(): Promise<void>;
+}
