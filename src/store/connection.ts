@@ -73,6 +73,17 @@ export class Link {
     });
   }
 
+  /** Inserts objects, few of them; `table` with its database. */
+  async insertRows(
+    table: string,
+    values: readonly Readonly<Record<string, string | number>>[],
+    options: QueryOptions = {},
+  ): Promise<void> {
+    await this.ask(this.writers, options, (client) =>
+      client.insert({ table, values, format: "JSONEachRow", ...requestOf(options) }),
+    );
+  }
+
   /** Rows as objects; 64-bit integers come as text. */
   async rows<Row>(query: string, options: QueryOptions & { readonly asWriter?: boolean } = {}): Promise<Row[]> {
     return this.ask(options.asWriter ? this.writers : this.readers, options, async (client) => {
@@ -101,6 +112,8 @@ export class Link {
   ): Promise<T> {
     let last: StoreError | undefined;
     for (let tries = 0; tries < clients.length; tries++) {
+      // A request is only looked after from when it is under way.
+      signal?.throwIfAborted();
       try {
         return await what(clients[this.at % clients.length]!);
       } catch (error) {

@@ -1,8 +1,5 @@
-import type { MetricTableBuilder } from "../model/metric-table-builder.ts";
-import type { MetricTable } from "../model/metric-table.ts";
 import type { SpanTableBuilder } from "../model/span-table-builder.ts";
 import type { SpanTable } from "../model/span-table.ts";
-import type { StackTable } from "../model/stack-table.ts";
 import type { Connection } from "./connection.ts";
 
 /** What starts in `[fromUnixNs, toUnixNs)`, nanoseconds since 1970. */
@@ -127,22 +124,13 @@ export interface StoreStatus {
  * is the reason.
  */
 export interface Store {
-  /** Plain data to `connect` with, in a worker thread too. It may change when an embedded engine was started anew. */
+  /** Plain data to `connect` with, in a worker thread too; an embedded engine keeps its port when it is started anew. */
   readonly connection: Connection;
 
   insertSpans(spans: SpanTable, token: string): Promise<void>;
-  insertMetrics(metrics: MetricTable, token: string): Promise<void>;
-  insertStacks(stacks: StackTable, token: string): Promise<void>;
 
   /** Spans that start in the range, by trace id, then start, span id and what else tells them apart. */
   readSpans(range: TimeRange, options?: ReadSpansOptions): Promise<SpanTable>;
-  /** Points in the range, by series, then time. */
-  readMetrics(
-    range: TimeRange,
-    options?: ReadOptions & { readonly builder?: MetricTableBuilder },
-  ): Promise<MetricTable>;
-  /** Profiles that begin in the range, in the order of their beginnings. */
-  readStacks(range: TimeRange, options?: ReadOptions & { readonly service?: string }): Promise<StackTable>;
 
   /** All spans of a trace, none for one that is not there; `idHex` has 32 digits. */
   trace(idHex: string, options?: ReadOptions): Promise<SpanTable>;

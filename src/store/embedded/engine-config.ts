@@ -95,7 +95,7 @@ export function usersXml({ writerPassword, readerPassword, memoryLimitBytes }: E
     `<max_bytes_before_external_group_by>${spill}</max_bytes_before_external_group_by>`;
   return `<clickhouse>
   <users>
-${user(INNER_USER, "<no_password/>", "inner", ["GRANT SYSTEM LISTEN ON *.*", "GRANT SELECT ON system.numbers"])}${user(WRITER, hashed(writerPassword), "writer", [])}${user(READER, hashed(readerPassword), "reader", ["GRANT SELECT ON longpole.*"])}  </users>
+${user(INNER_USER, "<no_password/>", "inner", ["GRANT SYSTEM LISTEN ON *.*", "GRANT SELECT ON system.numbers"])}${user(WRITER, hashed(writerPassword), "writer", [])}${user(READER, hashed(readerPassword), "reader", ["GRANT SELECT ON longpole.*", "GRANT SELECT ON longpole_local.*"])}  </users>
   <profiles>
     <default/>
     <inner><max_sessions_for_user>1</max_sessions_for_user><max_concurrent_queries_for_user>1</max_concurrent_queries_for_user></inner>

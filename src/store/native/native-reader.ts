@@ -172,10 +172,16 @@ class BlockReader {
     if (values !== rows) throw new RangeError(`${values} indices for ${rows} values`);
     const start = this.at;
     this.skip(values << width);
-    // A copy, as the engine aligns nothing.
-    const { buffer } = this.bytes.slice(start, this.at);
+    // A copy, as the engine aligns nothing; Buffer.slice would be none.
+    const { buffer } = new Uint8Array(this.bytes.subarray(start, this.at));
     const index =
-      width === 0 ? new Uint8Array(buffer) : width === 1 ? new Uint16Array(buffer) : width === 2 ? new Uint32Array(buffer) : undefined;
+      width === 0
+        ? new Uint8Array(buffer)
+        : width === 1
+          ? new Uint16Array(buffer)
+          : width === 2
+            ? new Uint32Array(buffer)
+            : undefined;
     if (index === undefined) throw new RangeError(`indices of width ${width}`);
     return { kind: "dictionary", keys, index };
   }

@@ -23,7 +23,9 @@ export const SHAPE_END = "\u001f";
 
 /** A key as it stands in a shape: it must not contain the end mark. */
 export function shapeKey(key: string): string {
-  return key.includes(SHAPE_END) || key.includes("\\") ? key.replaceAll("\\", "\\\\").replaceAll(SHAPE_END, "\\u") : key;
+  return key.includes(SHAPE_END) || key.includes("\\")
+    ? key.replaceAll("\\", "\\\\").replaceAll(SHAPE_END, "\\u")
+    : key;
 }
 
 function keyOfShape(text: string): string {
@@ -42,7 +44,12 @@ export interface AttributeColumns {
 const TEXT_SHARE = 1 / 4;
 
 /** The lists `[from, to)` as columns; shapes are interned in the pool of the table. */
-export function attributeColumns(table: AttributeTable, from: number, to: number, strings: StringPool): AttributeColumns {
+export function attributeColumns(
+  table: AttributeTable,
+  from: number,
+  to: number,
+  strings: StringPool,
+): AttributeColumns {
   const rows = to - from;
   const isText = textKeys(table, table.listStart[from]!, table.listStart[to]!, strings.size);
   const columns: AttributeColumns = {
@@ -61,7 +68,8 @@ export function attributeColumns(table: AttributeTable, from: number, to: number
       switch (type[i]) {
         case AttributeType.number:
           shapes.add(key[i]!, NUMBER);
-          if (numbers.count === numbers.items.length) numbers.items = grow(numbers.items, Float64Array, numbers.count + 1);
+          if (numbers.count === numbers.items.length)
+            numbers.items = grow(numbers.items, Float64Array, numbers.count + 1);
           numbers.items[numbers.count++] = held;
           break;
         case AttributeType.boolean:

@@ -1,0 +1,207 @@
+import { SpanTableBuilder } from "../model/span-table-builder.ts";
+import type { SpanTable } from "../model/span-table.ts";
+import { type Connection, Link, type QueryOptions, type Settings } from "./connection.ts";
+import { nativeBlocks } from "./native/native-reader.ts";
+import { SPAN_COLUMNS, spanBlock } from "./native/span-block.ts";
+import { SpanRows } from "./native/span-rows.ts";
+import { EDGES, type EdgeRow } from "./queries/edges.ts";
+import { findingValues, type FindingRow, READ_FINDINGS, storedFinding } from "./queries/findings.ts";
+import { OPERATIONS, type OperationRow, type ServiceRow, SERVICES } from "./queries/names.ts";
+import { COUNT_SPANS, type CountRow, READ_SPANS, READ_TRACE } from "./queries/read-spans.ts";
+import { RED_ROWS, redParameters, redRow, type RedSqlRow } from "./queries/red.ts";
+import {
+  type FoundRow,
+  searchParameters,
+  searchSql,
+  SUMMARIES,
+  type SummaryRow,
+  traceSummary,
+} from "./queries/search-traces.ts";
+import { rangeParameters } from "./queries/time-range.ts";
+import { enforceSizeCap, type Dropped } from "./size-cap.ts";
+import type {
+  Edges,
+  ReadOptions,
+  ReadSpansOptions,
+  RedQuery,
+  RedRow,
+  Store,
+  StoredFinding,
+  StoreStatus,
+  TimeRange,
+  TraceQuery,
+  TraceSummary,
+} from "./store.ts";
+import { StoreError } from "./store-error.ts";
+import { readStatus } from "./store-status.ts";
+
+/** Spans of one query at most; some 300 bytes each are held twice while they are read. */
+const SPANS_PER_QUERY = 250_000;
+/** Spans that a join over traces looks at where nobody says which share. */
+const SPANS_PER_JOIN = 1_000_000;
+const LARGEST_HASH = 2n ** 64n - 1n;
+
+/** One block is one part per partition, whatever its size; and it is deduplicated in the views' tables as in its own. */
+const INSERT: Settings = {
+  async_insert: 0,
+  deduplicate_blocks_in_dependent_materialized_views: 1,
+  max_insert_block_size: "10000000",
+  min_insert_block_size_rows: "0",
+  min_insert_block_size_bytes: "0",
+  max_partitions_per_insert_block: "0",
+  distributed_foreground_insert: 1,
+};
+
+const READ: Settings = { distributed_product_mode: "local", cancel_http_readonly_queries_on_client_close: 1 };
+
+/** The store on a ClickHouse whose tables are there: see connect.ts and embedded/open-embedded.ts. */
+export class ClickHouseStore implements Store {
+  readonly connection: Connection;
+  private readonly link: Link;
+  /** a link to each node, for what is done node by node; the same one where there is one node */
+  private readonly nodes: readonly Link[];
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+    this.link = new Link(connection);
+    this.nodes =
+      connection.cluster === undefined
+        ? [this.link]
+        : connection.urls.map((url) => new Link({ ...connection, urls: [url] }));
+  }
+
+  async insertSpans(spans: SpanTable, token: string): Promise<void> {
+    if (spans.rowCount === 0) return;
+    await this.insert("spans", SPAN_COLUMNS, spanBlock(spans), token);
+  }
+
+  async readSpans(range: TimeRange, options: ReadSpansOptions = {}): Promise<SpanTable> {
+    const { traceShare = 1, signal } = options;
+    const builder = options.builder ?? new SpanTableBuilder();
+    const highest = highestHash(traceShare);
+    const spans = await this.countSpans(range, highest, signal);
+    const queries = BigInt(Math.max(1, Math.ceil(spans / SPANS_PER_QUERY)));
+    const rows = new SpanRows(builder);
+    for (let i = 0n; spans > 0 && i < queries; i++) {
+      // The ranges of hashes adjoin and cover [0, highest].
+      const lowest = (highest * i) / queries + (i === 0n ? 0n : 1n);
+      const parameters = { ...rangeParameters(range), lowest, highest: (highest * (i + 1n)) / queries };
+      await this.addSpans(rows, builder, READ_SPANS, { parameters, signal });
+    }
+    return builder.finish().table;
+  }
+
+  async trace(idHex: string, { signal }: ReadOptions = {}): Promise<SpanTable> {
+    if (!/^[0-9a-f]{32}$/i.test(idHex)) {
+      throw new StoreError("refused", `${JSON.stringify(idHex)} is no trace id: 32 hex digits are needed`);
+    }
+    const builder = new SpanTableBuilder();
+    await this.addSpans(new SpanRows(builder), builder, READ_TRACE, { parameters: { id: idHex }, signal });
+    return builder.finish().table;
+  }
+
+  async searchTraces(query: TraceQuery, { signal }: ReadOptions = {}): Promise<readonly TraceSummary[]> {
+    const found = await this.rows<FoundRow>(searchSql(query), { parameters: searchParameters(query), signal });
+    if (found.length === 0) return [];
+    const parameters = { hashes: found.map(({ hash }) => BigInt(hash)), ids: found.map(({ id }) => id.toUpperCase()) };
+    const summaries = await this.rows<SummaryRow>(SUMMARIES, { parameters, signal });
+    const byId = new Map(summaries.map((row) => [row.id, row]));
+    return found.flatMap((row) => {
+      const summary = byId.get(row.id);
+      return summary === undefined ? [] : [traceSummary(summary, row)];
+    });
+  }
+
+  async services(range: TimeRange): Promise<readonly string[]> {
+    const rows = await this.rows<ServiceRow>(SERVICES, { parameters: rangeParameters(range) });
+    return rows.map(({ service }) => service);
+  }
+
+  operations(service: string, range: TimeRange): Promise<readonly OperationRow[]> {
+    return this.rows<OperationRow>(OPERATIONS, { parameters: { service, ...rangeParameters(range) } });
+  }
+
+  async red(query: RedQuery, { signal }: ReadOptions = {}): Promise<readonly RedRow[]> {
+    const rows = await this.rows<RedSqlRow>(RED_ROWS, { parameters: redParameters(query), signal });
+    return rows.map(redRow);
+  }
+
+  async edges(range: TimeRange, options: ReadOptions & { readonly traceShare?: number } = {}): Promise<Edges> {
+    const { signal } = options;
+    let share = options.traceShare;
+    if (share === undefined) {
+      const spans = await this.countSpans(range, LARGEST_HASH, signal);
+      share = Math.min(1, SPANS_PER_JOIN / Math.max(1, spans));
+    }
+    const parameters = { ...rangeParameters(range), highest: highestHash(share) };
+    return { edges: await this.rows<EdgeRow>(EDGES, { parameters, signal }), traceShare: share };
+  }
+
+  spansIn(range: TimeRange): Promise<number> {
+    return this.countSpans(range, LARGEST_HASH, undefined);
+  }
+
+  async saveFindings(findings: readonly StoredFinding[]): Promise<void> {
+    if (findings.length === 0) return;
+    await this.link.insertRows(`${this.connection.database}.findings`, findings.map(findingValues), {
+      settings: INSERT,
+    });
+  }
+
+  async readFindings(range: TimeRange): Promise<readonly StoredFinding[]> {
+    const rows = await this.rows<FindingRow>(READ_FINDINGS, { parameters: rangeParameters(range) });
+    return rows.map(storedFinding);
+  }
+
+  async enforceSizeCap(maxBytes: number): Promise<readonly Dropped[]> {
+    const dropped = await Promise.all(
+      this.nodes.map((node) => enforceSizeCap(node, this.connection, maxBytes / this.nodes.length)),
+    );
+    return dropped.flat();
+  }
+
+  status(): Promise<StoreStatus> {
+    return readStatus(this.link, this.connection);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...new Set([this.link, ...this.nodes])].map((link) => link.close()));
+  }
+
+  private rows<Row>(query: string, options: QueryOptions): Promise<Row[]> {
+    return this.link.rows<Row>(query, { settings: READ, ...options });
+  }
+
+  private async countSpans(range: TimeRange, highest: bigint, signal: AbortSignal | undefined): Promise<number> {
+    const [row] = await this.rows<CountRow>(COUNT_SPANS, {
+      parameters: { ...rangeParameters(range), highest },
+      signal,
+    });
+    return Number(row?.spans ?? 0);
+  }
+
+  private async addSpans(
+    rows: SpanRows,
+    builder: SpanTableBuilder,
+    query: string,
+    options: QueryOptions,
+  ): Promise<void> {
+    const bytes = await this.link.native(query, { settings: READ, ...options });
+    for (const block of nativeBlocks(bytes)) rows.add(block);
+    builder.strings.releaseSource();
+  }
+
+  private async insert(table: string, columns: readonly string[], block: Uint8Array, token: string): Promise<void> {
+    const into = `${this.connection.database}.${table} (${columns.join(", ")})`;
+    const settings = { ...INSERT, insert_deduplication_token: token };
+    await this.link.insertNative(`INSERT INTO ${into} FORMAT Native`, [block], { settings });
+  }
+}
+
+/** The hash at or below which a share of all traces lies. */
+function highestHash(share: number): bigint {
+  if (!(share > 0 && share <= 1))
+    throw new StoreError("refused", `a share of ${share} of the traces: above 0, at most 1`);
+  // 2^53 steps are as many as a double tells apart below 1.
+  return share === 1 ? LARGEST_HASH : (LARGEST_HASH * BigInt(Math.floor(share * 2 ** 53))) / 2n ** 53n;
+}

@@ -1,0 +1,163 @@
+/*
+ * The first schema, one statement an element, `{db}` the database. Later changes are migrations of their own: nothing
+ * here may be edited once it has been released, as stores out there were made by it.
+ *
+ * Times are nanoseconds. Partitions are six hours, so that a size cap can drop the oldest of a single day. All parts
+ * are synced before an insert is answered, and again when merges replace them. A block whose token came before is
+ * dropped: the window is wider than what a write-ahead log can hold of blocks.
+ */
+const KEEP =
+  "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, " +
+  "non_replicated_deduplication_window = 10000";
+/** Age is looked at by the part: what is too old goes as files, and nothing is written again for it. */
+const KEEP_BY_TIME = `${KEEP}, ttl_only_drop_parts = 1`;
+
+export const TABLES: readonly string[] = [
+  /*
+   * `ORDER BY` an hour and a hash: a trace by id is a look-up in each hour, and "hash below a bound" is a sample of
+   * whole traces without reading the others. Of the id itself the upper part would not do: tracers put the time, or
+   * zeros, there. Columns: src/store/native/span-block.ts.
+   */
+  `CREATE TABLE {db}.spans (
+    trace_id FixedString(16) CODEC(ZSTD(1)),
+    span_id FixedString(8) CODEC(NONE),
+    parent_id FixedString(8) CODEC(ZSTD(1)),
+    start DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    duration Int64 CODEC(ZSTD(1)),
+    kind UInt8 CODEC(ZSTD(1)),
+    status UInt8 CODEC(ZSTD(1)),
+    name LowCardinality(String) CODEC(ZSTD(1)),
+    service LowCardinality(String) CODEC(ZSTD(1)),
+    resource LowCardinality(String) CODEC(ZSTD(1)),
+    scope LowCardinality(String) CODEC(ZSTD(1)),
+    trace_state String CODEC(ZSTD(1)),
+    shape LowCardinality(String) CODEC(ZSTD(1)),
+    labels Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    texts Array(String) CODEC(ZSTD(1)),
+    numbers Array(Float64) CODEC(ZSTD(1)),
+    events String CODEC(ZSTD(1)),
+    links String CODEC(ZSTD(1))
+  ) ENGINE = MergeTree
+  PARTITION BY toStartOfInterval(start, toIntervalHour(6))
+  ORDER BY (toStartOfHour(start), cityHash64(trace_id))
+  SETTINGS ${KEEP_BY_TIME}`,
+
+  /* What a service was asked for, and what failed: the narrow copy that searches read. */
+  `CREATE TABLE {db}.entries (
+    service LowCardinality(String) CODEC(ZSTD(1)),
+    name LowCardinality(String) CODEC(ZSTD(1)),
+    start DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    duration Int64 CODEC(ZSTD(1)),
+    status UInt8 CODEC(ZSTD(1)),
+    trace_id FixedString(16) CODEC(NONE),
+    INDEX by_start start TYPE minmax GRANULARITY 1
+  ) ENGINE = MergeTree
+  PARTITION BY toStartOfInterval(start, toIntervalHour(6))
+  ORDER BY (service, name, start)
+  SETTINGS ${KEEP_BY_TIME}`,
+
+  `CREATE MATERIALIZED VIEW {db}.entries_of_spans TO {db}.entries AS
+  SELECT service, name, start, duration, status, trace_id
+  FROM {db}.spans
+  WHERE kind IN (2, 5) OR status = 2 OR parent_id = toFixedString('', 8)`,
+
+  /*
+   * Rate, errors and durations by minute. The latency sketch is a histogram with bounds at powers of 1.02, each bucket
+   * a row: it merges by addition, exactly, and the middle of a bucket is within sqrt(1.02) - 1 < 1 % of all in it.
+   */
+  ...["minute", "hour"].map(
+    (step) => `CREATE TABLE {db}.red_${step} (
+    service LowCardinality(String) CODEC(ZSTD(1)),
+    name LowCardinality(String) CODEC(ZSTD(1)),
+    kind UInt8 CODEC(ZSTD(1)),
+    is_root UInt8 CODEC(ZSTD(1)),
+    time DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    bucket UInt16 CODEC(Delta(2), ZSTD(1)),
+    count UInt64 CODEC(T64, ZSTD(1)),
+    errors UInt64 CODEC(T64, ZSTD(1)),
+    sum_ns Float64 CODEC(ZSTD(1))
+  ) ENGINE = SummingMergeTree((count, errors, sum_ns))
+  PARTITION BY ${step === "minute" ? "toStartOfInterval(time, toIntervalHour(6))" : "toStartOfMonth(time)"}
+  ORDER BY (service, name, kind, is_root, time, bucket)
+  SETTINGS ${KEEP_BY_TIME}`,
+  ),
+
+  ...["minute", "hour"].map(
+    (step) => `CREATE MATERIALIZED VIEW {db}.red_${step}_of_spans TO {db}.red_${step} AS
+  SELECT service, name, kind, parent_id = toFixedString('', 8) AS is_root,
+    toStartOfInterval(toDateTime(start, 'UTC'), toInterval${step === "minute" ? "Minute" : "Hour"}(1)) AS time,
+    toUInt16(floor(log(greatest(duration, 1)) / log(1.02))) AS bucket,
+    count() AS count, countIf(status = 2) AS errors, sum(toFloat64(greatest(duration, 0))) AS sum_ns
+  FROM {db}.spans
+  GROUP BY service, name, kind, is_root, time, bucket`,
+  ),
+
+  /* Each series once, by a hash of all that tells it apart; `seen` is a day, so that a series outlives its points. */
+  `CREATE TABLE {db}.series (
+    id UInt64,
+    name LowCardinality(String),
+    service LowCardinality(String),
+    unit LowCardinality(String),
+    kind UInt8,
+    temporality UInt8,
+    monotonic UInt8,
+    scope LowCardinality(String),
+    resource String CODEC(ZSTD(1)),
+    labels String CODEC(ZSTD(1)),
+    seen DateTime64(9, 'UTC')
+  ) ENGINE = ReplacingMergeTree(seen)
+  ORDER BY (name, id)
+  SETTINGS ${KEEP}`,
+
+  `CREATE TABLE {db}.samples (
+    series UInt64 CODEC(ZSTD(1)),
+    time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    since DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    value Float64 CODEC(Gorilla(8), ZSTD(1))
+  ) ENGINE = MergeTree
+  PARTITION BY toStartOfInterval(time, toIntervalHour(6))
+  ORDER BY (series, time)
+  SETTINGS ${KEEP_BY_TIME}`,
+
+  `CREATE TABLE {db}.distributions (
+    series UInt64 CODEC(ZSTD(1)),
+    time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    since DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    value Float64 CODEC(ZSTD(1)),
+    count Float64 CODEC(ZSTD(1)),
+    least Float64 CODEC(ZSTD(1)),
+    greatest Float64 CODEC(ZSTD(1)),
+    bounds Array(Float64) CODEC(ZSTD(1)),
+    counts Array(Float64) CODEC(ZSTD(1))
+  ) ENGINE = MergeTree
+  PARTITION BY toStartOfInterval(time, toIntervalHour(6))
+  ORDER BY (series, time)
+  SETTINGS ${KEEP_BY_TIME}`,
+
+  /* `time` is that of the point; `measured` is 1970 where it was not said. */
+  `CREATE TABLE {db}.exemplars (
+    series UInt64 CODEC(ZSTD(1)),
+    time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    measured DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    value Float64 CODEC(ZSTD(1)),
+    trace_id FixedString(16) CODEC(ZSTD(1)),
+    span_id FixedString(8) CODEC(ZSTD(1))
+  ) ENGINE = MergeTree
+  PARTITION BY toStartOfInterval(time, toIntervalHour(6))
+  ORDER BY (series, time)
+  SETTINGS ${KEEP_BY_TIME}`,
+
+  /* A finding's later row replaces the one before. */
+  `CREATE TABLE {db}.findings (
+    id String,
+    first_seen DateTime64(9, 'UTC'),
+    last_seen DateTime64(9, 'UTC'),
+    window_from DateTime64(9, 'UTC'),
+    window_to DateTime64(9, 'UTC'),
+    json String CODEC(ZSTD(3)),
+    score String CODEC(ZSTD(3)),
+    saved DateTime64(9, 'UTC') DEFAULT now64(9, 'UTC')
+  ) ENGINE = ReplacingMergeTree(saved)
+  ORDER BY id
+  SETTINGS ${KEEP}`,
+];
