@@ -9,8 +9,8 @@ export interface Dropped {
 }
 
 /**
- * Deletes a node's oldest partitions, of all tables alike, until what is left has at most `maxBytes`. The newest
- * partition of a table stays: less than six hours of data cannot be kept this way.
+ * Deletes a node's oldest six hours, of all tables alike, until what is left has at most `maxBytes`. The newest six
+ * hours stay, and so do the rollups by hour, the series and the findings, which are small.
  */
 export async function enforceSizeCap(
   node: Link,
@@ -19,12 +19,15 @@ export async function enforceSizeCap(
 ): Promise<readonly Dropped[]> {
   const database = localDatabase(connection);
   const partitions = await node.rows<PartitionRow>(PARTITIONS, { parameters: { database }, asWriter: true });
-  const newest = new Map(partitions.map(({ table, id }) => [table, id]));
+  const newest = Math.max(...partitions.map(({ since }) => since));
   let bytes = partitions.reduce((sum, partition) => sum + partition.bytes, 0);
   const dropped: Dropped[] = [];
+  let since = 0;
   for (const partition of partitions) {
-    if (bytes <= maxBytes) break;
-    if (newest.get(partition.table) === partition.id) continue;
+    if (partition.since === 0 || partition.since === newest) continue;
+    // All tables lose the same hours.
+    if (bytes <= maxBytes && partition.since !== since) break;
+    since = partition.since;
     // Names and ids are the engine's own: letters, digits, - and _.
     if (!/^\w+$/.test(partition.table) || !/^[\w-]+$/.test(partition.id)) continue;
     await node.command(`ALTER TABLE ${database}.${partition.table} DROP PARTITION ID '${partition.id}'`);

@@ -22,6 +22,9 @@ export type StoreErrorCode =
   /** the engine refuses; `message` has its words */
   | "refused";
 
+/** CANNOT_PARSE_*, CANNOT_READ_ALL_DATA, TYPE_MISMATCH, INCORRECT_DATA, ARGUMENT_OUT_OF_BOUND: src/Common/ErrorCodes.cpp. */
+const BAD_DATA: ReadonlySet<number> = new Set([6, 27, 33, 53, 69, 117]);
+
 /** A failure of the store. Messages state facts; what to do about them is said by those who show them. */
 export class StoreError extends Error {
   override readonly name: string = "StoreError";
@@ -35,8 +38,8 @@ export class StoreError extends Error {
     this.engineCode = options.engineCode ?? 0;
   }
 
-  /** Whether the same request may succeed later without anybody changing anything. */
-  get isPassing(): boolean {
-    return this.code === "unreachable" || this.code === "timeout" || this.code === "disk-full";
+  /** Whether the same data will never be taken: it is no use to try again. */
+  get permanent(): boolean {
+    return BAD_DATA.has(this.engineCode);
   }
 }

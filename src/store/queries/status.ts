@@ -34,12 +34,12 @@ HAVING count() > 0`;
 export interface PartitionRow {
   readonly table: string;
   readonly id: string;
-  /** start of the partition, seconds since 1970, by which the oldest is found; 0 of a table without partitions */
+  /** start of the six hours, seconds since 1970, by which the oldest is found; 0 of tables that are not cut so */
   readonly since: number;
   readonly bytes: number;
 }
 
-export const PARTITIONS: string = `SELECT table, partition_id AS id, toUInt32(min(toUnixTimestamp(parseDateTimeBestEffortOrZero(partition)))) AS since,
+export const PARTITIONS: string = `SELECT table, partition_id AS id, toUInt32(min(if(length(partition) = 19, toUnixTimestamp(parseDateTimeBestEffortOrZero(partition)), 0))) AS since,
   toFloat64(sum(bytes_on_disk)) AS bytes
 FROM system.parts
 WHERE active AND database = {database:String}
