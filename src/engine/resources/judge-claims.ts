@@ -4,6 +4,7 @@ import type { Explanation } from "../hot-spot.ts";
 import { ms, percent } from "../wording.ts";
 import type { Deviation } from "./deviations.ts";
 import type { BusyDisk } from "./host-disk.ts";
+import { inThreadPool } from "./off-loop.ts";
 import type { ResourceReading } from "./readings.ts";
 import type { ResourceContext } from "./resource-context.ts";
 import { meanOf } from "./service-measures.ts";
@@ -22,15 +23,8 @@ const BETTER_THAN: Partial<Record<Mechanism, ReadonlySet<Mechanism>>> = {
     "run-queue",
     "unknown",
   ]),
-  "noisy-neighbour": new Set([
-    "network-latency",
-    "cpu-saturated",
-    "event-loop-blocked",
-    "lock-contention",
-    "thread-starvation",
-    "run-queue",
-    "unknown",
-  ]),
+  // Not of a lock, or of too few threads: a machine that is short of processors makes all kinds of work wait.
+  "noisy-neighbour": new Set(["network-latency", "cpu-saturated", "event-loop-blocked", "run-queue", "unknown"]),
   "garbage-collection": new Set([
     "network-latency",
     "pool-exhausted",
@@ -128,7 +122,9 @@ export function judgeClaims(claims: readonly Claim[], context: ResourceContext):
     if (disk !== undefined) return { ...claim, explanation: withDisk(claim.explanation, disk) };
     const readings = context.readings.filter((reading) => reading.service === service && !wasSo(reading, context));
     if (readings.length === 0 && !context.now.services.has(service)) return claim;
-    const better = namedBy(claim.explanation, readings);
+    const pooled = inThreadPool(claim.explanation, context);
+    if (pooled !== undefined) return { ...claim, explanation: pooled };
+    const better = namedBy(claim.explanation, readings, context);
     if (better !== undefined) {
       const explanation = withReading(claim.explanation, better);
       // A pool that is full because a statement takes longer is the effect, however well it is measured.
@@ -192,11 +188,30 @@ export function wasSo(reading: ResourceReading, { readingsBefore }: ResourceCont
   );
 }
 
-function namedBy({ mechanism }: Explanation, readings: readonly ResourceReading[]): ResourceReading | undefined {
+function namedBy(
+  { mechanism, kind }: Explanation,
+  readings: readonly ResourceReading[],
+  context: ResourceContext,
+): ResourceReading | undefined {
   return readings
-    .filter((reading) => reading.saturated && BETTER_THAN[reading.mechanism]?.has(mechanism) === true)
+    .filter((reading) => reading.saturated || (kind === "regression" && collectsMore(reading, context)))
+    .filter((reading) => BETTER_THAN[reading.mechanism]?.has(mechanism) === true)
     .toSorted((a, b) => ORDER.indexOf(a.mechanism) - ORDER.indexOf(b.mechanism))[0];
 }
+
+/** By how many usual distances the time for collecting garbage has to have risen to be why something became slower. */
+const COLLECTS_MORE = 2;
+
+/**
+ * Whether a service collects garbage for far longer than in the baseline, if not for a tenth of its time: pauses of 100 ms
+ * twice a second are in every tail. A busy machine stretches them as well, by no more than its processors are shared.
+ */
+const collectsMore = ({ service, mechanism }: ResourceReading, { deviations }: ResourceContext): boolean =>
+  mechanism === "garbage-collection" &&
+  deviations.some(
+    (one) =>
+      one.service === service && one.quantity === "gc-time" && one.strength >= COLLECTS_MORE && one.qValue <= 0.05,
+  );
 
 function withReading(explanation: Explanation, reading: ResourceReading): Explanation {
   const renamed = reading.mechanism !== explanation.mechanism;
