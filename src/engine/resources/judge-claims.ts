@@ -7,7 +7,7 @@ import type { BusyDisk } from "./host-disk.ts";
 import { inThreadPool } from "./off-loop.ts";
 import type { ResourceReading } from "./readings.ts";
 import type { ResourceContext } from "./resource-context.ts";
-import { meanOf } from "./service-measures.ts";
+import { largestOf, meanOf, valuesOf } from "./service-measures.ts";
 
 /** Which readings of spans a used-up resource explains better, by what the resource says. */
 const BETTER_THAN: Partial<Record<Mechanism, ReadonlySet<Mechanism>>> = {
@@ -45,6 +45,8 @@ const BETTER_THAN: Partial<Record<Mechanism, ReadonlySet<Mechanism>>> = {
   ]),
   "event-loop-blocked": new Set([
     "event-loop-blocked",
+    "cpu-saturated",
+    "network-latency",
     "garbage-collection",
     "lock-contention",
     "thread-starvation",
@@ -126,7 +128,7 @@ export function judgeClaims(claims: readonly Claim[], context: ResourceContext):
     if (pooled !== undefined) return { ...claim, explanation: pooled };
     const better = namedBy(claim.explanation, readings, context);
     if (better !== undefined) {
-      const explanation = withReading(claim.explanation, better);
+      const explanation = withReading(claim.explanation, better, context);
       // A pool that is full because a statement takes longer is the effect, however well it is measured.
       const isEffect = better.mechanism === "pool-exhausted" && isHeldLonger;
       return {
@@ -140,7 +142,7 @@ export function judgeClaims(claims: readonly Claim[], context: ResourceContext):
     // What did not change, or does no harm, is not made likelier by the service being slower.
     if (risen !== undefined && claim.explanation.harmful)
       return { ...claim, explanation: withDeviation(claim.explanation, risen) };
-    return { ...claim, explanation: withIdleProcessor(claim.explanation, readings) };
+    return { ...claim, explanation: withQuietRuntime(withIdleProcessor(claim.explanation, readings), context) };
   });
 }
 
@@ -199,6 +201,14 @@ function namedBy(
     .toSorted((a, b) => ORDER.indexOf(a.mechanism) - ORDER.indexOf(b.mechanism))[0];
 }
 
+/** What a process runs out of by itself, whatever else its machine does. */
+const OF_ITS_OWN: ReadonlySet<Mechanism> = new Set<Mechanism>([
+  "cpu-throttled",
+  "garbage-collection",
+  "event-loop-blocked",
+  "pool-exhausted",
+]);
+
 /** By how many usual distances the time for collecting garbage has to have risen to be why something became slower. */
 const COLLECTS_MORE = 2;
 
@@ -213,7 +223,7 @@ const collectsMore = ({ service, mechanism }: ResourceReading, { deviations }: R
       one.service === service && one.quantity === "gc-time" && one.strength >= COLLECTS_MORE && one.qValue <= 0.05,
   );
 
-function withReading(explanation: Explanation, reading: ResourceReading): Explanation {
+function withReading(explanation: Explanation, reading: ResourceReading, { before }: ResourceContext): Explanation {
   const renamed = reading.mechanism !== explanation.mechanism;
   const at = explanation.evidence.length;
   // An operation that uses the processor up stays the subject: only what it runs out of is new.
@@ -222,6 +232,8 @@ function withReading(explanation: Explanation, reading: ResourceReading): Explan
   return {
     ...explanation,
     mechanism: reading.mechanism,
+    // Without earlier times to hold it against, a resource of its own that is used up is what shows the harm.
+    harmful: explanation.harmful || (before === undefined && reading.saturated && OF_ITS_OWN.has(reading.mechanism)),
     kind: explanation.kind === "regression" ? "regression" : "resource",
     subject: {
       ...(keepsOperation ? explanation.subject : subject),
@@ -336,6 +348,30 @@ function withIdleProcessor(explanation: Explanation, readings: readonly Resource
     ...explanation,
     confidence: explanation.confidence * 0.7,
     counter: [...explanation.counter, `${idle.text}: that is not busy`],
+  };
+}
+
+/** Pauses that a runtime that was watched has not had: its event loop never stood still for as long, and hardly collected. */
+const QUIET = { delayS: 0.05, collecting: 0.05 } as const;
+
+/**
+ * That all requests of a process stop for some milliseconds, with a runtime whose own figures show no pause, is how its
+ * machine shares its processors: it shows in healthy systems.
+ */
+function withQuietRuntime(explanation: Explanation, { now }: ResourceContext): Explanation {
+  if (explanation.mechanism !== "garbage-collection" || !explanation.harmful) return explanation;
+  const { service } = explanation.subject;
+  const all = now.services.get(service);
+  const [delay, collecting] = [valuesOf(all, "event-loop-delay"), valuesOf(all, "gc-time")].map(largestOf);
+  if (!(delay! < QUIET.delayS) || !(collecting! < QUIET.collecting)) return explanation;
+  return {
+    ...explanation,
+    harmful: false,
+    confidence: explanation.confidence * 0.3,
+    counter: [
+      ...explanation.counter,
+      `its event loop is never more than ${ms(1e9 * delay!)} late, and it collects garbage for ${percent(collecting!)} of the time at most: these are no pauses of its runtime`,
+    ],
   };
 }
 
