@@ -147,7 +147,7 @@ function eventLoop(
   const isIdle = cores !== undefined && worse(cores) < STARVED;
   const isBusy = worse(share.values) >= LOOP_LINE && !isIdle;
   // Pauses of one that hardly computes, on a machine without a processor to spare, are not its own either.
-  const isStarved = isIdle && machine !== undefined && worse(machine) >= HOST_LINE;
+  const isStarved = isIdle && machine !== undefined && worse(machine) >= HOST_LINE && isKeptWaiting(measures);
   const found = reading(service, measures, {
     resource: "event-loop",
     mechanism: isBlocked && !isBusy ? "event-loop-blocked" : "cpu-saturated",
