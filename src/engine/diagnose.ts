@@ -13,6 +13,7 @@ import { checkedNotCause } from "./checked.ts";
 import { foldConsequences } from "./consequences.ts";
 import { requestCosts } from "./cost/request-costs.ts";
 import { dataQuality } from "./data-quality.ts";
+import { withObjectiveForecast } from "./objective-forecast.ts";
 import { reportEndpoint } from "./endpoint-report.ts";
 import { MIN_TRACES, viewEndpoint, type EndpointView } from "./endpoint-view.ts";
 import { explain } from "./explain.ts";
@@ -218,7 +219,8 @@ async function findCauses(
       ? folded
       : // Again: what the metrics showed to grow may be what holds the connections.
         foldConsequences(window, withTableGrowth(judgeClaims(folded, resources), window, resources.measures, seed));
-  const joined = joinCode(window, ownNs, explained, measured, profiles.services, code);
+  const foretold = withObjectiveForecast(measured, objectives);
+  const joined = joinCode(window, ownNs, explained, foretold, profiles.services, code);
   const named = nameFunctions(joined, profiles.services);
   const findings = rankFindings(
     named,

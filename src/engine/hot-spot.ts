@@ -42,6 +42,8 @@ export interface Explanation {
   readonly waitsInTransit?: boolean;
   /** harm beside latency: share of the endpoint's requests that fail or get a part of their answer only, beyond what was usual */
   readonly loss?: number;
+  /** how the time follows a size that may grow further, where that was fitted */
+  readonly growth?: SizeGrowth;
   /** call-path nodes whose time this claims; less specific explanations of them are folded into this one */
   readonly nodes: readonly number[];
   /** what to replay for the predicted gain: the cause gone, everything else as it is */
@@ -54,6 +56,18 @@ export interface Explanation {
   readonly counter: readonly string[];
   readonly refutedBy: string;
   readonly remedy: { readonly text: string; readonly change?: string };
+}
+
+/** Time as a function of a size. */
+export interface SizeGrowth {
+  /** what is counted, in words that follow a number: "rows of records", "http.response.body.size" */
+  readonly what: string;
+  /** the size that counts now: of the table, or of the largest twentieth of the requests */
+  readonly now: number;
+  /** fitted nanoseconds at a size */
+  timeAt(size: number): number;
+  /** by how much it grows per second within the window; 0 where it does not, or nobody knows */
+  readonly perSecond: number;
 }
 
 /** How the cause is taken away in the replay. */

@@ -59,3 +59,11 @@ test("with more spans than are looked at, the size is taken away from all of the
   // All but every 50th have a size.
   expect(undo).toMatchObject({ kind: "own-time", rows: { length: 24_500 } });
 });
+
+test("the law of the growth is told: a millisecond per item is the first power, and twice the items take twice as long", async () => {
+  const found = await explained(1000);
+  expect(found!.why).toMatch(/as batch\.size\^(0\.9|1\.0)\d*, 90 % interval/);
+  const { growth } = found!;
+  expect(growth!.timeAt(2 * growth!.now) / growth!.timeAt(growth!.now)).toBeCloseTo(2, 0);
+  expect(growth!.timeAt(40) / MS).toBeCloseTo(40, -1);
+});

@@ -1,3 +1,4 @@
+import { fitPowerGrowth, type PowerGrowth } from "../../analysis/power-growth.ts";
 import { AttributeType } from "../../model/attribute-table.ts";
 import { rankCorrelation } from "../../analysis/rank-correlation.ts";
 import { quantileOf, quantileOfAscending } from "../../analysis/weighted-quantile.ts";
@@ -9,9 +10,13 @@ import { sampledRows } from "../sampled-rows.ts";
 import { count, ms } from "../wording.ts";
 import { calleeOf } from "./transit.ts";
 
-/** Names of numeric attributes that say how much there was to do. */
+/**
+ * Names of numeric attributes that say how much there was to do: those of the semantic conventions (http.response.body.size,
+ * db.response.returned_rows, db.operation.batch.size, messaging.batch.message_count, messaging.message.body.size,
+ * rpc.message.uncompressed_size, gen_ai.usage.input_tokens), and words that count things.
+ */
 const SIZE_NAME =
-  /(?:^|[._-])(?:size|length|len|bytes|rows|returned_rows|count|items|batch|total|points|elements|records)(?:$|[._-])|(?:size|length|rows|bytes|items|count)$/i;
+  /(?:^|[._-])(?:size|length|len|bytes|kb|mb|rows|returned_rows|count|items|batch|total|points|elements|records|keys|tenants|users|entries|tokens|lines|pages|members)(?:$|[._-])|(?:size|length|rows|bytes|items|count|tokens)$/i;
 const MAX_ROWS = 5_000;
 
 /** Keys of numeric attributes that are named so. */
@@ -47,6 +52,11 @@ export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefin
   const smallNs = medianWhere((size) => size <= small);
   const largeNs = medianWhere((size) => size >= large);
   if (largeNs < 2.5 * Math.max(1, smallNs) || large < 2 * Math.max(1, small)) return undefined;
+  const law = fitPowerGrowth(sizes, own, 1);
+  const growth =
+    law.kind === "fit" && law.exponent.low > 0
+      ? { what: name, now: large, timeAt: (size: number) => law.timeAt(size), perSecond: 0 }
+      : undefined;
   const harmful = largeNs - smallNs >= 0.15 * view.p99;
   const service = spot.timeKind === "transit" ? calleeOf(theCase, spot) : spot.service;
   const isDatabase = spot.role === SpanRole.database;
@@ -58,9 +68,10 @@ export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefin
     kind: "growth",
     subject: { service, operation: spot.operation, ...(spot.statement === "" ? {} : { statement: spot.statement }) },
     title: `${spot.operation} takes longer the larger its ${name}: ${ms(smallNs)} at ${count(small)}, ${ms(largeNs)} at ${count(large)}`,
-    why: `Time follows ${name} (rank correlation ${correlation.toFixed(2)} over ${having.length} spans); the largest twentieth are ${count(Math.round(large / Math.max(1, median)))} times the median size.`,
+    why: `Time follows ${name} (rank correlation ${correlation.toFixed(2)} over ${having.length} spans); the largest twentieth are ${count(Math.round(large / Math.max(1, median)))} times the median size.${law.kind === "fit" ? ` ${lawText(law, name, large)}` : ""}`,
     confidence: harmful ? Math.min(0.9, 0.45 + 0.5 * correlation) : 0.3,
     harmful,
+    ...(growth === undefined ? {} : { growth }),
     nodes: [spot.node],
     undo: [
       {
@@ -89,6 +100,9 @@ export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefin
         text: `median ${ms(smallNs)} up to ${count(small)}, ${ms(largeNs)} from ${count(large)}; rank correlation ${correlation.toFixed(2)}`,
         query: `own time against ${name}`,
       },
+      ...(law.kind === "fit"
+        ? [{ kind: "statistic" as const, text: exponentText(law, name), query: `own time as a power of ${name}` }]
+        : []),
     ],
     counter: ["size and time may both follow a third thing, such as one tenant"],
     refutedBy: `requests with small ${name} that are as slow`,
@@ -99,6 +113,17 @@ export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefin
     },
   };
 }
+
+/** "As bytes^1.0 (0.9–1.1): with twice as much of it …" */
+function lawText(law: PowerGrowth, name: string, large: number): string {
+  const { low, high } = law.exponent;
+  const shape =
+    low > 1 ? "more than in proportion" : high < 1 ? "less than in proportion" : "in proportion, as far as can be told";
+  return `It grows ${shape} (${exponentText(law, name)}): at twice the ${name} of the largest twentieth it would take ${ms(law.timeAt(2 * large))} instead of ${ms(law.timeAt(large))}.`;
+}
+
+const exponentText = ({ exponent: { value, low, high } }: PowerGrowth, name: string): string =>
+  `as ${name}^${value.toFixed(2)}, 90 % interval ${low.toFixed(2)}–${high.toFixed(2)}`;
 
 interface SizeColumn {
   readonly key: number;

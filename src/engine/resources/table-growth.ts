@@ -1,5 +1,6 @@
 import { fitPowerGrowth, type PowerGrowth } from "../../analysis/power-growth.ts";
 import { statementShape } from "../../analysis/statement.ts";
+import { NS_PER_S } from "../../model/units.ts";
 import type { Evidence } from "../../model/report.ts";
 import type { Claim } from "../findings.ts";
 import { otherStatements } from "../database-statements.ts";
@@ -134,12 +135,24 @@ function grown(window: Window, explanation: Explanation, { table, fit }: TableGr
         : `${table} grew ${times(largest / smallest)}, and ${shorten(statement, 60)} takes the longer for it`,
     why: `${explanation.why} Its time grows ${reads}, as rows^${exponent.value.toFixed(1)} (${interval}): ${next}.`,
     confidence: Math.max(explanation.confidence, CONFIDENCE),
+    growth: {
+      what: `rows of ${table}`,
+      now: largest,
+      timeAt: (size) => fit.timeAt(size),
+      perSecond: (largest - smallest) / secondsOf(window),
+    },
     harmful: explanation.harmful || last >= HARMFUL_GROWTH * first,
     undo: explanation.nodes.flatMap((node) => (isCall(window, node) ? [byIndex(window, explanation, node, last)] : [])),
     chain: [...explanation.chain, { claim: `it grows ${reads}: ${next}`, evidence: [explanation.evidence.length] }],
     evidence: [...explanation.evidence, evidence],
     refutedBy: "EXPLAIN shows that it reads few rows by an index: then something else grew at the same time",
   };
+}
+
+/** From the first to the last request. */
+function secondsOf({ forest }: Window): number {
+  const starts = Array.from(forest.root, (row) => forest.startNs[row]!);
+  return Math.max(1, (starts.reduce((a, b) => Math.max(a, b)) - starts.reduce((a, b) => Math.min(a, b))) / NS_PER_S);
 }
 
 const isCall = ({ paths }: Window, node: number): boolean => paths.statement[node]! >= 0;
