@@ -1,5 +1,7 @@
 import { SpanTableBuilder } from "../model/span-table-builder.ts";
+import type { MetricTable } from "../model/metric-table.ts";
 import type { SpanTable } from "../model/span-table.ts";
+import type { StackTable } from "../model/stack-table.ts";
 import { type Connection, Link, type QueryOptions, type Settings } from "./connection.ts";
 import { nativeBlocks } from "./native/native-reader.ts";
 import { SPAN_COLUMNS, spanBlock } from "./native/span-block.ts";
@@ -21,8 +23,10 @@ import { rangeParameters } from "./queries/time-range.ts";
 import { enforceSizeCap, type Dropped } from "./size-cap.ts";
 import type {
   Edges,
+  ReadMetricsOptions,
   ReadOptions,
   ReadSpansOptions,
+  ReadStacksOptions,
   RedQuery,
   RedRow,
   Store,
@@ -33,6 +37,7 @@ import type {
   TraceSummary,
 } from "./store.ts";
 import { StoreError } from "./store-error.ts";
+import { type Insert, MetricInserts, type Read, readMetrics, readStacks, writeStacks } from "./telemetry-tables.ts";
 import { readStatus } from "./store-status.ts";
 
 /** Spans of one query at most; some 300 bytes each are held twice while they are read. */
@@ -60,6 +65,7 @@ export class ClickHouseStore implements Store {
   private readonly link: Link;
   /** a link to each node, for what is done node by node; the same one where there is one node */
   private readonly nodes: readonly Link[];
+  private readonly metrics: MetricInserts = new MetricInserts((...block) => this.insert(...block));
 
   constructor(connection: Connection) {
     this.connection = connection;
@@ -73,6 +79,22 @@ export class ClickHouseStore implements Store {
   async insertSpans(spans: SpanTable, token: string): Promise<void> {
     if (spans.rowCount === 0) return;
     await this.insert("spans", SPAN_COLUMNS, spanBlock(spans), token);
+  }
+
+  insertMetrics(metrics: MetricTable, token: string): Promise<void> {
+    return this.metrics.write(metrics, token);
+  }
+
+  insertStacks(stacks: StackTable, token: string): Promise<void> {
+    return writeStacks(this.insert, stacks, token, BigInt(Date.now()) * 1_000_000n);
+  }
+
+  readMetrics(range: TimeRange, { builder, signal }: ReadMetricsOptions = {}): Promise<MetricTable> {
+    return readMetrics(this.reader({ parameters: rangeParameters(range), signal }), builder);
+  }
+
+  readStacks(range: TimeRange, { service = "", signal }: ReadStacksOptions = {}): Promise<StackTable> {
+    return readStacks(this.reader({ parameters: { service, ...rangeParameters(range) }, signal }));
   }
 
   async readSpans(range: TimeRange, options: ReadSpansOptions = {}): Promise<SpanTable> {
@@ -186,16 +208,19 @@ export class ClickHouseStore implements Store {
     query: string,
     options: QueryOptions,
   ): Promise<void> {
-    const bytes = await this.link.native(query, { settings: READ, ...options });
-    for (const block of nativeBlocks(bytes)) rows.add(block);
+    for (const block of await this.reader(options)(query)) rows.add(block);
     builder.strings.releaseSource();
   }
 
-  private async insert(table: string, columns: readonly string[], block: Uint8Array, token: string): Promise<void> {
+  private reader(options: QueryOptions): Read {
+    return async (query) => nativeBlocks(await this.link.native(query, { settings: READ, ...options }));
+  }
+
+  private readonly insert: Insert = async (table, columns, block, token) => {
     const into = `${this.connection.database}.${table} (${columns.join(", ")})`;
     const settings = { ...INSERT, insert_deduplication_token: token };
     await this.link.insertNative(`INSERT INTO ${into} FORMAT Native`, [block], { settings });
-  }
+  };
 }
 
 /** The hash at or below which a share of all traces lies. */

@@ -1,5 +1,8 @@
+import type { MetricTableBuilder } from "../model/metric-table-builder.ts";
+import type { MetricTable } from "../model/metric-table.ts";
 import type { SpanTableBuilder } from "../model/span-table-builder.ts";
 import type { SpanTable } from "../model/span-table.ts";
+import type { StackTable } from "../model/stack-table.ts";
 import type { Connection } from "./connection.ts";
 
 /** What starts in `[fromUnixNs, toUnixNs)`, nanoseconds since 1970. */
@@ -20,7 +23,16 @@ export interface ReadSpansOptions extends ReadOptions {
   readonly builder?: SpanTableBuilder;
 }
 
-/** One operation (or service, where none was asked for) in one step of time. */
+export interface ReadMetricsOptions extends ReadOptions {
+  /** takes the points behind those it holds; a new one if absent */
+  readonly builder?: MetricTableBuilder;
+}
+
+export interface ReadStacksOptions extends ReadOptions {
+  readonly service?: string;
+}
+
+/** One operation in one step of time. */
 export interface RedRow {
   readonly startUnixNs: bigint;
   readonly service: string;
@@ -128,9 +140,17 @@ export interface Store {
   readonly connection: Connection;
 
   insertSpans(spans: SpanTable, token: string): Promise<void>;
+  insertMetrics(metrics: MetricTable, token: string): Promise<void>;
+  /** The token names the profile. Samples without a time of their own are of the time of this call. */
+  insertStacks(stacks: StackTable, token: string): Promise<void>;
 
   /** Spans that start in the range, by trace id, then start, span id and what else tells them apart. */
   readSpans(range: TimeRange, options?: ReadSpansOptions): Promise<SpanTable>;
+
+  /** Points in the range, by series and time; those of distributions last. */
+  readMetrics(range: TimeRange, options?: ReadMetricsOptions): Promise<MetricTable>;
+  /** Samples of profiles in the range, by process and in the order in which they were read. */
+  readStacks(range: TimeRange, options?: ReadStacksOptions): Promise<StackTable>;
 
   /** All spans of a trace, none for one that is not there; `idHex` has 32 digits. */
   trace(idHex: string, options?: ReadOptions): Promise<SpanTable>;

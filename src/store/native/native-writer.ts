@@ -67,7 +67,7 @@ export class NativeWriter {
     this.doubleItems(column, column.length);
   }
 
-  /** `base` plus whole nanoseconds each, exact. */
+  /** `base` plus whole nanoseconds each, exact; 1970 for NaN, as in OTLP for a time that was not said. */
   times(name: string, base: bigint, offsetsNs: Float64Array): void {
     this.head(name, "DateTime64(9, 'UTC')");
     const high = Number(BigInt.asIntN(64, base) >> 32n);
@@ -75,6 +75,10 @@ export class NativeWriter {
     this.reserve(8 * offsetsNs.length);
     for (let i = 0; i < offsetsNs.length; i++) {
       const offset = offsetsNs[i]!;
+      if (Number.isNaN(offset)) {
+        this.word64(0);
+        continue;
+      }
       const words = Math.floor(offset / TWO_32);
       const sum = low + (offset - words * TWO_32);
       const carry = sum >= TWO_32 ? 1 : 0;

@@ -9,7 +9,9 @@ export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
 /** Days that a table's rows are kept, by the column that tells their time. */
 export interface Retention {
+  /** spans and profiles */
   readonly spanDays: number;
+  /** metrics, and rates by the hour */
   readonly metricDays: number;
 }
 
@@ -28,6 +30,8 @@ export const TIMED_TABLES: readonly {
   { table: "samples", time: "time", days: "metricDays" },
   { table: "distributions", time: "time", days: "metricDays" },
   { table: "exemplars", time: "time", days: "metricDays" },
+  { table: "profile_samples", time: "time", days: "spanDays" },
+  { table: "stacks", time: "seen", days: "spanDays" },
   { table: "series", time: "seen", days: "metricDays" },
 ];
 
@@ -84,6 +88,8 @@ export async function migrateDistributed(link: Link, connection: Connection & { 
     ...["red_minute", "red_hour"].map((table) => [table, "cityHash64(service, name)"] as const),
     ...["samples", "distributions", "exemplars"].map((table) => [table, "series"] as const),
     ["series", "id"],
+    ["profile_samples", "stack"],
+    ["stacks", "stack"],
     ["findings", "cityHash64(id)"],
   ];
   for (const [table, key] of sharded) {

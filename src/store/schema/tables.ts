@@ -147,6 +147,38 @@ export const TABLES: readonly string[] = [
   ORDER BY (series, time)
   SETTINGS ${KEEP_BY_TIME}`,
 
+  /*
+   * Samples of profiles. Whose they are is text that many share: process, thread and labels as JSON, a value type as
+   * "type" U+001F "unit". `stack` is a hash of its frames, -1 of none in `has_stack`.
+   */
+  `CREATE TABLE {db}.profile_samples (
+    service LowCardinality(String) CODEC(ZSTD(1)),
+    time DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    profile LowCardinality(String) CODEC(ZSTD(1)),
+    number UInt64 CODEC(Delta(8), ZSTD(1)),
+    stack UInt64 CODEC(ZSTD(1)),
+    has_stack UInt8 CODEC(ZSTD(1)),
+    types Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    values Array(Float64) CODEC(ZSTD(1)),
+    default_value UInt8 CODEC(ZSTD(1)),
+    offset Float64 CODEC(ZSTD(1)),
+    process LowCardinality(String) CODEC(ZSTD(1)),
+    thread LowCardinality(String) CODEC(ZSTD(1)),
+    labels LowCardinality(String) CODEC(ZSTD(1))
+  ) ENGINE = MergeTree
+  PARTITION BY toStartOfInterval(time, toIntervalHour(6))
+  ORDER BY (service, time)
+  SETTINGS ${KEEP_BY_TIME}`,
+
+  /* Each stack once; frames are JSON, the outermost first. */
+  `CREATE TABLE {db}.stacks (
+    stack UInt64,
+    frames String CODEC(ZSTD(3)),
+    seen DateTime64(9, 'UTC')
+  ) ENGINE = ReplacingMergeTree(seen)
+  ORDER BY stack
+  SETTINGS ${KEEP}`,
+
   /* A finding's later row replaces the one before. */
   `CREATE TABLE {db}.findings (
     id String,
