@@ -35,6 +35,8 @@ const range = (from: number, to: number): { fromUnixNs: bigint; toUnixNs: bigint
   toUnixNs: BASE + BigInt(to) * 1_000_000_000n,
 });
 
+const byText = (a: unknown, b: unknown): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
+
 /** All that a table says, without numbers of rows and strings, in an order that does not depend on who wrote it. */
 function content(table: MetricTable): unknown[] {
   const { points, strings, exemplars } = table;
@@ -44,7 +46,7 @@ function content(table: MetricTable): unknown[] {
       const at = of.listStart[row]! + i;
       const isText = of.type[at] === AttributeType.string || of.type[at] === AttributeType.json;
       return [text(of.key[at]!), of.type[at], isText ? text(of.value[at]!) : of.value[at]];
-    }).toSorted();
+    }).toSorted(byText);
   const ns = (offset: number): string => (Number.isNaN(offset) ? "-" : String(table.baseUnixNs + BigInt(offset)));
   return Array.from(points.series, (series, row) => {
     const d = points.distribution[row]!;
@@ -81,9 +83,9 @@ function content(table: MetricTable): unknown[] {
           [...exemplars.traceId.subarray(4 * i, 4 * i + 4)],
           [...exemplars.spanId.subarray(2 * i, 2 * i + 2)],
         ])
-        .toSorted(),
+        .toSorted(byText),
     };
-  }).toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  }).toSorted(byText);
 }
 
 describe("metrics come back as they were", () => {
@@ -265,7 +267,7 @@ describe("profiles come back as they were", () => {
       samples: { values: number[]; thread: unknown[]; process: unknown[] }[];
       types: { type: string }[];
     };
-    const order = types.map(({ type }, i) => [type, i] as const).toSorted();
+    const order = types.map(({ type }, i) => [type, i] as const).toSorted(byText);
     return samples
       .map((sample) =>
         JSON.stringify(
@@ -278,6 +280,6 @@ describe("profiles come back as they were", () => {
           (_, value: unknown) => (typeof value === "bigint" ? String(value) : value),
         ),
       )
-      .toSorted();
+      .toSorted(byText);
   }
 });
