@@ -52,8 +52,8 @@ export function traceWeights(spans: SpanTable, trace: Int32Array, root: Int32Arr
 /** Keys that only tail samplers set: the Collector's tail_sampling processor, Honeycomb's Refinery. */
 const TAIL_KEYS = ["tailsampling.policy", "tailsampling.composite_policy", "meta.refinery.reason"];
 
-/** Per span: stated weight, 0 where none is stated. Empty when no span states any. */
-function statedWeights(spans: SpanTable): Float64Array {
+/** Per span: for how many spans it stands by what it says itself, 0 where it says nothing. Empty when no span says any. */
+export function statedWeights(spans: SpanTable): Float64Array {
   const byState = weightsOfTraceStates(spans);
   const keys = ["sampling.probability", "SampleRate", "sampler.param"].map((key) => knownId(spans.strings, key));
   const [probability, sampleRate, samplerParam] = keys as [number, number, number];
