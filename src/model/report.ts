@@ -65,6 +65,25 @@ export interface Report {
   readonly healthy: boolean;
   readonly checkedNotCause: readonly { readonly what: string; readonly detail: string }[];
   readonly unexplained: readonly { readonly service: string; readonly p99Ms: number; readonly collect: string }[];
+  /** what a running server read for it; absent for files */
+  readonly live?: LiveWindow;
+}
+
+/** The time that a running server was asked about; `Report.window` is that of the data found in it. */
+export interface LiveWindow {
+  readonly fromUnixNs: string;
+  readonly toUnixNs: string;
+  /** share of the traces that were analysed; each of them counts 1 / share times */
+  readonly traceShare: number;
+  /** that the store holds of this time */
+  readonly spansInWindow: number;
+  /** the time that it was compared with, and why it was taken; absent when there was none */
+  readonly baseline?: {
+    readonly fromUnixNs: string;
+    readonly toUnixNs: string;
+    readonly traceShare: number;
+    readonly why: string;
+  };
 }
 
 export interface DataQuality {

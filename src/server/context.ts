@@ -1,0 +1,41 @@
+import type { Store } from "../store/store.ts";
+import type { Settings } from "./config/settings.ts";
+import type { Analyst } from "./live/analyst.ts";
+import type { FindingKeeper } from "./live/finding-keeper.ts";
+import type { Log } from "./log.ts";
+
+/** What the ingest says of itself; counts since the start. */
+export interface IngestView {
+  /** by signal */
+  signals(): Readonly<Record<string, SignalCounts>>;
+  /** Prometheus text */
+  metricsText(): string;
+  /** resolves when all that was acknowledged can be queried */
+  flush(): Promise<void>;
+  readonly grpc?: string;
+  readonly http?: string;
+}
+
+export interface SignalCounts {
+  readonly received: number;
+  readonly stored: number;
+  readonly waiting: number;
+  readonly rejected: Readonly<Record<string, number>>;
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+/** What the routes answer from. */
+export interface ServerContext {
+  readonly store: Store;
+  readonly storeKind: "embedded" | "clickhouse";
+  /** "ready", or what the engine does instead */
+  readonly storeState: () => string;
+  readonly ingest: IngestView;
+  readonly analyst: Analyst;
+  readonly findings: FindingKeeper;
+  readonly settings: Settings;
+  readonly version: string;
+  readonly log: Log;
+  readonly startedUnixNs: bigint;
+  readonly nowUnixNs: () => bigint;
+}

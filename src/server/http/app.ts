@@ -1,0 +1,61 @@
+import Fastify, { type FastifyInstance } from "fastify";
+import type { ServerContext } from "../context.ts";
+import { addExploreRoutes } from "../routes/explore.ts";
+import { addEventRoutes } from "../routes/events.ts";
+import { addExportRoutes } from "../routes/export.ts";
+import { addFindingRoutes } from "../routes/findings.ts";
+import { addHealthRoutes } from "../routes/health.ts";
+import { addJaegerRoutes } from "../routes/jaeger.ts";
+import { addReportRoutes } from "../routes/report.ts";
+import { addStatusRoutes } from "../routes/status.ts";
+import { addGuards } from "./guards.ts";
+import { HttpError, problemOf } from "./http-error.ts";
+import { addOpenApi } from "./openapi.ts";
+import { QueryLimit } from "./query-limit.ts";
+
+/** Parameters and changes; profiles have a limit of their own. */
+const BODY_LIMIT = 1 << 20;
+/** A sender that is slower than this with headers and body holds a connection for nothing. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_MS = 65_000;
+
+/** The HTTP API of a server, not listening yet. */
+export function buildApp(context: ServerContext): FastifyInstance {
+  const { settings, log } = context;
+  const app = Fastify({
+    logger: false,
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    routerOptions: { maxParamLength: 2000, ignoreTrailingSlash: true },
+    // A slip in a parameter is an error, not another answer; texts of a query become numbers where numbers are meant.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: "array", allErrors: false } },
+    ...(settings.tls === undefined ? {} : { https: { ...settings.tls, minVersion: "TLSv1.2" } }),
+  }) as unknown as FastifyInstance;
+  // Answers are what they are, whole: a serialiser that leaves out what its schema does not name would hide a difference.
+  // That answers are as described is tested.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.setErrorHandler((error, request, reply) => {
+    const { problem, headers } = problemOf(error);
+    if (problem.status >= 500) {
+      const stack = problem.status === 500 && error instanceof Error ? { stack: error.stack } : {};
+      log("error", "request failed", { method: request.method, url: request.url, error, ...stack });
+    }
+    return reply.code(problem.status).headers(headers).type("application/problem+json").send(problem);
+  });
+  app.setNotFoundHandler((request) => {
+    throw new HttpError(404, `nothing is at ${request.method} ${request.url.split("?", 1)[0]!.slice(0, 200)}`);
+  });
+  addGuards(app, { tokens: settings.tokens, hosts: settings.hosts });
+  addOpenApi(app, context.version);
+  const queries = new QueryLimit(settings.limits.queryTimeoutMs);
+  addHealthRoutes(app, context);
+  addStatusRoutes(app, context);
+  addReportRoutes(app, context);
+  addEventRoutes(app, context);
+  addExportRoutes(app, context);
+  addExploreRoutes(app, context, queries);
+  addFindingRoutes(app, context, queries);
+  addJaegerRoutes(app, context, queries);
+  return app;
+}

@@ -1,0 +1,130 @@
+// The thread in which windows are read and analysed, so that the server answers meanwhile. Tasks are done one after the
+// other: two at a time would both take twice as long and twice the memory.
+import { parentPort, workerData } from "node:worker_threads";
+import { otlpMetricLines } from "../../formats/write-otlp-metrics-json.ts";
+import { otlpTraceLines } from "../../formats/write-otlp-traces-json.ts";
+import { writePprof } from "../../formats/write-pprof.ts";
+import { whatIf } from "../../engine/what-if.ts";
+import { connect } from "../../store/connect.ts";
+import type { Connection } from "../../store/connection.ts";
+import type { Store } from "../../store/store.ts";
+import type { FromThread, Task, ThreadSetUp, ToThread } from "./analysis-messages.ts";
+import { BlockCache } from "./block-cache.ts";
+import { diagnoseLive, readWindowData, type LiveReader } from "./live-diagnosis.ts";
+
+/** Windows of which decoded spans are kept: the one asked for, its baseline and one before. */
+const WINDOWS_KEPT = 3;
+
+const port = parentPort!;
+const { budget, operations } = workerData as ThreadSetUp;
+const cache = new BlockCache(WINDOWS_KEPT * budget);
+const aborts = new Map<number, AbortController>();
+/** Called when the receiver has taken a chunk. */
+const takers = new Map<number, () => void>();
+let opened: { readonly key: string; readonly store: Promise<Store> } | undefined;
+let last: Promise<void> = Promise.resolve();
+
+port.on("message", (message: ToThread) => {
+  switch (message.kind) {
+    case "task": {
+      const abort = new AbortController();
+      aborts.set(message.id, abort);
+      last = last.then(() => run(message.id, message.task, message.connection, abort.signal));
+      return;
+    }
+    case "cancel":
+      aborts.get(message.id)?.abort(new Error("nobody waits for the answer any more"));
+      takers.get(message.id)?.();
+      return;
+    case "taken":
+      takers.get(message.id)?.();
+  }
+});
+
+async function run(id: number, task: Task, connection: Connection, signal: AbortSignal): Promise<void> {
+  const send = (message: FromThread): void => port.postMessage(message);
+  try {
+    signal.throwIfAborted();
+    const reader: LiveReader = {
+      store: await storeOf(connection),
+      cache,
+      budget,
+      operations,
+      nowUnixNs: () => BigInt(Date.now()) * 1_000_000n,
+    };
+    send({ kind: "done", id, json: await work(reader, id, task, signal, send) });
+  } catch (error) {
+    const { name, code, message } = error as Error & { code?: unknown };
+    send({ kind: "failed", id, name, code: typeof code === "string" ? code : "", message });
+  } finally {
+    aborts.delete(id);
+    takers.delete(id);
+  }
+}
+
+async function work(
+  reader: LiveReader,
+  id: number,
+  task: Task,
+  signal: AbortSignal,
+  send: (message: FromThread) => void,
+): Promise<string> {
+  const progress = (stage: string, done: number, total: number): void =>
+    send({ kind: "progress", id, stage, done, total });
+  switch (task.kind) {
+    case "report": {
+      const report = await diagnoseLive(reader, task.query, {
+        signal,
+        progress,
+        partial: (part) => send({ kind: "partial", id, json: JSON.stringify(part) }),
+      });
+      signal.throwIfAborted();
+      return JSON.stringify(report);
+    }
+    case "what-if": {
+      const { spans, metrics } = await readWindowData(reader, task.range, { signal, progress });
+      const prediction = await whatIf(spans, task.changes, { metrics }, { signal, progress });
+      signal.throwIfAborted();
+      return JSON.stringify(prediction);
+    }
+    case "export": {
+      const { spans, metrics, share } = await readWindowData(reader, task.range, { signal });
+      for (const lines of [otlpTraceLines(spans), otlpMetricLines(metrics)]) {
+        for (const line of lines) await chunk(id, line, signal, send);
+      }
+      return JSON.stringify({ traceShare: share });
+    }
+    case "export-profile": {
+      const stacks = await reader.store.readStacks?.(task.range, { service: task.service, signal });
+      if (stacks === undefined) return JSON.stringify({ samples: 0 });
+      await chunk(id, writePprof(stacks), signal, send);
+      return JSON.stringify({ samples: stacks.samples.rowCount });
+    }
+  }
+}
+
+/** One chunk at a time is on its way: a slow receiver must not fill the memory. */
+async function chunk(
+  id: number,
+  data: string | Uint8Array,
+  signal: AbortSignal,
+  send: (message: FromThread) => void,
+): Promise<void> {
+  signal.throwIfAborted();
+  const taken = new Promise<void>((resolve) => takers.set(id, resolve));
+  send({ kind: "chunk", id, data });
+  await taken;
+  signal.throwIfAborted();
+}
+
+async function storeOf(connection: Connection): Promise<Store> {
+  const key = JSON.stringify(connection);
+  if (opened?.key !== key) {
+    const before = opened;
+    opened = { key, store: connect(connection, { isMigrated: true }) };
+    // A connection that failed is tried anew by the next task.
+    opened.store.catch(() => (opened = undefined));
+    await before?.store.then((store) => store.close()).catch(() => undefined);
+  }
+  return opened.store;
+}

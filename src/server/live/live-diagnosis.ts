@@ -1,0 +1,170 @@
+import { diagnose, type DiagnoseInput } from "../../engine/diagnose.ts";
+import type { ProfileInput } from "../../engine/code/service-profiles.ts";
+import type { Objective } from "../../engine/objective.ts";
+import { MetricTableBuilder } from "../../model/metric-table-builder.ts";
+import type { MetricTable } from "../../model/metric-table.ts";
+import type { LiveWindow, Report } from "../../model/report.ts";
+import type { SpanTable } from "../../model/span-table.ts";
+import type { StackTable } from "../../model/stack-table.ts";
+import type { Store, TimeRange } from "../../store/store.ts";
+import { chooseBaseline } from "./baseline.ts";
+import { readWindow, shareWithin, type WindowReader } from "./read-window.ts";
+
+/** What a window is held against. `auto`: what the history of the endpoints suggests. */
+export type BaselineChoice =
+  | { readonly kind: "auto" }
+  | { readonly kind: "none" }
+  | { readonly kind: "range"; readonly range: TimeRange };
+
+export interface LiveQuery {
+  readonly range: TimeRange;
+  readonly baseline: BaselineChoice;
+  readonly endpoint?: string;
+  readonly objectives: readonly Objective[];
+}
+
+export interface LiveHooks {
+  readonly signal?: AbortSignal;
+  readonly progress?: (stage: string, done: number, total: number) => void;
+  /** an answer from a small sample, before the whole one */
+  readonly partial?: (report: Report) => void;
+}
+
+/** What is read of a store. */
+export interface LiveStore extends Pick<Store, "readSpans" | "red" | "spansIn"> {
+  readMetrics?(range: TimeRange, options?: { readonly signal?: AbortSignal }): Promise<MetricTable>;
+  readStacks?(
+    range: TimeRange,
+    options?: { readonly signal?: AbortSignal; readonly service?: string },
+  ): Promise<StackTable>;
+}
+
+export interface LiveReader extends WindowReader {
+  readonly store: LiveStore;
+}
+
+/** Everything that a diagnosis of a window is computed from. */
+export interface WindowData {
+  readonly spans: SpanTable;
+  readonly metrics: MetricTable;
+  readonly profiles: readonly ProfileInput[];
+  readonly share: number;
+  readonly spansInWindow: number;
+}
+
+/** A sample of so many spans is diagnosed in some 0.3 s. */
+const PARTIAL_SPANS = 16_000;
+/** Below so many spans the whole answer is not much later than a part of it. */
+const PARTIAL_FROM = 4 * PARTIAL_SPANS;
+
+/** The window's report, as `longpole analyze` makes it of the window's export, with `live` saying what was read. */
+export async function diagnoseLive(reader: LiveReader, query: LiveQuery, hooks: LiveHooks = {}): Promise<Report> {
+  const { signal } = hooks;
+  const stop = signal === undefined ? {} : { signal };
+  hooks.progress?.("reading spans", 0, 4);
+  await diagnosePart(reader, query, hooks);
+  const data = await readWindowData(reader, query.range, hooks);
+  hooks.progress?.("choosing a baseline", 3, 4);
+  const chosen = await baselineRange(reader, query, stop);
+  const before = chosen === undefined ? undefined : await readWindowData(reader, chosen.range, {});
+  const hasBefore = before !== undefined && (before.spans.rowCount > 0 || before.metrics.points.rowCount > 0);
+  const report = await diagnose(
+    {
+      ...inputOf(query, data),
+      metrics: data.metrics,
+      profiles: data.profiles,
+      ...(hasBefore ? { baseline: before.spans, baselineMetrics: before.metrics } : {}),
+    },
+    { ...stop, ...(hooks.progress === undefined ? {} : { progress: hooks.progress }) },
+  );
+  const live: LiveWindow = {
+    fromUnixNs: String(query.range.fromUnixNs),
+    toUnixNs: String(query.range.toUnixNs),
+    traceShare: data.share,
+    spansInWindow: data.spansInWindow,
+    ...(chosen === undefined || !hasBefore
+      ? {}
+      : {
+          baseline: {
+            fromUnixNs: String(chosen.range.fromUnixNs),
+            toUnixNs: String(chosen.range.toUnixNs),
+            traceShare: before.share,
+            why: chosen.why,
+          },
+        }),
+  };
+  return { ...report, live };
+}
+
+/** Spans, metrics and profiles of a window. */
+export async function readWindowData(reader: LiveReader, range: TimeRange, hooks: LiveHooks): Promise<WindowData> {
+  const stop = hooks.signal === undefined ? {} : { signal: hooks.signal };
+  const { spans, share, spansInWindow } = await readWindow(reader, range, stop);
+  hooks.progress?.("reading metrics", 1, 4);
+  const metrics = (await reader.store.readMetrics?.(range, stop)) ?? new MetricTableBuilder().finish().table;
+  hooks.progress?.("reading profiles", 2, 4);
+  return { spans, metrics, profiles: await profilesIn(reader, range, stop), share, spansInWindow };
+}
+
+const inputOf = (query: LiveQuery, { spans }: { readonly spans: SpanTable }): DiagnoseInput => ({
+  spans,
+  objectives: query.objectives,
+  ...(query.endpoint === undefined ? {} : { endpoint: query.endpoint }),
+});
+
+/** Where the window is large, what a small sample of its traces says, told by `partial` and marked as incomplete. */
+async function diagnosePart(reader: LiveReader, query: LiveQuery, hooks: LiveHooks): Promise<void> {
+  if (hooks.partial === undefined) return;
+  const stop = hooks.signal === undefined ? {} : { signal: hooks.signal };
+  const rows = await reader.store.red({ ...query.range, stepSeconds: 60 }, stop);
+  const total = rows.reduce((sum, { count }) => sum + count, 0);
+  if (total < PARTIAL_FROM) return;
+  const share = shareWithin(total, PARTIAL_SPANS);
+  const part = await readWindow(reader, query.range, { share, ...stop });
+  if (part.spans.rowCount === 0) return;
+  const report = await diagnose(inputOf(query, part), stop);
+  const { dataQuality } = report;
+  const warning = `a first answer from 1 of ${1 / share} traces, without metrics and profiles; the whole one follows`;
+  hooks.partial({
+    ...report,
+    dataQuality: { ...dataQuality, complete: false, warnings: [warning, ...dataQuality.warnings] },
+    live: {
+      fromUnixNs: String(query.range.fromUnixNs),
+      toUnixNs: String(query.range.toUnixNs),
+      traceShare: share,
+      spansInWindow: total,
+    },
+  });
+}
+
+/** A table per service, since that is how profiles are joined with traces. */
+async function profilesIn(
+  reader: LiveReader,
+  range: TimeRange,
+  stop: { readonly signal?: AbortSignal },
+): Promise<ProfileInput[]> {
+  const all = await reader.store.readStacks?.(range, stop);
+  if (all === undefined || all.samples.rowCount === 0) return [];
+  const services = [...new Set(Array.from(all.processes.service, (id) => all.strings.get(id)))].filter((s) => s !== "");
+  const inputs: ProfileInput[] = [];
+  for (const service of services.sort()) {
+    const stacks = services.length === 1 ? all : await reader.store.readStacks!(range, { service, ...stop });
+    inputs.push({ source: `${service}.pprof`, stacks, service });
+  }
+  return inputs;
+}
+
+async function baselineRange(
+  reader: LiveReader,
+  { range, baseline, endpoint }: LiveQuery,
+  stop: { readonly signal?: AbortSignal },
+): Promise<{ range: TimeRange; why: string } | undefined> {
+  switch (baseline.kind) {
+    case "none":
+      return undefined;
+    case "range":
+      return { range: baseline.range, why: "as asked" };
+    case "auto":
+      return chooseBaseline(reader.store, range, endpoint, stop);
+  }
+}

@@ -1,0 +1,111 @@
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { parseObjective, type Objective } from "../../engine/objective.ts";
+import { ReportSchema } from "../api/report.ts";
+import { WhatIf, WhatIfBody } from "../api/what-if.ts";
+import { ReportQuery } from "../api/window-query.ts";
+import type { ServerContext } from "../context.ts";
+import { callerSignal } from "../http/caller-signal.ts";
+import { EventStream } from "../http/event-stream.ts";
+import { HttpError, problemOf } from "../http/http-error.ts";
+import { baselineOf, rangeOf } from "../http/window-of.ts";
+import type { Listener } from "../live/analyst.ts";
+import type { LiveQuery } from "../live/live-diagnosis.ts";
+
+/** Diagnoses of a window, at once or with their progress, and predictions. */
+export function addReportRoutes(app: FastifyInstance, context: ServerContext): void {
+  const { analyst, findings } = context;
+
+  async function report(query: LiveQuery, listener: Listener): Promise<string> {
+    // What was acknowledged before the question belongs to the answer.
+    await context.ingest.flush();
+    const json = await analyst.ask({ kind: "report", query }, listener);
+    await findings.keep(query, json);
+    return json;
+  }
+
+  app.get<{ Querystring: ReportQuery }>(
+    "/api/v1/report",
+    {
+      schema: {
+        summary: "The diagnosis of a window of time",
+        tags: ["report"],
+        querystring: ReportQuery,
+        response: { 200: ReportSchema },
+      },
+    },
+    async ({ query }, reply) =>
+      sendJson(reply, await report(liveQuery(query, context), { signal: callerSignal(reply) })),
+  );
+
+  app.get<{ Querystring: ReportQuery }>(
+    "/api/v1/report/events",
+    {
+      schema: {
+        summary:
+          "The same as events: progress {stage, done, total}, partial (a report from a sample, where the window is large), report, or problem",
+        tags: ["report"],
+        querystring: ReportQuery,
+        produces: ["text/event-stream"],
+      },
+    },
+    async ({ query }, reply) => {
+      const live = liveQuery(query, context);
+      const events = new EventStream(reply);
+      try {
+        const json = await report(live, {
+          signal: events.signal,
+          progress: (stage, done, total) => {
+            if (!events.isBehind) events.send("progress", JSON.stringify({ stage, done, total }));
+          },
+          partial: (part) => events.send("partial", part),
+        });
+        events.send("report", json);
+      } catch (error) {
+        const { problem } = problemOf(error);
+        if (problem.status >= 500 && !events.signal.aborted) context.log("error", "report failed", { error });
+        events.send("problem", JSON.stringify(problem));
+      }
+      events.end();
+    },
+  );
+
+  app.post<{ Body: WhatIfBody }>(
+    "/api/v1/what-if",
+    {
+      schema: {
+        summary: "Percentiles and ceiling of a window under changes",
+        tags: ["report"],
+        body: WhatIfBody,
+        response: { 200: WhatIf },
+      },
+    },
+    async ({ body }, reply) => {
+      const { changes, ...window } = body;
+      const range = rangeOf(window, context.nowUnixNs());
+      await context.ingest.flush();
+      return sendJson(reply, await analyst.ask({ kind: "what-if", range, changes }, { signal: callerSignal(reply) }));
+    },
+  );
+}
+
+export function liveQuery(query: ReportQuery, { settings, nowUnixNs }: ServerContext): LiveQuery {
+  const range = rangeOf(query, nowUnixNs());
+  return {
+    range,
+    baseline: baselineOf(query.baseline, range),
+    objectives: query.objective?.map(objectiveOf) ?? settings.objectives,
+    ...(query.endpoint === undefined ? {} : { endpoint: query.endpoint }),
+  };
+}
+
+function objectiveOf(text: string): Objective {
+  const parsed = parseObjective(text);
+  if (parsed.kind === "objective") return parsed;
+  const found = parsed.part === "" ? "" : `, found "${parsed.part}"`;
+  throw new HttpError(400, `objective: expected ${parsed.expected}${found}`, { field: "objective" });
+}
+
+/** The thread's JSON as it is: parsing and writing it again could only change it. */
+function sendJson(reply: FastifyReply, json: string): FastifyReply {
+  return reply.type("application/json; charset=utf-8").send(json);
+}
