@@ -11,14 +11,36 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // Open-loop load and what a system sends meanwhile; shared by the command line and the lab.
   "src/load": ["src/model", "src/analysis"],
   "src/ingest": ["src/model", "src/formats"],
+  "src/server": ["src/model", "src/analysis", "src/formats", "src/engine", "src/ingest", "src/store"],
   // The script of the flame graph's page, for browsers; the command line puts its built file into the page.
   "src/flame-page": ["src/model"],
   // The composition root; of the lab it knows only how to start it (docs/adr/0010-the-lab-within-the-package.md).
-  "src/cli": ["src/model", "src/analysis", "src/formats", "src/engine", "src/load", "src/lab"],
+  "src/cli": [
+    "src/model",
+    "src/analysis",
+    "src/formats",
+    "src/engine",
+    "src/load",
+    "src/ingest",
+    "src/store",
+    "src/server",
+    "src/lab",
+  ],
   "src/lab": ["src/model", "src/analysis", "src/formats", "src/engine", "src/load"],
   "src/testing": ["src/model"],
-  bench: ["src/model", "src/analysis", "src/formats", "src/engine", "src/ingest", "src/load", "src/lab", "src/testing"],
-  e2e: ["src/model", "src/ingest", "src/lab", "src/testing"],
+  bench: [
+    "src/model",
+    "src/analysis",
+    "src/formats",
+    "src/engine",
+    "src/ingest",
+    "src/store",
+    "src/server",
+    "src/load",
+    "src/lab",
+    "src/testing",
+  ],
+  e2e: ["src/model", "src/formats", "src/ingest", "src/lab", "src/testing"],
   scripts: [],
 };
 

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parseObjective, type Objective } from "../engine/objective.ts";
 import { SEVERITIES } from "../model/report.ts";
@@ -6,11 +5,14 @@ import { analyze } from "./commands/analyze.ts";
 import { changepoints } from "./commands/changepoints.ts";
 import { compareRecordings } from "./commands/compare.ts";
 import { demo } from "./commands/demo.ts";
+import { diagnose } from "./commands/diagnose.ts";
 import { printCriticalPaths } from "./commands/critical-path.ts";
 import { flame } from "./commands/flame.ts";
 import { ramp, type RampObjective } from "./commands/ramp.ts";
+import { up } from "./commands/up.ts";
 import { fitScalability } from "./commands/usl.ts";
 import { predictChanges } from "./commands/what-if.ts";
+import { packageJson } from "./package-json.ts";
 import { safeText } from "./render/safe-text.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -18,7 +20,7 @@ import type { Terminal } from "./terminal.ts";
 export function longpole(terminal: Terminal, done: (exitCode: number) => void): Command {
   const program = new Command("longpole")
     .description("Reads recorded traces of a slow system and says what to fix first, and what p99 that would bring.")
-    .version(version(), "-V, --version")
+    .version(packageJson().version, "-V, --version")
     .configureOutput({
       writeOut: terminal.out,
       writeErr: terminal.err,
@@ -42,6 +44,38 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .option("--objective <text>", 'what is fast enough: "[SERVICE] OPERATION p99 < 300ms"; may be repeated', objective)
     .addHelpText("after", pasteable(EXAMPLES.analyze, terminal))
     .action(async (files: string[], options) => done(await analyze(files, options, terminal)));
+
+  common(program.command("up"), "where it listens as one JSON document on standard output")
+    .description("Receive telemetry (OTLP), keep it, and answer what is slow, until Ctrl-C.")
+    .option("--data <folder>", "where data is kept (default: longpole-data)")
+    .option("--clickhouse <url>", "a ClickHouse instead of the embedded one; may be repeated for a cluster", repeated)
+    .option("--config <file>", "configuration (default: longpole.yaml, where it exists)")
+    .option("--host <address>", "listen there instead of 127.0.0.1")
+    .option("--port <n>", "port of the API (default: 7077); 0 takes a free one", port)
+    .option("--grpc-port <n>", "port of OTLP/gRPC (default: 4317)", port)
+    .option("--http-port <n>", "port of OTLP/HTTP (default: 4318)", port)
+    .option("--token-file <file>", "tokens that callers need, one a line")
+    .option("--objective <text>", 'what is fast enough: "[SERVICE] OPERATION p99 < 300ms"; may be repeated', objective)
+    .addHelpText("after", pasteable(EXAMPLES.up, terminal))
+    .action(async (options) => done(await up(options, terminal)));
+
+  live(common(program.command("diagnose")))
+    .description("Print a ranked diagnosis of what a running Longpole received lately.")
+    .option("--endpoint <text>", 'only endpoints with this in "SERVICE OPERATION", in any case')
+    .option(
+      "--baseline <when>",
+      "compare with: auto (before the last rise, default), none, a duration as 1h (so much earlier), FROM/TO",
+    )
+    .option("--watch", "again and again, redrawn when the answer changes")
+    .option("--every <seconds>", "how often with --watch", wholeNumber, 10)
+    .addOption(
+      new Option("--fail-on <severity>", "exit with code 1 at findings of this severity or worse")
+        .choices(SEVERITIES)
+        .env("LONGPOLE_FAIL_ON"),
+    )
+    .option("--objective <text>", 'what is fast enough: "[SERVICE] OPERATION p99 < 300ms"; may be repeated', objective)
+    .addHelpText("after", pasteable(EXAMPLES.diagnose, terminal))
+    .action(async (options) => done(await diagnose(options, terminal)));
 
   common(program.command("demo"))
     .description("Start a real sample system with a fault and a PostgreSQL of its own, diagnose it, and end it again.")
@@ -69,9 +103,10 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
       done(await compareRecordings(before, now, options, terminal)),
     );
 
-  common(program.command("what-if"))
+  window(common(program.command("what-if")))
     .description("Predict p50, p95 and p99 of every endpoint under changes.")
-    .argument("<files...>", "recordings or folders of them; - for standard input")
+    .argument("[files...]", "recordings or folders of them; - for standard input")
+    .option("--url <url>", "instead of files: what the running server there received")
     .addOption(
       new Option("--change <spec>", "a change to try; may be repeated, all happen together")
         .argParser((spec: string, before: string[] | undefined) => [...(before ?? []), spec])
@@ -182,15 +217,34 @@ function common(command: Command, json = "one JSON document on standard output")
     .option("-q, --quiet", "no progress and no remarks on standard error");
 }
 
+/** The options of commands that ask a running server. */
+function live(command: Command): Command {
+  return window(command).addOption(
+    new Option("--url <url>", "the server's API").default("http://127.0.0.1:7077").env("LONGPOLE_URL"),
+  );
+}
+
+/** Which time of what a server received. */
+function window(command: Command): Command {
+  return command
+    .option("--token-file <file>", "the server's token; or LONGPOLE_TOKEN")
+    .option("--last <duration>", "the time up to now, as 90s, 15m or 12h (default: 15m)")
+    .option("--from <time>", "instead of --last: start, as 2026-01-31T12:00:00Z")
+    .option("--to <time>", "end, written like --from (default: now)");
+}
+
+const repeated = (text: string, before: readonly string[] | undefined): string[] => [...(before ?? []), text];
+
+function port(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isInteger(value) || value < 0 || value > 65_535)
+    throw new InvalidArgumentError("Expected a port, 0 to 65535.");
+  return value;
+}
+
 /** Examples call Longpole by a name of its own; here it has the one by which this process was started. */
 const pasteable = (text: string, { command }: Terminal): string =>
   text.replace(/(?<=^ {2}|\| |Try: )longpole(?= )/gm, command);
-
-/** package.json stands two folders above, in the sources as in dist. */
-function version(): string {
-  const content: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return typeof content === "object" && content !== null && "version" in content ? String(content.version) : "unknown";
-}
 
 /** Commander's message, which quotes what was typed (perhaps by a script that took it from elsewhere), safe line by line. */
 const asOurs = (text: string): string =>
@@ -305,6 +359,16 @@ Examples:
   longpole analyze examples/missing-index/fault/traces.otlp.pb.gz
   longpole analyze examples/small-pool/fault --baseline examples/small-pool/fixed --fail-on warning
   longpole analyze examples/small-pool/fault --objective 'GET /api/orders/:id p99 < 50ms'`,
+  up: `
+Examples:
+  longpole up
+  longpole up --data /var/lib/longpole --config longpole.yaml
+  longpole up --clickhouse http://clickhouse-1:8123 --clickhouse http://clickhouse-2:8123`,
+  diagnose: `
+Examples:
+  longpole diagnose
+  longpole diagnose --last 1h --endpoint /orders --fail-on critical
+  longpole diagnose --watch --objective 'GET /orders p99 < 300ms'`,
   demo: `
 Examples:
   longpole demo

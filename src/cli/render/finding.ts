@@ -119,7 +119,7 @@ function fix(finding: Finding, pen: Pen): string[] {
 /** A command to paste: broken only between arguments, with a backslash. */
 function tryIt(finding: Finding, sources: Sources, pen: Pen): string[] {
   if (finding.remedy.whatIf === undefined) return [];
-  const files = sources.files.map(shellWord).join(" ");
+  const files = (sources.arguments ?? sources.files).map(shellWord).join(" ");
   const words = [`${sources.command} what-if ${files}`, `--change ${shellWord(finding.remedy.whatIf)}`];
   const oneLine = words.join(" ");
   const lines = columns(oneLine) <= valueWidth(pen) ? [oneLine] : [`${words[0]} \\`, `  ${words[1]}`];

@@ -4,6 +4,8 @@ import { toAscii, type Look, type Pen } from "./pen.ts";
 /** What the report was made from, as the user named it on the command line. */
 export interface Sources {
   readonly files: readonly string[];
+  /** arguments that name the same data to a command, where that is not `files` */
+  readonly arguments?: readonly string[];
   readonly baseline: readonly string[];
   /** what runs Longpole, for commands to paste */
   readonly command: string;
