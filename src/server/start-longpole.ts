@@ -97,7 +97,7 @@ function keepWithin(store: Store, maxBytes: number | undefined, log: Log): () =>
       log("warn", "the size cap could not be kept", { error });
     }
   };
-  const timer = setInterval(() => (running = running.then(check)), SIZE_EVERY_MS);
+  const timer = setInterval(() => void (running = running.then(check)), SIZE_EVERY_MS);
   running = check();
   return async () => {
     clearInterval(timer);
