@@ -29,7 +29,8 @@ test("a rise before the window is found with both levels, and where the one befo
 });
 
 test("a fall, a rise that is over, one that comes later and none at all are no reason to compare", () => {
-  const of = (...levels: [number, number][]) => riseBefore(levelChanges([history("GET /a", 100, ...levels)]), minute(90));
+  const of = (...levels: [number, number][]) =>
+    riseBefore(levelChanges([history("GET /a", 100, ...levels)]), minute(90));
   expect(of([30, 60], [10, 60])).toBeUndefined();
   expect(of([10, 30], [30, 30], [10, 60])).toBeUndefined();
   expect(of([10, 100], [30, 20])).toBeUndefined();
