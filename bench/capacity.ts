@@ -2,14 +2,20 @@
  * The throughput path against the simulator: which resource limits, at what rate, what comes next, and what a change of
  * the limiter does to p99 and to the ceiling.
  *
- *   npm run bench:capacity -- [--cases 40] [--first-seed 1] [--busy] [--verbose]
+ *   npm run bench:capacity -- [--cases 40] [--first-seed 1] [--busy] [--verbose] [--json FILE]
+ *   npm run bench:capacity -- --calibrate FILE[,FILE]      fits the error of the model to cases that --json wrote
  *
  * Recordings are taken at 35 to 60 % of the limit (`--busy`: 75 to 88 %); the truth is the same system overloaded, and
- * played again with the change. Metrics are what a host would count, every second.
+ * played again with the change. Metrics are what a host would count, every second. The error of the model is fitted on
+ * other seeds than those that its intervals are reported on.
  */
+import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import type { PairedEstimate } from "../src/analysis/bootstrap.ts";
 import { diagnose } from "../src/engine/diagnose.ts";
-import { whatIf } from "../src/engine/what-if.ts";
+import { fitModelError, predictionInterval } from "../src/engine/prediction-interval.ts";
+import { replayChanged } from "../src/engine/what-if.ts";
+import type { Limiter } from "../src/model/report.ts";
 import { capacityCase } from "../src/testing/accuracy/capacity-case.ts";
 
 const { values } = parseArgs({
@@ -18,107 +24,132 @@ const { values } = parseArgs({
     "first-seed": { type: "string", default: "1" },
     busy: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
+    json: { type: "string" },
+    calibrate: { type: "string" },
   },
 });
 
 interface Score {
+  readonly seed: number;
+  readonly system: string;
+  readonly change: string;
   readonly limiter: boolean;
   readonly next: boolean;
-  readonly ceiling: number;
-  readonly covered: boolean;
-  readonly p99: number;
-  readonly p99Covered: boolean;
-  readonly ceilingAfter: number;
+  readonly ceiling: Prediction;
+  /** undefined where what-if says that it cannot tell */
+  readonly p99?: Prediction;
+  readonly p99Now: number;
+  /** as the replay leaves it, for the fit of the model's error */
+  readonly pair: PairedEstimate;
+  readonly stretch: number;
+  readonly ceilingAfter?: Prediction;
 }
 
-const errorOf = (said: number, truth: number): number => Math.abs(said / truth - 1);
+interface Prediction {
+  readonly said: number;
+  readonly low: number;
+  readonly high: number;
+  readonly truth: number;
+}
+
+const errorOf = ({ said, truth }: Prediction): number => Math.abs(said / truth - 1);
+const isCovered = ({ low, high, truth }: Prediction): boolean => low <= truth && truth <= high;
 const same = (a: object | undefined, b: { service: string; resource: string }): boolean =>
   a !== undefined && "service" in a && a.service === b.service && "resource" in a && a.resource === b.resource;
+const ceilingOf = (limiter: Limiter, truth: number): Prediction => ({
+  said: limiter.ceilingPerSecond,
+  low: limiter.lowPerSecond,
+  high: limiter.highPerSecond,
+  truth,
+});
 
 async function score(seed: number): Promise<Score | string> {
   const { table, resources, truth, system } = capacityCase(seed, values.busy);
   const { throughput } = await diagnose({ spans: table, resources });
   const { limiter, next } = throughput;
   if (limiter === undefined) return `${throughput.status}: ${throughput.detail}`;
-  const predicted = await whatIf(table, [truth.change], { resources });
-  const endpoint = predicted.endpoints.find(
-    (e) => e.service === truth.endpoint.service && e.operation === truth.endpoint.operation,
-  )!;
-  const result = {
+  const { window, endpoints, load, cannotTell } = await replayChanged(table, [truth.change], { resources });
+  const { service, operation } = truth.endpoint;
+  const { p99: pair } = endpoints.find((e) => window.text(e.service) === service && window.text(e.operation) === operation)!;
+  const stretch = 1 / (1 - Math.min(load.fullest, 0.99));
+  const { value, low, high } = predictionInterval(pair, stretch);
+  const { ceiling } = load;
+  return {
+    seed,
+    system,
+    change: truth.change,
     limiter: same(limiter, truth.limiter),
     next: same(next, truth.next),
-    ceiling: errorOf(limiter.ceilingPerSecond, truth.ceilingPerSecond),
-    covered: limiter.lowPerSecond <= truth.ceilingPerSecond && truth.ceilingPerSecond <= limiter.highPerSecond,
-    p99: predicted.cannotTell.some((text) => text.startsWith(truth.change))
-      ? Number.NaN
-      : errorOf(endpoint.p99.predicted, truth.afterChange.p99Ms),
-    p99Covered: endpoint.p99.low <= truth.afterChange.p99Ms && truth.afterChange.p99Ms <= endpoint.p99.high,
-    ceilingAfter:
-      predicted.ceiling === null
-        ? Number.NaN
-        : errorOf(predicted.ceiling.predicted, truth.afterChange.ceilingPerSecond),
+    ceiling: ceilingOf(limiter, truth.ceilingPerSecond),
+    ...(cannotTell.some((text) => text.startsWith(truth.change))
+      ? {}
+      : { p99: { said: value / 1e6, low: low / 1e6, high: high / 1e6, truth: truth.afterChange.p99Ms } }),
+    p99Now: truth.nowP99Ms,
+    pair,
+    stretch,
+    ...(ceiling === null
+      ? {}
+      : {
+          ceilingAfter: {
+            said: ceiling.predicted,
+            low: ceiling.low,
+            high: ceiling.high,
+            truth: truth.afterChange.ceilingPerSecond,
+          },
+        }),
   };
-  if (values.verbose) {
-    console.log(
-      seed,
-      system,
-      truth.load.toFixed(2),
-      "| limiter",
-      truth.limiter.service,
-      truth.limiter.resource,
-      truth.ceilingPerSecond.toFixed(0),
-      "said",
-      limiter.service,
-      limiter.resource,
-      `${limiter.ceilingPerSecond} [${limiter.lowPerSecond}, ${limiter.highPerSecond}]`,
-      "| next",
-      truth.next.service,
-      truth.next.resource,
-      truth.nextPerSecond.toFixed(0),
-      "said",
-      next?.service,
-      next?.resource,
-      next?.ceilingPerSecond,
-      "|",
-      truth.change,
-      "p99",
-      truth.nowP99Ms.toFixed(1),
-      "->",
-      truth.afterChange.p99Ms.toFixed(1),
-      "said",
-      endpoint.p99.predicted.toFixed(1),
-      "ceiling",
-      truth.afterChange.ceilingPerSecond.toFixed(0),
-      "said",
-      predicted.ceiling?.predicted,
-      predicted.cannotTell.join("; "),
-    );
-  }
-  return result;
 }
 
-const scores: Score[] = [];
-const first = Number(values["first-seed"]);
-const cases = Number(values.cases);
-for (let seed = first; seed < first + cases; seed++) {
-  const result = await score(seed);
-  if (typeof result === "string") console.log(`seed ${seed}: no ceiling: ${result}`);
-  else scores.push(result);
-}
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-const share = (of: (s: Score) => boolean): string => percent(scores.filter(of).length / scores.length);
-const errors = (of: (s: Score) => number): string => {
-  const sorted = scores
-    .map(of)
-    .filter((e) => !Number.isNaN(e))
-    .sort((a, b) => a - b);
+const text = ({ said, low, high, truth }: Prediction): string =>
+  `${said.toFixed(1)} [${low.toFixed(1)}, ${high.toFixed(1)}] truth ${truth.toFixed(1)}`;
+
+function lineOf(s: Score): string {
+  const p99 = s.p99 === undefined ? "cannot tell" : text(s.p99);
+  const after = s.ceilingAfter === undefined ? "cannot tell" : text(s.ceilingAfter);
+  const right = (ok: boolean): string => (ok ? "right" : "WRONG");
+  return `${s.seed} ${s.system} | limiter ${right(s.limiter)}, next ${right(s.next)}, ceiling ${text(s.ceiling)} | ${s.change}: p99 ${s.p99Now.toFixed(1)} -> ${p99}, ceiling ${after}`;
+}
+
+function errors(list: readonly (Prediction | undefined)[]): string {
+  const known = list.filter((p) => p !== undefined);
+  if (known.length === 0) return "none";
+  const sorted = known.map(errorOf).sort((a, b) => a - b);
   const at = (p: number): string => percent(sorted[Math.ceil(p * sorted.length) - 1]!);
-  return `median ${at(0.5)}, p90 ${at(0.9)}, largest ${at(1)} of ${sorted.length}`;
-};
-console.log(
-  `${scores.length} of ${cases} cases with a ceiling, seeds ${first} to ${first + cases - 1}${values.busy ? ", busy" : ""}`,
-);
-console.log(`limiter right: ${share((s) => s.limiter)}; next limiter right: ${share((s) => s.next)}`);
-console.log(`ceiling, error: ${errors((s) => s.ceiling)}; 90 % interval covers: ${share((s) => s.covered)}`);
-console.log(`p99 after a change, error: ${errors((s) => s.p99)}; 90 % interval covers: ${share((s) => s.p99Covered)}`);
-console.log(`ceiling after a change, error: ${errors((s) => s.ceilingAfter)}`);
+  const covered = percent(known.filter(isCovered).length / known.length);
+  return `median ${at(0.5)}, p90 ${at(0.9)}, largest ${at(1)} of ${sorted.length}; 90 % interval covers ${covered}`;
+}
+
+async function run(): Promise<void> {
+  const scores: Score[] = [];
+  const first = Number(values["first-seed"]);
+  const cases = Number(values.cases);
+  for (let seed = first; seed < first + cases; seed++) {
+    const result = await score(seed);
+    if (typeof result === "string") console.log(`seed ${seed}: no ceiling: ${result}`);
+    else {
+      scores.push(result);
+      if (values.verbose) console.log(lineOf(result));
+    }
+  }
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(scores, null, 1)}\n`);
+  const share = (of: (s: Score) => boolean): string => percent(scores.filter(of).length / scores.length);
+  console.log(
+    `${scores.length} of ${cases} cases with a ceiling, seeds ${first} to ${first + cases - 1}${values.busy ? ", busy" : ""}`,
+  );
+  console.log(`limiter right: ${share((s) => s.limiter)}; next limiter right: ${share((s) => s.next)}`);
+  console.log(`ceiling, error: ${errors(scores.map((s) => s.ceiling))}`);
+  console.log(`p99 after a change, error: ${errors(scores.map((s) => s.p99))}`);
+  console.log(`ceiling after a change, error: ${errors(scores.map((s) => s.ceilingAfter))}`);
+}
+
+function calibrate(files: readonly string[]): void {
+  const scores = files.flatMap((file) => JSON.parse(readFileSync(file, "utf8")) as Score[]);
+  const told = scores.flatMap(({ pair, stretch, p99 }) =>
+    p99 === undefined ? [] : [{ pair, stretch, measured: p99.truth * 1e6 }],
+  );
+  console.log(JSON.stringify({ cases: told.length, ...fitModelError(told) }));
+}
+
+if (values.calibrate === undefined) await run();
+else calibrate(values.calibrate.split(","));

@@ -22,6 +22,15 @@ export interface BootstrapOptions {
   readonly level?: number;
 }
 
+/**
+ * Observations that are drawn together: one number per observation, 0 .. count - 1. Neighbours in time share a busy period;
+ * drawn one by one they would look like so many independent ones (Künsch 1989).
+ */
+export interface Blocks {
+  readonly of: Int32Array;
+  readonly count: number;
+}
+
 /** A statistic of the sample as it is, and its interval. */
 export interface Estimate {
   readonly value: number;
@@ -153,7 +162,8 @@ export interface PairedEstimate {
 
 /**
  * Quantiles of two columns of the same observations at each of `ps`. Both are resampled with the same draws, so
- * that the interval of the difference is that of a paired comparison: narrower than the two apart.
+ * that the interval of the difference is that of a paired comparison: narrower than the two apart. With `blocks`, whole
+ * blocks are drawn.
  */
 export function bootstrapQuantilePairs(
   now: Float64Array,
@@ -161,6 +171,7 @@ export function bootstrapQuantilePairs(
   weights: Float64Array | undefined,
   ps: readonly number[],
   options: BootstrapOptions,
+  blocks?: Blocks,
 ): PairedEstimate[] {
   const sampleNow = sortSample(now, weights);
   const weightNow = sortedWeights(sampleNow);
@@ -169,8 +180,9 @@ export function bootstrapQuantilePairs(
   for (let k = 0; k < now.length; k++) positionNow[sampleNow.order[k]!] = k;
   const samplePredicted = sortSample(predicted, weights);
   const countAt = samplePredicted.order.map((i) => positionNow[i]!);
-  const readNow = quantileReader(sampleNow.values, weightNow, undefined, ps);
-  const readPredicted = quantileReader(samplePredicted.values, sortedWeights(samplePredicted), countAt, ps);
+  const keeps = blocks === undefined;
+  const readNow = quantileReader(sampleNow.values, weightNow, undefined, ps, keeps);
+  const readPredicted = quantileReader(samplePredicted.values, sortedWeights(samplePredicted), countAt, ps, keeps);
   const read = (counts: Int32Array | undefined): Float64Array => {
     const out = new Float64Array(3 * ps.length);
     const a = readNow(counts);
@@ -182,7 +194,11 @@ export function bootstrapQuantilePairs(
     }
     return out;
   };
-  const list = listOf(intervals(read(undefined), resample(now.length, options, read), options));
+  const drawn =
+    blocks === undefined
+      ? resample(now.length, options, read)
+      : resample(blocks.count, options, (times) => read(sampleNow.order.map((i) => times[blocks.of[i]!]!)));
+  const list = listOf(intervals(read(undefined), drawn, options));
   return ps.map((_, j) => ({ now: list[3 * j]!, predicted: list[3 * j + 1]!, difference: list[3 * j + 2]! }));
 }
 
@@ -240,13 +256,14 @@ function dot(counts: Int32Array, weight: Float64Array): number {
 /**
  * A function from counts (absent: 1 each) to the quantiles at `ps`. Sorted position k has the count
  * `counts[countAt[k]]`, or `counts[k]` without `countAt`. Walks from the top, where the asked quantiles mostly are,
- * and looks at nothing below the lowest of them: of equal weights the total is known.
+ * and looks at nothing below the lowest of them: of equal weights the total is known where as many are drawn as there are.
  */
 function quantileReader(
   sorted: Float64Array,
   weight: Float64Array,
   countAt: Int32Array | undefined,
   ps: readonly number[],
+  keepsCount: boolean = true,
 ): (counts: Int32Array | undefined) => Float64Array {
   const n = sorted.length;
   const descending = ascendingOrder(Float64Array.from(ps)).reverse();
@@ -257,7 +274,7 @@ function quantileReader(
       return (countAt === undefined ? counts[k]! : counts[countAt[k]!]!) * weight[k]!;
     };
     let total = 0;
-    if (equal) total = n * weight[0]!;
+    if (equal && (keepsCount || counts === undefined)) total = n * weight[0]!;
     else for (let k = 0; k < n; k++) total += massAt(k);
     const slack = 1e-12 * total;
     const out = new Float64Array(ps.length);

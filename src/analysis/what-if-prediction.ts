@@ -1,4 +1,5 @@
-import { bootstrapQuantilePairs, type PairedEstimate } from "./bootstrap.ts";
+import { type Blocks, bootstrapQuantilePairs, type PairedEstimate } from "./bootstrap.ts";
+import { ascendingOrder } from "./weighted-quantile.ts";
 import { replay, type Edits } from "./replay.ts";
 import type { ReplayPlan } from "./replay-plan.ts";
 
@@ -15,7 +16,7 @@ export interface EndpointPrediction {
 
 /**
  * Replays all traces of the plan and compares, per endpoint, its percentiles with the observed ones; weighted by
- * what each trace stands for, with bootstrap intervals over traces. Endpoints with the most traces first.
+ * what each trace stands for, with bootstrap intervals over stretches of time. Endpoints with the most traces first.
  */
 export function predictEndpoints(
   plan: ReplayPlan,
@@ -36,7 +37,8 @@ export function predictEndpoints(
     const now = Float64Array.from(members, (t) => plan.durationNs[plan.traceStart[t]!]!);
     const then = Float64Array.from(members, (t) => predicted[t]!);
     const weight = Float64Array.from(members, (t) => forest.weight[plan.traces[t]!]!);
-    const [p50, p95, p99] = bootstrapQuantilePairs(now, then, weight, [0.5, 0.95, 0.99], options);
+    const blocks = stretches(Float64Array.from(members, (t) => forest.startNs[forest.root[plan.traces[t]!]!]!));
+    const [p50, p95, p99] = bootstrapQuantilePairs(now, then, weight, [0.5, 0.95, 0.99], options, blocks);
     const root = forest.root[plan.traces[members[0]!]!]!;
     return {
       service: forest.facts.service[root]!,
@@ -48,4 +50,19 @@ export function predictEndpoints(
     };
   });
   return out.sort((a, b) => b.traces - a.traces || a.service - b.service || a.operation - b.operation);
+}
+
+/** Enough stretches to draw from, each longer than a busy period of a system that is not full. */
+const STRETCHES = 40;
+/** Shorter stretches hold no more than one busy period: their traces are drawn one by one. */
+const MIN_IN_STRETCH = 5;
+
+/** Stretches of time with equally many requests each. */
+function stretches(startNs: Float64Array): Blocks | undefined {
+  const n = startNs.length;
+  const count = Math.min(STRETCHES, Math.floor(n / MIN_IN_STRETCH));
+  if (count < 10) return undefined;
+  const of = new Int32Array(n);
+  ascendingOrder(startNs).forEach((i, rank) => (of[i] = Math.floor((rank * count) / n)));
+  return { of, count };
 }

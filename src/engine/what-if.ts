@@ -1,8 +1,8 @@
 import type { PairedEstimate } from "../analysis/bootstrap.ts";
 import { applyChange } from "../analysis/interventions.ts";
 import { parseChange } from "../analysis/parse-change.ts";
-import { noEdits } from "../analysis/replay.ts";
-import { prepareReplay } from "../analysis/replay-plan.ts";
+import { type Edits, noEdits } from "../analysis/replay.ts";
+import { prepareReplay, type ReplayPlan } from "../analysis/replay-plan.ts";
 import { predictEndpoints, type EndpointPrediction } from "../analysis/what-if-prediction.ts";
 import type { Change } from "../model/change.ts";
 import type { MetricTable } from "../model/metric-table.ts";
@@ -13,9 +13,10 @@ import { WHAT_IF_SCHEMA, type PredictedQuantile, type WhatIfReport } from "../mo
 import { readMeasures } from "./resources/read-measures.ts";
 import { resourceSamples } from "./resources/use-table.ts";
 import { checkpointOf, type DiagnoseHooks } from "./diagnose.ts";
+import { predictionInterval } from "./prediction-interval.ts";
 import { programOf } from "./replay-predictor.ts";
-import { underLoad } from "./throughput/under-load.ts";
-import { buildWindow } from "./window.ts";
+import { underLoad, type UnderLoad } from "./throughput/under-load.ts";
+import { buildWindow, type Window } from "./window.ts";
 
 /** A change that cannot be tried: its spec is wrong, or names nothing that is there. The message says what was meant, perhaps. */
 export class ChangeError extends Error {
@@ -30,6 +31,15 @@ export interface WhatIfOptions {
   readonly resources?: ResourceSamples;
 }
 
+/** The replay with all changes, before its intervals are widened by what the model may be wrong by. */
+export interface Replayed {
+  readonly window: Window;
+  readonly endpoints: readonly EndpointPrediction[];
+  readonly load: UnderLoad;
+  readonly assumptions: readonly string[];
+  readonly cannotTell: readonly string[];
+}
+
 /**
  * Predicted percentiles of every endpoint with all changes together, by replaying all complete traces with the waits that
  * the capacity model has for the changed system at the same load, and its ceiling. Throws ChangeError for specs that cannot
@@ -41,6 +51,30 @@ export async function whatIf(
   options: WhatIfOptions = {},
   hooks: DiagnoseHooks = {},
 ): Promise<WhatIfReport> {
+  const { window, endpoints, load, assumptions, cannotTell } = await replayChanged(spans, specs, options, hooks);
+  return {
+    schema: WHAT_IF_SCHEMA,
+    changes: specs,
+    endpoints: endpoints.map((endpoint) => ({
+      service: window.text(endpoint.service),
+      operation: window.text(endpoint.operation),
+      requests: endpoint.traces,
+      ...percentiles(endpoint, load.fullest),
+      unit: "ms",
+    })),
+    ceiling: load.ceiling,
+    assumptions,
+    cannotTell,
+  };
+}
+
+/** What `whatIf` does, with the predictions as the replay leaves them; throws like it. */
+export async function replayChanged(
+  spans: SpanTable,
+  specs: readonly string[],
+  options: WhatIfOptions = {},
+  hooks: DiagnoseHooks = {},
+): Promise<Replayed> {
   const changes = specs.map(readChange);
   const seed = options.seed ?? 1;
   const checkpoint = checkpointOf(hooks);
@@ -49,49 +83,45 @@ export async function whatIf(
   const plan = prepareReplay(window.forest, window.paths, programOf(window));
   await checkpoint("replaying traces", 1, 2);
   const edits = noEdits(plan);
-  const assumptions = new Set<string>();
-  const cannotTell = new Set<string>();
-  changes.forEach((change, i) => {
-    const applied = applyChange(plan, edits, change, { seed });
-    switch (applied.kind) {
-      case "applied":
-        for (const assumption of applied.assumptions) assumptions.add(assumption);
-        if (applied.spans === 0) cannotTell.add(`${specs[i]}: the operation is in none of the complete traces`);
-        break;
-      case "cannot-tell":
-        // Sizes of pools, replicas and cores: the capacity model has them, or says what it would need.
-        break;
-      case "no-match": {
-        const nearest =
-          applied.nearest === undefined
-            ? ""
-            : `; nearest: service=${applied.nearest.service},operation=${applied.nearest.operation}`;
-        throw new ChangeError(`--change ${specs[i]}: no ${applied.looked} in these traces${nearest}`);
-      }
-    }
-  });
+  const said = { assumptions: new Set<string>(), cannotTell: new Set<string>() };
+  changes.forEach((change, i) => applyTo(plan, edits, change, specs[i]!, seed, said));
   await checkpoint("modelling waits", 1, 2);
   const load = underLoad(window, plan, edits, changes, options.resources ?? samplesOf(options.metrics), seed);
-  for (const assumption of load.assumptions) assumptions.add(assumption);
+  for (const assumption of load.assumptions) said.assumptions.add(assumption);
   changes.forEach((change, i) => {
     const reason = load.reasons.get(change);
-    if (reason !== undefined) cannotTell.add(`${specs[i]}: ${reason}`);
+    if (reason !== undefined) said.cannotTell.add(`${specs[i]}: ${reason}`);
   });
-  for (const text of load.cannotTell) cannotTell.add(text);
-  return {
-    schema: WHAT_IF_SCHEMA,
-    changes: specs,
-    endpoints: predictEndpoints(plan, edits, { seed }).map((endpoint) => ({
-      service: window.text(endpoint.service),
-      operation: window.text(endpoint.operation),
-      requests: endpoint.traces,
-      ...percentiles(endpoint),
-      unit: "ms",
-    })),
-    ceiling: load.ceiling,
-    assumptions: [...assumptions],
-    cannotTell: [...cannotTell],
-  };
+  for (const text of load.cannotTell) said.cannotTell.add(text);
+  const endpoints = predictEndpoints(plan, edits, { seed });
+  return { window, endpoints, load, assumptions: [...said.assumptions], cannotTell: [...said.cannotTell] };
+}
+
+function applyTo(
+  plan: ReplayPlan,
+  edits: Edits,
+  change: Change,
+  spec: string,
+  seed: number,
+  said: { readonly assumptions: Set<string>; readonly cannotTell: Set<string> },
+): void {
+  const applied = applyChange(plan, edits, change, { seed });
+  switch (applied.kind) {
+    case "applied":
+      for (const assumption of applied.assumptions) said.assumptions.add(assumption);
+      if (applied.spans === 0) said.cannotTell.add(`${spec}: the operation is in none of the complete traces`);
+      break;
+    case "cannot-tell":
+      // Sizes of pools, replicas and cores: the capacity model has them, or says what it would need.
+      break;
+    case "no-match": {
+      const nearest =
+        applied.nearest === undefined
+          ? ""
+          : `; nearest: service=${applied.nearest.service},operation=${applied.nearest.operation}`;
+      throw new ChangeError(`--change ${spec}: no ${applied.looked} in these traces${nearest}`);
+    }
+  }
 }
 
 const samplesOf = (metrics: MetricTable | undefined): ResourceSamples | undefined =>
@@ -105,20 +135,25 @@ function readChange(spec: string): Change {
   throw new ChangeError(`--change ${spec}: expected ${parsed.expected}${found}${nearest}`);
 }
 
-function percentiles(endpoint: EndpointPrediction): {
+function percentiles(
+  endpoint: EndpointPrediction,
+  fullest: number,
+): {
   p50: PredictedQuantile;
   p95: PredictedQuantile;
   p99: PredictedQuantile;
 } {
-  return { p50: inMs(endpoint.p50), p95: inMs(endpoint.p95), p99: inMs(endpoint.p99) };
+  const told = (pair: PairedEstimate): PredictedQuantile => inMs(pair, fullest);
+  return { p50: told(endpoint.p50), p95: told(endpoint.p95), p99: told(endpoint.p99) };
 }
 
-function inMs(pair: PairedEstimate): PredictedQuantile {
+function inMs(pair: PairedEstimate, fullest: number): PredictedQuantile {
+  const predicted = predictionInterval(pair, 1 / (1 - Math.min(fullest, 0.99)));
   const round = (ns: number): number => Math.round((ns / NS_PER_MS) * 1000) / 1000;
   return {
     now: round(pair.now.value),
-    predicted: round(pair.predicted.value),
-    low: round(pair.predicted.low),
-    high: round(pair.predicted.high),
+    predicted: round(predicted.value),
+    low: round(predicted.low),
+    high: round(predicted.high),
   };
 }

@@ -19,6 +19,8 @@ export interface ModelResource {
   readonly isHost?: boolean;
   /** of a machine: share of the demand by service or database */
   readonly shares?: ReadonlyMap<string, number>;
+  /** of a machine: cores that each measured process takes which no request makes work, and does not yield */
+  readonly others?: ReadonlyMap<string, number>;
 }
 
 /** What was observed of a system, in the terms of a layered queueing network. */

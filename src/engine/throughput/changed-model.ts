@@ -35,6 +35,10 @@ export function resized(
     if (touched.length === 0) continue;
     resources = resources.map((resource) => (touched.includes(resource) ? resize(resource, change) : resource));
     if (change.kind === "replicas") assumptions.add("the load spreads over all replicas as it does now");
+    if (change.kind === "pool" && !hasWaits(window, change))
+      assumptions.add(
+        `waits for the pool:${change.pool} of ${change.service} have no spans: they are taken to stand before its statements`,
+      );
     if (change.kind === "replicas" || change.kind === "pool")
       assumptions.add("what is behind has room for more calls at once, as far as it was measured");
   }
@@ -46,13 +50,18 @@ function isTouched(resource: ModelResource, change: Change): boolean {
     case "pool":
       return resource.service === change.service && resource.resource === `pool:${change.pool}`;
     case "replicas":
-      return resource.service === change.service;
+      return resource.service === change.service && resource.isHost !== true;
     case "cpu":
-      return resource.service === change.service && resource.resource === "cpu";
+      return resource.service === change.service && (resource.resource === "cpu" || resource.resource === "quota");
+    case "without":
+      return resource.isHost === true && resource.service === change.host && runsOn(resource, change.service);
     default:
       return false;
   }
 }
+
+const runsOn = ({ shares, others }: ModelResource, service: string): boolean =>
+  shares?.has(service) === true || others?.has(service) === true;
 
 function unsupported(
   window: Window,
@@ -66,11 +75,10 @@ function unsupported(
     case "pool":
       if (touched.length === 0)
         return `neither metrics nor spans tell the size and the use of the pool:${change.pool} of ${change.service}`;
-      return hasWaits(window, change)
-        ? undefined
-        : `percentiles: the waits for the pool:${change.pool} of ${change.service} have no spans, so they stay as they are`;
+      return undefined;
     case "cpu":
       if (!hasCpu) return `the CPU utilisation of ${change.service} is not measured`;
+      if (touched.some(({ resource }) => resource === "quota")) return undefined;
       return measuredOf(measured, touched[0]!).use.isEventLoop && change.cores > 1
         ? `${change.service} is a single event loop, which uses one core whatever there are: replicas help, cores do not`
         : undefined;
@@ -78,7 +86,10 @@ function unsupported(
       if (!model.graph.services.has(change.service)) return `no spans of a service ${change.service}`;
       return hasCpu ? undefined : `the CPU utilisation of ${change.service} is not measured`;
     case "without":
-      return `what ${change.service} takes from the others on ${change.host} does not show in spans and utilisations`;
+      if (touched.length > 0) return undefined;
+      return model.resources.some(({ isHost, service }) => isHost === true && service === change.host)
+        ? `no metric counts the processor time of ${change.service} on ${change.host}`
+        : `no metrics of the processors of ${change.host}`;
     default:
       return undefined;
   }
@@ -107,10 +118,29 @@ function resize(resource: ModelResource, change: Change): ModelResource {
         background: (resource.background / resource.instances) * change.replicas,
       };
     case "cpu":
-      return { ...resource, capacityEach: change.cores };
+      // An event loop uses one core whatever the quota allows.
+      return resource.isEventLoop && resource.resource === "cpu"
+        ? resource
+        : { ...resource, capacityEach: change.cores };
+    case "without":
+      return withoutService(resource, change.service);
     default:
       return resource;
   }
+}
+
+/** The machine once a process is elsewhere. */
+function withoutService(host: ModelResource, service: string): ModelResource {
+  const cores = host.others?.get(service) ?? 0;
+  const gone = host.shares?.get(service) ?? 0;
+  const left = 1 - gone;
+  const shares = [...(host.shares ?? [])].filter(([name]) => name !== service);
+  return {
+    ...host,
+    demandS: host.demandS * left,
+    background: Math.max(0, host.background - cores),
+    shares: new Map(shares.map(([name, share]) => [name, left > 0 ? share / left : 0])),
+  };
 }
 
 /** The demands that are left after the edits of a replay: calls that are gone use nothing, shorter ones less. */

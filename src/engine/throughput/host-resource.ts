@@ -11,6 +11,8 @@ export interface HostResource {
   readonly parts: readonly ResourceUse[];
   /** by service of the spans, database or not: share of what they use together */
   readonly shares: ReadonlyMap<string, number>;
+  /** cores that each measured process uses which no request makes work */
+  readonly others: ReadonlyMap<string, number>;
   /** cores that others use and do not yield */
   readonly othersCores: number;
   /** cores that others use at all */
@@ -84,6 +86,11 @@ function hostResource(
     use,
     parts: usedBy.map(({ service, used }) => ({ ...use, service, busy: Float64Array.from(used) })),
     shares: new Map(usedBy.map(({ service, used }) => [service, ownMean > 0 ? meanOf(used) / ownMean : 0])),
+    others: new Map(
+      [...host.byService].flatMap(([service, used]) =>
+        known.has(service) ? [] : [[service, meanOf(windows.map((w) => used[w]! || 0))] as const],
+      ),
+    ),
     othersCores: others < NOTHING ? 0 : others,
     othersSeen,
     isWaitKnown: !Number.isNaN(host.activePerUsed),

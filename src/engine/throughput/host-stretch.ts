@@ -20,27 +20,32 @@ const SAME = 0.005;
 /**
  * Writes into `edits` how much shorter or longer work takes on machines whose processors are less or more used than before.
  * Of a span's own time, and of a statement, the part that its service has the processor, stretched as it is now, changes; what
- * else it waits for stays. Returns whether a machine would have to do more than it can.
+ * else it waits for stays. Returns whether a machine would have to do more than it can, and the use of the fullest.
  */
 export function rescaleHosts(
   plan: ReplayPlan,
   edits: WritableEdits,
   before: CapacityModel,
   after: CapacityModel,
-): { saturated: boolean } {
+): { saturated: boolean; fullest: number } {
   const factors = new Map<string, number>();
+  let fullest = 0;
   for (const [i, host] of before.resources.entries()) {
     if (host.isHost !== true) continue;
     const now = hostStretch(host, before.perSecond);
     const then = hostStretch(after.resources[i]!, after.perSecond);
-    if (!Number.isFinite(then)) return { saturated: true };
+    if (!Number.isFinite(then)) return { saturated: true, fullest: 1 };
     if (!Number.isFinite(now) || Math.abs(then / now - 1) < SAME) continue;
+    const changed = after.resources[i]!;
+    fullest = Math.max(fullest, (changed.demandS * after.perSecond + changed.background) / changed.capacityEach);
     for (const [service, share] of host.shares ?? []) {
+      // One that moves away finds its processors elsewhere, and how busy those are is not known.
+      if (changed.shares?.has(service) !== true) continue;
       const onProcessor = processorShare(plan, service, host.demandS * share * now);
       factors.set(service, 1 - onProcessor * (1 - then / now));
     }
   }
-  if (factors.size === 0) return { saturated: false };
+  if (factors.size === 0) return { saturated: false, fullest };
   for (let at = 0; at < plan.count; at++) {
     const service = workerOf(plan, at);
     const factor = service === undefined ? undefined : factors.get(service);
@@ -48,7 +53,7 @@ export function rescaleHosts(
     if (isStatement(plan, at)) edits.factor[at]! *= factor;
     else edits.ownFactor[at]! *= factor;
   }
-  return { saturated: false };
+  return { saturated: false, fullest };
 }
 
 /** Share of the time of a service's spans (or a database's statements) in which it has or wants a processor. */

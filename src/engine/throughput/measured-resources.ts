@@ -92,10 +92,15 @@ function effectiveCapacity({ capacityEach, utilisation, hottest }: ResourceUse):
 }
 
 /** What others use of a machine is lost to requests between all that they were seen to use, and nothing, if they yield. */
-function ofHost({ use, shares, othersCores, othersSeen }: HostResource, demand: Demand): MeasuredResource {
+function ofHost(
+  { use, shares, others: seen, othersCores, othersSeen }: HostResource,
+  demand: Demand,
+): MeasuredResource {
   const background = demand.background + othersCores;
   const free = use.capacityEach - background;
-  const model = { ...modelOf(use, demand), background, isHost: true, shares };
+  const kept = othersSeen > 0 ? othersCores / othersSeen : 0;
+  const others = new Map([...seen].map(([service, cores]) => [service, cores * kept]));
+  const model = { ...modelOf(use, demand), background, isHost: true, shares, others };
   return {
     use,
     demand: { ...demand, background },

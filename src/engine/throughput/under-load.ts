@@ -17,6 +17,8 @@ export interface UnderLoad {
   readonly cannotTell: readonly string[];
   /** changes that these data do not support, and why */
   readonly reasons: ReadonlyMap<Change, string>;
+  /** use of the fullest resource whose waits change, after the change; 0 where none do */
+  readonly fullest: number;
 }
 
 /** Writes the new waits into `edits`, which hold what the changes do to the work, and predicts the ceiling. */
@@ -33,11 +35,13 @@ export function underLoad(
   const { model: sized, assumptions, cannotTell: reasons } = resized(window, model, measured, changes);
   const changed = withDemandsOf(sized, plan, edits);
   const cannotTell: string[] = [];
-  const taken = [...assumptions];
+  const taken = [...assumptions, ...throughput.assumptions];
+  let fullest = 0;
   if (report.status === "gate-failed") cannotTell.push(`what waits become: ${report.detail}`);
   else if (measured.length > 0) {
-    const { saturated } = rescaleWaits(window, plan, edits, model, changed, seed);
-    if (saturated)
+    const rescaled = rescaleWaits(window, plan, edits, model, changed, seed);
+    fullest = rescaled.fullest;
+    if (rescaled.saturated)
       cannotTell.push("percentiles under the changes: the present load is more than the changed system can do");
   }
   const unmeasured = unmeasuredText(throughput);
@@ -51,7 +55,7 @@ export function underLoad(
       `the throughput ceiling under the changes: ${first} may limit before ${rateText(ceiling.predicted)} requests/s, and is not measured; now it is ${rateText(ceiling.now)}`,
     );
   }
-  return { ceiling: unknown.length > 0 ? null : ceiling, assumptions: taken, cannotTell, reasons };
+  return { ceiling: unknown.length > 0 ? null : ceiling, assumptions: taken, cannotTell, reasons, fullest };
 }
 
 /** What was not measured and need not stand back behind the ceiling, nor behind pools that stay as they are. */
