@@ -70,7 +70,9 @@ async function score(seed: number): Promise<Score | string> {
   if (limiter === undefined) return `${throughput.status}: ${throughput.detail}`;
   const { window, endpoints, load, cannotTell } = await replayChanged(table, [truth.change], { resources });
   const { service, operation } = truth.endpoint;
-  const { p99: pair } = endpoints.find((e) => window.text(e.service) === service && window.text(e.operation) === operation)!;
+  const { p99: pair } = endpoints.find(
+    (e) => window.text(e.service) === service && window.text(e.operation) === operation,
+  )!;
   const stretch = 1 / (1 - Math.min(load.fullest, 0.99));
   const { value, low, high } = predictionInterval(pair, stretch);
   const { ceiling } = load;

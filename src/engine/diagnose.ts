@@ -28,6 +28,7 @@ import { resourceFindings } from "./resources/resource-findings.ts";
 import { withTableGrowth } from "./resources/table-growth.ts";
 import { resourceSamples, withUse } from "./resources/use-table.ts";
 import { replayPredictor } from "./replay-predictor.ts";
+import { objectiveLoads } from "./throughput/objective-load.ts";
 import { withLimiter } from "./throughput/limiter-finding.ts";
 import { analyseThroughput, type Throughput } from "./throughput/throughput.ts";
 import { idleServices } from "./code/idle-services.ts";
@@ -91,6 +92,8 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     input.resources ?? (resources && resourceSamples(resources.measures)),
     seed,
   );
+  const falls = objectiveLoads(window, throughput, objectives, seed);
+  const reported = falls.length === 0 ? throughput.report : { ...throughput.report, objectives: falls };
   const code = codeContext(throughput.report, baseline);
   const {
     findings: causes,
@@ -106,7 +109,7 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     dataQuality: { ...quality, gates: [...quality.gates, ...gatesOf(throughput)] } satisfies DataQuality,
     ...(objectives.length === 0 ? {} : { objectives }),
     endpoints,
-    throughput: resources === undefined ? throughput.report : withUse(throughput.report, resources.readings),
+    throughput: resources === undefined ? reported : withUse(reported, resources.readings),
     ...requestCosts(window, resources, seed),
     findings,
     healthy:

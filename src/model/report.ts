@@ -190,6 +190,20 @@ export interface ThroughputReport {
   readonly resources?: readonly ResourceRow[];
   /** how measurements were read where that is not certain: which process is which database, who yields to whom */
   readonly assumptions?: readonly string[];
+  /** the load at which each objective falls; absent without objectives */
+  readonly objectives?: readonly ObjectiveLoad[];
+}
+
+/** Where an objective falls as the load of all endpoints grows at the present mix, with its 90 % interval. */
+export interface ObjectiveLoad {
+  readonly endpoint: { readonly service: string; readonly operation: string };
+  readonly metric: "p50" | "p95" | "p99";
+  readonly limitMs: number;
+  /** requests per second of all endpoints; null: it cannot be told, or falls at any load, as `detail` says */
+  readonly fallsAtPerSecond: number | null;
+  readonly lowPerSecond: number | null;
+  readonly highPerSecond: number | null;
+  readonly detail?: string;
 }
 
 /** What the requests of an endpoint, and of a tenant where an attribute names them, use in all services that they reach. */

@@ -1,4 +1,4 @@
-import type { ResourceRow, ThroughputReport } from "../../model/report.ts";
+import type { ObjectiveLoad, ResourceRow, ThroughputReport } from "../../model/report.ts";
 import { heading } from "./frame.ts";
 import { clipMiddle, padEnd, padStart, wrap } from "./layout.ts";
 import { duration, percent, plural, rate } from "./numbers.ts";
@@ -30,8 +30,25 @@ export function renderThroughput(throughput: ThroughputReport, pen: Pen): string
     }
     lines.push(...wrap(`${throughput.detail}.`, width - 4, 4).map((line) => pen.faint(`  ${line}`)));
   }
+  for (const fall of throughput.objectives ?? []) lines.push(...objectiveLines(fall, pen));
+  for (const text of throughput.assumptions ?? [])
+    lines.push(...wrap(`Taken: ${text}.`, width - 4, 4).map((line) => pen.faint(`  ${line}`)));
   if (resources.length > 0) lines.push("", ...table(resources, pen));
   return lines;
+}
+
+/** "GET /orders p99 < 300 ms falls at 120/s", and between which loads. */
+function objectiveLines({ endpoint, metric, limitMs, ...fall }: ObjectiveLoad, pen: Pen): string[] {
+  const { width } = pen.look;
+  const what = `${endpoint.operation} ${metric} < ${duration(limitMs)}`;
+  if (fall.fallsAtPerSecond === null || fall.lowPerSecond === null || fall.highPerSecond === null)
+    return wrap(`${what}: ${fall.detail ?? "cannot tell at what load it falls"}.`, width - 4, 4).map(
+      (line) => `  ${line}`,
+    );
+  const interval = `90 % interval ${rate(fall.lowPerSecond).replace("/s", "")}–${rate(fall.highPerSecond)}`;
+  return [
+    `  ${clipMiddle(what, width - 60)} falls at ${pen.strong(rate(fall.fallsAtPerSecond))}  ${pen.faint(interval)}`,
+  ];
 }
 
 function table(resources: readonly ResourceRow[], pen: Pen): string[] {

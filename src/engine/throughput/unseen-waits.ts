@@ -29,7 +29,8 @@ export function unseenWaits(
   for (let at = 0; at < plan.count; at++) {
     const row = plan.row[at]!;
     if (facts.role[row] !== SpanRole.database || plan.parentAt[at]! < 0 || facts.callee[row]! < 0) continue;
-    if (spans.strings.get(facts.service[row]!) !== service || spans.strings.get(facts.callee[row]!) !== towards) continue;
+    if (spans.strings.get(facts.service[row]!) !== service || spans.strings.get(facts.callee[row]!) !== towards)
+      continue;
     const node = plan.paths.nodeOfRow[row]!;
     const held = byNode.get(node);
     if (held === undefined) byNode.set(node, [at]);

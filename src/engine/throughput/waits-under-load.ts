@@ -64,8 +64,7 @@ export function rescaleWaits(
       const unseen = resource.resource.startsWith("pool:")
         ? unseenWaits(plan, resource, now.waitS[i]! * NS_PER_S)
         : undefined;
-      if (unseen !== undefined)
-        moveWaits(plan, edits, unseen.positions, unseen.waitNs, change, new Random(seed + i));
+      if (unseen !== undefined) moveWaits(plan, edits, unseen.positions, unseen.waitNs, change, new Random(seed + i));
       return;
     }
     const isPool = resource.resource.startsWith("pool:");
@@ -214,12 +213,7 @@ const MOST_OVER_MODEL = 10;
 const MIN_ALONE = 30;
 
 /** Time that spans which found no core free took longer than those of their kind that did, in all. */
-function crowdedNs(
-  plan: ReplayPlan,
-  positions: readonly number[],
-  time: Float64Array,
-  before: Float64Array,
-): number {
+function crowdedNs(plan: ReplayPlan, positions: readonly number[], time: Float64Array, before: Float64Array): number {
   const kinds = new Map<number, { alone: number; aloneNs: number; crowded: number; crowdedNs: number }>();
   positions.forEach((at, i) => {
     const node = plan.paths.nodeOfRow[plan.row[at]!]!;
