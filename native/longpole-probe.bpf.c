@@ -20,6 +20,8 @@ volatile __u32 wait_stacks_per_tenth = 20;
 const volatile __u32 copy_pieces = COPY_PIECES;
 const volatile __u64 kernel_stack_bytes = 16384;
 volatile __u64 started_ns = 0;
+/* Of a command that waits for its beginning: nothing counts before its program is there. */
+volatile bool counting = true;
 
 #define ANY_ERROR(x) ((x) < 0)
 
@@ -114,9 +116,14 @@ __u64 lost_threads = 0;
 __u64 lost_waits = 0;
 __u64 stacks_skipped = 0;
 
-static __always_inline bool is_target(__u32 tgid)
+static __always_inline bool is_chosen(__u32 tgid)
 {
 	return bpf_map_lookup_elem(&targets, &tgid) != 0;
+}
+
+static __always_inline bool is_target(__u32 tgid)
+{
+	return counting && is_chosen(tgid);
 }
 
 /* The registers with which `task` entered the kernel; false for one that never was outside of it. */
@@ -412,9 +419,14 @@ static __always_inline int on_fork(struct task_struct *parent, struct task_struc
 static __always_inline int on_exec(struct task_struct *task)
 {
 	__u32 tgid = BPF_CORE_READ(task, tgid);
-	if (!is_target(tgid))
+	if (!is_chosen(tgid))
 		return 0;
 	__u32 tid = BPF_CORE_READ(task, pid);
+	if (!counting) {
+		started_ns = bpf_ktime_get_ns();
+		counting = true;
+		thread_of(task, tid, tgid, STATE_RUNNING, started_ns);
+	}
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
 	if (thread)
 		bpf_core_read_str(thread->comm, sizeof(thread->comm), &task->comm);

@@ -41,6 +41,7 @@ struct options {
 	/* percent of one core; 0 for no limit */
 	double budget;
 	bool follow;
+	bool at_exec;
 	bool only_probe;
 };
 
@@ -125,7 +126,7 @@ static int on_event(void *unused, void *data, size_t size)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: longpole-probe --pid N[,N...] [--hz 49] [--seconds N] [--budget PERCENT] [--no-follow]\n"
+	fprintf(stderr, "usage: longpole-probe --pid N[,N...] [--hz 49] [--seconds N] [--budget PERCENT] [--no-follow] [--at-exec]\n"
 			"       longpole-probe --check\n");
 	exit(2);
 }
@@ -148,6 +149,8 @@ static struct options read_options(int count, char **words)
 			options.only_probe = true;
 		} else if (!strcmp(word, "--no-follow")) {
 			options.follow = false;
+		} else if (!strcmp(word, "--at-exec")) {
+			options.at_exec = true;
 		} else if (!strcmp(word, "--hz")) {
 			options.hz = (int)number(words[++i], 1, 999);
 		} else if (!strcmp(word, "--seconds")) {
@@ -198,6 +201,7 @@ static int load(const struct options *options, const struct btf *btf, bool typed
 		bpf_program__set_autoload(program_of(&probes[i], typed), has_tracepoint(btf, probes[i].tracepoint));
 		bpf_program__set_autoload(program_of(&probes[i], !typed), false);
 	}
+	skeleton->data->counting = !options->at_exec;
 	int error = longpole_probe_bpf__load(skeleton);
 	if (error) {
 		snprintf(reason, room, "loading as %s: %s", typed ? "tp_btf" : "raw_tp", strerror(-error));
@@ -523,8 +527,9 @@ static bool shed(void)
 static void put_end(__u64 own_before, __u64 programs_before)
 {
 	struct {
-		__u64 ended_ns, lost_events, lost_threads, lost_waits, stacks_skipped, own_ns, programs_ns, resident_kb;
-	} end = { .ended_ns = ended_ns,
+		__u64 started_ns, ended_ns, lost_events, lost_threads, lost_waits, stacks_skipped, own_ns, programs_ns, resident_kb;
+	} end = { .started_ns = skeleton->data->counting ? skeleton->bss->started_ns : ended_ns,
+		  .ended_ns = ended_ns,
 		  .lost_events = skeleton->bss->lost_events,
 		  .lost_threads = skeleton->bss->lost_threads,
 		  .lost_waits = skeleton->bss->lost_waits,
@@ -606,7 +611,7 @@ int main(int count, char **words)
 		fflush(stdout);
 		return 0;
 	}
-	for (int i = 0; i < options.target_count; i++)
+	for (int i = 0; i < options.target_count && !options.at_exec; i++)
 		for_each_thread(options.targets[i], seed_thread);
 	__u64 monotonic = now_ns(CLOCK_MONOTONIC), wall = now_ns(CLOCK_REALTIME);
 	struct {

@@ -12,6 +12,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/load": ["src/model", "src/analysis"],
   "src/ingest": ["src/model", "src/formats"],
   "src/server": ["src/model", "src/analysis", "src/formats", "src/engine", "src/ingest", "src/store"],
+  // What a host tells of its processes: nothing here knows what it means, and nothing stores it.
+  "src/agent": ["src/model", "src/formats"],
   // The script of the flame graph's page, for browsers; the command line puts its built file into the page.
   "src/flame-page": ["src/model"],
   // The composition root; of the lab it knows only how to start it (docs/adr/0010-the-lab-within-the-package.md).
@@ -24,6 +26,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/ingest",
     "src/store",
     "src/server",
+    "src/agent",
     "src/lab",
   ],
   "src/lab": ["src/model", "src/analysis", "src/formats", "src/engine", "src/load"],

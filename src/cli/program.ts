@@ -7,9 +7,11 @@ import { compareRecordings } from "./commands/compare.ts";
 import { demo } from "./commands/demo.ts";
 import { diagnose } from "./commands/diagnose.ts";
 import { printCriticalPaths } from "./commands/critical-path.ts";
+import { doctor } from "./commands/doctor.ts";
 import { flame } from "./commands/flame.ts";
 import { ramp, type RampObjective } from "./commands/ramp.ts";
 import { up } from "./commands/up.ts";
+import { record } from "./commands/record.ts";
 import { fitScalability } from "./commands/usl.ts";
 import { predictChanges } from "./commands/what-if.ts";
 import { packageJson } from "./package-json.ts";
@@ -143,6 +145,29 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .option("--annotate", "mark kernel frames _[k] and compiled ones _[j] in folded stacks")
     .addHelpText("after", pasteable(EXAMPLES.flame, terminal))
     .action(async (files: string[], options) => done(await flame(files, options, terminal)));
+
+  common(program.command("record"))
+    .description(
+      "Record where the threads of a process spend their time, on and off the processor, in its code and in the kernel.",
+    )
+    .argument("[command...]", "behind --: a command to start and record; its output goes to standard error")
+    .option("-p, --pid <pid>", "a process that runs already", wholeNumber)
+    .option("--seconds <n>", "how long at most; a command that still runs then is ended", recordSeconds, 30)
+    .option("--off-cpu", "flame graphs and stacks of the time off the processor")
+    .option("--hz <n>", "samples of the processor per second", hertz, 99)
+    .addOption(new Option("--folded", "folded stacks on standard output").conflicts(["pprof", "json"]))
+    .addOption(new Option("--pprof", "pprof (gzip) on standard output, both kinds of time").conflicts("json"))
+    .option("--html <file>", "a flame graph as one page that loads nothing, besides")
+    .addOption(
+      new Option("--fail-on <severity>", "exit with code 1 at findings of this severity or worse").choices(SEVERITIES),
+    )
+    .addHelpText("after", pasteable(EXAMPLES.record, terminal))
+    .action(async (words: string[], options) => done(await record(words, options, terminal)));
+
+  common(program.command("doctor"))
+    .description("Say what this host lets be collected, why not more, and the command that mends it.")
+    .addHelpText("after", pasteable(EXAMPLES.doctor, terminal))
+    .action((options) => done(doctor(options, terminal)));
 
   common(program.command("changepoints"))
     .description("Find where a series of time,value rows (CSV) changed its level.")
@@ -291,6 +316,19 @@ function seconds(text: string): number {
   return value;
 }
 
+function recordSeconds(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0.1 && value <= 3600)) throw new InvalidArgumentError("Expected seconds between 0.1 and 3600.");
+  return value;
+}
+
+function hertz(text: string): number {
+  const value = Number(text);
+  if (!(Number.isInteger(value) && value >= 1 && value <= 999))
+    throw new InvalidArgumentError("Expected a whole number between 1 and 999.");
+  return value;
+}
+
 function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0 && value <= 5000)) throw new InvalidArgumentError("Expected a number above 0, at most 5000.");
@@ -401,6 +439,17 @@ Reads .cpuprofile, .heapprofile, pprof, folded stacks and the output of perf scr
 Example:
   printf 'main;parse 7\\nmain;write 3\\n' | longpole flame -
   printf 'main;parse 7\\nmain;write 3\\n' | longpole flame - --html flame.html`,
+  record: `
+Any language, no server. What this host lets be seen: longpole doctor
+
+Examples:
+  longpole record --seconds 5 -- sh -c 'dd if=/dev/zero of=/tmp/x bs=4k count=2000 oflag=dsync'
+  longpole record -p 4711 --off-cpu --html waits.html`,
+  doctor: `
+Attaches probes for a moment and takes them off again. LONGPOLE_PROBE names a helper that stands elsewhere.
+
+Example:
+  longpole doctor --json`,
   changepoints: `
 Example:
   printf '1,10\\n2,11\\n3,10\\n4,11\\n5,10\\n6,20\\n7,21\\n8,20\\n9,21\\n10,20\\n' | longpole changepoints -`,

@@ -304,6 +304,8 @@ export interface Subject {
   readonly resource?: string;
   readonly statement?: string;
   readonly frame?: string;
+  /** of the kernel, where a host was looked at */
+  readonly syscall?: string;
   readonly setting?: string;
   readonly instance?: string;
   readonly host?: string;

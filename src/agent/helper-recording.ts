@@ -1,0 +1,326 @@
+import { cpus } from "node:os";
+import type { ProcessRecording, RecordedHistogram, RecordedThread } from "../model/process-recording.ts";
+import { WaitDetail, type ProbeRecord, type RawStack } from "./probe-stream.ts";
+import { growth, readCounters } from "./process-counters.ts";
+import { runHelper } from "./probe-helper.ts";
+import { stackTableOf, type FoundStack, type FrameQuality, type WeightedStack } from "./recorded-stacks.ts";
+import { Symboliser } from "./symboliser.ts";
+import { readProcess, type TargetProcess } from "./target-process.ts";
+import { unwind } from "./unwind.ts";
+
+export interface RecordOptions {
+  readonly seconds: number;
+  /** samples of the processor per second */
+  readonly hz: number;
+  /** ends the recording early, with what is known */
+  readonly signal: AbortSignal;
+}
+
+type Of<T extends ProbeRecord["type"]> = Extract<ProbeRecord, { type: T }>;
+
+/** Once the helper takes more of one core than this, it gives up probes. Ten times what a recording at 49 Hz mostly takes. */
+const BUDGET_PERCENT = 10;
+/** Libraries that are loaded later have to be seen while they are there. */
+const LOOK_EVERY_MS = 250;
+
+/** Records a process by the helper. Throws an Error where it cannot: the caller has the next rung. */
+export async function recordByHelper(
+  helper: string,
+  target: TargetProcess,
+  options: RecordOptions,
+): Promise<ProcessRecording> {
+  const seen = new Sightings(target.pid);
+  let before = readCounters(target.pid);
+  let after = before;
+  const look = setInterval(() => {
+    seen.look();
+    const now = readCounters(target.pid);
+    if (now.minorFaults >= 0) after = now;
+  }, LOOK_EVERY_MS);
+  const run = runHelper(
+    helper,
+    {
+      pids: [target.pid],
+      hz: options.hz,
+      seconds: options.seconds,
+      budgetPercent: BUDGET_PERCENT,
+      atExec: target.begin !== undefined,
+    },
+    (record) => {
+      seen.take(record);
+      if (record.type !== "hello") return;
+      before = readCounters(target.pid);
+      target.begin?.();
+    },
+  );
+  const stop = (): void => run.stop();
+  options.signal.addEventListener("abort", stop, { once: true });
+  void target.ended?.then(stop);
+  try {
+    await run.done;
+  } finally {
+    clearInterval(look);
+    options.signal.removeEventListener("abort", stop);
+  }
+  const last = readCounters(target.pid);
+  return seen.recording(target, growth(before, last.minorFaults >= 0 ? last : after));
+}
+
+/** What the helper has told so far. */
+class Sightings {
+  private readonly symboliser = new Symboliser();
+  private readonly processes = new Set<number>();
+  private readonly names = new Map<number, string>();
+  private hello: Of<"hello"> | undefined;
+  private end: Of<"end"> | undefined;
+  private readonly probes: Of<"probe">[] = [];
+  private readonly samples: FoundStack[] = [];
+  private readonly faults: { stack: FoundStack; count: number }[] = [];
+  /** by thread and number within it */
+  private readonly waitStacks = new Map<string, FoundStack>();
+  private readonly waitTimes = new Map<string, number>();
+  private readonly threads: Of<"thread">[] = [];
+  private readonly waits: Of<"wait">[] = [];
+  private readonly histograms: Of<"histogram">[] = [];
+  private readonly preemptors: Of<"preemptor">[] = [];
+
+  constructor(pid: number) {
+    this.processes.add(pid);
+    this.look();
+  }
+
+  /** What the processes have mapped now, and how they are called. */
+  look(): void {
+    for (const pid of this.processes) {
+      if (!this.symboliser.look(pid)) continue;
+      const name = readProcess(pid)?.name;
+      if (name !== undefined) this.names.set(pid, name);
+    }
+  }
+
+  take(record: ProbeRecord): void {
+    switch (record.type) {
+      case "hello":
+        this.hello = record;
+        return;
+      case "end":
+        this.end = record;
+        return;
+      case "probe":
+        this.probes.push(record);
+        return;
+      case "exec":
+        this.processes.add(record.tgid);
+        this.symboliser.look(record.tgid);
+        return;
+      case "sample":
+        this.samples.push(this.found(record.stack));
+        return;
+      case "fault":
+        this.faults.push({ stack: this.found(record.stack), count: record.stack.value });
+        return;
+      case "wait-stack":
+        this.waitStacks.set(`${record.stack.tid} ${record.stack.value}`, this.found(record.stack));
+        return;
+      case "wait-done":
+        this.waitTimes.set(`${record.tid} ${record.value}`, record.ns);
+        return;
+      case "thread":
+        this.threads.push(record);
+        return;
+      case "wait":
+        this.waits.push(record);
+        return;
+      case "histogram":
+        this.histograms.push(record);
+        return;
+      case "preemptor":
+        this.preemptors.push(record);
+        return;
+    }
+  }
+
+  /** Unwound at once: the copies of stacks are large, and the process may be gone in the end. */
+  private found(raw: RawStack): FoundStack {
+    if (!this.symboliser.knows(raw.tgid)) {
+      this.processes.add(raw.tgid);
+      this.symboliser.look(raw.tgid);
+    }
+    const { tgid, tid, syscall, kernel } = raw;
+    const detail = raw.detail & ~WaitDetail.before;
+    const byPointers = raw.user.map(Number);
+    if (raw.registers.ip === 0n) return { tgid, tid, syscall, detail, kernel, user: byPointers, isRooted: false };
+    const walked = unwind(raw.registers, raw.copy, (ip) => this.symboliser.rulesAt(tgid, ip));
+    return {
+      tgid,
+      tid,
+      syscall,
+      detail,
+      kernel,
+      ...(walked.isRooted
+        ? { user: walked.addresses, isRooted: true }
+        : { user: longer(walked.addresses, byPointers), isRooted: false }),
+    };
+  }
+
+  recording(target: TargetProcess, counters: ProcessRecording["counters"]): ProcessRecording {
+    const { hello, end } = this;
+    if (hello === undefined || end === undefined) throw new Error("the helper ended before it had told its totals");
+    const durationNs = end.endedNs - end.startedNs;
+    const startUnixNs = hello.startedUnixNs + BigInt(end.startedNs - hello.startedNs);
+    const at = { startUnixNs, durationNs };
+    const names = new Map(this.threads.map(({ tid, tgid, comm }) => [tid, { tgid, name: comm }]));
+    const processName = (tgid: number): string =>
+      tgid === target.pid ? target.name : (this.names.get(tgid) ?? names.get(tgid)?.name ?? `process ${tgid}`);
+    const quality: FrameQuality = { frames: 0, named: 0, stacks: 0, rooted: 0 };
+    const table = (stacks: readonly WeightedStack[], types: readonly (readonly [string, string])[]) =>
+      stackTableOf(stacks, types, names, processName, at, this.symboliser, quality);
+    const onCpu = table(this.weightedSamples(), [
+      ["cpu", "nanoseconds"],
+      ["samples", "count"],
+    ]);
+    const offCpu = table(this.weightedWaits(), [
+      ["off-cpu", "nanoseconds"],
+      ["waits", "count"],
+    ]);
+    const faults = table(
+      this.faults.map(({ stack, count }) => ({ stack, values: [count] })),
+      [["page-faults", "count"]],
+    );
+    return {
+      collector: "helper",
+      pid: target.pid,
+      command: target.command,
+      name: target.name,
+      ...at,
+      processors: cpus().length,
+      threads: this.threads.map((thread) => threadOf(thread, end.endedNs)),
+      onCpu,
+      offCpu,
+      faults,
+      counters,
+      histograms: this.histograms.map(histogramOf),
+      preemptedBy: this.preemptors
+        .map(({ tgid, comm, count }) => ({ pid: tgid, name: comm, count }))
+        .sort((a, b) => b.count - a.count),
+      quality: {
+        samples: this.samples.length,
+        rooted: quality.stacks === 0 ? 1 : quality.rooted / quality.stacks,
+        named: quality.frames === 0 ? 1 : quality.named / quality.frames,
+        lostSamples: end.lostEvents,
+        stacksSkipped: end.stacksSkipped,
+        notObserved: this.probes
+          .filter(({ rung }) => rung === "none" || rung === "shed")
+          .map(({ name, reason }) => ({ what: name, why: reason })),
+        remarks: [...this.symboliser.remarks, ...overflowRemarks(end)],
+        cost: {
+          attachMs: hello.attachNs / 1e6,
+          cpuNs: end.ownNs + end.programsNs,
+          residentBytes: end.residentKb * 1024,
+        },
+      },
+    };
+  }
+
+  /** Samples of a thread share its exact processor time. */
+  private weightedSamples(): WeightedStack[] {
+    const counts = new Map<number, number>();
+    for (const { tid } of this.samples) counts.set(tid, (counts.get(tid) ?? 0) + 1);
+    const cpuNs = new Map(this.threads.map((thread) => [thread.tid, thread.cpuNs]));
+    const weighted = this.samples.map((stack) => ({
+      stack,
+      values: [(cpuNs.get(stack.tid) ?? 0) / counts.get(stack.tid)!, 1],
+    }));
+    for (const { tid, tgid, cpuNs: ns } of this.threads)
+      if (ns > 0 && !counts.has(tid)) weighted.push({ stack: unseen(tid, tgid, -1, 0), values: [ns, 0] });
+    return weighted;
+  }
+
+  /** Sampled waits of one kind share the exact time and number of all of that kind, each by its own length. */
+  private weightedWaits(): WeightedStack[] {
+    const kinds = new Map<string, { sampled: { stack: FoundStack; ns: number }[]; ns: number; count: number }>();
+    const kindOf = (tid: number, syscall: number, detail: number) => {
+      const key = `${tid} ${syscall} ${detail & ~WaitDetail.before}`;
+      let kind = kinds.get(key);
+      if (kind === undefined) kinds.set(key, (kind = { sampled: [], ns: 0, count: 0 }));
+      return kind;
+    };
+    for (const wait of this.waits) {
+      const kind = kindOf(wait.tid, wait.syscall, wait.detail);
+      kind.ns += wait.ns;
+      kind.count += wait.count;
+    }
+    for (const [key, stack] of this.waitStacks)
+      kindOf(stack.tid, stack.syscall, stack.detail).sampled.push({ stack, ns: this.waitTimes.get(key) ?? 0 });
+    const tgids = new Map(this.threads.map(({ tid, tgid }) => [tid, tgid]));
+    return [...kinds].flatMap(([key, { sampled, ns, count }]) => {
+      const seen = sampled.reduce((sum, one) => sum + one.ns, 0);
+      if (seen > 0)
+        return sampled.map((one) => ({ stack: one.stack, values: [(one.ns / seen) * ns, count / sampled.length] }));
+      const [tid, syscall, detail] = key.split(" ").map(Number) as [number, number, number];
+      return ns === 0 ? [] : [{ stack: unseen(tid, tgids.get(tid) ?? tid, syscall, detail), values: [ns, count] }];
+    });
+  }
+}
+
+const unseen = (tid: number, tgid: number, syscall: number, detail: number): FoundStack => ({
+  tid,
+  tgid,
+  syscall,
+  detail,
+  kernel: [],
+  user: [],
+  isRooted: false,
+});
+
+/** What the tables found, continued by frame pointers from the last place that both have; else the longer of the two. */
+function longer(byTables: readonly number[], byPointers: readonly number[]): readonly number[] {
+  for (let at = byTables.length - 1; at >= 0; at--) {
+    const other = byPointers.indexOf(byTables[at]!);
+    if (other >= 0) return [...byTables.slice(0, at), ...byPointers.slice(other)];
+  }
+  return byTables.length >= byPointers.length ? byTables : byPointers;
+}
+
+const threadOf = (thread: Of<"thread">, endedNs: number): RecordedThread => ({
+  pid: thread.tgid,
+  tid: thread.tid,
+  name: thread.comm,
+  wallNs: (thread.endedNs || endedNs) - thread.firstNs,
+  cpuNs: thread.cpuNs,
+  runnableNs: thread.runnableNs,
+  blockedNs: thread.blockedNs,
+  waits: thread.waits,
+  preemptions: thread.preemptions,
+});
+
+const OPERATIONS: Readonly<Record<number, string>> = { 0: "read", 1: "write", 2: "flush", 3: "discard" };
+
+function histogramOf({ kind, which, operation, count, sumNs, slots }: Of<"histogram">): RecordedHistogram {
+  const filled = Array.from(slots.keys()).filter((slot) => slots[slot]! > 0);
+  const names = [
+    "",
+    "run-queue",
+    "block-io",
+    which === 0 ? "tcp-connect" : "tcp-connect-failed",
+    "kernel-lock",
+    "tcp-retransmit",
+  ] as const;
+  const device = `${which >>> 20}:${which & 0xfffff}`;
+  return {
+    what: names[kind] as RecordedHistogram["what"],
+    which: kind === 2 ? `${device} ${OPERATIONS[operation] ?? `operation ${operation}`}` : "",
+    count,
+    sumNs,
+    // Slot 4·e + m ends at 2^e·(1 + (m + 1)/4).
+    edgesNs: filled.map((slot) => 2 ** Math.floor(slot / 4) * (1 + ((slot % 4) + 1) / 4)),
+    counts: filled.map((slot) => slots[slot]!),
+  };
+}
+
+function overflowRemarks({ lostThreads, lostWaits }: Of<"end">): string[] {
+  const remarks: string[] = [];
+  if (lostThreads > 0) remarks.push(`${lostThreads} times a thread was not counted: more than 16,384 at a time`);
+  if (lostWaits > 0) remarks.push(`${lostWaits} waits were not counted: more than 65,536 kinds of them`);
+  return remarks;
+}

@@ -1,0 +1,291 @@
+/** A stack as the helper sends it (struct stack_event in native/stream.h). */
+export interface RawStack {
+  readonly tgid: number;
+  readonly tid: number;
+  /** number of the system call, -1 outside of one */
+  readonly syscall: number;
+  /** nanoseconds of the kernel's monotonic clock */
+  readonly timeNs: number;
+  /** of a wait: its number within its thread; else how many events the sample stands for */
+  readonly value: number;
+  /** bits of WaitDetail */
+  readonly detail: number;
+  readonly comm: string;
+  readonly registers: UserRegisters;
+  /** addresses, innermost first; those of the user by frame pointers alone */
+  readonly kernel: readonly bigint[];
+  readonly user: readonly bigint[];
+  /** the user's stack from `registers.sp` upwards, as far as it was copied */
+  readonly copy: Buffer;
+}
+
+export interface UserRegisters {
+  readonly ip: bigint;
+  readonly sp: bigint;
+  readonly bp: bigint;
+  readonly bx: bigint;
+}
+
+/** Bits of a wait's detail, as in native/stream.h. */
+export const WaitDetail = {
+  futexOperation: 0x7f,
+  /** the value waited on says "held, and others wait": a lock of glibc */
+  futexHeld: 0x80,
+  iowait: 0x100,
+  uninterruptible: 0x200,
+  stopped: 0x400,
+  /** it began before the recording */
+  before: 0x800,
+} as const;
+
+export type ProbeRecord =
+  | {
+      readonly type: "hello";
+      readonly version: number;
+      readonly processors: number;
+      readonly startedNs: number;
+      readonly startedUnixNs: bigint;
+      readonly attachNs: number;
+      readonly hz: number;
+      readonly faultPeriod: number;
+    }
+  | { readonly type: "probe"; readonly name: string; readonly rung: string; readonly reason: string }
+  | { readonly type: "sample" | "wait-stack" | "fault"; readonly stack: RawStack }
+  | {
+      readonly type: "wait-done";
+      readonly tid: number;
+      readonly value: number;
+      readonly ns: number;
+      readonly wakerTgid: number;
+      readonly wakerTid: number;
+    }
+  | { readonly type: "exec"; readonly tgid: number }
+  | {
+      readonly type: "thread";
+      readonly tid: number;
+      readonly tgid: number;
+      readonly firstNs: number;
+      /** 0 while it lives */
+      readonly endedNs: number;
+      readonly cpuNs: number;
+      readonly runnableNs: number;
+      readonly blockedNs: number;
+      readonly waits: number;
+      readonly preemptions: number;
+      readonly comm: string;
+    }
+  | {
+      readonly type: "wait";
+      readonly tid: number;
+      readonly syscall: number;
+      readonly detail: number;
+      readonly ns: number;
+      readonly count: number;
+      readonly longestNs: number;
+      readonly stacks: number;
+    }
+  | {
+      readonly type: "histogram";
+      readonly kind: number;
+      readonly which: number;
+      readonly operation: number;
+      readonly count: number;
+      readonly sumNs: number;
+      readonly slots: Uint32Array;
+    }
+  | { readonly type: "preemptor"; readonly tgid: number; readonly count: number; readonly comm: string }
+  | {
+      readonly type: "end";
+      /** later than the hello's where it began with a command's program */
+      readonly startedNs: number;
+      readonly endedNs: number;
+      readonly lostEvents: number;
+      readonly lostThreads: number;
+      readonly lostWaits: number;
+      readonly stacksSkipped: number;
+      readonly ownNs: number;
+      readonly programsNs: number;
+      readonly residentKb: number;
+    };
+
+/** What the helper of this version writes; another one is refused. */
+const STREAM_VERSION = 1;
+const KERNEL_DEPTH = 48;
+const USER_DEPTH = 96;
+/** Of struct stack_event, before the copied stack. */
+const STACK_BYTES = 88 + 8 * (KERNEL_DEPTH + USER_DEPTH);
+/** A record is a stack at most; more is not of this stream. */
+const MAX_RECORD = 1 << 20;
+
+/**
+ * Cuts the helper's output into records, in whatever pieces it comes.
+ * Throws an Error that says at which byte the stream is not what it should be.
+ */
+export class ProbeStreamReader {
+  private rest: Buffer = Buffer.alloc(0);
+  private readonly onRecord: (record: ProbeRecord) => void;
+  private offset = 0;
+
+  constructor(onRecord: (record: ProbeRecord) => void) {
+    this.onRecord = onRecord;
+  }
+
+  push(piece: Buffer): void {
+    let data = this.rest.length === 0 ? piece : Buffer.concat([this.rest, piece]);
+    while (data.length >= 8) {
+      const length = data.readUInt32LE(0);
+      if (length < 4 || length > MAX_RECORD) throw this.damaged(`a record of ${length} bytes`);
+      if (data.length < 4 + length) break;
+      const type = data.readUInt32LE(4);
+      const record = this.decode(type, data.subarray(8, 4 + length));
+      if (record !== undefined) this.onRecord(record);
+      this.offset += 4 + length;
+      data = data.subarray(4 + length);
+    }
+    this.rest = Buffer.from(data);
+  }
+
+  /** Whether the stream ended between two records. */
+  get isWhole(): boolean {
+    return this.rest.length === 0;
+  }
+
+  private damaged(found: string): Error {
+    return new Error(`the helper's stream at byte ${this.offset}: expected a record, found ${found}`);
+  }
+
+  private decode(type: number, body: Buffer): ProbeRecord | undefined {
+    const need = SIZES[type];
+    if (need === undefined) throw this.damaged(`type ${type}`);
+    if (body.length < need) throw this.damaged(`${body.length} bytes of type ${type}, which has ${need}`);
+    const record = DECODERS[type]!(body);
+    if (record.type === "hello" && record.version !== STREAM_VERSION)
+      throw new Error(
+        `the helper writes version ${record.version} of its stream, this Longpole reads ${STREAM_VERSION}: npm run build:native`,
+      );
+    return record;
+  }
+}
+
+/** Least bytes per type. */
+const SIZES: Readonly<Record<number, number>> = {
+  1: 40,
+  2: 3,
+  3: STACK_BYTES,
+  4: STACK_BYTES,
+  5: STACK_BYTES,
+  6: 32,
+  7: 16,
+  8: 124,
+  9: 44,
+  10: 12 + 16 + 4 * 176,
+  11: 28,
+  12: 72,
+};
+
+const u64 = (body: Buffer, at: number): number => Number(body.readBigUInt64LE(at));
+
+/** Up to its zero. */
+const text = (body: Buffer, at: number, room: number): string => {
+  const end = body.indexOf(0, at);
+  return body.toString("utf8", at, end < 0 || end > at + room ? at + room : end);
+};
+
+const DECODERS: Readonly<Record<number, (body: Buffer) => ProbeRecord>> = {
+  1: (body) => ({
+    type: "hello",
+    version: body.readUInt32LE(0),
+    processors: body.readUInt32LE(4),
+    startedNs: u64(body, 8),
+    startedUnixNs: body.readBigUInt64LE(16),
+    attachNs: u64(body, 24),
+    hz: body.readUInt32LE(32),
+    faultPeriod: body.readUInt32LE(36),
+  }),
+  2: (body) => {
+    const [name = "", rung = "", reason = ""] = body.toString("utf8").split("\0");
+    return { type: "probe", name, rung, reason };
+  },
+  3: (body) => ({ type: "sample", stack: stackOf(body) }),
+  4: (body) => ({ type: "wait-stack", stack: stackOf(body) }),
+  5: (body) => ({ type: "fault", stack: stackOf(body) }),
+  6: (body) => ({
+    type: "wait-done",
+    tid: body.readUInt32LE(4),
+    value: u64(body, 8),
+    ns: u64(body, 16),
+    wakerTgid: body.readUInt32LE(24),
+    wakerTid: body.readUInt32LE(28),
+  }),
+  7: (body) => ({ type: "exec", tgid: body.readUInt32LE(4) }),
+  8: (body) => ({
+    type: "thread",
+    tid: body.readUInt32LE(0),
+    tgid: body.readUInt32LE(84),
+    firstNs: u64(body, 4),
+    endedNs: u64(body, 44),
+    cpuNs: u64(body, 20),
+    runnableNs: u64(body, 28),
+    blockedNs: u64(body, 36),
+    waits: u64(body, 60),
+    preemptions: u64(body, 68),
+    comm: text(body, 108, 16),
+  }),
+  9: (body) => ({
+    type: "wait",
+    tid: body.readUInt32LE(0),
+    syscall: body.readInt32LE(4),
+    detail: body.readUInt32LE(8),
+    ns: u64(body, 12),
+    count: u64(body, 20),
+    longestNs: u64(body, 28),
+    stacks: u64(body, 36),
+  }),
+  10: (body) => ({
+    type: "histogram",
+    kind: body.readUInt32LE(0),
+    which: body.readUInt32LE(4),
+    operation: body.readUInt32LE(8),
+    count: u64(body, 12),
+    sumNs: u64(body, 20),
+    slots: Uint32Array.from({ length: 176 }, (_, slot) => body.readUInt32LE(28 + 4 * slot)),
+  }),
+  11: (body) => ({ type: "preemptor", tgid: body.readUInt32LE(0), count: u64(body, 4), comm: text(body, 12, 16) }),
+  12: (body) => ({
+    type: "end",
+    startedNs: u64(body, 0),
+    endedNs: u64(body, 8),
+    lostEvents: u64(body, 16),
+    lostThreads: u64(body, 24),
+    lostWaits: u64(body, 32),
+    stacksSkipped: u64(body, 40),
+    ownNs: u64(body, 48),
+    programsNs: u64(body, 56),
+    residentKb: u64(body, 64),
+  }),
+};
+
+function stackOf(body: Buffer): RawStack {
+  const addresses = (at: number, count: number): bigint[] =>
+    Array.from({ length: count }, (_, i) => body.readBigUInt64LE(at + 8 * i));
+  const kernelFrames = Math.min(body.readUInt16LE(36), KERNEL_DEPTH);
+  const userFrames = Math.min(body.readUInt16LE(38), USER_DEPTH);
+  return {
+    tgid: body.readUInt32LE(4),
+    tid: body.readUInt32LE(8),
+    syscall: body.readInt32LE(12),
+    timeNs: u64(body, 16),
+    value: u64(body, 24),
+    detail: body.readUInt32LE(32),
+    registers: {
+      ip: body.readBigUInt64LE(40),
+      sp: body.readBigUInt64LE(48),
+      bp: body.readBigUInt64LE(56),
+      bx: body.readBigUInt64LE(64),
+    },
+    comm: text(body, 72, 16),
+    kernel: addresses(88, kernelFrames),
+    user: addresses(88 + 8 * KERNEL_DEPTH, userFrames),
+    copy: body.subarray(STACK_BYTES),
+  };
+}

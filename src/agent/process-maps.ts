@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+
+/** A part of a process's memory that holds code. */
+export interface Mapping {
+  readonly start: number;
+  readonly end: number;
+  /** byte of the file at `start` */
+  readonly offset: number;
+  /** file, "[vdso]", or "" for memory without a file */
+  readonly path: string;
+  /** device and inode: a file that was replaced is another one */
+  readonly identity: string;
+}
+
+const LINE = /^([\da-f]+)-([\da-f]+) (\S{4}) ([\da-f]+) (\S+) (\d+)\s*(.*)$/;
+
+/** The executable mappings of a text of /proc/PID/maps, ascending; lines that are none are left out. */
+export function parseMaps(text: string): Mapping[] {
+  const mappings: Mapping[] = [];
+  for (const line of text.split("\n")) {
+    const match = LINE.exec(line);
+    if (match === null || match[3]![2] !== "x") continue;
+    mappings.push({
+      start: Number.parseInt(match[1]!, 16),
+      end: Number.parseInt(match[2]!, 16),
+      offset: Number.parseInt(match[4]!, 16),
+      path: match[7]!.replace(/ \(deleted\)$/, ""),
+      identity: match[6] === "0" ? "" : `${match[5]}:${match[6]}`,
+    });
+  }
+  return mappings;
+}
+
+/**
+ * What a process has had mapped since it was first looked at: libraries come and go, and a process that has
+ * ended tells nothing any more.
+ */
+export class ProcessMaps {
+  private mappings: Mapping[] = [];
+
+  /** Takes in a later look; where both say something about an address, the later one holds. */
+  add(later: readonly Mapping[]): void {
+    const kept = this.mappings.filter((old) => !later.some((one) => one.start < old.end && old.start < one.end));
+    this.mappings = [...kept, ...later].sort((a, b) => a.start - b.start);
+  }
+
+  /** Reads the maps of a process; false where it is gone or not to be looked at. */
+  read(pid: number): boolean {
+    try {
+      const found = parseMaps(readFileSync(`/proc/${pid}/maps`, "utf8"));
+      this.add(found);
+      return found.length > 0;
+    } catch {
+      // ENOENT, ESRCH, EACCES: what was seen before remains.
+      return false;
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.mappings.length === 0;
+  }
+
+  find(address: number): Mapping | undefined {
+    let [low, high] = [0, this.mappings.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.mappings[middle]!.start <= address) low = middle + 1;
+      else high = middle;
+    }
+    const found = this.mappings[low - 1];
+    return found !== undefined && address < found.end ? found : undefined;
+  }
+}

@@ -1,0 +1,136 @@
+import type { WaitMark } from "../model/process-recording.ts";
+import { StackTableBuilder, type Label } from "../model/stack-table-builder.ts";
+import { FrameKind, type StackTable } from "../model/stack-table.ts";
+import { WaitDetail } from "./probe-stream.ts";
+import type { NamedFrame, Symboliser } from "./symboliser.ts";
+import { syscallName } from "./syscall-names.ts";
+
+/** A sampled stack whose callers are found, but not named yet. */
+export interface FoundStack {
+  readonly tgid: number;
+  readonly tid: number;
+  readonly syscall: number;
+  readonly detail: number;
+  /** innermost first */
+  readonly kernel: readonly bigint[];
+  readonly user: readonly number[];
+  readonly isRooted: boolean;
+  /** the kernel's function that it waits in, where that is all that is known of its frames */
+  readonly place?: string;
+}
+
+/** A stack and what it counts for, in the value types of its table. */
+export interface WeightedStack {
+  readonly stack: FoundStack;
+  readonly values: readonly number[];
+}
+
+export interface ThreadName {
+  readonly tgid: number;
+  readonly name: string;
+}
+
+/** What of the sampled frames could be told. */
+export interface FrameQuality {
+  frames: number;
+  named: number;
+  stacks: number;
+  rooted: number;
+}
+
+/**
+ * Names the frames and puts them into a table. valueTypes: [type, unit] each. processName: by process.
+ */
+export function stackTableOf(
+  stacks: readonly WeightedStack[],
+  valueTypes: readonly (readonly [string, string])[],
+  threads: ReadonlyMap<number, ThreadName>,
+  processName: (tgid: number) => string,
+  at: { readonly startUnixNs: bigint; readonly durationNs: number },
+  symboliser: Symboliser,
+  quality: FrameQuality,
+): StackTable {
+  const builder = new StackTableBuilder();
+  const text = (value: string): number => (value === "" ? 0 : builder.strings.intern(value));
+  const columns = valueTypes.map(([type, unit]) => builder.valueType(type, unit));
+  const processes = new Map<number, number>();
+  const rows = new Map<number, number>();
+  const threadRow = (tgid: number, tid: number): number => {
+    let row = rows.get(tid);
+    if (row !== undefined) return row;
+    let process = processes.get(tgid);
+    if (process === undefined)
+      processes.set(tgid, (process = builder.process({ name: text(processName(tgid)), pid: tgid, ...at })));
+    rows.set(tid, (row = builder.thread(process, tid, text(threads.get(tid)?.name ?? ""))));
+    return row;
+  };
+  const named = new Map<string, NamedFrame>();
+  const user = (tgid: number, address: number): NamedFrame => {
+    const key = `${tgid} ${address}`;
+    let frame = named.get(key);
+    if (frame === undefined) named.set(key, (frame = symboliser.user(tgid, address)));
+    return frame;
+  };
+  for (const { stack, values } of stacks) {
+    // Callers' addresses lie behind their calls, perhaps in another function.
+    const outside = stack.user.map((address, i) => user(stack.tgid, i === 0 ? address : address - 1));
+    const inside = withoutScheduler(stack.kernel.map((address) => symboliser.kernel(address)));
+    const frames = [...inside, ...outside];
+    quality.frames += frames.length;
+    quality.named += frames.filter(({ isNamed }) => isNamed).length;
+    if (stack.user.length > 0) quality.stacks++;
+    if (stack.user.length > 0 && (stack.isRooted || ROOTS.test(outside.at(-1)!.name))) quality.rooted++;
+    // Without the kernel's frames its system call stands for them.
+    if (inside.length === 0 && stack.syscall >= 0) frames.unshift(kernelFrame(syscallName(stack.syscall)));
+    if (stack.place !== undefined) frames.unshift(kernelFrame(stack.place));
+    if (frames.length === 0) frames.push(NOT_SEEN);
+    let row = -1;
+    for (const { name, file, line, kind } of frames.toReversed())
+      row = builder.stack(row, builder.frame(text(name), text(file), line, kind));
+    const labels: Label[] = [];
+    if (stack.syscall >= 0)
+      labels.push({ key: text("syscall"), value: text(syscallName(stack.syscall)), isText: true });
+    const marks = marksOf(stack).join(" ");
+    if (marks !== "") labels.push({ key: text("wait"), value: text(marks), isText: true });
+    const sample = builder.sample(row, threadRow(stack.tgid, stack.tid), -1, builder.labelSet(labels));
+    columns.forEach((column, i) => builder.setValue(sample, column, values[i]!));
+  }
+  return builder.finish();
+}
+
+/** Where threads begin: the C library's start and that of its threads, Go's, and the kernel's. */
+const ROOTS =
+  /^(?:_start|__libc_start_main.*|__libc_start_call_main|(?:__)?clone3?|start_thread|runtime\.(?:goexit|mstart|rt0_go|mcall|systemstack|morestack)(?:\.abi0)?|_rt0_amd64.*)$/;
+
+const NOT_SEEN: NamedFrame = { name: "[stack not seen]", file: "", line: -1, kind: FrameKind.native, isNamed: false };
+
+const kernelFrame = (name: string): NamedFrame => ({
+  name,
+  file: "[kernel.kallsyms]",
+  line: -1,
+  kind: FrameKind.kernel,
+  isNamed: true,
+});
+
+/** The frames of the probe itself and of the switch to another thread stand in every wait and say nothing. */
+function withoutScheduler(kernel: readonly NamedFrame[]): readonly NamedFrame[] {
+  let first = 0;
+  for (let at = 0; at < Math.min(kernel.length, 12); at++)
+    if (/^(?:__schedule|schedule|preempt_schedule\w*|bpf_\w+|__bpf_\w+|__traceiter_\w+)$/.test(kernel[at]!.name))
+      first = at + 1;
+  return kernel.slice(first);
+}
+
+const FUTEX_WAIT_BITSET = 9;
+const FUTEX = 202;
+
+export function marksOf({ syscall, detail }: Pick<FoundStack, "syscall" | "detail">): WaitMark[] {
+  const marks: WaitMark[] = [];
+  const operation = detail & WaitDetail.futexOperation;
+  if (syscall === FUTEX && (detail & WaitDetail.futexHeld) !== 0) marks.push("lock-held");
+  else if (syscall === FUTEX && operation === FUTEX_WAIT_BITSET) marks.push("condition");
+  if ((detail & WaitDetail.iowait) !== 0) marks.push("io");
+  if ((detail & WaitDetail.uninterruptible) !== 0) marks.push("uninterruptible");
+  if ((detail & WaitDetail.stopped) !== 0) marks.push("stopped");
+  return marks;
+}

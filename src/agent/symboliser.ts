@@ -1,0 +1,146 @@
+import { FrameKind } from "../model/stack-table.ts";
+import type { FrameRules } from "./cfa-program.ts";
+import { demangle } from "./demangle.ts";
+import { readElf, symbolAt, type ElfFile } from "./elf-file.ts";
+import { kernelSymbols } from "./kernel-symbols.ts";
+import { readJitName, readPerfMap, type PerfMap } from "./perf-map.ts";
+import { ProcessMaps, type Mapping } from "./process-maps.ts";
+import { innerPid } from "./process-status.ts";
+
+/** A frame as a person reads it. */
+export interface NamedFrame {
+  readonly name: string;
+  readonly file: string;
+  readonly line: number;
+  readonly kind: FrameKind;
+  /** whether a function's name was found, not only the file that holds it */
+  readonly isNamed: boolean;
+}
+
+/** Where V8 collects garbage, and the JVM. */
+const GC =
+  /^(?:v8::internal::(?:Heap::(?:CollectGarbage|PerformGarbageCollection|Scavenge)|Scavenge|Mark(?:ing|Compact)|ConcurrentMarking|Sweeper|MinorMC)|GCTaskThread|G1|PS(?:Young|Par)|Shenandoah|ZMark)/;
+
+/**
+ * Names the addresses of one recording's processes, and finds the rules for unwinding them. Files are read once, however
+ * many processes map them; what cannot be read is told once in `remarks`.
+ */
+export class Symboliser {
+  readonly remarks: string[] = [];
+  private readonly files = new Map<string, ElfFile | undefined>();
+  private readonly processes = new Map<number, ProcessMaps>();
+  private readonly perfMaps = new Map<number, PerfMap | undefined>();
+  private readonly kernelNames = new Map<bigint, NamedFrame>();
+
+  /** Looks at what a process has mapped now. */
+  look(pid: number): boolean {
+    return this.mapsOf(pid).read(pid);
+  }
+
+  knows(pid: number): boolean {
+    return !(this.processes.get(pid)?.isEmpty ?? true);
+  }
+
+  rulesAt(pid: number, address: number): FrameRules | undefined {
+    const mapping = this.mapsOf(pid).find(address);
+    const file = mapping === undefined ? undefined : this.fileOf(pid, mapping);
+    if (file?.ehFrame === undefined) return undefined;
+    const at = file.addressOf(address - mapping!.start + mapping!.offset);
+    return at < 0 ? undefined : file.ehFrame.rulesAt(at);
+  }
+
+  /** A place in a process. `address`: within the instruction that is meant, which for callers is the one before the return. */
+  user(pid: number, address: number): NamedFrame {
+    const mapping = this.mapsOf(pid).find(address);
+    // Code that a runtime compiled lies in memory without a file, or in one that it made for the purpose.
+    if (
+      mapping === undefined ||
+      mapping.path === "" ||
+      /^\/(?:memfd:|dev\/zero|SYSV)|^\[anon|^\/\/anon/.test(mapping.path)
+    )
+      return this.compiled(pid, address);
+    if (mapping.path.startsWith("[")) {
+      const kind = mapping.path === "[vdso]" ? FrameKind.native : FrameKind.jit;
+      return { name: mapping.path, file: mapping.path, line: -1, kind, isNamed: mapping.path === "[vdso]" };
+    }
+    const file = this.fileOf(pid, mapping);
+    const at = address - mapping.start + mapping.offset;
+    const place = file === undefined ? -1 : file.addressOf(at);
+    const symbol = place < 0 ? undefined : symbolAt(file!.symbols, place);
+    const base = mapping.path.slice(mapping.path.lastIndexOf("/") + 1);
+    if (symbol === undefined) {
+      const name = `${base}+0x${at.toString(16)}`;
+      return { name, file: mapping.path, line: -1, kind: FrameKind.native, isNamed: false };
+    }
+    // Versions are of the linker, not of the function: `clock_gettime@@GLIBC_2.17`.
+    const name = demangle(symbol.replace(/@.*$/, ""));
+    const kind = GC.test(name) ? FrameKind.gc : FrameKind.native;
+    return { name, file: mapping.path, line: -1, kind, isNamed: true };
+  }
+
+  kernel(address: bigint): NamedFrame {
+    const known = this.kernelNames.get(address);
+    if (known !== undefined) return known;
+    const name = kernelSymbols().find(address);
+    const frame = {
+      name: name ?? `[kernel]+0x${address.toString(16)}`,
+      file: "[kernel.kallsyms]",
+      line: -1,
+      kind: FrameKind.kernel,
+      isNamed: name !== undefined,
+    };
+    this.kernelNames.set(address, frame);
+    return frame;
+  }
+
+  private compiled(pid: number, address: number): NamedFrame {
+    const name = this.perfMapOf(pid)?.find(address);
+    if (name === undefined) return { name: "[unknown]", file: "", line: -1, kind: FrameKind.jit, isNamed: false };
+    const { isScript: _, ...frame } = readJitName(name);
+    const kind = frame.file.startsWith("node:") ? FrameKind.runtime : FrameKind.jit;
+    return { ...frame, kind, isNamed: true };
+  }
+
+  private mapsOf(pid: number): ProcessMaps {
+    let maps = this.processes.get(pid);
+    if (maps === undefined) this.processes.set(pid, (maps = new ProcessMaps()));
+    return maps;
+  }
+
+  private perfMapOf(pid: number): PerfMap | undefined {
+    if (this.perfMaps.has(pid)) return this.perfMaps.get(pid);
+    let map: PerfMap | undefined;
+    try {
+      // Through the process's own root: a container has a /tmp of its own, where process 1 writes perf-1.map.
+      map = readPerfMap(`/tmp/perf-${pid}.map`) ?? readPerfMap(`/proc/${pid}/root/tmp/perf-${innerPid(pid)}.map`);
+    } catch (error) {
+      this.remarks.push(messageOf(error));
+    }
+    if (map !== undefined && map.damaged > 0)
+      this.remarks.push(`/tmp/perf-${pid}.map: ${map.damaged} of ${map.count + map.damaged} lines are no entries`);
+    this.perfMaps.set(pid, map);
+    return map;
+  }
+
+  private fileOf(pid: number, mapping: Mapping): ElfFile | undefined {
+    if (!mapping.path.startsWith("/")) return undefined;
+    const key = `${mapping.identity} ${mapping.path}`;
+    if (this.files.has(key)) return this.files.get(key);
+    let file: ElfFile | undefined;
+    let why = "";
+    const range = `${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
+    for (const path of [`/proc/${pid}/map_files/${range}`, `/proc/${pid}/root${mapping.path}`, mapping.path]) {
+      try {
+        file = readElf(path, mapping.path);
+        break;
+      } catch (error) {
+        why = messageOf(error);
+      }
+    }
+    if (file === undefined) this.remarks.push(`no symbols of ${mapping.path}: ${why}`);
+    this.files.set(key, file);
+    return file;
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,154 @@
+import { writeFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
+import { helperPath } from "../../agent/probe-helper.ts";
+import { recordProcess, type Recorded } from "../../agent/record-process.ts";
+import { RecordError, runningProcess, startCommand, type TargetProcess } from "../../agent/target-process.ts";
+import { flameTree } from "../../engine/flame-tree.ts";
+import { recordReport } from "../../engine/micro/record-report.ts";
+import { foldedLines } from "../../formats/write-folded.ts";
+import { writePprof } from "../../formats/write-pprof.ts";
+import { InputError } from "../../model/intake.ts";
+import { mergeStackTables } from "../../model/merge-stack-tables.ts";
+import type { ProcessRecording } from "../../model/process-recording.ts";
+import { SEVERITIES, type Severity } from "../../model/report.ts";
+import { EXIT } from "../exit-code.ts";
+import { flamePage } from "../flame-page.ts";
+import { jsonDocument } from "../json-document.ts";
+import { progressOn } from "../progress.ts";
+import { shellWord } from "../render/finding.ts";
+import { renderRecord } from "../render/record.ts";
+import { safeText } from "../render/safe-text.ts";
+import { lookOf, type LookOptions, type Terminal } from "../terminal.ts";
+
+export interface RecordCommandOptions extends LookOptions {
+  readonly pid?: number;
+  readonly offCpu?: boolean;
+  readonly seconds: number;
+  readonly hz: number;
+  readonly html?: string;
+  readonly folded?: boolean;
+  readonly pprof?: boolean;
+  readonly failOn?: Severity;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** `longpole record`: a process or a command → where its threads' time goes, in user space and in the kernel. */
+export async function record(
+  words: readonly string[],
+  options: RecordCommandOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const refused = wrongUsage(words, options, terminal);
+  if (refused !== undefined) {
+    terminal.err(`longpole: ${refused}\n`);
+    return EXIT.unusable;
+  }
+  const abort = new AbortController();
+  const progress = progressOn(terminal, options.quiet === true);
+  const say = (text: string): void => {
+    progress.clear();
+    if (options.quiet !== true) terminal.err(`longpole: ${safeText(text)}\n`);
+  };
+  const stopListening = terminal.onInterrupt(() => {
+    say("stopping; what is known by now follows (Ctrl-C again to leave at once)");
+    abort.abort();
+  });
+  let target: TargetProcess | undefined;
+  const began = performance.now();
+  const tick = setInterval(() => {
+    const elapsed = (performance.now() - began) / 1000;
+    progress.report(`recording ${safeText(target?.name ?? "")}: ${elapsed.toFixed(0)} of ${options.seconds} s`);
+  }, 100);
+  try {
+    target = options.pid === undefined ? await startCommand(words) : runningProcess(options.pid);
+    const how = { seconds: options.seconds, hz: options.hz, signal: abort.signal };
+    const recorded = await recordProcess(target, how, helperPath(terminal.environment));
+    clearInterval(tick);
+    progress.clear();
+    for (const remark of recorded.remarks) say(remark);
+    return await write(recorded, words, options, terminal);
+  } catch (error) {
+    progress.clear();
+    if (!(error instanceof RecordError)) throw error;
+    terminal.err(`longpole: ${safeText(error.message)}\n`);
+    return EXIT.unusable;
+  } finally {
+    clearInterval(tick);
+    stopListening();
+    await target?.stop?.();
+  }
+}
+
+function wrongUsage(
+  words: readonly string[],
+  { pid, pprof }: RecordCommandOptions,
+  terminal: Terminal,
+): string | undefined {
+  if (pid === undefined && words.length === 0) return "what to record? -p PID, or a command behind --";
+  if (pid !== undefined && words.length > 0) return "either -p PID or a command, not both";
+  if (pid === process.pid) return `process ${pid} is this Longpole`;
+  if (process.platform !== "linux") return `record looks at Linux's kernel; this is ${process.platform}`;
+  if (pprof === true && terminal.outIsTty) return "pprof is binary; send it to a file: --pprof > profile.pb.gz";
+  return undefined;
+}
+
+/** So short a recording tells nothing that would hold. */
+const SHORTEST_NS = 2e7;
+
+async function write(
+  { recording }: Recorded,
+  words: readonly string[],
+  options: RecordCommandOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const shown = options.offCpu === true ? recording.offCpu : recording.onCpu;
+  const report = recordReport(recording, again(words, options, terminal));
+  if (options.html !== undefined) await writePage(recording, options.html, options, terminal);
+  if (options.folded === true) for (const line of foldedLines(shown, { value: 0 })) terminal.out(`${line}\n`);
+  else if (options.pprof === true) terminal.out(gzipSync(writePprof(pprofTable(recording, options.offCpu === true))));
+  else if (options.json === true) for (const piece of jsonDocument(report)) terminal.out(piece);
+  else terminal.out(`${renderRecord(report, recording, terminal.command, lookOf(options, terminal)).join("\n")}\n`);
+  const limit = options.failOn === undefined ? Infinity : SEVERITIES.indexOf(options.failOn);
+  if (report.findings.some(({ severity }) => SEVERITIES.indexOf(severity) >= limit)) return EXIT.findings;
+  return recording.durationNs < SHORTEST_NS ? EXIT.insufficientData : EXIT.ok;
+}
+
+/** Both kinds of time in one profile; what is looked at first is the one that was asked for. */
+function pprofTable({ onCpu, offCpu }: ProcessRecording, offFirst: boolean): ReturnType<typeof mergeStackTables> {
+  const all = mergeStackTables([onCpu, offCpu]);
+  const wanted = offFirst ? "off-cpu" : "cpu";
+  return {
+    ...all,
+    defaultValue: Math.max(
+      0,
+      all.valueTypes.findIndex(({ type }) => type === wanted),
+    ),
+  };
+}
+
+async function writePage(
+  { onCpu, offCpu, command }: ProcessRecording,
+  file: string,
+  options: RecordCommandOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const kind = options.offCpu === true ? "off the processor" : "on the processor";
+  const tree = flameTree(options.offCpu === true ? offCpu : onCpu, 0, `Longpole · ${command} · ${kind}`);
+  await writeFile(file, flamePage(tree)).catch((error: NodeJS.ErrnoException) => {
+    const found = error.code ?? error.message;
+    throw new InputError("unreadable", { file, byteOffset: -1, expected: "a writable file", found });
+  });
+  if (options.quiet !== true) terminal.err(`longpole: wrote ${safeText(file)}\n`);
+}
+
+/** The command line that records the same once more, with these flags. */
+function again(
+  words: readonly string[],
+  { pid, seconds }: RecordCommandOptions,
+  terminal: Terminal,
+): (flags: string) => string {
+  const what = pid === undefined ? ` -- ${words.map(shellWord).join(" ")}` : ` -p ${pid}`;
+  return (flags: string): string =>
+    `${terminal.command} record --seconds ${seconds}${flags === "" ? "" : ` ${flags}`}${what}`;
+}

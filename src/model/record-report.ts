@@ -1,0 +1,66 @@
+import type { Report } from "./report.ts";
+
+/**
+ * What a thread's time is told as: the kinds of a span's time that a host can see, and "throttled", which a
+ * control group's quota took away.
+ */
+export const LEDGER_KINDS = [
+  "cpu",
+  "gc",
+  "runnable",
+  "throttled",
+  "lock",
+  "disk",
+  "network",
+  "callee",
+  "sleep",
+  "unexplained",
+] as const;
+export type LedgerKind = (typeof LEDGER_KINDS)[number];
+
+/** A part of the wall time of threads. Shares are of that time, and those of a ledger sum to 1. */
+export interface LedgerRow {
+  readonly timeKind: LedgerKind;
+  readonly share: number;
+  readonly ms: number;
+  /** what it consists of, most first; parts are of `ms` */
+  readonly parts: readonly { readonly what: string; readonly ms: number; readonly count: number }[];
+}
+
+export interface ThreadLedger {
+  readonly pid: number;
+  readonly tid: number;
+  readonly name: string;
+  readonly wallMs: number;
+  /** of its wall time; waits for something to do are not work */
+  readonly busyShare: number;
+  readonly ledger: readonly { readonly timeKind: LedgerKind; readonly share: number }[];
+}
+
+/** The contract of `longpole record --json`: a report, and what the threads' time went to. */
+export interface RecordReport extends Report {
+  readonly ledger: readonly LedgerRow[];
+  readonly recording: {
+    readonly collector: string;
+    readonly pid: number;
+    readonly command: string;
+    readonly name: string;
+    readonly durationMs: number;
+    /** of all threads together: the ledger's whole */
+    readonly threadMs: number;
+    readonly threads: readonly ThreadLedger[];
+    /** threads with less time than those */
+    readonly threadsLeft: number;
+    readonly counters: Readonly<Record<string, number>>;
+    readonly quality: {
+      readonly samples: number;
+      readonly rooted: number;
+      readonly named: number;
+      readonly lostSamples: number;
+      readonly stacksSkipped: number;
+      readonly notObserved: readonly { readonly what: string; readonly why: string }[];
+      readonly remarks: readonly string[];
+    };
+    readonly cost: { readonly attachMs: number; readonly coreShare: number; readonly residentBytes: number } | null;
+  };
+}
