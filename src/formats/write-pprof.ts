@@ -2,6 +2,7 @@ import { AttributeType } from "../model/attribute-table.ts";
 import { FrameKind, type StackTable } from "../model/stack-table.ts";
 import { TuplePool } from "../model/tuple-pool.ts";
 import { JIT_MAPPING, KERNEL_MAPPING } from "./frame-kind.ts";
+import { Message } from "./protobuf-writer.ts";
 
 /**
  * A profile as a pprof message, not compressed (`go tool pprof` reads both). Samples of one stack,
@@ -124,68 +125,5 @@ class Texts {
 
   all(): IterableIterator<string> {
     return this.numbers.keys();
-  }
-}
-
-/** A protobuf message being written. Zeros are left out, as proto3 does. */
-class Message {
-  private buffer = new Uint8Array(64);
-  private size = 0;
-
-  number(field: number, value: number): this {
-    return value === 0 ? this : this.bigNumber(field, BigInt(Math.round(value)));
-  }
-
-  bigNumber(field: number, value: bigint): this {
-    this.varint(field << 3);
-    this.bigVarint(value);
-    return this;
-  }
-
-  numbers(field: number, values: readonly number[]): this {
-    if (values.length === 0) return this;
-    const packed = new Message();
-    for (const value of values)
-      if (value >= 0 && value < 2 ** 31) packed.varint(value);
-      else packed.bigVarint(BigInt(value));
-    return this.message(field, packed);
-  }
-
-  message(field: number, message: Message): this {
-    return this.bytes(field, message.finish());
-  }
-
-  bytes(field: number, bytes: Uint8Array): this {
-    this.varint((field << 3) | 2);
-    this.varint(bytes.length);
-    this.reserve(bytes.length);
-    this.buffer.set(bytes, this.size);
-    this.size += bytes.length;
-    return this;
-  }
-
-  finish(): Uint8Array {
-    return this.buffer.subarray(0, this.size);
-  }
-
-  /** value: 0 .. 2^31 - 1 */
-  private varint(value: number): void {
-    this.reserve(5);
-    for (; value >= 0x80; value >>>= 7) this.buffer[this.size++] = (value & 0x7f) | 0x80;
-    this.buffer[this.size++] = value;
-  }
-
-  private bigVarint(value: bigint): void {
-    this.reserve(10);
-    let rest = BigInt.asUintN(64, value);
-    for (; rest >= 0x80n; rest >>= 7n) this.buffer[this.size++] = Number(rest & 0x7fn) | 0x80;
-    this.buffer[this.size++] = Number(rest);
-  }
-
-  private reserve(bytes: number): void {
-    if (this.size + bytes <= this.buffer.length) return;
-    const bigger = new Uint8Array(Math.max(2 * this.buffer.length, this.size + bytes));
-    bigger.set(this.buffer.subarray(0, this.size));
-    this.buffer = bigger;
   }
 }
