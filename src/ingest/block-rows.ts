@@ -2,6 +2,7 @@ import { decodeOtlpJson } from "../formats/otlp-json.ts";
 import { decodeOtlpMetricsJson } from "../formats/otlp-metrics-json.ts";
 import { OtlpMetricDecoder } from "../formats/otlp-metrics-protobuf.ts";
 import { OtlpTraceDecoder } from "../formats/otlp-protobuf.ts";
+import { RemoteWriteDecoder } from "../formats/remote-write.ts";
 import { decodeZipkinJson } from "../formats/zipkin-json.ts";
 import { Intake } from "../model/intake.ts";
 import { MetricTableBuilder, type MetricMark } from "../model/metric-table-builder.ts";
@@ -76,6 +77,8 @@ class SpanRows implements BlockRows<SpanMark> {
         case "zipkin-json":
           decodeZipkinJson(bytes, builder, intake, REQUEST, 0);
           break;
+        default:
+          throw new Error(`${format} holds no spans`);
       }
     } catch (error) {
       builder.rewind(mark);
@@ -101,6 +104,7 @@ class MetricRows implements BlockRows<MetricMark> {
   private readonly builder = new MetricTableBuilder();
   private readonly intake = new Intake();
   private readonly protobuf = new OtlpMetricDecoder(this.builder, this.intake, REQUEST);
+  private readonly remoteWrite = new RemoteWriteDecoder(this.builder, this.intake, REQUEST);
 
   get rowCount(): number {
     return this.builder.open;
@@ -126,6 +130,10 @@ class MetricRows implements BlockRows<MetricMark> {
         case "otlp-json":
           decodeOtlpMetricsJson(bytes, builder, intake, REQUEST, 0);
           break;
+        case "remote-write-1":
+        case "remote-write-2":
+          this.remoteWrite.request(bytes, format === "remote-write-1" ? 1 : 2);
+          break;
         default:
           throw new Error(`${format} holds no metrics`);
       }
@@ -139,7 +147,8 @@ class MetricRows implements BlockRows<MetricMark> {
       rejected[reason] = points;
       example ||= of;
     }
-    return { accepted: intake.points.accepted, rejected, example };
+    const counts = { accepted: intake.points.accepted, rejected, example };
+    return format.startsWith("remote-write") ? { ...counts, written: { ...this.remoteWrite.written } } : counts;
   }
 
   async insertInto(sink: Sink, token: string): Promise<Inserted> {

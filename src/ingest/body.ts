@@ -1,11 +1,12 @@
+import type { Written } from "../formats/remote-write.ts";
 import type { Reasons } from "./ledger.ts";
 import type { KeptSignal } from "./signal.ts";
 
 /** How the bytes of a request are to be read. */
-export type BodyFormat = "otlp-protobuf" | "otlp-json" | "zipkin-json";
+export type BodyFormat = "otlp-protobuf" | "otlp-json" | "zipkin-json" | "remote-write-1" | "remote-write-2";
 
 /** How they are compressed. */
-export type BodyEncoding = "identity" | "gzip" | "deflate" | "zstd";
+export type BodyEncoding = "identity" | "gzip" | "deflate" | "zstd" | "snappy";
 
 /** A request as it came. */
 export interface Body {
@@ -24,6 +25,8 @@ export interface Decoded {
   readonly rejected: Reasons;
   /** where and why the first item was rejected; "" where none was */
   readonly example: string;
+  /** of remote-write alone */
+  readonly written?: Written;
 }
 
 /** Meta of a data record; names are short as there is one per request. */

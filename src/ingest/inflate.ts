@@ -1,6 +1,7 @@
 import { promisify } from "node:util";
 import { gunzip, inflate, inflateRaw } from "node:zlib";
 import { ByteSource } from "../formats/byte-source.ts";
+import { unsnappy } from "../formats/snappy.ts";
 import { unzstd } from "../formats/unzstd.ts";
 import { InputError } from "../model/intake.ts";
 import type { BodyEncoding } from "./body.ts";
@@ -47,6 +48,8 @@ async function decompressed(
         : inflateRawAll(sent, { maxOutputLength: limit });
     case "zstd":
       return unzstdAll(sent, limit);
+    case "snappy":
+      return unsnappy(sent, "request", limit);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Written } from "../formats/remote-write.ts";
 import { InputError } from "../model/intake.ts";
 import type { Batcher } from "./batcher.ts";
 import type { Body, BodyEncoding } from "./body.ts";
@@ -11,7 +12,13 @@ import { type RefusalReason, type Wal, WalUnavailable } from "./wal/wal.ts";
 /** What a sender is told, whatever its protocol. */
 export type Outcome =
   /** all that was accepted is on the disk; `message` says what was not accepted, "" where all was */
-  | { readonly kind: "taken"; readonly accepted: number; readonly rejected: number; readonly message: string }
+  | {
+      readonly kind: "taken";
+      readonly accepted: number;
+      readonly rejected: number;
+      readonly message: string;
+      readonly written?: Written;
+    }
   /** never to be sent again */
   | { readonly kind: "bad"; readonly error: InputError }
   /** to be sent again later */
@@ -134,7 +141,8 @@ export class Receiver {
       const reasons = Object.entries(decoded.rejected).map(([reason, count]) => `${count} ${reason}`);
       const message =
         rejected === 0 ? "" : `${rejected} ${what} rejected: ${reasons.join(", ")}; the first: ${decoded.example}`;
-      return { kind: "taken", accepted: decoded.accepted, rejected, message };
+      const counts = { accepted: decoded.accepted, rejected, message };
+      return { kind: "taken", ...counts, ...(decoded.written === undefined ? {} : { written: decoded.written }) };
     } catch (error) {
       return failed(error);
     }

@@ -40,13 +40,21 @@ export function answerFailure(
   response: ServerResponse,
   type: AnswerType,
   outcome: Exclude<Outcome, { kind: "taken" }>,
+  headers: Headers = {},
 ): void {
   if (outcome.kind === "bad")
-    return refuse(response, statusOf(outcome.error), type, outcome.error.message, {}, violationOf(outcome.error));
+    return refuse(response, statusOf(outcome.error), type, outcome.error.message, headers, violationOf(outcome.error));
   const { reason, message, retryAfterS } = outcome;
   // Both are to be tried again. 429 says that there is too much, 503 that the server has a trouble of its own.
   const status = reason === "overloaded" ? 429 : 503;
-  refuse(response, status, type, message, { "retry-after": retryAfterS }, { kind: "retry", afterS: retryAfterS });
+  refuse(
+    response,
+    status,
+    type,
+    message,
+    { ...headers, "retry-after": retryAfterS },
+    { kind: "retry", afterS: retryAfterS },
+  );
 }
 
 const statusOf = (error: InputError): number => (error.code === "too-large" ? 413 : 400);
@@ -92,7 +100,8 @@ export function send(
   const length = Buffer.byteLength(body);
   response.writeHead(status, {
     ...(length > 0 || type !== "text" ? { "content-type": CONTENT_TYPES[type] } : {}),
-    "content-length": length,
+    // A 204 has no content and says no length of it.
+    ...(status === 204 ? {} : { "content-length": length }),
     "x-content-type-options": "nosniff",
     ...headers,
   });

@@ -1,12 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { BodyEncoding, BodyFormat } from "../body.ts";
 import type { IngestLimits } from "../limits.ts";
 import type { Lease, Outcome, Receiver } from "../receiver.ts";
-import type { Signal } from "../signal.ts";
 import { answerFailure, answerOtlp, type AnswerType, type Headers, refuse, send } from "./http-answer.ts";
 import { readBody, toldLength } from "./read-body.ts";
+import { type Destination, destinationOf } from "./routes.ts";
 
 /** Who may send, and by what certificate the server is known. */
 export interface Access {
@@ -20,31 +19,6 @@ export interface Listener {
   /** Takes no new connections; resolves when the last answer is sent, or `graceMs` later. */
   close(graceMs: number): Promise<void>;
 }
-
-type Protocol = "otlp" | "zipkin";
-interface Route {
-  readonly protocol: Protocol;
-  readonly signal: Signal;
-  /** media types and how bodies of them are read */
-  readonly formats: Readonly<Record<string, BodyFormat>>;
-}
-
-const OTLP_FORMATS = { "application/x-protobuf": "otlp-protobuf", "application/json": "otlp-json" } as const;
-const ROUTES: Readonly<Record<string, Route>> = {
-  "/v1/traces": { protocol: "otlp", signal: "traces", formats: OTLP_FORMATS },
-  "/v1/metrics": { protocol: "otlp", signal: "metrics", formats: OTLP_FORMATS },
-  "/v1/logs": { protocol: "otlp", signal: "logs", formats: OTLP_FORMATS },
-  "/api/v2/spans": { protocol: "zipkin", signal: "traces", formats: { "application/json": "zipkin-json" } },
-};
-
-/** Content-Encoding and what it means. "x-gzip" is gzip's name of old, which RFC 9110 wants to be understood. */
-const ENCODINGS: Readonly<Record<string, BodyEncoding>> = {
-  identity: "identity",
-  gzip: "gzip",
-  "x-gzip": "gzip",
-  deflate: "deflate",
-  zstd: "zstd",
-};
 
 /**
  * Receives over HTTP/1.1.
@@ -95,49 +69,28 @@ class HttpHandler {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = (request.url ?? "").split("?", 1)[0]!;
-    const route = Object.hasOwn(ROUTES, path) ? ROUTES[path] : undefined;
-    const media = (request.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
-    const type = answerTypeOf(route, media);
-    if (this.access.authorize?.(request.headers.authorization) === false)
-      return this.turnAway(request, response, 401, type, "a valid Authorization header is needed", {
-        "www-authenticate": "Bearer",
-      });
-    if (route === undefined) return this.turnAway(request, response, 404, type, `nothing is received at ${path}`);
-    if (request.method !== "POST")
-      return this.turnAway(request, response, 405, type, `${path} takes POST alone`, { allow: "POST" });
-    const format = Object.hasOwn(route.formats, media) ? route.formats[media] : undefined;
-    if (format === undefined) {
-      const known = Object.keys(route.formats).join(" or ");
-      return this.turnAway(request, response, 415, type, `Content-Type has to be ${known}`);
+    const to = destinationOf(request);
+    if (this.access.authorize?.(request.headers.authorization) === false) {
+      const message = "a valid Authorization header is needed";
+      return this.turnAway(request, response, 401, to.type, message, { "www-authenticate": "Bearer" });
     }
-    const encodingName = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
-    const encoding = Object.hasOwn(ENCODINGS, encodingName) ? ENCODINGS[encodingName] : undefined;
-    if (encoding === undefined) {
-      const known = Object.keys(ENCODINGS).join(", ");
-      return this.turnAway(request, response, 415, type, `Content-Encoding has to be one of ${known}`, {
-        "accept-encoding": known,
-      });
-    }
+    if ("status" in to) return this.turnAway(request, response, to.status, to.type, to.message, to.headers);
     const told = toldLength(request);
-    if (told > this.limits.bodyBytes)
-      return this.turnAway(
-        request,
-        response,
-        413,
-        type,
-        `a body may have ${this.limits.bodyBytes} bytes, this has ${told}`,
-      );
+    const { bodyBytes } = this.limits;
+    if (told > bodyBytes) {
+      const message = `a body may have ${bodyBytes} bytes, this has ${told}`;
+      return this.turnAway(request, response, 413, to.type, message);
+    }
     const lease = this.receiver.admit(told);
     if ("kind" in lease) {
       request.resume();
-      return answerFailure(response, type, lease);
+      return answerFailure(response, to.type, lease);
     }
     try {
-      await this.receive(request, response, type, route, format, encoding, lease);
+      await this.receive(request, response, to, lease);
     } catch (error) {
       // A bug: told to the sender as such, and not a reason to stop receiving from others.
-      this.turnAway(request, response, 500, type, error instanceof Error ? error.message : String(error));
+      this.turnAway(request, response, 500, to.type, error instanceof Error ? error.message : String(error));
     } finally {
       lease.release();
     }
@@ -146,33 +99,30 @@ class HttpHandler {
   private async receive(
     request: IncomingMessage,
     response: ServerResponse,
-    type: AnswerType,
-    route: Route,
-    format: BodyFormat,
-    encoding: BodyEncoding,
+    { protocol, signal, format, encoding, type }: Destination,
     lease: Lease,
   ): Promise<void> {
-    const sent = await readBody(request, this.limits.bodyBytes, lease);
+    const { bodyBytes } = this.limits;
+    const sent = await readBody(request, bodyBytes, lease);
     if (sent === "gone") return this.receiver.refuse("cut-off");
     if (sent === "too-large")
-      return this.turnAway(
-        request,
-        response,
-        413,
-        type,
-        `a body may have ${this.limits.bodyBytes} bytes, this has more`,
-      );
+      return this.turnAway(request, response, 413, type, `a body may have ${bodyBytes} bytes, this has more`);
     if (sent === "overloaded") {
       request.resume();
       return answerFailure(response, type, this.receiver.overloaded());
     }
-    const { signal, protocol } = route;
     const outcome =
       signal === "logs"
         ? await this.receiver.takeLogs(sent, encoding, format === "otlp-json")
         : await this.receiver.take({ signal, format, encoding, receivedMs: Date.now(), sent });
-    if (protocol === "otlp") answerOtlp(response, type, signal, outcome);
-    else answerZipkin(response, outcome);
+    switch (protocol) {
+      case "otlp":
+        return answerOtlp(response, type, signal, outcome);
+      case "zipkin":
+        return answerZipkin(response, outcome);
+      case "remote-write":
+        return answerRemoteWrite(response, outcome);
+    }
   }
 
   /** Refuses a request whose body is not read. What is small enough is let pass, so that the connection can go on. */
@@ -187,19 +137,11 @@ class HttpHandler {
     this.receiver.refuse(`http-${status}`);
     if (response.headersSent) return void response.destroy();
     request.resume();
-    const small =
-      request.complete ||
-      (request.headers["content-length"] !== undefined && toldLength(request) <= this.limits.bodyBytes);
-    const bare = request.method === "GET" || request.method === "HEAD" || request.method === "OPTIONS";
-    if (!small && !bare) headers = { ...headers, connection: "close" };
-    refuse(response, status, type, message, headers);
+    const { "content-length": length, "transfer-encoding": transfer } = request.headers;
+    const isShort = transfer === undefined && (length === undefined || toldLength(request) <= this.limits.bodyBytes);
+    const closing: Headers = request.complete || isShort ? {} : { connection: "close" };
+    refuse(response, status, type, message, { ...headers, ...closing });
   }
-}
-
-/** OTLP's failures are a Status in the type of the request; one of an unknown type gets what a person can read. */
-function answerTypeOf(route: Route | undefined, media: string): AnswerType {
-  if (route?.protocol !== "otlp") return "text";
-  return media === "application/x-protobuf" ? "protobuf" : "json";
 }
 
 /** Zipkin answers 202 without a body; of what was rejected it has no word, so that is told in a header. */
@@ -207,4 +149,17 @@ function answerZipkin(response: ServerResponse, outcome: Outcome): void {
   if (outcome.kind !== "taken") return answerFailure(response, "text", outcome);
   const headers: Headers = outcome.rejected > 0 ? { "x-longpole-rejected": outcome.rejected } : {};
   send(response, 202, "text", "", headers);
+}
+
+/** 204 where all was taken; 400, which a sender does not try again, where a part was not. 2.0 wants told what was. */
+function answerRemoteWrite(response: ServerResponse, outcome: Outcome): void {
+  const written = outcome.kind === "taken" ? outcome.written : undefined;
+  const headers: Headers = {
+    "x-prometheus-remote-write-samples-written": written?.samples ?? 0,
+    "x-prometheus-remote-write-histograms-written": written?.histograms ?? 0,
+    "x-prometheus-remote-write-exemplars-written": written?.exemplars ?? 0,
+  };
+  if (outcome.kind !== "taken") return answerFailure(response, "text", outcome, headers);
+  if (outcome.rejected > 0) return refuse(response, 400, "text", outcome.message, headers);
+  send(response, 204, "text", "", headers);
 }
