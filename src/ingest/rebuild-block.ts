@@ -18,14 +18,10 @@ interface Stored {
  * The rows of a block from the log, the same as when it was built from the requests.
  * Records that are damaged are missing: `rowCount` is below the block's `items` by what they held.
  */
-export async function rebuildRows(
-  block: Block,
-  wal: Pick<Wal, "segments" | "isVoid">,
-  limit: number,
-): Promise<BlockRows> {
+export async function rebuildRows(block: Block, wal: Pick<Wal, "isVoid">, limit: number): Promise<BlockRows> {
   const rows = blockRows(block.signal);
-  for (const segment of wal.segments) {
-    if (!block.records.has(segment)) continue;
+  // The block's own list: that of the log changes while this waits for the disk.
+  for (const segment of block.records.keys()) {
     for (const { meta, receivedMs, sent } of await recordsOf(block, segment, wal)) {
       const bytes = await inflated(sent, meta.encoding, limit);
       try {
