@@ -4,6 +4,7 @@
  *
  *   npm run bench:capacity -- [--cases 40] [--first-seed 1] [--busy] [--verbose] [--json FILE]
  *   npm run bench:capacity -- --calibrate FILE[,FILE]      fits the error of the model to cases that --json wrote
+ *   npm run bench:capacity -- --again FILE[,FILE]          the figures of such cases, with the error as it is now
  *
  * Recordings are taken at 35 to 60 % of the limit (`--busy`: 75 to 88 %); the truth is the same system overloaded, and
  * played again with the change. Metrics are what a host would count, every second. The error of the model is fitted on
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     verbose: { type: "boolean", default: false },
     json: { type: "string" },
     calibrate: { type: "string" },
+    again: { type: "string" },
   },
 });
 
@@ -135,23 +137,37 @@ async function run(): Promise<void> {
     }
   }
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(scores, null, 1)}\n`);
-  const share = (of: (s: Score) => boolean): string => percent(scores.filter(of).length / scores.length);
   console.log(
     `${scores.length} of ${cases} cases with a ceiling, seeds ${first} to ${first + cases - 1}${values.busy ? ", busy" : ""}`,
   );
+  summarise(scores);
+}
+
+function summarise(scores: readonly Score[]): void {
+  const share = (of: (s: Score) => boolean): string => percent(scores.filter(of).length / scores.length);
   console.log(`limiter right: ${share((s) => s.limiter)}; next limiter right: ${share((s) => s.next)}`);
   console.log(`ceiling, error: ${errors(scores.map((s) => s.ceiling))}`);
   console.log(`p99 after a change, error: ${errors(scores.map((s) => s.p99))}`);
   console.log(`ceiling after a change, error: ${errors(scores.map((s) => s.ceilingAfter))}`);
 }
 
-function calibrate(files: readonly string[]): void {
-  const scores = files.flatMap((file) => JSON.parse(readFileSync(file, "utf8")) as Score[]);
+const readCases = (files: string): Score[] =>
+  files.split(",").flatMap((file) => JSON.parse(readFileSync(file, "utf8")) as Score[]);
+
+/** The interval as the error of the model makes it now; what was measured stays. */
+function withInterval(score: Score): Score {
+  if (score.p99 === undefined) return score;
+  const { value, low, high } = predictionInterval(score.pair, score.stretch);
+  return { ...score, p99: { ...score.p99, said: value / 1e6, low: low / 1e6, high: high / 1e6 } };
+}
+
+function calibrate(scores: readonly Score[]): void {
   const told = scores.flatMap(({ pair, stretch, p99 }) =>
     p99 === undefined ? [] : [{ pair, stretch, measured: p99.truth * 1e6 }],
   );
   console.log(JSON.stringify({ cases: told.length, ...fitModelError(told) }));
 }
 
-if (values.calibrate === undefined) await run();
-else calibrate(values.calibrate.split(","));
+if (values.calibrate !== undefined) calibrate(readCases(values.calibrate));
+else if (values.again !== undefined) summarise(readCases(values.again).map(withInterval));
+else await run();

@@ -190,6 +190,12 @@ export interface ThroughputReport {
   readonly resources?: readonly ResourceRow[];
   /** how measurements were read where that is not certain: which process is which database, who yields to whom */
   readonly assumptions?: readonly string[];
+  /** limiter and next where they are full at nearly the same load: room for one alone gains little, for both more */
+  readonly together?: {
+    readonly resources: readonly { readonly service: string; readonly resource: string }[];
+    readonly onePerSecond: number;
+    readonly bothPerSecond: number;
+  };
   /** the load at which each objective falls; absent without objectives */
   readonly objectives?: readonly ObjectiveLoad[];
 }

@@ -30,6 +30,12 @@ export function renderThroughput(throughput: ThroughputReport, pen: Pen): string
     }
     lines.push(...wrap(`${throughput.detail}.`, width - 4, 4).map((line) => pen.faint(`  ${line}`)));
   }
+  if (throughput.together !== undefined) {
+    const { resources: pair, onePerSecond, bothPerSecond } = throughput.together;
+    const names = pair.map(({ service, resource }) => `${service} › ${resource}`).join(" and ");
+    const gain = `room for one alone gains up to ${rate(onePerSecond)}, for both ${rate(bothPerSecond)}`;
+    lines.push(...wrap(`${names} are full at nearly the same load: ${gain}.`, width - 4, 4).map((line) => `  ${line}`));
+  }
   for (const fall of throughput.objectives ?? []) lines.push(...objectiveLines(fall, pen));
   for (const text of throughput.assumptions ?? [])
     lines.push(...wrap(`Taken: ${text}.`, width - 4, 4).map((line) => pen.faint(`  ${line}`)));

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { limitTogether } from "./equal-limiters.ts";
 import type { CallGraph } from "./call-graph.ts";
 import { ceilingOf, waitsOf, without, type CapacityModel, type ModelResource } from "./capacity-model.ts";
 
@@ -75,4 +76,25 @@ test("waits at the present load: M/M/1 at a half takes twice as long, and a load
   expect(Math.abs(waits.stretch[0]! - 2)).toBeLessThan(0.02);
   expect(waits.isSaturated).toBe(false);
   expect(waitsOf(model(150, cpu("store", 1, 1, 10))).isSaturated).toBe(true);
+});
+
+test.each<[string, ModelResource[], [number, number] | undefined]>([
+  // 400 and 420; with both out of the way 2 × 3 cores / 6 ms = 1000.
+  [
+    "two that are full at nearly the same load",
+    [cpu("app", 2, 2, 10), cpu("store", 1, 4.2, 10), cpu("web", 2, 3, 6)],
+    [420, 1000],
+  ],
+  [
+    "a third at nearly the same load as well",
+    [cpu("app", 2, 2, 10), cpu("store", 1, 4.2, 10), cpu("web", 2, 2.2, 10)],
+    undefined,
+  ],
+  ["room for one alone gains much", [cpu("app", 2, 2, 10), cpu("store", 1, 6, 10), cpu("web", 2, 5, 10)], undefined],
+  ["nothing behind the two was measured", [cpu("app", 2, 2, 10), cpu("store", 1, 4.2, 10)], undefined],
+])("limits that fall together: %s", (_, resources, expected) => {
+  const system = model(100, ...resources);
+  const ceiling = ceilingOf(system)!;
+  const found = limitTogether(system, ceiling, ceilingOf(without(system, ceiling.limiter)));
+  expect(found && [found.onePerSecond, found.bothPerSecond]).toEqual(expected);
 });

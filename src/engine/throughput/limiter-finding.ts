@@ -87,7 +87,7 @@ function limiterFinding(
   utilisation: number,
   view: EndpointView,
 ): Finding {
-  const { ceiling, next, model } = throughput;
+  const { ceiling, next, model, report } = throughput;
   const { use } = limiter;
   const interval = ceilingInterval(throughput.measured, ceiling!);
   const afterInterval = next === undefined ? undefined : ceilingInterval(throughput.measured, next);
@@ -107,7 +107,9 @@ function limiterFinding(
     why:
       next === undefined
         ? "Nothing else that was measured limits behind it."
-        : `Without it, ${nameOf(next.limiter)} would limit next, at ${rateText(next.perSecond)} requests/s.`,
+        : report.together !== undefined
+          ? `${nameOf(next.limiter)} is full at nearly the same load: room for one alone gains up to ${rateText(report.together.onePerSecond)} requests/s, for both ${rateText(report.together.bothPerSecond)}.`
+          : `Without it, ${nameOf(next.limiter)} would limit next, at ${rateText(next.perSecond)} requests/s.`,
     subject: {
       service: use.service,
       resource: use.resource,

@@ -16,6 +16,7 @@ import {
   type ModelCeiling,
   type ModelResource,
 } from "./capacity-model.ts";
+import { limitTogether } from "./equal-limiters.ts";
 import { measureResources, type MeasuredResource } from "./measured-resources.ts";
 import { missingResources, type MissingResource } from "./missing-resources.ts";
 import { requestLoad } from "./request-load.ts";
@@ -80,6 +81,7 @@ function describe(known: Omit<Throughput, "report">, ceiling: ModelCeiling, reso
   const next = ceilingOf(without(model, ceiling.limiter));
   const limiter = limiterRow(measured, ceiling);
   const headroom = ceiling.perSecond / model.perSecond;
+  const pair = limitTogether(model, ceiling, next);
   const { perRequest } = measuredOf(measured, ceiling.limiter).demand;
   const detail =
     `${nameOf(ceiling.limiter)} is full at ${rateText(ceiling.perSecond)} requests/s, ${headroom.toFixed(2)} times the present ${rateText(model.perSecond)}` +
@@ -102,6 +104,7 @@ function describe(known: Omit<Throughput, "report">, ceiling: ModelCeiling, reso
             },
           }),
       resources,
+      ...(pair === undefined ? {} : { together: pair }),
       ...(assumptions.length === 0 ? {} : { assumptions }),
     },
   };
