@@ -11,6 +11,9 @@ import { joinCode, nameFunctions, type CodeContext } from "./code/code-claims.ts
 import { matchProfiles, type MatchedProfiles, type ProfileInput } from "./code/service-profiles.ts";
 import { checkedNotCause } from "./checked.ts";
 import { foldConsequences } from "./consequences.ts";
+import { checkConfiguration, settingsThatFit, type Configuration } from "./configuration/check-configuration.ts";
+import { nameSettings } from "./configuration/named-settings.ts";
+import { withSettings } from "./configuration/with-settings.ts";
 import { requestCosts } from "./cost/request-costs.ts";
 import { dataQuality } from "./data-quality.ts";
 import { withObjectiveForecast } from "./objective-forecast.ts";
@@ -101,7 +104,14 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     unchanged,
     stopped,
   } = await findCauses(window, baseline, profiles, code, views, objectives, resources, seed, hooks, checkpoint);
-  const findings = withLimiter(causes, throughput, views);
+  const configuration = await configurationOf(input, window, baseline, views, resources, checkpoint);
+  const findings = withSettings(
+    nameSettings(withLimiter(causes, throughput, views), window),
+    configuration.problems,
+    window,
+    views.filter((view) => view.endpoint.traces.length >= MIN_TRACES),
+    replayPredictor(window, ownTime(window.segments, window.spans.rowCount), seed),
+  );
   const quality = dataQuality(window, input.intake, views, stopped, resources, profiles.warnings);
   return {
     schema: REPORT_SCHEMA,
@@ -119,10 +129,32 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     checkedNotCause: [
       ...unchanged.map((detail) => ({ what: "against the baseline", detail })),
       ...checkedNotCause(cases, findings),
+      ...settingsThatFit(configuration, findings),
       ...idleServices(profiles.services, findings),
     ],
     unexplained: unexplainedTime(window, views, profiles.services),
   };
+}
+
+/** What the settings that spans and metrics tell of are like; the baseline is looked at only where one does harm. */
+async function configurationOf(
+  input: DiagnoseInput,
+  window: Window,
+  baseline: Window | undefined,
+  views: readonly EndpointView[],
+  resources: ResourceContext | undefined,
+  checkpoint: Checkpoint,
+): Promise<Configuration> {
+  await checkpoint("checking settings", 0, 1);
+  const result = checkConfiguration({ window, views, resources }, undefined);
+  if (input.baseline === undefined || result.problems.every(({ harm }) => harm === undefined)) return result;
+  const before = baseline ?? (await buildWindow(input.baseline, checkpoint));
+  const viewsBefore = before.endpoints.map((_, index) => viewEndpoint(before, index));
+  const resourcesBefore = resourceContext(input.baselineMetrics, undefined, before, undefined);
+  return checkConfiguration(
+    { window, views, resources },
+    { window: before, views: viewsBefore, resources: resourcesBefore },
+  );
 }
 
 /** The laws that were checked for the throughput; where nothing was measured, what they say concerns nobody. */

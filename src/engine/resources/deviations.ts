@@ -1,6 +1,6 @@
 import { benjaminiHochberg } from "../../analysis/false-discovery.ts";
 import { meanOfTop, strengthOf, tailBound, type Usual, usualOf } from "../../analysis/robust-deviation.ts";
-import type { Measure } from "../semantic-metrics.ts";
+import type { Measure } from "../semantic-measures.ts";
 import { durationOf, eventLoopShare, type ServiceMeasure, type ServiceMeasures, valuesOf } from "./service-measures.ts";
 
 /** A quantity of a service that is not as it was at the time of the baseline. */

@@ -4,7 +4,9 @@ import { indexSeries, pointsOf, type SeriesIndex, spacingNs } from "../../analys
 import { type Grid, onGrid, type Signal, SignalBuilder } from "../../analysis/signal.ts";
 import { attributeText } from "../../model/attribute-table.ts";
 import { MetricKind, type MetricTable, Temporality } from "../../model/metric-table.ts";
-import { type Combine, type Meaning, meaningOf, type Measure, parseName } from "../semantic-metrics.ts";
+import type { Measure } from "../semantic-measures.ts";
+import type { Combine } from "../semantic-metric-rules.ts";
+import { type Meaning, meaningOf, parseName } from "../semantic-metrics.ts";
 import { edgeEnds, type EdgeEnds, type Entity, entityOf, programOf } from "./entities.ts";
 
 /** One measure of one instance over the windows of the grid. */
@@ -62,6 +64,14 @@ const RATES: ReadonlySet<Measure> = new Set<Measure>([
   "edge-rate",
   "edge-failed",
   "pool-timeouts",
+  "host-listen-overflows",
+  "oom-kills",
+  "db-buffer-hits",
+  "db-buffer-reads",
+  "db-checkpoints-timed",
+  "db-checkpoints-requested",
+  "db-temp-files",
+  "db-temp-bytes",
 ]);
 
 /** Reads all series of the table into measures on common windows. Never throws for odd data; what is odd is a warning. */

@@ -1,5 +1,6 @@
 import type { Grid } from "../../analysis/signal.ts";
-import type { Combine, Measure } from "../semantic-metrics.ts";
+import type { Measure } from "../semantic-measures.ts";
+import type { Combine } from "../semantic-metric-rules.ts";
 import { type Measures, merge, type MeasureSeries } from "./read-measures.ts";
 
 /** A measure of a service: all its instances together. */

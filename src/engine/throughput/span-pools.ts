@@ -96,7 +96,7 @@ function add(
   held.waitNs.push(waitNs);
 }
 
-function releaseOf({ forest }: Window, acquisition: number): number {
+export function releaseOf({ forest }: Window, acquisition: number): number {
   const { facts, parent, childStart, child, startNs, endNs, toleranceNs } = forest;
   const from = endNs[acquisition]!;
   const up = parent[acquisition]!;

@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { SpanTableBuilder } from "../../model/span-table-builder.ts";
+import type { Finding } from "../../model/report.ts";
+import { sampleReport } from "../../testing/sample-report.ts";
+import type { Predict } from "../prediction.ts";
+import { buildWindow } from "../window.ts";
+import type { SettingProblem } from "./configuration-check.ts";
+import { withSettings } from "./with-settings.ts";
+
+const window = await buildWindow(new SpanTableBuilder().finish().table, async () => {});
+const never: Predict = () => {
+  throw new Error("nothing to replay");
+};
+const join = (findings: readonly Finding[], ...problems: readonly SettingProblem[]): Finding[] =>
+  withSettings(findings, problems, window, [], never);
+
+const problem: SettingProblem = {
+  service: "orders",
+  resource: "pool:shop",
+  setting: "pool.max",
+  change: "pool.max: 2 -> 5",
+  mechanism: "pool-exhausted",
+  saidAs: new Set(["load-increase"]),
+  followsFrom: new Set(["missing-index"]),
+  alsoSaidOf: ["shop"],
+  arithmetic: "10/s × 180 ms = 1.8",
+  title: "the pool is too small",
+  remedy: "Let it have 5.",
+  reference: "Little's law",
+  query: "rate × time",
+  refutedBy: "some are free",
+  confidence: 0.8,
+  harm: { text: "half of them wait" },
+};
+const [first] = sampleReport().findings;
+const about = (more: Partial<Finding>): Finding => ({
+  ...first!,
+  mechanism: "pool-exhausted",
+  severity: "warning",
+  subject: { service: "orders", resource: "pool:shop" },
+  ...more,
+});
+
+test("a finding that says the same gets the setting, the change and the sum: one finding, not two", () => {
+  const [joined, ...others] = join([about({})], problem);
+  expect(others).toEqual([]);
+  expect(joined).toMatchObject({
+    subject: { setting: "pool.max" },
+    remedy: { change: "pool.max: 2 -> 5" },
+    severity: "warning",
+  });
+  expect(joined!.evidence.at(-1)).toMatchObject({ kind: "setting", text: "10/s × 180 ms = 1.8 (Little's law)" });
+  expect(joined!.chain.at(-1)!.evidence).toEqual([joined!.evidence.length - 1]);
+});
+
+test("a problem that no finding tells is one of its own: a warning with harm, a note without, and takes the place of a note", () => {
+  const elsewhere = about({ subject: { service: "orders", resource: "pool:other" } });
+  expect(join([elsewhere], problem)).toMatchObject([{ subject: { resource: "pool:other" } }, { kind: "config" }]);
+  expect(join([about({ severity: "note" })], problem)).toMatchObject([
+    { kind: "config", severity: "warning", rank: 1 },
+  ]);
+  const { harm: _, ...harmless } = problem;
+  expect(join([], harmless)).toMatchObject([{ kind: "config", severity: "note" }]);
+});
+
+test("what follows from another cause that is told is a note", () => {
+  const cause = about({
+    mechanism: "missing-index",
+    severity: "critical",
+    subject: { service: "shop", statement: "SELECT" },
+  });
+  expect(join([cause], problem).map(({ severity }) => severity)).toEqual(["critical", "note"]);
+});
