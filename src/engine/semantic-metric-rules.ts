@@ -205,7 +205,10 @@ export const RULES: readonly Rule[] = [
     name: /^v8js_resource_active$/,
     where: [STATE, /^(FSReq|GetAddrInfoReq|GetNameInfoReq|Zlib|Worker(?!Handle))|(Job|Cipher)$/],
   },
-  { measure: "fds-used", name: /(open_fds|open_file_descriptors?(_count)?|unix_file_descriptor_count|process_files_open)$/ },
+  {
+    measure: "fds-used",
+    name: /(open_fds|open_file_descriptors?(_count)?|unix_file_descriptor_count|process_files_open)$/,
+  },
   { measure: "fds-max", name: /(max_fds|file_descriptors?_(limit|max)|process_files_max)$/, combine: "max" },
   { measure: "host-listen-overflows", name: /listen_?(overflows?|drops?)$/, combine: "max" },
   { measure: "host-time-wait", name: /tcp_(tw|time_?wait)$/, combine: "max" },
