@@ -1,7 +1,10 @@
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { longpole, ROOT, type Ended } from "./longpole.ts";
@@ -23,6 +26,7 @@ interface Ramp {
   readonly generator: { readonly ok: boolean };
   readonly steps: readonly {
     readonly perSecond: number;
+    readonly requests: number;
     readonly verdict: string;
     readonly errors: Readonly<Record<string, number>>;
     readonly p50Ms: number;
@@ -155,6 +159,57 @@ test("connections that are all in use with a server as quick as before are the g
   expect(found.stop.detail).toContain("connections");
 });
 
+/** Wraps a listener so that each request leaves a span, sent as OTLP JSON like an SDK would, in batches. */
+function traced(listener: RequestListener, receiver: string): RequestListener {
+  let spans: object[] = [];
+  const resource = { attributes: [{ key: "service.name", value: { stringValue: "orders" } }] };
+  const exporting = setInterval(() => {
+    if (spans.length === 0) return;
+    const body = JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ spans }] }] });
+    spans = [];
+    const headers = { "content-type": "application/json" };
+    // Nobody listens before the ramp begins and after it ended.
+    void fetch(`${receiver}/v1/traces`, { method: "POST", body, headers }).catch(() => {});
+  }, 200);
+  onTestFinished(() => clearInterval(exporting));
+  const now = (): string => String(BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n);
+  return (request, response) => {
+    const startTimeUnixNano = now();
+    response.once("finish", () => {
+      const ids = { traceId: randomBytes(16).toString("hex"), spanId: randomBytes(8).toString("hex") };
+      spans.push({ ...ids, name: "GET /x", kind: 2, startTimeUnixNano, endTimeUnixNano: now() });
+    });
+    listener(request, response);
+  };
+}
+
+test("what the services send meanwhile is kept at the knee and below it, cut to those steps, ready to analyse", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "longpole-e2e-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const free = createServer().listen(0, "127.0.0.1");
+  await once(free, "listening");
+  const { port } = free.address() as AddressInfo;
+  await new Promise((resolve) => free.close(resolve));
+  const url = await serve(traced(limited(4, 20), `http://127.0.0.1:${port}`));
+  const record = join(folder, "kept");
+  const args = [`${url}/x`, ...QUICK, "--start", "40", "--max", "80", "--receive", String(port), "--record", record];
+  const { code, ramp: found } = await ramp(args);
+  expect([code, found.knee.lowPerSecond]).toEqual([0, 80]);
+  // Spans alone: no processor's use is known, and it says so.
+  expect(found.limiter.status).toBe("insufficient-data");
+  expect(JSON.parse(await readFile(join(record, "ramp.json"), "utf8"))).toEqual(found);
+  const now = longpole(["analyze", join(record, "knee"), "--baseline", join(record, "below"), "--json"]);
+  const report = JSON.parse(now.stdout) as { endpoints: { requests: number; baseline?: { requests: number } }[] };
+  expect(report.endpoints).toHaveLength(1);
+  const step = found.steps.find(({ perSecond }) => perSecond === 80)!;
+  // Requests are due a little before their spans begin: a few at either end belong to the other side.
+  expect(Math.abs(report.endpoints[0]!.requests - step.requests)).toBeLessThanOrEqual(5);
+  // Another ramp takes its place; anything else there is left alone.
+  await writeFile(join(folder, "mine"), "");
+  const refused = longpole(["ramp", url, "--receive", "--record", folder]);
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("no ramp")]);
+});
+
 test("Ctrl-C ends it at once with what is known", async () => {
   const url = await serve((_, response) => response.end());
   const args = [url, "--step-seconds", "1", "--warmup", "0", "--start", "20", "--step", "+1"];
@@ -172,6 +227,8 @@ describe("nothing is sent, and one line says why", () => {
     [["http://127.0.0.1:1/", "--objective", "fast"], "p99 < 300ms"],
     [["http://127.0.0.1:1/", "--step", "x1"], "x2, +50"],
     [["http://127.0.0.1:1/", "--start", "0"], "above 0"],
+    [["http://127.0.0.1:1/", "--record", "x"], "--receive has to be given"],
+    [["http://127.0.0.1:1/", "--receive", "x"], "port between 1 and 65535"],
     [["http://127.0.0.1:1/", "--body", "/no/such/file"], "/no/such/file"],
   ])("%j", (args, message) => {
     const { code, stdout, stderr } = longpole(["ramp", ...args]);

@@ -226,6 +226,12 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
         .default("poisson"),
     )
     .addOption(new Option("--seed <n>", "same seed, same moments").argParser(wholeNumber).default(1))
+    .addOption(
+      new Option("--receive [port]", "takes what the services send meanwhile (OTLP over HTTP), to name what limits")
+        .argParser(port)
+        .preset("4318"),
+    )
+    .option("--record <folder>", "keeps traces and metrics at the knee, and at about half of it")
     .option("--allow-remote <host>", "a host that is not this machine, whose owner agrees to the load")
     .addHelpText("after", pasteable(EXAMPLES.ramp, terminal))
     .action(async (url: string, options) => done(await ramp(url, options, terminal)));
@@ -345,6 +351,13 @@ function rate(text: string): number {
   return value;
 }
 
+function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 65_535)
+    throw new InvalidArgumentError("Expected a port between 1 and 65535.");
+  return value;
+}
+
 function rampStep(text: string): { kind: "times" | "plus"; by: number } {
   const match = /^([x+])(\d+(?:\.\d+)?)$/.exec(text.trim());
   const by = Number(match?.[2]);
@@ -460,6 +473,7 @@ Latency is counted from the moment at which a request was due, so that a server 
 Examples:
   longpole ramp http://127.0.0.1:8080/orders
   longpole ramp http://127.0.0.1:8080/orders --objective 'p99 < 300ms' --start 50 --step +50 --max 1000
+  longpole ramp http://127.0.0.1:8080/orders --receive 4318 --record knee
   printf '3 /orders\\n1 POST /orders/recount\\n' | longpole ramp http://127.0.0.1:8080/ --urls -`,
   usl: `
 Example:

@@ -28,6 +28,8 @@ export interface RampLimiter {
     readonly utilisation: number;
   };
   readonly next?: { readonly service: string; readonly resource: string; readonly ceilingPerSecond: number };
+  /** title of the first finding above a note at the knee, against the lighter load */
+  readonly finding?: string;
 }
 
 /** The document that `ramp --json` prints. Numbers carry their unit in the name; what is not known is null. */

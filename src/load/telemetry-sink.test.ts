@@ -34,6 +34,7 @@ test("traces and metrics are kept apart and in order, compressed or not; logs ar
   expect(sink.endWindow()).toEqual({
     traces: Buffer.from("abcdef"),
     metrics: Buffer.from("12"),
+    tracesJson: Buffer.alloc(0),
     metricsJson: Buffer.alloc(0),
     exportRequests: 3,
     refused: 0,
@@ -90,7 +91,7 @@ test("beyond its cap a window refuses and counts; the next one takes again", asy
   expect(sink.endWindow()).toMatchObject({ exportRequests: 1, refused: 0 });
 });
 
-test("metrics as JSON are kept apart, a request on each line", async () => {
+test("JSON is kept apart, a request on each line", async () => {
   const sink = await sinkFor();
   const json = { "content-type": "application/json" };
   expect(await post(sink, "/v1/metrics", '{\n  "resourceMetrics": [] }', json)).toBe(200);
@@ -98,17 +99,19 @@ test("metrics as JSON are kept apart, a request on each line", async () => {
     200,
   );
   expect(await post(sink, "/v1/metrics", "{", json)).toBe(400);
+  expect(await post(sink, "/v1/traces", '{"resourceSpans":\n[]}', json)).toBe(200);
   expect(sink.endWindow()).toMatchObject({
     metrics: Buffer.alloc(0),
+    tracesJson: Buffer.from('{"resourceSpans":[]}\n'),
     metricsJson: Buffer.from('{"resourceMetrics":[]}\n{}\n'),
-    exportRequests: 2,
+    exportRequests: 3,
     refused: 1,
   });
 });
 
 test("what is no protobuf, damaged or too large is refused and counted", async () => {
   const sink = await sinkFor();
-  expect(await post(sink, "/v1/traces", "{}", { "content-type": "application/json" })).toBe(415);
+  expect(await post(sink, "/v1/traces", "{}", { "content-type": "text/plain" })).toBe(415);
   expect(await post(sink, "/v1/traces", "abc", { ...PROTOBUF, "content-encoding": "br" })).toBe(415);
   expect(await post(sink, "/v1/traces", "no gzip", GZIP)).toBe(400);
   // 33 MB of zeros become some 32 kB.

@@ -9,7 +9,8 @@ export interface TelemetryWindow {
   readonly traces: Buffer;
   /** concatenated ExportMetricsServiceRequest */
   readonly metrics: Buffer;
-  /** metrics that came as JSON, a request on each line */
+  /** traces and metrics that came as JSON, a request on each line */
+  readonly tracesJson: Buffer;
   readonly metricsJson: Buffer;
   /** requests of both kinds that were taken */
   readonly exportRequests: number;
@@ -30,6 +31,8 @@ export interface TelemetrySink {
 }
 
 export interface SinkOptions {
+  /** on the loopback interface; a free one where absent */
+  readonly port?: number;
   /** a window holds no more; requests beyond are answered with 503 and counted as refused */
   readonly windowCapBytes?: number;
 }
@@ -45,8 +48,11 @@ const JSON_TYPE = "application/json";
 
 const unzip = promisify(gunzip);
 
-/** Receives OTLP/HTTP (protobuf; metrics as JSON, too) on a free loopback port and keeps one window of traces and metrics; logs are dropped. */
-export async function startSink({ windowCapBytes = WINDOW_CAP_BYTES }: SinkOptions = {}): Promise<TelemetrySink> {
+/** Receives OTLP/HTTP (protobuf and JSON) on a loopback port and keeps one window of traces and metrics; logs are dropped. */
+export async function startSink({
+  port = 0,
+  windowCapBytes = WINDOW_CAP_BYTES,
+}: SinkOptions = {}): Promise<TelemetrySink> {
   let window = emptyWindow();
   const server = createServer((request, response) => void receive(request, response));
   server.keepAliveTimeout = KEEP_ALIVE_MS;
@@ -63,14 +69,14 @@ export async function startSink({ windowCapBytes = WINDOW_CAP_BYTES }: SinkOptio
       into.refused++;
       return answer(request, response, status);
     }
-    into[isJson(request) ? "metricsJson" : kind].push(body);
+    into[isJson(request) ? (`${kind}Json` as const) : kind].push(body);
     into.bytes += body.length;
     into.exportRequests++;
     answer(request, response, 200);
   }
 
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject).listen(0, "127.0.0.1", resolve);
+    server.once("error", reject).listen(port, "127.0.0.1", resolve);
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -78,6 +84,7 @@ export async function startSink({ windowCapBytes = WINDOW_CAP_BYTES }: SinkOptio
     endWindow: () => ({
       traces: Buffer.concat(window.traces),
       metrics: Buffer.concat(window.metrics),
+      tracesJson: Buffer.concat(window.tracesJson),
       metricsJson: Buffer.concat(window.metricsJson),
       exportRequests: window.exportRequests,
       refused: window.refused,
@@ -96,6 +103,7 @@ export async function startSink({ windowCapBytes = WINDOW_CAP_BYTES }: SinkOptio
 interface OpenWindow {
   readonly traces: Buffer[];
   readonly metrics: Buffer[];
+  readonly tracesJson: Buffer[];
   readonly metricsJson: Buffer[];
   bytes: number;
   exportRequests: number;
@@ -109,12 +117,12 @@ const KINDS: Readonly<Record<string, "traces" | "metrics" | "logs">> = {
 };
 
 function emptyWindow(): OpenWindow {
-  return { traces: [], metrics: [], metricsJson: [], bytes: 0, exportRequests: 0, refused: 0 };
+  return { traces: [], metrics: [], tracesJson: [], metricsJson: [], bytes: 0, exportRequests: 0, refused: 0 };
 }
 
-/** What collectors send that have no encoder for protobuf. Traces come from SDKs, which have. */
+/** What some SDKs send by default, and collectors that have no encoder for protobuf. */
 function isJson(request: IncomingMessage): boolean {
-  return mediaType(request) === JSON_TYPE && request.url === "/v1/metrics";
+  return mediaType(request) === JSON_TYPE;
 }
 
 const mediaType = (request: IncomingMessage): string | undefined =>

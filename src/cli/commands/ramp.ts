@@ -1,12 +1,15 @@
 import { readFile } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { GeneratorError, startStepGenerator, type Arrivals, type LoadTarget } from "../../load/step-generator.ts";
 import { probe, TargetError, targetOf } from "../../load/load-target.ts";
 import { runRamp, type RampRun, type RampStep } from "../../load/run-ramp.ts";
+import { startSink, type TelemetrySink } from "../../load/telemetry-sink.ts";
 import type { RampPlan } from "../../analysis/knee.ts";
 import { EXIT } from "../exit-code.ts";
 import { jsonDocument } from "../json-document.ts";
 import { progressOn } from "../progress.ts";
-import { isAnswered, rampDocument, type RampLimiter, type RampRequest } from "../ramp-document.ts";
+import { isAnswered, rampDocument, type RampDocument, type RampLimiter, type RampRequest } from "../ramp-document.ts";
+import { keepRamp, rampFolder } from "../ramp-recording.ts";
 import { readText } from "../read-text.ts";
 import { duration, percent, rate } from "../render/numbers.ts";
 import { renderRamp, VERDICTS } from "../render/ramp.ts";
@@ -31,6 +34,9 @@ export interface RampCommandOptions extends LookOptions {
   readonly arrivals: Arrivals;
   readonly seed: number;
   readonly allowRemote?: string;
+  /** port for what the services send */
+  readonly receive?: number;
+  readonly record?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -57,17 +63,29 @@ export async function ramp(url: string, options: RampCommandOptions, terminal: T
     say("longpole: stopping; what is known by now follows (Ctrl-C again to leave at once)");
     abort.abort();
   });
+  let sink: TelemetrySink | undefined;
   try {
+    const folder = options.record === undefined ? undefined : await rampFolder(options.record);
+    if (folder !== undefined && options.receive === undefined)
+      throw new TargetError("--record keeps the telemetry that is received: --receive has to be given, too");
     const target = await targetFrom(url, options);
     await probe(target.origin, target.requests, target.timeoutMs);
-    const run = await loadInSteps(target, options, abort.signal, {
-      say,
-      // A log gets a line for each step, and no more.
-      report: (text) => terminal.errIsTty && progress.report(text),
-    });
+    sink = options.receive === undefined ? undefined : await receiveOn(options.receive, say);
+    // A log gets a line for each step, and no more.
+    const report = (text: string): void => (terminal.errIsTty ? progress.report(text) : undefined);
+    const run = await loadInSteps(target, options, abort.signal, { say, report });
     progress.clear();
     if (run.stop === "interrupted" && run.steps.length === 0) return EXIT.interrupted;
-    return print(target, run, options, terminal);
+    const document = (limiter: RampLimiter): RampDocument =>
+      rampDocument(requestOf(target, options), run, limiter, options.record ?? null);
+    if (sink === undefined) return print(document(NO_TELEMETRY), options, terminal);
+    if (run.stop !== "interrupted") await exportersCatchUp(abort.signal, report);
+    return print(
+      // What is known is still looked into when it was stopped; the second Ctrl-C leaves at once.
+      await keepRamp(folder, run.steps, sink.endWindow(), NEVER, document),
+      options,
+      terminal,
+    );
   } catch (error) {
     progress.clear();
     if (abort.signal.aborted) return EXIT.interrupted;
@@ -75,9 +93,37 @@ export async function ramp(url: string, options: RampCommandOptions, terminal: T
     terminal.err(`longpole: ${safeText(error.message)}\n`);
     return EXIT.unusable;
   } finally {
+    await sink?.close();
     stopListening();
   }
 }
+
+const NEVER = new AbortController().signal;
+
+/** SDKs export spans every five seconds. */
+const CATCH_UP_SECONDS = 6;
+
+async function exportersCatchUp(signal: AbortSignal, report: (text: string) => void): Promise<void> {
+  for (let left = CATCH_UP_SECONDS; left > 0 && !signal.aborted; left--) {
+    report(`waiting ${left} s for the last spans and metrics`);
+    await pause(1000, undefined, { signal }).catch(() => {});
+  }
+}
+
+async function receiveOn(port: number, say: (line: string) => void): Promise<TelemetrySink> {
+  try {
+    const sink = await startSink({ port, windowCapBytes: TELEMETRY_BYTES });
+    say(`receiving traces and metrics (OTLP over HTTP) on ${sink.url}`);
+    return sink;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === "EADDRINUSE" ? "is in use by another process" : `cannot be listened on: ${message}`;
+    throw new TargetError(`--receive: port ${port} ${why}`, { cause: error });
+  }
+}
+
+/** A million spans of half a kilobyte. */
+const TELEMETRY_BYTES = 512 * 2 ** 20;
 
 async function targetFrom(url: string, options: RampCommandOptions): Promise<LoadTarget> {
   const { method, header, body, urls, allowRemote } = options;
@@ -158,8 +204,8 @@ const NO_TELEMETRY: RampLimiter = {
     "no telemetry was received; --receive takes the traces and metrics that the services send (OTLP over HTTP), which name the resource that limits",
 };
 
-function print(target: LoadTarget, run: RampRun, options: RampCommandOptions, terminal: Terminal): number {
-  const request: RampRequest = {
+function requestOf(target: LoadTarget, options: RampCommandOptions): RampRequest {
+  return {
     target: target.origin + target.requests[0]!.path,
     requests: target.requests.length,
     arrivals: options.arrivals,
@@ -168,7 +214,9 @@ function print(target: LoadTarget, run: RampRun, options: RampCommandOptions, te
     maxErrors: options.maxErrors,
     connections: options.connections,
   };
-  const document = rampDocument(request, run, NO_TELEMETRY, null);
+}
+
+function print(document: RampDocument, options: RampCommandOptions, terminal: Terminal): number {
   if (options.json === true) for (const piece of jsonDocument(document)) terminal.out(piece);
   else terminal.out(`${renderRamp(document, lookOf(options, terminal), terminal.command).join("\n")}\n`);
   return isAnswered(document) ? EXIT.ok : EXIT.insufficientData;

@@ -3,6 +3,7 @@ import { ratioBar } from "./bar.ts";
 import { clipMiddle, padEnd, padStart, wrap } from "./layout.ts";
 import { count, duration, percent, plural, rate, span } from "./numbers.ts";
 import { penFor, type Look, type Pen } from "./pen.ts";
+import { safeText } from "./safe-text.ts";
 
 /** A step as far as it is drawn. */
 interface ShownStep {
@@ -61,6 +62,7 @@ export interface ShownRamp {
       readonly highPerSecond: number;
     };
     readonly next?: { readonly service: string; readonly resource: string; readonly ceilingPerSecond: number };
+    readonly finding?: string;
   };
   readonly generator: { readonly ok: boolean; readonly mostBusy: number | null; readonly mostLateP99Ms: number | null };
   readonly seconds: number;
@@ -128,7 +130,7 @@ function table({ steps, target, arrivals, seed, requests }: ShownRamp, pen: Pen)
   const steady = steps.filter(({ verdict }) => verdict === "steady").map(({ p99Ms }) => p99Ms ?? 0);
   const mostP99 = 2 * Math.max(0, ...steady);
   const time = (ms: number | null): string => (ms === null ? "–" : duration(ms));
-  const what = `${requests === 1 ? clipMiddle(target, 40) : plural(requests, "request")} · ${arrivals} · seed ${seed}`;
+  const what = `${requests === 1 ? clipMiddle(safeText(target), 40) : plural(requests, "request")} · ${arrivals} · seed ${seed}`;
   const head = `  ${padStart("offered", 8)}${padStart("answered", 9)}${gap}${padStart("p50", 9)}${padStart("p95", 9)}${padStart("p99", 9)}${gap}${padStart("in flight", 10)}`;
   const rows = steps
     .toSorted((a, b) => a.perSecond - b.perSecond)
@@ -169,14 +171,16 @@ function limiter({ limiter: found }: ShownRamp, pen: Pen): string[] {
   const { limiter: first, next } = found;
   if (first !== undefined) {
     const interval = `90 % interval ${rate(first.lowPerSecond).replace("/s", "")}–${rate(first.highPerSecond)}`;
-    const place = clipMiddle(`${first.service} › ${first.resource}`, pen.look.width - 50);
+    const place = clipMiddle(safeText(`${first.service} › ${first.resource}`), pen.look.width - 50);
     lines.push(`  ${padEnd("limit", 8)}${pen.strong(rate(first.ceilingPerSecond))}  ${place}  ${pen.faint(interval)}`);
   }
   if (next !== undefined) {
-    const place = clipMiddle(`${next.service} › ${next.resource}`, pen.look.width - 50);
+    const place = clipMiddle(safeText(`${next.service} › ${next.resource}`), pen.look.width - 50);
     lines.push(`  ${padEnd("then", 8)}${pen.strong(rate(next.ceilingPerSecond))}  ${place}`);
   }
-  return [...lines, ...wrapped(`${found.detail[0]!.toUpperCase()}${found.detail.slice(1)}.`, pen)];
+  lines.push(...wrapped(safeText(`${found.detail[0]!.toUpperCase()}${found.detail.slice(1)}.`), pen));
+  if (found.finding !== undefined) lines.push(...wrapped(`First finding there: ${safeText(found.finding)}`, pen));
+  return lines;
 }
 
 const wrapped = (text: string, pen: Pen): string[] => wrap(text, pen.look.width - 2).map((line) => `  ${line}`);

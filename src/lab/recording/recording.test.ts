@@ -56,6 +56,7 @@ const PHASE: PhaseRecording = {
   telemetry: {
     traces: Buffer.from("traces"),
     metrics: Buffer.from("metrics"),
+    tracesJson: Buffer.alloc(0),
     metricsJson: Buffer.from("{}\n"),
     exportRequests: 12,
     refused: 1,
@@ -158,6 +159,7 @@ test("where nothing was received there is no file", async () => {
   const telemetry = {
     traces: Buffer.from("t"),
     metrics: Buffer.alloc(0),
+    tracesJson: Buffer.alloc(0),
     metricsJson: Buffer.alloc(0),
     exportRequests: 1,
     refused: 0,

@@ -1,9 +1,9 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, readdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, realpath, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { writeToDisk, writeWholeFolder } from "../../load/whole-folder.ts";
 import type { Fault } from "../faults/fault.ts";
 import { LabError } from "../lab-error.ts";
 import { LAB_TRUTH_SCHEMA, measuredPhase } from "./lab-truth.ts";
@@ -27,15 +27,9 @@ const compress = promisify(gzip);
  */
 export async function writeRecording(folder: string, recording: Recording): Promise<void> {
   const target = await recordingTarget(folder);
-  let partial: string | undefined;
   try {
-    await mkdir(dirname(target), { recursive: true });
-    partial = join(dirname(target), `.${basename(target)}.partial-${randomUUID()}`);
-    await mkdir(partial);
-    await writeFiles(partial, recording);
-    await putInPlace(partial, target);
+    await writeWholeFolder(target, (partial) => writeFiles(partial, recording));
   } catch (error) {
-    if (partial !== undefined) await rm(partial, { recursive: true, force: true });
     throw diskError(folder, error);
   }
 }
@@ -81,7 +75,7 @@ async function writeFiles(folder: string, recording: Recording): Promise<void> {
     seed: recording.seed,
     recordedAt: recording.recordedAt.toISOString(),
   };
-  await write(join(folder, "truth.json"), jsonOf(truth));
+  await writeToDisk(join(folder, "truth.json"), jsonOf(truth));
 }
 
 async function writePhase(folder: string, { telemetry, load, statements, profiles }: PhaseRecording): Promise<void> {
@@ -89,24 +83,19 @@ async function writePhase(folder: string, { telemetry, load, statements, profile
   for (const signal of ["traces", "metrics"] as const) {
     // Nothing received is no file: an empty one would be a damaged one.
     const bytes = telemetry[signal];
-    if (bytes.length > 0) await write(join(folder, `${signal}.otlp.pb.gz`), await compress(bytes));
+    if (bytes.length > 0) await writeToDisk(join(folder, `${signal}.otlp.pb.gz`), await compress(bytes));
+    const lines = telemetry[`${signal}Json`];
+    if (lines.length > 0) await writeToDisk(join(folder, `${signal}.otlp.jsonl.gz`), await compress(lines));
   }
-  if (telemetry.metricsJson.length > 0)
-    await write(join(folder, "metrics.otlp.jsonl.gz"), await compress(telemetry.metricsJson));
-  await write(join(folder, "load.json"), jsonOf(load));
-  await write(join(folder, "statements.json"), jsonOf(statements));
+  await writeToDisk(join(folder, "load.json"), jsonOf(load));
+  await writeToDisk(join(folder, "statements.json"), jsonOf(statements));
   const perService = new Map<string, number>();
   for (const { service, content } of profiles) {
     if (!/^[\w-]+$/.test(service)) throw new RangeError(`${service} cannot be part of a file's name`);
     const n = (perService.get(service) ?? 0) + 1;
     perService.set(service, n);
-    await write(join(folder, "profiles", `${service}-${n}.cpuprofile`), content);
+    await writeToDisk(join(folder, "profiles", `${service}-${n}.cpuprofile`), content);
   }
-}
-
-/** On the disk before the rename is: a machine that loses power must not leave an empty file under a good name. */
-function write(path: string, content: string | Uint8Array): Promise<void> {
-  return writeFile(path, content, { flush: true });
 }
 
 function jsonOf(value: unknown): string {
@@ -116,25 +105,6 @@ function jsonOf(value: unknown): string {
     return one;
   };
   return `${JSON.stringify(value, finite, 2)}\n`;
-}
-
-/** A full folder cannot be renamed over: the old recording steps aside, and comes back if the new one does not get there. */
-async function putInPlace(partial: string, target: string): Promise<void> {
-  const aside = `${partial}-replaced`;
-  const replaces = await rename(target, aside).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return false;
-      throw error;
-    },
-  );
-  try {
-    await rename(partial, target);
-  } catch (error) {
-    if (replaces) await rename(aside, target);
-    throw error;
-  }
-  if (replaces) await rm(aside, { recursive: true, force: true });
 }
 
 const DISK_ERRORS: Readonly<Record<string, string>> = {
