@@ -51,8 +51,10 @@ test.each<[string, Partial<StepObservation>, string]>([
 });
 
 test("the generator's fault comes first: nothing else can be believed then", () => {
-  const all = { generatorBusy: 0.95, failures: 1000, growth: { value: 500, low: 400, high: 600 } };
+  const all = { generatorBusy: 0.95, failures: 999, growth: { value: 500, low: 400, high: 600 } };
   expect(judgeStep(stepWith(all), NONE, []).verdict).toBe("generator");
+  // But where nothing at all was answered there was nothing to spoil.
+  expect(judgeStep(stepWith({ ...all, failures: 1000 }), NONE, []).verdict).toBe("errors");
 });
 
 test.each<[number, number, string]>([

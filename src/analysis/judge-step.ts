@@ -23,8 +23,9 @@ const LATE_MS = 2;
 const LATE_SHARE = 0.1;
 /** A queue that takes in more than this of the requests, and more than a few, grows. */
 const GROWS_SHARE = 0.01;
-/** One that takes in a tenth of all grows, whatever chance could do. */
+/** One that takes in a tenth of all, and more than a single stall of a busy machine would, grows whatever chance could do. */
 const GROWS_SURELY = 0.1;
+const MORE_THAN_A_STALL = 10;
 /** One that surely takes in less than this is steady: the rate is above what is sustained by no more. */
 const STEADY_SHARE = 0.025;
 const FEW_REQUESTS = 3;
@@ -45,14 +46,16 @@ const SIGNIFICANT = 0.05;
  */
 export function judgeStep(step: StepObservation, limits: Limits, before: readonly StepObservation[]): Judgement {
   const { requests, failures, growth } = step;
-  const generator = generatorFault(step, before);
+  // Where nothing was answered there is nothing that the generator could have spoilt.
+  const generator = failures < requests || requests === 0 ? generatorFault(step, before) : undefined;
   if (generator !== undefined) return { verdict: "generator", detail: generator };
   if (requests < MIN_REQUESTS)
     return { verdict: "unsettled", detail: `${requests} requests only, ${MIN_REQUESTS} at least are needed` };
   if (exceeds(failures, requests, limits.maxErrors))
     return { verdict: "errors", detail: `${failures} of ${requests} requests failed` };
   const least = Math.max(GROWS_SHARE * requests, FEW_REQUESTS);
-  const isBeyondChance = growth.value > step.growthByChance || growth.value > GROWS_SURELY * requests;
+  const isBeyondChance =
+    growth.value > step.growthByChance || growth.value > Math.max(GROWS_SURELY * requests, MORE_THAN_A_STALL);
   if (growth.low > 0 && growth.value > least && isBeyondChance)
     return {
       verdict: "queue-grows",

@@ -63,10 +63,20 @@ test("a larger rate than wanted is never asked for, and it is tried", () => {
   expect([stop, steps.map(({ perSecond }) => perSecond)]).toEqual(["max-rate", [10, 20, 40, 70]]);
 });
 
-test("steps of a fixed size, and the generator's limit ends it at once", () => {
+test("steps of a fixed size; the generator's limit ends it when it is met twice in a row", () => {
   const plan: RampPlan = { ...PLAN, step: { kind: "plus", by: 50 } };
   const { steps, stop } = search(plan, (rate) => (rate > 150 ? "generator" : "steady"));
-  expect([stop, steps.map(({ perSecond }) => perSecond)]).toEqual(["generator", [10, 60, 110, 160]]);
+  expect([stop, steps.map(({ perSecond }) => perSecond)]).toEqual(["generator", [10, 60, 110, 160, 160]]);
+});
+
+test("a step that the generator could not keep up with once is none of the target's", () => {
+  let isFirst = true;
+  const { steps, stop } = search({ ...PLAN, maxPerSecond: 80 }, (rate) => {
+    if (rate !== 40 || !isFirst) return "steady";
+    isFirst = false;
+    return "generator";
+  });
+  expect([stop, bracketOf(steps)]).toEqual(["max-rate", { low: 80, high: null }]);
 });
 
 test("a rate that does not settle is tried once more for twice as long, and left open", () => {

@@ -43,12 +43,17 @@ const LEAST_REQUESTS = 20;
 /**
  * The step after those that were run: up till a rate is not sustained (down from the first where that is not), then halving
  * the interval on the logarithmic axis to 5 %, then the highest sustained rate once more for twice as long. At each rate the
- * last verdict counts. A rate that does not settle is tried once more for twice as long, and then left open.
+ * last verdict counts. A step that the generator could not keep up with is tried once more, since others may have had the
+ * processor; twice is its limit. A rate that does not settle is tried once more for twice as long, and then left open.
  */
 export function nextStep(plan: RampPlan, steps: readonly JudgedStep[]): PlannedStep | RampStop {
   const last = steps.at(-1);
   if (last === undefined) return step(plan, plan.startPerSecond, "up");
-  if (last.verdict === "generator") return "generator";
+  if (last.verdict === "generator") {
+    const before = steps.at(-2);
+    const isRepeated = before?.verdict === "generator" && before.perSecond === last.perSecond;
+    return isRepeated ? "generator" : step(plan, last.perSecond, last.purpose);
+  }
   const { low, high } = bracketOf(steps);
   if (high === null) return upwards(plan, steps, last);
   if (low === null) return downwards(plan, steps, high);

@@ -41,6 +41,8 @@ export type Recovery = "recovered" | "not-recovered" | "lost";
 
 /** Light load for a second each, after an overload, until answers take what they took at first. */
 const RECOVERY_TRIES = 10;
+/** Enough to see whether anything is answered. */
+const ALIVE_PER_SECOND = 10;
 /** Twice the times of the first steady step, or some milliseconds more, is as before. */
 const AS_BEFORE = 2;
 const AS_BEFORE_MS = 5;
@@ -101,8 +103,12 @@ async function recover(
   steady: readonly StepObservation[],
   hooks: RampHooks,
 ): Promise<Recovery> {
-  // Nothing to come back to before the first steady step.
-  if (steady.length === 0) return isSilent(last) ? "lost" : "recovered";
+  if (steady.length === 0) {
+    // Nothing to come back to before the first steady step; but is it still there?
+    const perSecond = Math.min(last.perSecond, ALIVE_PER_SECOND);
+    const record = await send(generator, options, perSecond, 1, RECOVERY_SEED, (p) => hooks.progress("recovery", p));
+    return isSilent(observeStep(record, 0)) ? "lost" : "recovered";
+  }
   const lowest = steady.reduce((a, b) => (b.perSecond < a.perSecond ? b : a));
   // Some ten requests at least, so that their median is one.
   const seconds = Math.max(1, 10 / lowest.perSecond);
