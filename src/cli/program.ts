@@ -188,10 +188,7 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     )
     .argument("<url>", "http or https, with path")
     .option("--method <name>", "method of the request (default: GET, POST with --body)")
-    .option("--header <line>", '"Name: value"; may be repeated', (line: string, before: string[] | undefined) => [
-      ...(before ?? []),
-      line,
-    ])
+    .option("--header <line>", '"Name: value"; may be repeated', repeated)
     .option("--body <file>", "what is sent with each request")
     .option("--urls <file>", "requests instead of one, a line each: [WEIGHT] [METHOD] PATH; - for standard input")
     .addOption(new Option("--start <rate>", "requests per second of the first step").argParser(rate).default(10))
@@ -348,13 +345,6 @@ function rate(text: string): number {
   const value = Number(text);
   if (!(value > 0 && value <= MOST_PER_SECOND))
     throw new InvalidArgumentError(`Expected a number above 0, at most ${MOST_PER_SECOND}.`);
-  return value;
-}
-
-function port(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 65_535)
-    throw new InvalidArgumentError("Expected a port between 1 and 65535.");
   return value;
 }
 
