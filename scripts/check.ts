@@ -21,6 +21,7 @@ const CHECKS: readonly Check[] = [
   { name: "build and types", run: () => command("tsc", ["-b"]) },
   // Where it cannot be built, the tests of `record` check what is said and done instead.
   { name: "native helper", run: () => node(["scripts/build-native.mjs", "--optional"]) },
+  { name: "web UI", run: () => command("vite", ["build", "--logLevel", "warn"]) },
   { name: "lint", run: () => command("oxlint", ["--type-aware", "--deny-warnings"]) },
   { name: "format", run: () => command("oxfmt", ["--check"]) },
   { name: "imports", run: () => list(findViolations(ROOT).map((v) => `${v.file}:${v.line} ${v.rule}: ${v.message}`)) },

@@ -16,6 +16,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/agent": ["src/model", "src/formats"],
   // The script of the flame graph's page, for browsers; the command line puts its built file into the page.
   "src/flame-page": ["src/model"],
+  // Views in the browser; the command line and the server put its built files into pages.
+  "src/ui": ["src/model", "src/analysis"],
   // The composition root; of the lab it knows only how to start it (docs/adr/0010-the-lab-within-the-package.md).
   "src/cli": [
     "src/model",

@@ -63,7 +63,12 @@ export function buildIsStale(root) {
   const stamp = join(root, STAMP);
   if (!existsSync(stamp)) return true;
   const builtAt = statSync(stamp).mtimeMs;
-  const sources = [join(root, "tsconfig.base.json"), join(root, "package-lock.json"), ...filesBelow(join(root, "src"))];
+  const sources = [
+    join(root, "tsconfig.base.json"),
+    join(root, "vite.config.ts"),
+    join(root, "package-lock.json"),
+    ...filesBelow(join(root, "src")),
+  ];
   return sources.some((file) => statSync(file).mtimeMs > builtAt);
 }
 
@@ -112,6 +117,8 @@ function build(root) {
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   // Only what the command line needs: an error in a test does not keep anyone from running it.
   runQuietly("building", process.execPath, [tsc, "-b", "src/cli"], root);
+  const vite = join(root, "node_modules", "vite", "bin", "vite.js");
+  runQuietly("building the web UI", process.execPath, [vite, "build", "--logLevel", "warn"], root);
   const stamp = join(root, STAMP);
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, `${startedAt.toISOString()}\n`);

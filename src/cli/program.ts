@@ -37,6 +37,7 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .argument("<files...>", "recordings or folders of them; - for standard input")
     .option("--baseline <files...>", "recordings of better times, to compare with")
     .option("--service <name>", "the service of the profiles among the files, where their names don't tell")
+    .option("--html <file>", "write the report as one page to look into, for a browser, too")
     .option("--endpoint <text>", 'only endpoints with this in "SERVICE OPERATION", in any case')
     .addOption(
       new Option("--fail-on <severity>", "exit with code 1 at findings of this severity or worse")

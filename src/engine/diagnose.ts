@@ -68,8 +68,23 @@ export interface DiagnoseHooks {
 /** Endpoints that are looked into; the others appear with their percentiles only. Most total time first. */
 const MAX_ENDPOINTS_EXPLAINED = 40;
 
+/** A report with what it was derived from, to look into. */
+export interface Diagnosis {
+  readonly report: Report;
+  readonly window: Window;
+  /** of `report.endpoints`, in their order */
+  readonly views: readonly EndpointView[];
+  /** the profiles by the service that they are of */
+  readonly profiles: MatchedProfiles;
+}
+
 /** A window of spans and metrics, or one of them (and maybe a baseline) → ranked findings with predictions. Never throws for lack of data. */
 export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}): Promise<Report> {
+  return (await diagnoseInDepth(input, hooks)).report;
+}
+
+/** The same, with what it was derived from. */
+export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks = {}): Promise<Diagnosis> {
   const seed = input.seed ?? 1;
   const checkpoint = checkpointOf(hooks);
   const window = await buildWindow(input.spans, checkpoint);
@@ -113,7 +128,7 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     replayPredictor(window, ownTime(window.segments, window.spans.rowCount), seed),
   );
   const quality = dataQuality(window, input.intake, views, stopped, resources, profiles.warnings);
-  return {
+  const report: Report = {
     schema: REPORT_SCHEMA,
     window: { startUnixNs: String(span.start), endUnixNs: String(span.end) },
     dataQuality: { ...quality, gates: [...quality.gates, ...gatesOf(throughput)] } satisfies DataQuality,
@@ -134,6 +149,7 @@ export async function diagnose(input: DiagnoseInput, hooks: DiagnoseHooks = {}):
     ],
     unexplained: unexplainedTime(window, views, profiles.services),
   };
+  return { report, window, views, profiles };
 }
 
 /** What the settings that spans and metrics tell of are like; the baseline is looked at only where one does harm. */

@@ -51,7 +51,18 @@ export async function whatIf(
   options: WhatIfOptions = {},
   hooks: DiagnoseHooks = {},
 ): Promise<WhatIfReport> {
-  const { window, endpoints, load, assumptions, cannotTell } = await replayChanged(spans, specs, options, hooks);
+  for (const spec of specs) readChange(spec);
+  return whatIfIn(await buildWindow(spans, checkpointOf(hooks)), specs, options, hooks);
+}
+
+/** The same for a window that is built already. */
+export async function whatIfIn(
+  window: Window,
+  specs: readonly string[],
+  options: WhatIfOptions = {},
+  hooks: DiagnoseHooks = {},
+): Promise<WhatIfReport> {
+  const { endpoints, load, assumptions, cannotTell } = await replayIn(window, specs, options, hooks);
   return {
     schema: WHAT_IF_SCHEMA,
     changes: specs,
@@ -75,10 +86,19 @@ export async function replayChanged(
   options: WhatIfOptions = {},
   hooks: DiagnoseHooks = {},
 ): Promise<Replayed> {
+  for (const spec of specs) readChange(spec);
+  return replayIn(await buildWindow(spans, checkpointOf(hooks)), specs, options, hooks);
+}
+
+async function replayIn(
+  window: Window,
+  specs: readonly string[],
+  options: WhatIfOptions,
+  hooks: DiagnoseHooks,
+): Promise<Replayed> {
   const changes = specs.map(readChange);
   const seed = options.seed ?? 1;
   const checkpoint = checkpointOf(hooks);
-  const window = await buildWindow(spans, checkpoint);
   await checkpoint("learning the program", 0, 2);
   const plan = prepareReplay(window.forest, window.paths, programOf(window));
   await checkpoint("replaying traces", 1, 2);

@@ -1,8 +1,13 @@
-import { diagnose } from "../../engine/diagnose.ts";
+import { diagnose, type DiagnoseHooks, type DiagnoseInput } from "../../engine/diagnose.ts";
 import type { Objective } from "../../engine/objective.ts";
-import type { Severity } from "../../model/report.ts";
+import { pageDocument } from "../../engine/page/page-document.ts";
+import type { PageDocument } from "../../model/page.ts";
+import type { Report, Severity } from "../../model/report.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import { jsonDocument } from "../json-document.ts";
+import { writePage } from "../page-html.ts";
+import { safeText } from "../render/safe-text.ts";
+import { packageJson } from "../package-json.ts";
 import { count } from "../render/numbers.ts";
 import { renderReport } from "../render/report.ts";
 import { lookOf, type LookOptions, type Terminal } from "../terminal.ts";
@@ -15,6 +20,8 @@ export interface AnalyzeOptions extends LookOptions {
   /** of the profiles among the files */
   readonly service?: string;
   readonly objective?: readonly Objective[];
+  /** where to write the page to look into; "-" is standard output */
+  readonly html?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -24,22 +31,25 @@ export function analyze(files: readonly string[], options: AnalyzeOptions, termi
   return withInputs(options.quiet === true, terminal, async ({ read, readWithProfiles, progress, signal }) => {
     const { spans, metrics, intake, profiles } = await readWithProfiles(files);
     const baseline = options.baseline === undefined ? undefined : await read(options.baseline);
-    const report = await diagnose(
-      {
-        spans,
-        metrics,
-        intake,
-        profiles: profiles.map(({ file, stacks }) => ({
-          source: file,
-          stacks,
-          ...(options.service === undefined ? {} : { service: options.service }),
-        })),
-        ...(baseline === undefined ? {} : { baseline: baseline.spans, baselineMetrics: baseline.metrics }),
-        ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
-        ...(options.objective === undefined ? {} : { objectives: options.objective }),
-      },
-      { signal, progress: (stage, at, total) => progress.report(`${stage} (${count(at)} of ${count(total)})`) },
-    );
+    const input = {
+      spans,
+      metrics,
+      intake,
+      profiles: profiles.map(({ file, stacks }) => ({
+        source: file,
+        stacks,
+        ...(options.service === undefined ? {} : { service: options.service }),
+      })),
+      ...(baseline === undefined ? {} : { baseline: baseline.spans, baselineMetrics: baseline.metrics }),
+      ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+      ...(options.objective === undefined ? {} : { objectives: options.objective }),
+    };
+    const hooks = {
+      signal,
+      progress: (stage: string, at: number, total: number) =>
+        progress.report(`${stage} (${count(at)} of ${count(total)})`),
+    };
+    const { report, page } = await reportOf(input, hooks, files, options);
     progress.clear();
     const stopped = signal.aborted && report.dataQuality.complete;
     const told = {
@@ -54,7 +64,24 @@ export function analyze(files: readonly string[], options: AnalyzeOptions, termi
     };
     if (options.json === true) for (const piece of jsonDocument(told)) terminal.out(piece);
     else terminal.out(`${renderReport(told, sources, lookOf(options, terminal)).join("\n")}\n`);
+    if (options.html !== undefined && page !== undefined) {
+      await writePage(options.html, page);
+      if (options.quiet !== true) terminal.err(`longpole: wrote ${safeText(options.html)}\n`);
+    }
     const unreadable = intake.errors.length + (baseline?.intake.errors.length ?? 0) > 0;
     return exitCodeOf(told, options.failOn, unreadable);
   });
+}
+
+/** The report, and the page around it where one is asked for. */
+async function reportOf(
+  input: DiagnoseInput,
+  hooks: DiagnoseHooks,
+  files: readonly string[],
+  options: AnalyzeOptions,
+): Promise<{ report: Report; page?: PageDocument }> {
+  if (options.html === undefined) return { report: await diagnose(input, hooks) };
+  const source = { files, baseline: options.baseline ?? [] };
+  const page = await pageDocument({ ...input, producer: packageJson().version, source }, hooks);
+  return { report: page.report, page };
 }

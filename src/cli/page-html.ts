@@ -1,0 +1,51 @@
+import { createHash, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { rename, rm, writeFile } from "node:fs/promises";
+import { InputError } from "../model/intake.ts";
+import type { PageDocument } from "../model/page.ts";
+
+/**
+ * The web UI with one document in it, in one file: it loads nothing, and its policy lets nothing run but the one
+ * script in it. Names in the document are data of others; they stand in JSON that cannot end its element, and the
+ * script shows them as text only.
+ */
+export function pageHtml(page: PageDocument): string {
+  const script = built("ui.js").replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--");
+  const style = built("ui.css");
+  const policy = `default-src 'none'; script-src '${digest(script)}'; style-src '${digest(style)}'; base-uri 'none'; form-action 'none'`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Longpole</title>
+<style>${style}</style>
+</head>
+<body>
+<div id="root"></div>
+<script type="application/json" id="page">${JSON.stringify(page).replaceAll("<", "\\u003c")}</script>
+<script type="module">${script}</script>
+</body>
+</html>
+`;
+}
+
+/** Writes the page whole or not at all. Throws InputError where `file` cannot be written. */
+export async function writePage(file: string, page: PageDocument): Promise<void> {
+  const beside = `${file}.${randomBytes(4).toString("hex")}.part`;
+  try {
+    await writeFile(beside, pageHtml(page));
+    await rename(beside, file);
+  } catch (error) {
+    await rm(beside, { force: true });
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new InputError("unreadable", { file, byteOffset: -1, expected: "a writable file", found: code ?? message });
+  }
+}
+
+/** What the build makes of src/ui, which stands in dist in the sources as in the package. */
+const built = (name: string): string => readFileSync(new URL(`../../dist/ui/${name}`, import.meta.url), "utf8");
+
+const digest = (text: string): string => `sha256-${createHash("sha256").update(text).digest("base64")}`;

@@ -1,0 +1,103 @@
+import type { FlameTree } from "../../model/flame-tree.ts";
+
+/** A tree laid out once, in shares of the whole: columns, one element per row of the tree. */
+export interface FlameLayout {
+  readonly depth: Int32Array;
+  /** left edge and width, in shares of the root */
+  readonly left: Float64Array;
+  readonly width: Float64Array;
+  /** what is spent in the row itself */
+  readonly self: Float64Array;
+  readonly levels: number;
+  /** rows level by level, from left to right: those of level d are `order[levelStart[d] .. levelStart[d + 1]]` */
+  readonly order: Int32Array;
+  readonly levelStart: Int32Array;
+}
+
+/** O(rows): parents stand before their children; siblings stand side by side, the greatest left. */
+export function layOutFlame(tree: FlameTree): FlameLayout {
+  const count = tree.parent.length;
+  const depth = new Int32Array(count);
+  const width = new Float64Array(count);
+  const self = new Float64Array(count);
+  const size = (row: number): number => Math.max(tree.value[row]!, tree.before?.[row] ?? 0);
+  let levels = count > 0 ? 1 : 0;
+  for (let row = 0; row < count; row++) {
+    self[row] = tree.value[row]!;
+    const up = tree.parent[row]!;
+    if (up < 0) continue;
+    depth[row] = depth[up]! + 1;
+    levels = Math.max(levels, depth[row]! + 1);
+    self[up]! -= tree.value[row]!;
+  }
+  const total = count > 0 ? size(0) : 0;
+  for (let row = 0; row < count; row++) width[row] = total > 0 ? size(row) / total : 0;
+  return { depth, width, self, levels, ...place(tree, depth, width, levels) };
+}
+
+function place(
+  tree: FlameTree,
+  depth: Int32Array,
+  width: Float64Array,
+  levels: number,
+): Pick<FlameLayout, "left" | "order" | "levelStart"> {
+  const count = tree.parent.length;
+  const left = new Float64Array(count);
+  const levelStart = new Int32Array(levels + 1);
+  for (let row = 0; row < count; row++) levelStart[depth[row]! + 1]!++;
+  for (let level = 0; level < levels; level++) levelStart[level + 1]! += levelStart[level]!;
+  const next = levelStart.slice();
+  const order = new Int32Array(count);
+  // Where the next child of a row begins. Differences may make children wider than their parent: they are squeezed.
+  const free = new Float64Array(count);
+  const inside = new Float64Array(count);
+  for (let row = 1; row < count; row++) inside[tree.parent[row]!]! += width[row]!;
+  const bySize = Int32Array.from({ length: count }, (_, row) => row).sort(
+    (a, b) => depth[a]! - depth[b]! || width[b]! - width[a]! || a - b,
+  );
+  for (const row of bySize) {
+    const up = tree.parent[row]!;
+    if (up >= 0) {
+      if (inside[up]! > width[up]! && inside[up]! > 0) width[row] = (width[row]! * width[up]!) / inside[up]!;
+      left[row] = free[up]!;
+      free[up]! += width[row]!;
+    }
+    free[row] = left[row]!;
+  }
+  const byPlace = Int32Array.from(bySize).sort((a, b) => depth[a]! - depth[b]! || left[a]! - left[b]!);
+  for (const row of byPlace) order[next[depth[row]!]!++] = row;
+  return { left, order, levelStart };
+}
+
+/** The row at a level and a share of the whole, or -1. */
+export function rowAt(layout: FlameLayout, level: number, at: number): number {
+  if (level < 0 || level >= layout.levels) return -1;
+  let low = layout.levelStart[level]!;
+  let high = layout.levelStart[level + 1]! - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const row = layout.order[middle]!;
+    if (at < layout.left[row]!) high = middle - 1;
+    else if (at >= layout.left[row]! + layout.width[row]!) low = middle + 1;
+    else return row;
+  }
+  return -1;
+}
+
+/** Per function: what is spent in it, and in it with all that it calls, each moment once though it calls itself. */
+export function functionTotals(tree: FlameTree, layout: FlameLayout): { self: Float64Array; total: Float64Array } {
+  const self = new Float64Array(tree.functions.length);
+  const total = new Float64Array(tree.functions.length);
+  for (let row = 0; row < tree.parent.length; row++) {
+    const of = tree.function[row]!;
+    self[of]! += Math.max(0, layout.self[row]!);
+    if (!isBelowItself(tree, row)) total[of]! += tree.value[row]!;
+  }
+  return { self, total };
+}
+
+function isBelowItself(tree: FlameTree, row: number): boolean {
+  const of = tree.function[row];
+  for (let up = tree.parent[row]!; up >= 0; up = tree.parent[up]!) if (tree.function[up] === of) return true;
+  return false;
+}

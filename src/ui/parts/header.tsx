@@ -1,0 +1,80 @@
+import { type JSX, useState } from "react";
+import styles from "../app.module.css";
+import { chosenEndpoint, useSelection } from "../state/selection.ts";
+import { switchTheme } from "../state/theme.ts";
+import { clock, dateOf, plural } from "./numbers.ts";
+
+/** Which endpoint and window are looked at, and what can be done with the page. */
+export function Header({ openPalette }: { openPalette: () => void }): JSX.Element {
+  const selection = useSelection();
+  const { page, go } = selection;
+  const [said, setSaid] = useState("");
+  const say = (text: string): void => {
+    setSaid(text);
+    setTimeout(() => setSaid(""), 2500);
+  };
+  const share = (): void => {
+    navigator.clipboard.writeText(location.href).then(
+      () => say("link copied"),
+      () => say("copy the address of this page: it holds what you see"),
+    );
+  };
+  const start = Number(BigInt(page.report.window.startUnixNs) / 1_000_000n);
+  const end = Number(BigInt(page.report.window.endUnixNs) / 1_000_000n);
+  const { baseline } = page.source;
+  return (
+    <header className={styles["header"]}>
+      <h1 className={styles["brand"]}>Longpole</h1>
+      {page.endpoints.length > 0 && (
+        <select
+          aria-label="Endpoint"
+          value={chosenEndpoint(selection)?.index ?? 0}
+          onChange={(event) =>
+            go({ endpoint: Number(event.target.value), trace: "", span: "", box: undefined, flame: -1 })
+          }
+        >
+          {page.endpoints.map((endpoint, i) => (
+            <option key={`${endpoint.service} ${endpoint.operation}`} value={i}>
+              {endpoint.service} {endpoint.operation}
+            </option>
+          ))}
+        </select>
+      )}
+      <span className={styles["window"]} title={`${new Date(start).toISOString()} to ${new Date(end).toISOString()}`}>
+        {dateOf(start)} {clock(start)}–{clock(end)}
+        {baseline.length > 0 && `, against ${baseline.length === 1 ? baseline[0] : plural(baseline.length, "file")}`}
+      </span>
+      <span className={styles["space"]} />
+      <span role="status" className={styles["window"]}>
+        {said}
+      </span>
+      <button onClick={openPalette}>
+        Search or jump <kbd>Ctrl K</kbd>
+      </button>
+      <button onClick={switchTheme} className={styles["hideSmall"]}>
+        Light / dark
+      </button>
+      <button onClick={share}>Share</button>
+      <button onClick={() => exportPage(say)} className={styles["hideSmall"]}>
+        Export HTML
+      </button>
+    </header>
+  );
+}
+
+/** The page as one file: in a page from disk its own text, from the server what it makes of the same window. */
+function exportPage(say: (text: string) => void): void {
+  if (document.getElementById("page") === null) {
+    location.href = `api/v1/page.html${location.search}${location.hash}`;
+    return;
+  }
+  const copy = document.documentElement.cloneNode(true) as HTMLElement;
+  copy.querySelector("#root")?.replaceChildren();
+  const text = `<!doctype html>\n${copy.outerHTML}`;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/html" }));
+  link.download = "longpole.html";
+  link.click();
+  URL.revokeObjectURL(link.href);
+  say("saved as longpole.html");
+}

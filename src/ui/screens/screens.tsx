@@ -1,0 +1,21 @@
+import type { JSX } from "react";
+import { FlameScreen } from "../flame/flame-screen.tsx";
+import { Home } from "../home/home.tsx";
+import type { View } from "../state/page-state.ts";
+import { TraceScreen } from "../trace/trace-screen.tsx";
+import { ConfigurationScreen } from "./configuration-screen.tsx";
+import { DataScreen } from "./data-screen.tsx";
+import { EndpointScreen } from "./endpoint-screen.tsx";
+import { ResourceScreen } from "./resource-screen.tsx";
+import { ThroughputScreen } from "./throughput-screen.tsx";
+
+export const SCREENS: Readonly<Record<View, () => JSX.Element | null>> = {
+  findings: Home,
+  endpoint: EndpointScreen,
+  traces: TraceScreen,
+  flame: FlameScreen,
+  throughput: ThroughputScreen,
+  resources: ResourceScreen,
+  configuration: ConfigurationScreen,
+  data: DataScreen,
+};

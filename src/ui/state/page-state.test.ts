@@ -1,0 +1,48 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { formatState, parseState, START, VIEWS } from "./page-state.ts";
+
+describe("the state in the address", () => {
+  test("what is written is read again", () => {
+    const text = fc.string({ unit: "grapheme", maxLength: 30 });
+    const number = fc.double({ noNaN: true, noDefaultInfinity: true, min: 0, max: 1e15 });
+    const box = fc.tuple(number, number, number, number).map(([a, b, c, d]) => ({
+      fromMs: Math.min(a, b),
+      toMs: Math.max(a, b),
+      shortestMs: Math.min(c, d),
+      longestMs: Math.max(c, d),
+    }));
+    const state = fc.record({
+      view: fc.constantFrom(...VIEWS),
+      endpoint: fc.integer({ min: -1, max: 999_999 }),
+      finding: text,
+      trace: text,
+      span: text,
+      flame: fc.integer({ min: -1, max: 999_999 }),
+      search: text,
+      service: text,
+      box: fc.option(box, { nil: undefined }),
+    });
+    fc.assert(
+      fc.property(state, (held) => {
+        expect(parseState(formatState(held))).toEqual(held);
+      }),
+    );
+  });
+
+  test.each([
+    ["", START],
+    ["#", START],
+    ["#/nowhere?endpoint=x&box=1,2", START],
+    ["#/traces?box=2,1,3,4&flame=-7", { ...START, view: "traces" }],
+    ["#/flame?flame=2&search=a%20b", { ...START, view: "flame", flame: 2, search: "a b" }],
+  ])("%s", (hash, state) => expect(parseState(hash)).toEqual(state));
+
+  test("any text is read as some state", () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 60 }), (hash) => {
+        expect(VIEWS).toContain(parseState(hash).view);
+      }),
+    );
+  });
+});

@@ -1,0 +1,91 @@
+/** The screens, in the order of their tabs. */
+export const VIEWS = [
+  "findings",
+  "endpoint",
+  "traces",
+  "flame",
+  "throughput",
+  "resources",
+  "configuration",
+  "data",
+] as const;
+export type View = (typeof VIEWS)[number];
+
+/** A part of the heat map: milliseconds since 1970, and of duration. */
+export interface Box {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly shortestMs: number;
+  readonly longestMs: number;
+}
+
+/** All that a person has chosen. It stands in the address, so that a link shows the same. */
+export interface PageState {
+  readonly view: View;
+  /** index of the page's endpoints; -1, or what is not there: that of the first finding */
+  readonly endpoint: number;
+  /** id of a finding, "" for the first, "-" for none */
+  readonly finding: string;
+  /** "" for the first of the endpoint */
+  readonly trace: string;
+  readonly span: string;
+  /** index of the page's flame graphs; -1: the endpoint's critical path */
+  readonly flame: number;
+  readonly search: string;
+  readonly service: string;
+  readonly box: Box | undefined;
+}
+
+export const START: PageState = {
+  view: "findings",
+  endpoint: -1,
+  finding: "",
+  trace: "",
+  span: "",
+  flame: -1,
+  search: "",
+  service: "",
+  box: undefined,
+};
+
+/** "#/traces?endpoint=1&trace=4bf9": what is as at the start is left out. Whatever cannot be read is as at the start. */
+export function parseState(hash: string): PageState {
+  const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
+  const params = new URLSearchParams(query);
+  const text = (name: string): string => params.get(name) ?? "";
+  const whole = (name: string, otherwise: number): number => {
+    const value = params.get(name);
+    return value !== null && /^\d{1,6}$/.test(value) ? Number(value) : otherwise;
+  };
+  return {
+    view: VIEWS.find((view) => view === path) ?? START.view,
+    endpoint: whole("endpoint", -1),
+    finding: text("finding"),
+    trace: text("trace"),
+    span: text("span"),
+    flame: whole("flame", -1),
+    search: text("search"),
+    service: text("service"),
+    box: parseBox(text("box")),
+  };
+}
+
+export function formatState(state: PageState): string {
+  const params = new URLSearchParams();
+  if (state.endpoint >= 0) params.set("endpoint", String(state.endpoint));
+  for (const name of ["finding", "trace", "span", "search", "service"] as const) {
+    if (state[name] !== "") params.set(name, state[name]);
+  }
+  if (state.flame >= 0) params.set("flame", String(state.flame));
+  const { box } = state;
+  if (box !== undefined) params.set("box", [box.fromMs, box.toMs, box.shortestMs, box.longestMs].join(","));
+  const query = params.toString();
+  return `#/${state.view}${query === "" ? "" : `?${query}`}`;
+}
+
+function parseBox(text: string): Box | undefined {
+  const numbers = text.split(",").map(Number);
+  if (text === "" || numbers.length !== 4 || !numbers.every(Number.isFinite)) return undefined;
+  const [fromMs, toMs, shortestMs, longestMs] = numbers as [number, number, number, number];
+  return fromMs <= toMs && shortestMs <= longestMs ? { fromMs, toMs, shortestMs, longestMs } : undefined;
+}

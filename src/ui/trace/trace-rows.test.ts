@@ -1,0 +1,62 @@
+import { describe, expect, test } from "vitest";
+import type { PageTrace } from "../../model/page.ts";
+import { timeLedger, traceRows } from "./trace-rows.ts";
+
+const trace = (parent: readonly number[], startMs: readonly number[]): PageTrace => ({
+  traceId: "t",
+  endpoint: 0,
+  role: "slow",
+  startUnixNs: "0",
+  durationMs: 10,
+  complete: true,
+  strings: ["s"],
+  spanId: parent.map(String),
+  parent,
+  service: parent.map(() => 0),
+  operation: parent.map(() => 0),
+  kind: parent.map(() => 0),
+  error: parent.map(() => 0),
+  startMs,
+  durationsMs: parent.map(() => 1),
+  attributes: parent.map(() => []),
+  path: [
+    [0, 0, 2, "cpu"],
+    [1, 2, 9, "callee"],
+    [0, 9, 10, "cpu"],
+  ],
+});
+
+describe("rows of a waterfall", () => {
+  // 0 has 1 (at 5 ms) and 2 (at 1 ms); 2 has 3.
+  const held = trace([-1, 0, 0, 2], [0, 5, 1, 2]);
+
+  test("depth first, children by start", () => {
+    const rows = traceRows(held, new Set());
+    expect([...rows.order]).toEqual([0, 2, 3, 1]);
+    expect([...rows.depth]).toEqual([0, 1, 1, 2]);
+    expect([...rows.below]).toEqual([3, 0, 1, 0]);
+  });
+
+  test("what lies below a collapsed span is not drawn", () => {
+    expect([...traceRows(held, new Set([2])).order]).toEqual([0, 2, 1]);
+    expect([...traceRows(held, new Set([0])).order]).toEqual([0]);
+  });
+
+  test("200,000 spans, each below the one before", () => {
+    const count = 200_000;
+    const deep = trace(
+      Array.from({ length: count }, (_, i) => i - 1),
+      Array.from({ length: count }, (_, i) => i),
+    );
+    expect(traceRows(deep, new Set()).order.length).toBe(count);
+  });
+
+  test("the ledger of the request, and of a span", () => {
+    expect(timeLedger(held)).toEqual([
+      { timeKind: "callee", ms: 7 },
+      { timeKind: "cpu", ms: 3 },
+    ]);
+    expect(timeLedger(held, 1)).toEqual([{ timeKind: "callee", ms: 7 }]);
+    expect(timeLedger(held, 3)).toEqual([]);
+  });
+});

@@ -1,0 +1,141 @@
+import { type JSX, useMemo, useState } from "react";
+import type { PageTrace } from "../../model/page.ts";
+import { ms, percent, plural } from "../parts/numbers.ts";
+import { Empty, Panel } from "../parts/panel.tsx";
+import { colorOf, wordOf } from "../parts/time-kinds.ts";
+import { chosenTrace, useSelection } from "../state/selection.ts";
+import { timeLedger } from "./trace-rows.ts";
+import { Waterfall } from "./waterfall.tsx";
+import styles from "./trace.module.css";
+
+/** Slow and typical requests of the endpoint: one as a waterfall with its critical path, and what its spans say. */
+export function TraceScreen(): JSX.Element {
+  const selection = useSelection();
+  const { page, go } = selection;
+  const { traces, open } = chosenTrace(selection);
+  if (open === undefined) return <Empty>No trace is kept in this page.</Empty>;
+  return (
+    <div className={styles["screen"]}>
+      <Panel title="Traces" sub={page.tracesLeft > 0 ? `${page.tracesLeft} more did not fit` : undefined}>
+        <ul className={styles["list"]}>
+          {traces.map((trace) => (
+            <li key={trace.traceId}>
+              <button aria-current={trace === open} onClick={() => go({ trace: trace.traceId, span: "" })}>
+                <b>{ms(trace.durationMs)}</b> {trace.role} · {plural(trace.parent.length, "span")}
+                <br />
+                <span className={styles["mono"]}>{trace.traceId}</span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      </Panel>
+      <OpenTrace key={open.traceId} trace={open} />
+    </div>
+  );
+}
+
+function OpenTrace({ trace }: { trace: PageTrace }): JSX.Element {
+  const { state, go } = useSelection();
+  const span = Math.max(0, trace.spanId.indexOf(state.span));
+  const [match, setMatch] = useState("");
+  const found = useMemo(() => matching(trace, match), [trace, match]);
+  return (
+    <>
+      <Panel
+        title={`${trace.strings[trace.service[0]!]} ${trace.strings[trace.operation[0]!]}`}
+        sub={`${ms(trace.durationMs)}, ${plural(trace.parent.length, "span")}${trace.complete ? "" : ", spans are missing"}`}
+        tools={
+          <>
+            <input
+              aria-label="Search spans"
+              placeholder="search spans"
+              value={match}
+              onChange={(event) => setMatch(event.target.value)}
+            />
+            {match !== "" && plural(found.size, "match")}
+          </>
+        }
+      >
+        <Waterfall
+          trace={trace}
+          span={span}
+          found={match === "" ? undefined : found}
+          choose={(row) => go({ span: trace.spanId[row]! }, true)}
+        />
+      </Panel>
+      <Panel title="Span" sub={trace.strings[trace.operation[span]!]} className={styles["side"]}>
+        <SpanDetail trace={trace} span={span} />
+      </Panel>
+    </>
+  );
+}
+
+/** Spans whose service, name or attributes have the words in them. */
+function matching(trace: PageTrace, text: string): ReadonlySet<number> {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const hits = trace.strings.map((held) => words.map((word) => held.toLowerCase().includes(word)));
+  const found = new Set<number>();
+  for (let row = 0; row < trace.parent.length; row++) {
+    const texts = [trace.service[row]!, trace.operation[row]!, ...trace.attributes[row]!];
+    if (words.every((_, i) => texts.some((at) => hits[at]![i]!))) found.add(row);
+  }
+  return found;
+}
+
+function SpanDetail({ trace, span }: { trace: PageTrace; span: number }): JSX.Element {
+  const pairs = trace.attributes[span]!;
+  const rows: [string, string][] = [
+    ["service", trace.strings[trace.service[span]!]!],
+    ["starts after", ms(trace.startMs[span]!)],
+    ["takes", ms(trace.durationsMs[span]!)],
+    ["span id", trace.spanId[span]!],
+    ...Array.from({ length: pairs.length / 2 }, (_, i): [string, string] => [
+      trace.strings[pairs[2 * i]!]!,
+      trace.strings[pairs[2 * i + 1]!]!,
+    ]),
+  ];
+  return (
+    <>
+      <Ledger title="Critical path of this span" trace={trace} row={span} />
+      <Ledger title="Critical path of the whole request" trace={trace} />
+      <table>
+        <tbody>
+          {rows.map(([name, value], i) => (
+            <tr key={`${name} ${i}`}>
+              <td>{name}</td>
+              <td>{value}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
+}
+
+function Ledger({ title, trace, row }: { title: string; trace: PageTrace; row?: number }): JSX.Element {
+  const kinds = timeLedger(trace, row);
+  const total = kinds.reduce((sum, kind) => sum + kind.ms, 0);
+  return (
+    <div className={styles["ledger"]}>
+      <h3>{title}</h3>
+      {total === 0 ? (
+        <span className={styles["muted"]}>the request did not wait for it</span>
+      ) : (
+        <>
+          <div className={styles["ledgerBar"]} aria-hidden="true">
+            {kinds.map((kind) => (
+              <span key={kind.timeKind} style={{ flex: kind.ms, background: colorOf(kind.timeKind) }} />
+            ))}
+          </div>
+          {kinds.map((kind) => (
+            <div key={kind.timeKind}>
+              <span className={styles["tag"]} style={{ background: colorOf(kind.timeKind) }} />
+              {wordOf(kind.timeKind)} {ms(kind.ms)}{" "}
+              <span className={styles["muted"]}>{percent(kind.ms / trace.durationMs)} of the request</span>
+            </div>
+          ))}
+        </>
+      )}
+    </div>
+  );
+}

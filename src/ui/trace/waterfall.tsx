@@ -1,0 +1,263 @@
+import { type JSX, type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
+import type { PageTrace } from "../../model/page.ts";
+import { ms } from "../parts/numbers.ts";
+import { colorOf, hueOf } from "../parts/time-kinds.ts";
+import { useCanvas } from "../parts/use-canvas.ts";
+import { useKeys } from "../state/keys.ts";
+import { traceRows, type TraceRows } from "./trace-rows.ts";
+import styles from "./trace.module.css";
+
+const ROW = 22;
+
+export interface WaterfallProps {
+  readonly trace: PageTrace;
+  /** row of the span that is chosen */
+  readonly span: number;
+  /** rows that match a search; absent while nothing is searched */
+  readonly found: ReadonlySet<number> | undefined;
+  readonly choose: (row: number) => void;
+}
+
+/** Spans of a trace over time, the critical path in the colours of its kinds. Only the rows in sight are in the document. */
+export function Waterfall({ trace, span, found, choose }: WaterfallProps): JSX.Element {
+  const [collapsed, setCollapsed] = useState<ReadonlySet<number>>(new Set());
+  const [range, setRange] = useState<readonly [number, number]>([0, Math.max(trace.durationMs, 0.001)]);
+  const rows = useMemo(() => traceRows(trace, collapsed), [trace, collapsed]);
+  const toggle = (row: number): void => {
+    const next = new Set(collapsed);
+    if (!next.delete(row)) next.add(row);
+    setCollapsed(next);
+  };
+  const zoom = (factor: number): void => {
+    const middle = (range[0] + range[1]) / 2;
+    const half = ((range[1] - range[0]) / 2) * factor;
+    setRange([Math.max(0, middle - half), Math.min(trace.durationMs, middle + half)]);
+  };
+  const pan = (share: number): void => {
+    const by = (range[1] - range[0]) * share;
+    const step = Math.max(-range[0], Math.min(trace.durationMs - range[1], by));
+    setRange([range[0] + step, range[1] + step]);
+  };
+  const move = (by: number): void => {
+    const at = rows.order.indexOf(span);
+    choose(rows.order[Math.max(0, Math.min(rows.order.length - 1, at + by))]!);
+  };
+  useKeys({
+    f: () => move(1),
+    b: () => move(-1),
+    a: () => pan(-0.2),
+    d: () => pan(0.2),
+    ArrowUp: () => zoom(0.5),
+    ArrowDown: () => zoom(2),
+    "[": () => rows.below[span]! > 0 && !collapsed.has(span) && toggle(span),
+    "]": () => collapsed.has(span) && toggle(span),
+    "0": () => setRange([0, trace.durationMs]),
+    Escape: () => setRange([0, trace.durationMs]),
+  });
+  return (
+    <>
+      <Minimap trace={trace} rows={rows} range={range} setRange={setRange} />
+      <Rows
+        trace={trace}
+        rows={rows}
+        range={range}
+        span={span}
+        found={found}
+        choose={choose}
+        toggle={toggle}
+        collapsed={collapsed}
+      />
+    </>
+  );
+}
+
+interface MinimapProps {
+  readonly trace: PageTrace;
+  readonly rows: TraceRows;
+  readonly range: readonly [number, number];
+  readonly setRange: (range: readonly [number, number]) => void;
+}
+
+/** The whole trace, small: drag over a part to see only that. */
+function Minimap({ trace, rows, range, setRange }: MinimapProps): JSX.Element {
+  const from = useRef<number>(undefined);
+  const canvas = useCanvas(
+    (pen, { width, height, color }) => {
+      const scale = width / Math.max(trace.durationMs, 0.001);
+      const step = height / Math.max(1, rows.order.length);
+      pen.clearRect(0, 0, width, height);
+      pen.fillStyle = color("--rest");
+      const place = new Int32Array(trace.parent.length).fill(-1);
+      rows.order.forEach((row, i) => {
+        place[row] = i;
+        pen.fillRect(
+          trace.startMs[row]! * scale,
+          i * step,
+          Math.max(0.5, trace.durationsMs[row]! * scale),
+          Math.max(0.5, step * 0.8),
+        );
+      });
+      for (const [row, start, end, kind] of trace.path) {
+        if (place[row]! < 0) continue;
+        pen.fillStyle = color(hueOf(kind).color);
+        pen.fillRect(start * scale, place[row]! * step, Math.max(0.5, (end - start) * scale), Math.max(1, step * 0.8));
+      }
+      pen.fillStyle = color("--accent");
+      pen.globalAlpha = 0.14;
+      pen.fillRect(0, 0, range[0] * scale, height);
+      pen.fillRect(range[1] * scale, 0, width - range[1] * scale, height);
+      pen.globalAlpha = 1;
+    },
+    [trace, rows, range],
+  );
+  const at = (event: React.PointerEvent<HTMLCanvasElement>): number =>
+    Math.max(0, Math.min(1, event.nativeEvent.offsetX / event.currentTarget.clientWidth)) * trace.durationMs;
+  return (
+    <div className={styles["minimap"]}>
+      <canvas
+        ref={canvas}
+        role="img"
+        aria-label="The whole trace; arrow keys zoom, a and d pan"
+        onPointerDown={(event) => {
+          event.currentTarget.setPointerCapture(event.pointerId);
+          from.current = at(event);
+        }}
+        onPointerUp={(event) => {
+          const start = from.current ?? 0;
+          const end = at(event);
+          const isDrag = Math.abs(end - start) > trace.durationMs * 0.01;
+          setRange(isDrag ? [Math.min(start, end), Math.max(start, end)] : [0, trace.durationMs]);
+        }}
+      />
+    </div>
+  );
+}
+
+interface RowsProps extends WaterfallProps {
+  readonly rows: TraceRows;
+  readonly range: readonly [number, number];
+  readonly collapsed: ReadonlySet<number>;
+  readonly toggle: (row: number) => void;
+}
+
+function Rows({ trace, rows, range, span, found, choose, collapsed, toggle }: RowsProps): JSX.Element {
+  const scroller = useRef<HTMLDivElement>(null);
+  const [seen, setSeen] = useState({ from: 0, to: 60 });
+  const look = (): void => {
+    const element = scroller.current;
+    if (element === null) return;
+    const from = Math.max(0, Math.floor(element.scrollTop / ROW) - 8);
+    setSeen({ from, to: from + Math.ceil(element.clientHeight / ROW) + 16 });
+  };
+  useEffect(() => {
+    look();
+    addEventListener("resize", look);
+    return () => removeEventListener("resize", look);
+  }, []);
+  useEffect(() => {
+    const element = scroller.current;
+    const at = rows.order.indexOf(span) * ROW;
+    if (element === null || at < 0) return;
+    if (at < element.scrollTop || at + ROW > element.scrollTop + element.clientHeight)
+      element.scrollTop = at - element.clientHeight / 2;
+  }, [span, rows]);
+  const segments = useMemo(() => segmentsByRow(trace), [trace]);
+  return (
+    <div className={styles["rows"]} ref={scroller} onScroll={look} role="tree" aria-label="Spans" tabIndex={-1}>
+      <div style={{ height: rows.order.length * ROW }} />
+      {Array.from(rows.order.subarray(seen.from, seen.to), (row, i) => (
+        <Row
+          key={row}
+          trace={trace}
+          row={row}
+          top={(seen.from + i) * ROW}
+          depth={rows.depth[row]!}
+          below={rows.below[row]!}
+          range={range}
+          segments={segments.get(row) ?? []}
+          isChosen={row === span}
+          isFound={found === undefined || found.has(row)}
+          isCollapsed={collapsed.has(row)}
+          choose={choose}
+          toggle={toggle}
+        />
+      ))}
+    </div>
+  );
+}
+
+interface RowProps {
+  readonly trace: PageTrace;
+  readonly row: number;
+  readonly top: number;
+  readonly depth: number;
+  readonly below: number;
+  readonly range: readonly [number, number];
+  readonly segments: PageTrace["path"];
+  readonly isChosen: boolean;
+  readonly isFound: boolean;
+  readonly isCollapsed: boolean;
+  readonly choose: (row: number) => void;
+  readonly toggle: (row: number) => void;
+}
+
+function Row(props: RowProps): JSX.Element {
+  const { trace, row, top, depth, below, range, segments, isChosen, isFound, isCollapsed, choose, toggle } = props;
+  const width = Math.max(range[1] - range[0], 1e-6);
+  const share = (at: number): number => (100 * (at - range[0])) / width;
+  const start = share(trace.startMs[row]!);
+  const end = share(trace.startMs[row]! + trace.durationsMs[row]!);
+  const isError = trace.error[row] === 1;
+  const keys = (event: KeyboardEvent): void => {
+    if (event.key === "Enter" || event.key === " ") choose(row);
+  };
+  return (
+    <div
+      className={styles["row"]}
+      style={{ top, opacity: isFound ? 1 : 0.35 }}
+      role="treeitem"
+      aria-level={depth + 1}
+      aria-selected={isChosen}
+      aria-expanded={below > 0 ? !isCollapsed : undefined}
+      tabIndex={isChosen ? 0 : -1}
+      onClick={() => choose(row)}
+      onDoubleClick={() => below > 0 && toggle(row)}
+      onKeyDown={keys}
+    >
+      <span className={styles["name"]} style={{ paddingLeft: 4 + Math.min(depth, 24) * 10 }}>
+        {below > 0 && (isCollapsed ? "▸ " : "▾ ")}
+        {isError && <span className={styles["error"]}>! </span>}
+        <span className={styles["service"]}>{trace.strings[trace.service[row]!]}</span>{" "}
+        {trace.strings[trace.operation[row]!]}
+        {isCollapsed && <span className={styles["service"]}> +{below}</span>}
+      </span>
+      <span className={styles["lane"]}>
+        <span className={styles["bar"]} style={{ left: `${start}%`, width: `${Math.max(0, end - start)}%` }} />
+        {segments.map(([, from, to, kind]) => (
+          <span
+            key={from}
+            className={styles["path"]}
+            style={{ left: `${share(from)}%`, width: `${share(to) - share(from)}%`, background: colorOf(kind) }}
+          />
+        ))}
+        <span
+          className={styles["time"]}
+          data-inside={(start <= 78 && end > 92) || undefined}
+          style={start > 78 ? { right: `${100 - start + 0.5}%` } : { left: `${Math.max(0, Math.min(end, 92)) + 0.5}%` }}
+        >
+          {ms(trace.durationsMs[row]!)}
+        </span>
+      </span>
+    </div>
+  );
+}
+
+function segmentsByRow(trace: PageTrace): ReadonlyMap<number, PageTrace["path"]> {
+  const found = new Map<number, PageTrace["path"][number][]>();
+  for (const segment of trace.path) {
+    const held = found.get(segment[0]);
+    if (held === undefined) found.set(segment[0], [segment]);
+    else held.push(segment);
+  }
+  return found;
+}
