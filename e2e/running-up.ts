@@ -14,6 +14,9 @@ export interface RunningUp {
   kill(signal: NodeJS.Signals): void;
 }
 
+/** For hooks that start one: on a busy machine the engine takes its time. */
+export const START_TIMEOUT_MS = 120_000;
+
 /** Starts it on free ports; resolves when it says where it listens. */
 export function startUp(dataDir: string, args: readonly string[] = []): Promise<RunningUp> {
   const main = join(ROOT, "dist", "cli", "main.js");
@@ -23,6 +26,10 @@ export function startUp(dataDir: string, args: readonly string[] = []): Promise<
     env: { PATH: process.env["PATH"] ?? "", LANG: "C.UTF-8", HOME: process.env["HOME"] ?? "" },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  // Tests that fail before they end it leave nothing behind.
+  const end = (): void => void child.kill("SIGKILL");
+  process.once("exit", end);
+  child.once("close", () => process.off("exit", end));
   let stderr = "";
   child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Report } from "../src/model/report.ts";
 import { longpole } from "./longpole.ts";
 import { replay, type Replayed } from "./replay.ts";
-import { startUp, type RunningUp } from "./running-up.ts";
+import { START_TIMEOUT_MS, startUp, type RunningUp } from "./running-up.ts";
 
 const MS = 1_000_000n;
 const SEED_TOKEN = "a-token-of-the-end-to-end-tests";
@@ -26,7 +26,7 @@ describe("a server that received a recording", () => {
     up = await startUp(join(folder, "data"));
     sent = await replay("examples/missing-index/fault", up.otlpUrl, nowUnixNs() - 1000n * MS);
     window = ["--from", String(sent.firstUnixNs - 1000n * MS), "--to", String(sent.lastUnixNs + 1000n * MS)];
-  });
+  }, START_TIMEOUT_MS);
   afterAll(() => up.kill("SIGKILL"));
 
   const diagnose = (...args: string[]) => longpole(["diagnose", "--url", up.apiUrl, "-q", ...args]);
