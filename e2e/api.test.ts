@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Compile } from "typebox/schema";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Report } from "../src/model/report.ts";
@@ -95,6 +96,8 @@ test.each([
   ["/api/v1/report", "baseline=sometime", 400, "baseline"],
   ["/api/v1/report", "objective=fast", 400, "objective"],
   ["/api/v1/operations", "", 400, "service"],
+  ["/api/v1/red", "step=0m", 400, "step"],
+  ["/api/v1/red", "step=90s", 400, "step"],
   ["/api/v1/red", "operation=x", 400, "service"],
   ["/api/v1/traces/search", "limit=100000", 400, "limit"],
   ["/api/v1/export", "format=pprof", 400, "service"],
@@ -191,23 +194,28 @@ test("its own figures are Prometheus text that longpole itself reads", async () 
   expect(longpole(["analyze", file, "--json"]).stderr).toBe("");
 });
 
+interface Red {
+  readonly rows: readonly { readonly kind: string; readonly count: number }[];
+}
+
 /** A program as users have them, that nobody wrote for Longpole: instrumented by OpenTelemetry from outside. */
 const PROGRAM = `
-import { createServer, get } from "node:http";
+const { createServer, get } = require("node:http");
 const server = createServer((request, response) => setTimeout(() => response.end("ok"), request.url === "/slow" ? 30 : 2));
-await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-const { port } = server.address();
-for (let i = 0; i < 40; i++) {
-  await new Promise((resolve) => get({ port, path: i % 4 === 0 ? "/slow" : "/fast" }, (r) => r.resume().on("end", resolve)));
-}
-server.close();
+server.listen(0, "127.0.0.1", async () => {
+  const { port } = server.address();
+  for (let i = 0; i < 40; i++) {
+    await new Promise((resolve) => get({ port, path: i % 4 === 0 ? "/slow" : "/fast" }, (r) => r.resume().on("end", resolve)));
+  }
+  server.close();
+});
 `;
 
 test.each([
   ["http/protobuf", () => up.otlpUrl],
   ["grpc", () => `http://${up.otlpGrpc}`],
 ])("a program with the stock OpenTelemetry SDK over %s is seen with all of its spans", async (protocol, endpoint) => {
-  const program = join(folder, "program.mjs");
+  const program = join(folder, "program.cjs");
   writeFileSync(program, PROGRAM);
   const service = `sdk-${protocol.replace("/", "-")}`;
   const register = join(
@@ -228,16 +236,20 @@ test.each([
       OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
       OTEL_METRICS_EXPORTER: "none",
       OTEL_LOGS_EXPORTER: "none",
-      OTEL_NODE_RESOURCE_DETECTORS: "none",
+      OTEL_NODE_RESOURCE_DETECTORS: "env",
     },
   });
   expect(done.status, done.stderr).toBe(0);
-  const red = (await get(`/api/v1/red?last=15m&service=${service}`)).body as {
-    rows: { kind: string; count: number }[];
-  };
-  const count = (kind: string): number =>
-    red.rows.filter((row) => row.kind === kind).reduce((sum, row) => sum + row.count, 0);
-  expect([count("server"), count("client")]).toEqual([40, 40]);
+  // The store may be behind on a busy machine; that nothing is lost is what is asked here.
+  let counts: number[] = [];
+  for (let tries = 0; tries < 60 && counts.join() !== "40,40"; tries++) {
+    const { rows } = (await get(`/api/v1/red?last=15m&service=${service}`)).body as Red;
+    counts = ["server", "client"].map((kind) =>
+      rows.filter((row) => row.kind === kind).reduce((sum, row) => sum + row.count, 0),
+    );
+    if (counts.join() !== "40,40") await sleep(500);
+  }
+  expect(counts, `${done.stderr}${up.stderr()}`).toEqual([40, 40]);
   const found = (await get(`/api/traces?service=${service}&limit=1&minDuration=25ms`)).body as {
     data: { traceID: string; spans: object[] }[];
   };

@@ -10,8 +10,8 @@ export interface IngestView {
   signals(): Readonly<Record<string, SignalCounts>>;
   /** Prometheus text */
   metricsText(): string;
-  /** resolves when all that was acknowledged can be queried */
-  flush(): Promise<void>;
+  /** Resolves when what was acknowledged before can be queried, or when the store is too far behind to wait for. */
+  settle(): Promise<void>;
   readonly grpc?: string;
   readonly http?: string;
 }

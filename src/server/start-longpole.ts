@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { startIngest, type Ingest, type IngestOptions } from "../ingest/start-ingest.ts";
-import type { Sink } from "../ingest/sink.ts";
 import { connect } from "../store/connect.ts";
 import { openEmbedded } from "../store/embedded/open-embedded.ts";
 import { DEFAULT_RETENTION, type Retention } from "../store/schema/migrate.ts";
@@ -160,7 +160,7 @@ function ingestOptions(settings: Settings, store: Store, log: Log): IngestOption
   return {
     listen: { http: settings.http, grpc: settings.grpc },
     walDir: join(settings.dataDir, "wal"),
-    sink: sinkOf(store),
+    sink: store,
     limits: {
       ...(requestBytes === undefined ? {} : { bodyBytes: requestBytes, decompressedBytes: requestBytes }),
       ...(walBytes === undefined ? {} : { walBytes }),
@@ -171,17 +171,8 @@ function ingestOptions(settings: Settings, store: Store, log: Log): IngestOption
   };
 }
 
-/** A signal that the store does not keep is dropped, and counted as such by the ingest. */
-function sinkOf(store: Store & Partial<Sink>): Sink {
-  const notKept = async (): Promise<void> => {
-    throw Object.assign(new Error("the store does not keep this signal"), { permanent: true });
-  };
-  return {
-    insertSpans: (table, token) => store.insertSpans(table, token),
-    insertMetrics: (table, token) => store.insertMetrics?.(table, token) ?? notKept(),
-    insertStacks: (table, token) => store.insertStacks?.(table, token) ?? notKept(),
-  };
-}
+/** A block is a second old at most when it goes to the store; a store that is slower than this is behind, and answers with what it has. */
+const SETTLE_MS = 2000;
 
 function ingestView(ingest: Ingest, { grpc, http }: Settings): IngestView {
   const place = (host: string, port: number | undefined): string | undefined =>
@@ -197,7 +188,7 @@ function ingestView(ingest: Ingest, { grpc, http }: Settings): IngestView {
         ]),
       ),
     metricsText: () => ingest.metricsText(),
-    flush: () => ingest.flush(),
+    settle: () => Promise.race([ingest.flush(), sleep(SETTLE_MS, undefined, { ref: false })]),
     ...(atGrpc === undefined ? {} : { grpc: atGrpc }),
     ...(atHttp === undefined ? {} : { http: atHttp }),
   };

@@ -15,11 +15,14 @@ interface Sample {
 /** The status of a server, with rates from what it was before. */
 export class StatusBoard {
   private readonly context: ServerContext;
+  private readonly apiAddress: () => string;
   private samples: Sample[] = [];
   private store: { readonly atMs: number; readonly status: StoreStatus } | undefined;
 
-  constructor(context: ServerContext) {
+  /** apiAddress: HOST:PORT as it listens */
+  constructor(context: ServerContext, apiAddress: () => string) {
     this.context = context;
+    this.apiAddress = apiAddress;
   }
 
   async status(): Promise<Status> {
@@ -37,7 +40,7 @@ export class StatusBoard {
       nowUnixNs: String(context.nowUnixNs()),
       ready: state === "ready",
       listening: {
-        api: `${context.settings.api.host}:${context.settings.api.port}`,
+        api: this.apiAddress(),
         ...(context.ingest.grpc === undefined ? {} : { otlpGrpc: context.ingest.grpc }),
         ...(context.ingest.http === undefined ? {} : { otlpHttp: context.ingest.http }),
       },

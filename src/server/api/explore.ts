@@ -13,7 +13,10 @@ export const RedQuery = Type.Object(
   {
     ...WindowFields,
     step: Type.Optional(
-      Type.String({ pattern: "^\\d+(m|h|d)$", description: "length of a step, whole minutes; all in one if absent" }),
+      Type.String({
+        pattern: "^[1-9]\\d{0,5}(m|h|d)$",
+        description: "length of a step, whole minutes; all in one if absent",
+      }),
     ),
     service: Type.Optional(Name),
     operation: Type.Optional(Name),

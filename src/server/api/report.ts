@@ -60,6 +60,17 @@ const EndpointReport = Type.Object({
   baseline: Type.Optional(Type.Object({ requests: Numbers, p50Ms: Numbers, p95Ms: Numbers, p99Ms: Numbers })),
 });
 
+const NumberOrNull = Type.Union([Numbers, Type.Null()]);
+const ObjectiveLoad = Type.Object({
+  endpoint: EndpointName,
+  metric: oneOf(["p50", "p95", "p99"] as const),
+  limitMs: Numbers,
+  fallsAtPerSecond: NumberOrNull,
+  lowPerSecond: NumberOrNull,
+  highPerSecond: NumberOrNull,
+  detail: Type.Optional(Text),
+});
+
 const Throughput = Type.Object({
   status: oneOf(["ok", "insufficient-data", "gate-failed"] as const),
   detail: Text,
@@ -90,6 +101,8 @@ const Throughput = Type.Object({
       }),
     ),
   ),
+  assumptions: Type.Optional(Type.Array(Text)),
+  objectives: Type.Optional(Type.Array(ObjectiveLoad)),
 });
 
 const Finding = Type.Object({

@@ -19,6 +19,9 @@ const BODY_LIMIT = 1 << 20;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 65_000;
 
+/** Routes that answer from what was received. */
+const SETTLED_TAGS: ReadonlySet<string> = new Set(["report", "explore", "jaeger"]);
+
 /** The HTTP API of a server, not listening yet. */
 export function buildApp(context: ServerContext): FastifyInstance {
   const { settings, log } = context;
@@ -45,6 +48,13 @@ export function buildApp(context: ServerContext): FastifyInstance {
   });
   app.setNotFoundHandler((request) => {
     throw new HttpError(404, `nothing is at ${request.method} ${request.url.split("?", 1)[0]!.slice(0, 200)}`);
+  });
+  // JSON is the only body that is meant here, and one that a page of another site cannot send without being asked for.
+  app.removeContentTypeParser("text/plain");
+  // What was acknowledged before a question belongs to its answer.
+  app.addHook("preHandler", async (request) => {
+    const tags = request.routeOptions.schema?.tags ?? [];
+    if (tags.some((tag) => SETTLED_TAGS.has(tag))) await context.ingest.settle();
   });
   addGuards(app, { tokens: settings.tokens, hosts: settings.hosts });
   addOpenApi(app, context.version);

@@ -95,8 +95,7 @@ async function work(
       return JSON.stringify({ traceShare: share });
     }
     case "export-profile": {
-      const stacks = await reader.store.readStacks?.(task.range, { service: task.service, signal });
-      if (stacks === undefined) return JSON.stringify({ samples: 0 });
+      const stacks = await reader.store.readStacks(task.range, { service: task.service, signal });
       await chunk(id, writePprof(stacks), signal, send);
       return JSON.stringify({ samples: stacks.samples.rowCount });
     }

@@ -50,45 +50,45 @@ export async function endpointHistories(
   endpoint: string | undefined,
   stop: Stop = {},
 ): Promise<EndpointHistory[]> {
-  const services = await store.red({ ...range, rootsOnly: true }, stop);
-  const names = [...new Set(services.map(({ service }) => service))];
+  const rows = await store.red({ ...range, stepSeconds, rootsOnly: true }, stop);
   const histories: { time: number; history: EndpointHistory }[] = [];
-  for (const service of names) {
-    const rows = await store.red({ ...range, service, stepSeconds, rootsOnly: true }, stop);
-    for (const [operation, steps] of byOperation(rows)) {
-      const name = `${service} ${operation}`.toLowerCase();
-      if (endpoint !== undefined && !name.includes(endpoint.toLowerCase())) continue;
-      const whole = steps.slice(0, -1);
-      const time = whole.reduce((sum, { requests, meanNs }) => sum + requests * meanNs, 0);
-      histories.push({ time, history: { service, operation, steps: whole } });
-    }
+  for (const { service, operation, steps } of byEndpoint(rows)) {
+    const name = `${service} ${operation}`.toLowerCase();
+    if (endpoint !== undefined && !name.includes(endpoint.toLowerCase())) continue;
+    const whole = steps.slice(0, -1);
+    const time = whole.reduce((sum, { requests, meanNs }) => sum + requests * meanNs, 0);
+    histories.push({ time, history: { service, operation, steps: whole } });
   }
   histories.sort((a, b) => b.time - a.time);
   return histories.slice(0, MOST_ENDPOINTS).map(({ history }) => history);
 }
 
 /** Kinds of one operation (server and internal, say) are one endpoint; the p99 is that of the kind with most calls. */
-function byOperation(rows: readonly RedRow[]): Map<string, HistoryStep[]> {
-  const operations = new Map<string, Map<bigint, HistoryStep & { most: number }>>();
-  for (const row of rows) {
+function byEndpoint(rows: readonly RedRow[]): EndpointHistory[] {
+  const endpoints = new Map<string, { service: string; operation: string; steps: Map<bigint, Step> }>();
+  for (const { service, operation, ...row } of rows) {
     if (row.count === 0) continue;
-    const steps = operations.get(row.operation) ?? new Map<bigint, HistoryStep & { most: number }>();
-    operations.set(row.operation, steps);
-    const held = steps.get(row.startUnixNs);
-    const requests = (held?.requests ?? 0) + row.count;
-    const sum = (held === undefined ? 0 : held.meanNs * held.requests) + row.sumNs;
-    const isMost = held === undefined || row.count > held.most;
-    steps.set(row.startUnixNs, {
-      startUnixNs: row.startUnixNs,
-      requests,
-      meanNs: sum / requests,
-      p99Ns: isMost ? row.p99Ns : held.p99Ns,
-      most: isMost ? row.count : held.most,
-    });
+    const key = JSON.stringify([service, operation]);
+    const held = endpoints.get(key) ?? { service, operation, steps: new Map<bigint, Step>() };
+    endpoints.set(key, held);
+    held.steps.set(row.startUnixNs, withRow(held.steps.get(row.startUnixNs), row));
   }
-  const ascending = (steps: Iterable<HistoryStep>): HistoryStep[] =>
-    [...steps].sort((a, b) => Number(a.startUnixNs - b.startUnixNs));
-  return new Map([...operations].map(([operation, steps]) => [operation, ascending(steps.values())]));
+  return [...endpoints.values()].map(({ steps, ...name }) => ({
+    ...name,
+    steps: [...steps.values()].sort((a, b) => Number(a.startUnixNs - b.startUnixNs)),
+  }));
+}
+
+/** With the calls of the kind that the p99 is of. */
+type Step = HistoryStep & { readonly most: number };
+
+function withRow(held: Step | undefined, row: Omit<RedRow, "service" | "operation">): Step {
+  const requests = (held?.requests ?? 0) + row.count;
+  const sumNs = (held === undefined ? 0 : held.meanNs * held.requests) + row.sumNs;
+  const isMost = held === undefined || row.count > held.most;
+  const { startUnixNs } = row;
+  const p99Ns = isMost ? row.p99Ns : held.p99Ns;
+  return { startUnixNs, requests, meanNs: sumNs / requests, p99Ns, most: isMost ? row.count : held.most };
 }
 
 function told({ service, operation, metric, beforeNs, afterNs, atUnixNs }: LevelChange): string {

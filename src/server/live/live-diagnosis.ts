@@ -1,11 +1,9 @@
 import { diagnose, type DiagnoseInput } from "../../engine/diagnose.ts";
 import type { ProfileInput } from "../../engine/code/service-profiles.ts";
 import type { Objective } from "../../engine/objective.ts";
-import { MetricTableBuilder } from "../../model/metric-table-builder.ts";
 import type { MetricTable } from "../../model/metric-table.ts";
 import type { LiveWindow, Report } from "../../model/report.ts";
 import type { SpanTable } from "../../model/span-table.ts";
-import type { StackTable } from "../../model/stack-table.ts";
 import type { Store, TimeRange } from "../../store/store.ts";
 import { chooseBaseline } from "./baseline.ts";
 import { readWindow, shareWithin, type WindowReader } from "./read-window.ts";
@@ -30,17 +28,8 @@ export interface LiveHooks {
   readonly partial?: (report: Report) => void;
 }
 
-/** What is read of a store. */
-export interface LiveStore extends Pick<Store, "readSpans" | "red" | "spansIn"> {
-  readMetrics?(range: TimeRange, options?: { readonly signal?: AbortSignal }): Promise<MetricTable>;
-  readStacks?(
-    range: TimeRange,
-    options?: { readonly signal?: AbortSignal; readonly service?: string },
-  ): Promise<StackTable>;
-}
-
 export interface LiveReader extends WindowReader {
-  readonly store: LiveStore;
+  readonly store: Pick<Store, "readSpans" | "readMetrics" | "readStacks" | "red" | "spansIn">;
 }
 
 /** Everything that a diagnosis of a window is computed from. */
@@ -101,7 +90,7 @@ export async function readWindowData(reader: LiveReader, range: TimeRange, hooks
   const stop = hooks.signal === undefined ? {} : { signal: hooks.signal };
   const { spans, share, spansInWindow } = await readWindow(reader, range, stop);
   hooks.progress?.("reading metrics", 1, 4);
-  const metrics = (await reader.store.readMetrics?.(range, stop)) ?? new MetricTableBuilder().finish().table;
+  const metrics = await reader.store.readMetrics(range, stop);
   hooks.progress?.("reading profiles", 2, 4);
   return { spans, metrics, profiles: await profilesIn(reader, range, stop), share, spansInWindow };
 }
@@ -143,12 +132,12 @@ async function profilesIn(
   range: TimeRange,
   stop: { readonly signal?: AbortSignal },
 ): Promise<ProfileInput[]> {
-  const all = await reader.store.readStacks?.(range, stop);
-  if (all === undefined || all.samples.rowCount === 0) return [];
+  const all = await reader.store.readStacks(range, stop);
+  if (all.samples.rowCount === 0) return [];
   const services = [...new Set(Array.from(all.processes.service, (id) => all.strings.get(id)))].filter((s) => s !== "");
   const inputs: ProfileInput[] = [];
   for (const service of services.sort()) {
-    const stacks = services.length === 1 ? all : await reader.store.readStacks!(range, { service, ...stop });
+    const stacks = services.length === 1 ? all : await reader.store.readStacks(range, { service, ...stop });
     inputs.push({ source: `${service}.pprof`, stacks, service });
   }
   return inputs;

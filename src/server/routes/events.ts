@@ -3,6 +3,7 @@ import Type from "typebox";
 import { closed } from "../api/common.ts";
 import type { ServerContext } from "../context.ts";
 import { EventStream } from "../http/event-stream.ts";
+import { addressOf } from "../http/address-of.ts";
 import { StatusBoard } from "../status-of.ts";
 
 const EVERY_MS = 1_000;
@@ -11,7 +12,7 @@ const MOST_STREAMS = 100;
 
 /** The status each second, for as long as somebody listens. */
 export function addEventRoutes(app: FastifyInstance, context: ServerContext): void {
-  const board = new StatusBoard(context);
+  const board = new StatusBoard(context, () => addressOf(app));
   const streams = new Set<EventStream>();
   let timer: NodeJS.Timeout | undefined;
 

@@ -65,7 +65,7 @@ export function addExploreRoutes(app: FastifyInstance, context: ServerContext, q
     "/api/v1/red",
     {
       schema: {
-        summary: "Rates, errors and durations: per service, or per operation where a service is given",
+        summary: "Rates, errors and durations of operations, from rollups by the minute: quantiles within 1 %",
         tags: ["explore"],
         querystring: RedQuery,
         response: { 200: Red },
@@ -163,7 +163,6 @@ export function addExploreRoutes(app: FastifyInstance, context: ServerContext, q
       },
     },
     async ({ params: { id } }, reply) => {
-      await context.ingest.flush();
       const spans = await queries.run(callerSignal(reply), (signal) => store.trace(traceIdOf(id), { signal }));
       if (spans.rowCount === 0) throw new HttpError(404, `no trace ${id} is kept here`);
       return reply.type("application/json; charset=utf-8").send(oneRequest(spans));

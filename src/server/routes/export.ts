@@ -25,7 +25,6 @@ export function addExportRoutes(app: FastifyInstance, context: ServerContext): v
       if (format === "pprof" && service === undefined) {
         throw new HttpError(400, "a profile is of a service: give service", { field: "service" });
       }
-      await context.ingest.flush();
       const task: Task =
         format === "pprof" ? { kind: "export-profile", range, service: service! } : { kind: "export", range };
       const chunks = context.analyst.stream(task, callerSignal(reply));

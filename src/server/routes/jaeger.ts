@@ -68,7 +68,6 @@ export function addJaegerRoutes(app: FastifyInstance, context: ServerContext, qu
     "/api/traces/:id",
     { schema: { ...schema("A trace, as Jaeger answers"), params: TraceId } },
     async ({ params: { id } }, reply) => {
-      await context.ingest.flush();
       const spans = await queries.run(callerSignal(reply), (signal) => store.trace(traceIdOf(id), { signal }));
       if (spans.rowCount > 0) return listed(jaegerTraces(spans));
       // As Jaeger says it: its UI shows this text.

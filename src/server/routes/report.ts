@@ -16,8 +16,6 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
   const { analyst, findings } = context;
 
   async function report(query: LiveQuery, listener: Listener): Promise<string> {
-    // What was acknowledged before the question belongs to the answer.
-    await context.ingest.flush();
     const json = await analyst.ask({ kind: "report", query }, listener);
     await findings.keep(query, json);
     return json;
@@ -82,7 +80,6 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
     async ({ body }, reply) => {
       const { changes, ...window } = body;
       const range = rangeOf(window, context.nowUnixNs());
-      await context.ingest.flush();
       return sendJson(reply, await analyst.ask({ kind: "what-if", range, changes }, { signal: callerSignal(reply) }));
     },
   );
