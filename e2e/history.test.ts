@@ -79,7 +79,7 @@ beforeAll(async () => {
       headers: { "content-type": "application/json" },
       body: line,
     });
-    expect(sent.status).toBe(200);
+    if (!sent.ok) throw new Error(`${sent.status} ${await sent.text()}`);
   }
 }, START_TIMEOUT_MS);
 afterAll(async () => {
