@@ -78,7 +78,8 @@ function unsupported(
       return undefined;
     case "cpu":
       if (!hasCpu) return `the CPU utilisation of ${change.service} is not measured`;
-      if (touched.some(({ resource }) => resource === "quota")) return undefined;
+      if (touched.some(({ resource }) => resource === "quota"))
+        return `percentiles: how long the quota of ${change.service} makes requests wait is not modelled, so it stays`;
       return measuredOf(measured, touched[0]!).use.isEventLoop && change.cores > 1
         ? `${change.service} is a single event loop, which uses one core whatever there are: replicas help, cores do not`
         : undefined;

@@ -69,7 +69,7 @@ export function rescaleWaits(
     }
     const isPool = resource.resource.startsWith("pool:");
     const waits = isPool
-      ? Float64Array.from(positions, (at) => plan.durationNs[at]!)
+      ? acquisitionWaits(plan, positions, now.waitS[i]! * NS_PER_S)
       : processorWaits(window, plan, positions, resource, now.stretch[i]!, now.utilisation[i]!);
     moveWaits(plan, edits, positions, waits, change, new Random(seed + i));
   });
@@ -117,6 +117,17 @@ function changeOf(
   // A queue that forgets sooner sees less of a burst at a time.
   const bursts = burstsAt(window, after, then.utilisation[i]!) / burstsAt(window, before, now.utilisation[i]!);
   return { mean: (w2 / w) * bursts, share: c > 0 ? c2 / c : 1 };
+}
+
+/**
+ * What acquisitions of a pool waited for a connection. Much more than a queue of that size makes wait is something else
+ * (bookkeeping, a connection that is opened), and does not grow with the queue.
+ */
+function acquisitionWaits(plan: ReplayPlan, positions: readonly number[], modelledNs: number): Float64Array {
+  const lasted = Float64Array.from(positions, (at) => plan.durationNs[at]!);
+  const mean = lasted.reduce((sum, ns) => sum + ns, 0) / lasted.length;
+  const queued = mean > 0 ? Math.min(1, (MOST_OVER_MODEL * modelledNs) / mean) : 0;
+  return lasted.map((ns) => ns * queued);
 }
 
 /** Positions of spans that wait for each resource: acquisitions of a pool; work of a service; statements of a database. */
