@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { diagnosePhase } from "../src/lab/run/diagnose-recording.ts";
-import { alarmsOf, rankOf } from "../src/lab/run/score.ts";
+import { alarmsOf, limiterIsRight, rankOf } from "../src/lab/run/score.ts";
 import { readRecording } from "../src/lab/recording/read-recording.ts";
 import { ROOT } from "./longpole.ts";
 
@@ -14,7 +14,7 @@ const FOLDER = join(ROOT, "examples", "lab");
 const NAMES = readdirSync(FOLDER).filter((name) => existsSync(join(FOLDER, name, "truth.json")));
 
 /** As published on 2026-11-25, less one recording each; with nothing wrong one in ten raised an alarm. */
-const FLOOR = { faults: 40, first: 29, near: 30, alarmed: 2 } as const;
+const FLOOR = { faults: 40, first: 29, near: 30, alarmed: 2, limited: 12 } as const;
 
 interface Outcome {
   readonly name: string;
@@ -22,6 +22,8 @@ interface Outcome {
   /** of the gravest cause, by service and mechanism; 0 when nowhere */
   readonly rank: number;
   readonly alarms: readonly string[];
+  /** whether what limits the throughput is named; undefined where the truth does not say */
+  readonly limiterRight?: boolean | undefined;
 }
 
 async function outcomeOf(name: string): Promise<Outcome> {
@@ -33,6 +35,7 @@ async function outcomeOf(name: string): Promise<Outcome> {
     isWrong: cause !== undefined,
     rank: cause === undefined ? 0 : rankOf(report, cause).byServiceAndMechanism,
     alarms: alarmsOf(report).map(({ title }) => title),
+    limiterRight: cause === undefined ? undefined : limiterIsRight(report, cause),
   };
 }
 
@@ -46,6 +49,10 @@ test("recorded faults are found, and what is well raises no alarm", { timeout: 1
   expect(wrong.length).toBeGreaterThanOrEqual(FLOOR.faults);
   expect(first.length, `not first: ${missed.join(", ")}`).toBeGreaterThanOrEqual(FLOOR.first);
   expect(near.length, `not first: ${missed.join(", ")}`).toBeGreaterThanOrEqual(FLOOR.near);
+  const limited = outcomes.filter(({ limiterRight }) => limiterRight !== undefined);
+  const wrongly = limited.filter(({ limiterRight }) => limiterRight === false).map(({ name }) => name);
+  expect(limited.length).toBeGreaterThanOrEqual(FLOOR.limited);
+  expect(wrongly.length, `limiter wrong: ${wrongly.join(", ")}`).toBeLessThanOrEqual(1);
   const alarmed = outcomes.filter(({ isWrong, alarms }) => !isWrong && alarms.length > 0);
   expect(alarmed.length, JSON.stringify(alarmed)).toBeLessThanOrEqual(FLOOR.alarmed);
 });
