@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
 /*
  * The probes: where threads of chosen processes spend their time, seen from the kernel.
  *
@@ -11,7 +12,8 @@
 #include <bpf/bpf_tracing.h>
 #include "stream.h"
 
-char LICENSE[] SEC("license") = "GPL";
+/* The kernel lends its tracing functions to programs under a licence compatible with its own only. */
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 const volatile bool follow_children = true;
 /* At most one stack of a thread's waits in this time, and so many of all in a tenth of a second per processor. */
@@ -22,8 +24,6 @@ const volatile __u64 kernel_stack_bytes = 16384;
 volatile __u64 started_ns = 0;
 /* Of a command that waits for its beginning: nothing counts before its program is there. */
 volatile bool counting = true;
-
-#define ANY_ERROR(x) ((x) < 0)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -12,6 +12,7 @@ import { flame } from "./commands/flame.ts";
 import { ramp, type RampObjective } from "./commands/ramp.ts";
 import { up } from "./commands/up.ts";
 import { record } from "./commands/record.ts";
+import { trace } from "./commands/trace.ts";
 import { fitScalability } from "./commands/usl.ts";
 import { predictChanges } from "./commands/what-if.ts";
 import { packageJson } from "./package-json.ts";
@@ -164,6 +165,16 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     )
     .addHelpText("after", pasteable(EXAMPLES.record, terminal))
     .action(async (words: string[], options) => done(await record(words, options, terminal)));
+
+  common(program.command("trace"))
+    .description("Watch one kind of event on this host: latencies as a histogram over time, by bpftrace.")
+    .argument("[probe]", "a name of --list, syscall:NAME, uprobe:/PATH:FUNCTION, or a bpftrace program in braces")
+    .option("-p, --pid <pid>", "only this process", wholeNumber)
+    .option("--seconds <n>", "how long, whole seconds", wholeNumber, 10)
+    .option("--max-hits <n>", "hits a second from which on the probe takes itself off", wholeNumber)
+    .option("--list", "name the ready probes")
+    .addHelpText("after", pasteable(EXAMPLES.trace, terminal))
+    .action(async (probe: string | undefined, options) => done(await trace(probe, options, terminal)));
 
   common(program.command("doctor"))
     .description("Say what this host lets be collected, why not more, and the command that mends it.")
@@ -449,6 +460,11 @@ Any language, no server. What this host lets be seen: longpole doctor
 Examples:
   longpole record --seconds 5 -- sh -c 'dd if=/dev/zero of=/tmp/x bs=4k count=2000 oflag=dsync'
   longpole record -p 4711 --off-cpu --html waits.html`,
+  trace: `
+Examples:
+  longpole trace --list
+  longpole trace fsync --seconds 5
+  longpole trace 'tracepoint:syscalls:sys_enter_openat { @[comm] = count(); }'`,
   doctor: `
 Attaches probes for a moment and takes them off again. LONGPOLE_PROBE names a helper that stands elsewhere.
 

@@ -30,9 +30,12 @@ export function renderDoctor(capabilities: readonly Capability[], look: Look): s
     "",
     heading("Collected by", "", pen),
   ];
-  for (const { name, rung, why, mend } of safe) {
+  for (const [i, { name, rung, why, mend }] of safe.entries()) {
     const mark = rung === "none" ? pen.worse("▲") : why === "" ? pen.better("✓") : pen.worse("▲");
     lines.push(`${mark} ${padEnd(name, first)}  ${rung === "none" ? pen.worse(WORDS[rung]) : WORDS[rung]}`);
+    // A reason that several in a row share stands once, below them.
+    const next = safe[i + 1];
+    if (next !== undefined && next.why === why && next.mend === mend) continue;
     if (why !== "") lines.push(...wrap(why, pen.look.width - 6, 3).map((line) => `      ${pen.faint(line)}`));
     if (mend !== "") lines.push(...wrap(mend, pen.look.width - 6, 3).map((line) => `      ${pen.code(line)}`));
   }

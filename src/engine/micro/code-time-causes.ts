@@ -69,6 +69,8 @@ function hotFunction(
   const frame = frameText(onCpu, top.frame);
   const inside = top.inside >= 0 && top.inside !== top.frame ? frameText(onCpu, top.inside) : "";
   const within = inside === "" ? "" : `, ${percent(top.insideShare)} of that in ${inside}`;
+  // A place in a file without symbols is nothing that anybody could look up.
+  const isNamed = !/^\[|\+0x[\da-f]+/.test(frame);
   return [
     {
       mechanism: "slow-code",
@@ -78,8 +80,8 @@ function hotFunction(
       subject: { frame },
       thread,
       ...interval(top.share, samples, cpuNs(thread)),
-      most: "critical",
-      confidence: 0.8,
+      most: isNamed ? "critical" : "warning",
+      confidence: isNamed ? 0.8 : 0.4,
       evidence: [
         {
           kind: "stack",
@@ -87,7 +89,10 @@ function hotFunction(
           query: `${again("--folded")} | grep ${/^[\w$.]+/.exec(frame)?.[0] ?? "main"}`,
         },
       ],
-      counter: ["that it takes much does not say that it can take less: the gain is that without it altogether"],
+      counter: [
+        "that it takes much does not say that it can take less: the gain is that without it altogether",
+        ...(isNamed ? [] : ["the program carries no symbols: which of its functions it is, is not known"]),
+      ],
       refutedBy: `${frame} made cheaper, and the program as slow as before`,
       remedy: {
         text: `Make ${frame} cheaper${inside === "" ? "" : ` (${inside} above all)`}, call it less often, or let other threads share the work.`,

@@ -46,7 +46,7 @@ function runQueue({ recording, again }: MicroCase, held: ThreadTime): MicroCause
       evidence: [
         {
           kind: "statistic",
-          text: `run queue: ${ms(ns.runnable)} of ${ms(thread.wallNs)}, taken off the processor ${count(thread.preemptions)} times`,
+          text: `run queue: ${ms(ns.runnable)} of ${ms(thread.wallNs)}${thread.preemptions === 0 ? "" : `, taken off the processor ${count(thread.preemptions)} times`}`,
           query: `cat /proc/${thread.pid}/task/${thread.tid}/schedstat`,
         },
         ...(histogram === undefined
