@@ -15,7 +15,18 @@ function file(name: string, content: string): string {
   return join(folder, name);
 }
 
-const COMMANDS = ["analyze", "compare", "what-if", "critical-path", "changepoints", "flame", "record", "trace", "doctor", "usl"];
+const COMMANDS = [
+  "analyze",
+  "compare",
+  "what-if",
+  "critical-path",
+  "changepoints",
+  "flame",
+  "record",
+  "trace",
+  "doctor",
+  "usl",
+];
 
 test.each([[], ...COMMANDS.map((command) => [command])])("longpole %s --help", (...command) => {
   const { code, stdout, stderr } = longpole([...command, "--help"]);
