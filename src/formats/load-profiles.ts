@@ -84,6 +84,23 @@ export async function loadProfiles(paths: readonly string[], options: LoadProfil
   return { profiles, errors: intake.errors, skipped, remarks };
 }
 
+/**
+ * The profile in `bytes`, decompressed, of any of these formats. Throws InputError, which calls the bytes `name`,
+ * where they are none, or where a part of it cannot be read.
+ */
+export function decodeProfile(bytes: Uint8Array, name: string): StackTable {
+  const intake = new Intake();
+  const content = new ProfileContent(name, intake);
+  content.push(bytes);
+  const profile = content.finish();
+  if (profile === undefined) {
+    const expected = "a profile: .cpuprofile, .heapprofile, pprof, folded stacks or the output of perf script";
+    throw new InputError("unknown-kind", { file: name, byteOffset: 0, expected, found: foundText(content.kind) });
+  }
+  if (intake.errors.length > 0) throw intake.errors[0]!;
+  return profile.stacks;
+}
+
 async function* openInput(file: InputFile, options: LoadProfilesOptions, intake: Intake): AsyncGenerator<Uint8Array> {
   if (file.path !== "-") yield* readChunks(file.path, (bytes) => (intake.bytesRead += bytes));
   else {

@@ -37,7 +37,7 @@ export class Batcher {
   private inFlight = 0;
   /** blocks that have been closed and that the store has not got */
   private readonly unsettled = new Set<Block>();
-  private idleWaiters: (() => void)[] = [];
+  private flushes: { readonly awaited: Set<Block>; readonly resolve: () => void }[] = [];
   private readonly stopping = new AbortController();
   private readonly totals: Record<KeptSignal, number> = { traces: 0, metrics: 0, profiles: 0 };
   private readonly ageTimer: NodeJS.Timeout;
@@ -62,7 +62,7 @@ export class Batcher {
    * `written` resolves when it may be acknowledged, and rejects with WalUnavailable. Throws InputError for bad bytes.
    */
   take(body: Body, bytes: Uint8Array): { readonly decoded: Decoded; readonly written: Promise<void> } {
-    const { signal, format, encoding, receivedMs } = body;
+    const { signal, format, encoding, receivedMs, oldestMs, service } = body;
     const block = this.openBlock(signal);
     const decoded = block.decode(body, bytes);
     const { accepted, rejected } = decoded;
@@ -71,7 +71,7 @@ export class Batcher {
       return { decoded, written: Promise.resolve() };
     }
     const total = (this.totals[signal] += accepted);
-    const meta: DataMeta = { signal, format, encoding, n: accepted, rejected, total };
+    const meta: DataMeta = { signal, format, encoding, n: accepted, rejected, total, oldestMs, service };
     const written = new Promise<void>((resolve, reject) => {
       const appended = this.wal.append(RecordKind.data, receivedMs, meta, body.sent, (place) => {
         this.ledger.take(signal, accepted, rejected);
@@ -99,19 +99,19 @@ export class Batcher {
     for (const block of this.closing) this.finishIfComplete(block);
   }
 
-  /** Resolves when the store has all that was acknowledged before. */
+  /** Resolves when the store has all that was acknowledged before, whatever comes meanwhile. */
   async flush(): Promise<void> {
     for (const block of this.open.values()) this.close(block);
-    while (this.unsettled.size > 0 && !this.stopping.signal.aborted) {
-      await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
-    }
+    const awaited = new Set(this.unsettled);
+    if (awaited.size === 0 || this.stopping.signal.aborted) return;
+    await new Promise<void>((resolve) => this.flushes.push({ awaited, resolve }));
   }
 
   /** Gives up what the store has not got: it stays in the log. */
   abandon(): void {
     clearInterval(this.ageTimer);
     this.stopping.abort();
-    this.wakeIdle();
+    for (const { resolve } of this.flushes.splice(0)) resolve();
   }
 
   /** Blocks that are closed and not yet stored. */
@@ -239,12 +239,10 @@ export class Batcher {
   private settled(block: Block): void {
     block.rows = undefined;
     this.unsettled.delete(block);
-    if (this.unsettled.size === 0) this.wakeIdle();
-  }
-
-  private wakeIdle(): void {
-    const waiters = this.idleWaiters;
-    this.idleWaiters = [];
-    for (const wake of waiters) wake();
+    for (const { awaited } of this.flushes) awaited.delete(block);
+    this.flushes = this.flushes.filter(({ awaited, resolve }) => {
+      if (awaited.size === 0) resolve();
+      return awaited.size > 0;
+    });
   }
 }

@@ -3,7 +3,13 @@ import type { Reasons } from "./ledger.ts";
 import type { KeptSignal } from "./signal.ts";
 
 /** How the bytes of a request are to be read. */
-export type BodyFormat = "otlp-protobuf" | "otlp-json" | "zipkin-json" | "remote-write-1" | "remote-write-2";
+export type BodyFormat =
+  | "otlp-protobuf"
+  | "otlp-json"
+  | "zipkin-json"
+  | "remote-write-1"
+  | "remote-write-2"
+  | "profile";
 
 /** How they are compressed. */
 export type BodyEncoding = "identity" | "gzip" | "deflate" | "zstd" | "snappy";
@@ -14,9 +20,16 @@ export interface Body {
   readonly format: BodyFormat;
   readonly encoding: BodyEncoding;
   readonly receivedMs: number;
+  /** items of a time before are rejected: the store would not keep them */
+  readonly oldestMs?: number | undefined;
+  /** whose profile it is, where its bytes do not tell */
+  readonly service?: string | undefined;
   /** as sent */
   readonly sent: Uint8Array;
 }
+
+/** What the rows of a request depend on besides its bytes. */
+export type Reading = Pick<Body, "format" | "receivedMs" | "oldestMs" | "service">;
 
 /** What a request came to. */
 export interface Decoded {
@@ -39,6 +52,8 @@ export interface DataMeta {
   readonly rejected: Reasons;
   /** items of this signal accepted by the log so far, these included: tells what was lost when records are damaged */
   readonly total: number;
+  readonly oldestMs?: number | undefined;
+  readonly service?: string | undefined;
 }
 
 /** Meta of a block record: all data records of a signal from number `first` to `last`. */

@@ -11,6 +11,9 @@ export interface IngestLimits {
   readonly blockRows: number;
   readonly blockBytes: number;
   readonly blockAgeMs: number;
+  /** older spans and points are rejected: the store would not keep them */
+  readonly spanAgeMs: number;
+  readonly pointAgeMs: number;
   readonly insertsInFlight: number;
   /** closed blocks beyond these are read from the log again when their turn comes */
   readonly blocksInMemory: number;
@@ -40,6 +43,8 @@ export const DEFAULT_LIMITS: IngestLimits = {
   blockRows: 65_536,
   blockBytes: 64 * MIB,
   blockAgeMs: 1000,
+  spanAgeMs: Number.POSITIVE_INFINITY,
+  pointAgeMs: Number.POSITIVE_INFINITY,
   insertsInFlight: 2,
   blocksInMemory: 4,
   segmentBytes: 64 * MIB,

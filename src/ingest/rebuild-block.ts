@@ -25,7 +25,7 @@ export async function rebuildRows(block: Block, wal: Pick<Wal, "isVoid">, limit:
     for (const { meta, receivedMs, sent } of await recordsOf(block, segment, wal)) {
       const bytes = await inflated(sent, meta.encoding, limit);
       try {
-        rows.decode({ format: meta.format, receivedMs }, bytes);
+        rows.decode({ ...meta, receivedMs }, bytes);
       } catch (error) {
         // It could be decoded when it came and its sum is right: with another version of the decoder it cannot.
         if (!(error instanceof InputError)) throw error;

@@ -134,7 +134,10 @@ export class Receiver {
   private async outcomeOf(body: Body): Promise<Outcome> {
     try {
       const bytes = await inflated(body.sent, body.encoding, this.limits.decompressedBytes);
-      const { decoded, written } = this.batcher.take(body, bytes);
+      const { spanAgeMs, pointAgeMs } = this.limits;
+      const ageMs = body.signal === "traces" ? spanAgeMs : body.signal === "metrics" ? pointAgeMs : Infinity;
+      const oldestMs = Number.isFinite(ageMs) ? body.receivedMs - ageMs : undefined;
+      const { decoded, written } = this.batcher.take({ ...body, oldestMs }, bytes);
       await written;
       const rejected = sumOf(decoded.rejected);
       const what = ITEMS[body.signal];

@@ -96,4 +96,102 @@ describe("startIngest", () => {
     expect(ingest.ledger().signals.traces.stored).toBe(1300);
     expect(readdirSync(dir).length).toBeLessThanOrEqual(2);
   });
+
+  it("flushes what was acknowledged before, also while more comes all the time", async () => {
+    const ingest = await start({ blockAgeMs: 20 });
+    let isOver = false;
+    const bodies = sampleRequests(30, 5).map(encodeRequest);
+    await post(ingest, "/v1/traces", bodies[0]!);
+    const stream = (async () => {
+      for (let i = 1; !isOver; i = (i + 1) % bodies.length) await post(ingest, "/v1/traces", bodies[i]!);
+    })();
+    await ingest.flush();
+    expect(ingest.ledger().signals.traces.stored).toBeGreaterThanOrEqual(100);
+    isOver = true;
+    await stream;
+  });
+
+  it("lets no second process write to the same log", async () => {
+    const first = await start();
+    await expect(start()).rejects.toThrow(`another process writes to the log in ${dir}`);
+    await first.stop();
+    await start();
+  });
+
+  it("reads blocks whole from the log while older segments are removed", async () => {
+    // The store is away until all are sent, one by one: blocks lie across segments, and are only there.
+    let isBack = (): void => {};
+    const back = new Promise<void>((resolve) => (isBack = resolve));
+    sink.before = () => back;
+    const ingest = await start({ segmentBytes: 60_000, blockRows: 200, blocksInMemory: 0 });
+    for (const body of sampleRequests(24, 6).map(encodeRequest)) await post(ingest, "/v1/traces", body);
+    isBack();
+    await ingest.flush();
+    expect(new Set(sink.spanIds()).size).toBe(2400);
+    expect(ingest.ledger().signals.traces).toEqual({
+      received: 2400,
+      stored: 2400,
+      rejected: {},
+      dropped: {},
+      inWal: 0,
+    });
+  });
+
+  it("rejects what is older than the store keeps, tells the sender, and counts it, also after a restart", async () => {
+    const nowNs = BigInt(Date.now()) * 1_000_000n;
+    const spans = [0n, 10n, 50n].map((minutes, i) => ({
+      traceId: "5b8efff798038103d269b633813fc60c",
+      spanId: `eee19b7ec3c1b17${i}`,
+      startTimeUnixNano: String(nowNs - minutes * 60_000_000_000n),
+      endTimeUnixNano: String(nowNs),
+    }));
+    const send = (ingest: Ingest, ...list: object[]): Promise<HttpAnswer> =>
+      post(ingest, "/v1/traces", Buffer.from(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: list }] }] })), {
+        "content-type": "application/json",
+      });
+    sink.before = () => {
+      throw new Error("the store is away");
+    };
+    const first = await start({ spanAgeMs: 1_800_000, stopMs: 20 });
+    const mixed = await send(first, ...spans);
+    expect([mixed.status, JSON.parse(mixed.body.toString())]).toEqual([
+      200,
+      {
+        partialSuccess: {
+          rejectedSpans: "1",
+          errorMessage: expect.stringMatching(
+            /^1 spans rejected: 1 older-than-retention; the first: a span that began before /,
+          ),
+        },
+      },
+    ]);
+    await send(first, spans[2]!);
+    await first.stop();
+    sink.before = () => {};
+    const second = await start({ spanAgeMs: Number.POSITIVE_INFINITY });
+    await second.flush();
+    const counts = { received: 4, stored: 2, rejected: { "older-than-retention": 2 }, dropped: {}, inWal: 0 };
+    expect(second.ledger().signals.traces).toEqual(counts);
+  });
+
+  it("takes profiles of the formats of files, compressed as files or not, and says whose they are", async () => {
+    const ingest = await start();
+    const before = Date.now();
+    const folded = Buffer.from("main;work;parse 3\nmain;idle 1\n");
+    const answers = [
+      await post(ingest, "/api/v1/profiles?service=shop", folded, {}),
+      await post(ingest, "/api/v1/profiles?service=shop", gzipSync(folded), {}),
+      await post(ingest, "/api/v1/profiles", Buffer.from("not a profile"), {}),
+    ];
+    expect(answers.map(({ status, body }) => [status, body.toString()])).toEqual([
+      [200, "2 samples taken\n"],
+      [200, "2 samples taken\n"],
+      [400, expect.stringMatching(/^request at byte 0: expected a profile/)],
+    ]);
+    await ingest.flush();
+    const [table] = [...sink.stacks.values()];
+    expect([...table!.processes.service].map((id) => table!.strings.get(id))).toEqual(["shop", "shop"]);
+    expect(Number(table!.processes.startUnixNs[0]! / 1_000_000n)).toBeGreaterThanOrEqual(before);
+    expect(ingest.ledger().signals.profiles).toEqual({ received: 4, stored: 4, rejected: {}, dropped: {}, inWal: 0 });
+  });
 });

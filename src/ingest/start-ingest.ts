@@ -10,6 +10,7 @@ import { DEFAULT_LIMITS, type IngestLimits } from "./limits.ts";
 import { Receiver } from "./receiver.ts";
 import { KEPT_SIGNALS, type KeptSignal } from "./signal.ts";
 import type { Sink } from "./sink.ts";
+import { lockFolder } from "./wal/lock-folder.ts";
 import { type Held, type Recovered, recoverWal } from "./wal/recover.ts";
 import { RecordKind } from "./wal/record.ts";
 import { DISK, type WalFiles } from "./wal/wal-files.ts";
@@ -56,15 +57,22 @@ export interface Ingest {
 
 /**
  * Receives telemetry: a request is acknowledged when it is synced to the log, and goes to the sink in blocks.
- * What an earlier run left in the log goes first. Throws where a port or the folder cannot be had, and for an
+ * What an earlier run left in the log goes first. Throws where a port or the folder cannot be had, where another process has the folder, and for an
  * address that others can reach without `authorize`.
  */
 export async function startIngest(options: IngestOptions): Promise<Ingest> {
   const limits: IngestLimits = { ...DEFAULT_LIMITS, ...options.limits };
   for (const address of Object.values(options.listen)) refuseOpenAddress(address.host, options);
   mkdirSync(options.walDir, { recursive: true, mode: 0o700 });
-  const recovered = recoverWal(options.walDir, options.log);
-  const core = assemble(options, limits, recovered);
+  const unlock = await lockFolder(options.walDir);
+  let recovered: Recovered;
+  try {
+    recovered = recoverWal(options.walDir, options.log);
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+  const core: Core = { ...assemble(options, limits, recovered), unlock };
   adoptBlocks(core.batcher, recovered, limits);
   const listeners: Listener[] = [];
   const ports: Partial<Record<keyof Listen, number>> = {};
@@ -81,6 +89,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
     core.batcher.abandon();
     await Promise.all(listeners.map((listener) => listener.close(0)));
     await core.wal.close();
+    await unlock();
     throw error;
   }
   const { ledger, wal, batcher } = core;
@@ -99,9 +108,10 @@ interface Core {
   readonly batcher: Batcher;
   readonly receiver: Receiver;
   readonly ledger: Recovered["ledger"];
+  readonly unlock: () => Promise<void>;
 }
 
-function assemble(options: IngestOptions, limits: IngestLimits, recovered: Recovered): Core {
+function assemble(options: IngestOptions, limits: IngestLimits, recovered: Recovered): Omit<Core, "unlock"> {
   const { ledger, segments, nextSeq, voids } = recovered;
   const { log, sink } = options;
   // The log tells the batcher what is void, and the batcher writes to the log.
@@ -152,7 +162,7 @@ function blockOf(signal: KeptSignal, records: readonly Held[]): Block {
 }
 
 async function stop(
-  { receiver, batcher, wal, ledger }: Core,
+  { receiver, batcher, wal, ledger, unlock }: Core,
   listeners: Listener[],
   limits: IngestLimits,
 ): Promise<void> {
@@ -164,10 +174,13 @@ async function stop(
   await Promise.race([batcher.flush(), timeUp]);
   given.abort();
   batcher.abandon();
+  // A snapshot holds the counts of all records before it, which they change when they are on the disk.
+  await wal.idle();
   // Counts of refused requests since the last snapshot. Where the disk fails now there is nobody left to tell.
   const last = wal.append(RecordKind.ledger, Date.now(), ledger.counts, new Uint8Array(0), () => {});
   await last.written.catch(() => {});
   await wal.close();
+  await unlock();
 }
 
 function refuseOpenAddress(host: string, { authorize }: Access): void {

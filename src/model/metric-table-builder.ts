@@ -183,6 +183,16 @@ export class MetricTableBuilder {
     return { points: this.open, distributions: this.distributions, exemplars: this.committedExemplars };
   }
 
+  /** Points from `row` on of a time before this, in two words. */
+  countBefore(row: number, high: number, low: number): number {
+    let count = 0;
+    for (; row < this.open; row++) {
+      const upper = this.timeWords[2 * row]!;
+      if (upper < high || (upper === high && this.timeWords[2 * row + 1]! < low)) count++;
+    }
+    return count;
+  }
+
   /** Takes back all points committed since `mark`, and the open one. Their strings, labels and series stay. */
   rewind(mark: MetricMark): void {
     this.open = this.assigned = mark.points;

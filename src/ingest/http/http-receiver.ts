@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { compressionOf } from "../../formats/decompress.ts";
+import type { BodyEncoding } from "../body.ts";
 import type { IngestLimits } from "../limits.ts";
 import type { Lease, Outcome, Receiver } from "../receiver.ts";
 import { answerFailure, answerOtlp, type AnswerType, type Headers, refuse, send } from "./http-answer.ts";
@@ -99,7 +101,7 @@ class HttpHandler {
   private async receive(
     request: IncomingMessage,
     response: ServerResponse,
-    { protocol, signal, format, encoding, type }: Destination,
+    { protocol, signal, format, encoding, type, service }: Destination,
     lease: Lease,
   ): Promise<void> {
     const { bodyBytes } = this.limits;
@@ -114,12 +116,23 @@ class HttpHandler {
     const outcome =
       signal === "logs"
         ? await this.receiver.takeLogs(sent, encoding, format === "otlp-json")
-        : await this.receiver.take({ signal, format, encoding, receivedMs: Date.now(), sent });
+        : await this.receiver.take({
+            signal,
+            format,
+            // Files of profiles are compressed as files: pprof's always with gzip.
+            encoding: format === "profile" && encoding === "identity" ? encodingOfFile(sent) : encoding,
+            receivedMs: Date.now(),
+            service,
+            sent,
+          });
     switch (protocol) {
       case "otlp":
         return answerOtlp(response, type, signal, outcome);
       case "zipkin":
         return answerZipkin(response, outcome);
+      case "profile":
+        if (outcome.kind !== "taken") return answerFailure(response, type, outcome);
+        return send(response, 200, "text", `${outcome.accepted} samples taken\n`);
       case "remote-write":
         return answerRemoteWrite(response, outcome);
     }
@@ -142,6 +155,11 @@ class HttpHandler {
     const closing: Headers = request.complete || isShort ? {} : { connection: "close" };
     refuse(response, status, type, message, { ...headers, ...closing });
   }
+}
+
+function encodingOfFile(bytes: Uint8Array): BodyEncoding {
+  const compression = compressionOf(bytes);
+  return compression === "none" ? "identity" : compression;
 }
 
 /** Zipkin answers 202 without a body; of what was rejected it has no word, so that is told in a header. */

@@ -3,7 +3,7 @@ import type { BodyEncoding, BodyFormat } from "../body.ts";
 import type { Signal } from "../signal.ts";
 import type { AnswerType, Headers } from "./http-answer.ts";
 
-export type Protocol = "otlp" | "zipkin" | "remote-write";
+export type Protocol = "otlp" | "zipkin" | "remote-write" | "profile";
 
 /** What a request is, by its head. */
 export interface Destination {
@@ -12,6 +12,8 @@ export interface Destination {
   readonly format: BodyFormat;
   readonly encoding: BodyEncoding;
   readonly type: AnswerType;
+  /** whose profile it is */
+  readonly service?: string;
 }
 
 /** Why a request is not taken, by its head. */
@@ -25,7 +27,7 @@ export interface TurnedAway {
 interface Route {
   readonly protocol: Protocol;
   readonly signal: Signal;
-  /** media types and how bodies of them are read */
+  /** media types and how bodies of them are read; "*" is any */
   readonly formats: Readonly<Record<string, BodyFormat>>;
   /** Content-Encoding and what it means */
   readonly encodings: Readonly<Record<string, BodyEncoding>>;
@@ -57,18 +59,20 @@ const ROUTES: Readonly<Record<string, Route>> = {
     },
     encodings: { snappy: "snappy" },
   },
+  // Told apart by their content, as files are.
+  "/api/v1/profiles": { protocol: "profile", signal: "profiles", formats: { "*": "profile" }, encodings: ENCODINGS },
 };
 
 /** Where a request goes. The methods and types of a path are told to those who send others. */
 export function destinationOf(request: Pick<IncomingMessage, "url" | "method" | "headers">): Destination | TurnedAway {
-  const path = (request.url ?? "").split("?", 1)[0]!;
+  const [path = "", query = ""] = (request.url ?? "").split("?", 2);
   const route = own(ROUTES, path);
   const media = mediaOf(request.headers["content-type"] ?? "", route);
   const type = answerTypeOf(route, media);
   if (route === undefined) return { status: 404, type, message: `nothing is received at ${path}` };
   if (request.method !== "POST")
     return { status: 405, type, message: `${path} takes POST alone`, headers: { allow: "POST" } };
-  const format = own(route.formats, media);
+  const format = own(route.formats, media) ?? own(route.formats, "*");
   if (format === undefined) {
     const message = `Content-Type has to be ${Object.keys(route.formats).join(" or ")}`;
     return { status: 415, type, message };
@@ -79,7 +83,8 @@ export function destinationOf(request: Pick<IncomingMessage, "url" | "method" | 
     const message = `Content-Encoding has to be ${names.join(" or ")}`;
     return { status: 415, type, message, headers: { "accept-encoding": names.join(", ") } };
   }
-  return { protocol: route.protocol, signal: route.signal, format, encoding, type };
+  const service = new URLSearchParams(query).get("service") ?? "";
+  return { protocol: route.protocol, signal: route.signal, format, encoding, type, ...(service && { service }) };
 }
 
 const own = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined =>

@@ -160,10 +160,15 @@ export class Wal {
     }
   }
 
+  /** Resolves when all that was appended is on the disk or refused. */
+  async idle(): Promise<void> {
+    while (this.running !== undefined) await this.running;
+  }
+
   /** Waits for what was appended, then closes the file. Nothing may be appended afterwards. */
   async close(): Promise<void> {
     clearInterval(this.freeSpaceTimer);
-    while (this.running !== undefined) await this.running;
+    await this.idle();
     if (this.active !== undefined) await this.options.files.close(this.active.fd);
     this.active = undefined;
   }
