@@ -3,7 +3,7 @@
  *
  *   npx tsx e2e/ingest-process.ts FOLDER
  *
- * Prints `ready PORT`, and at SIGTERM, stopped in order, its ledger as JSON.
+ * Prints `ready PORT`, and at SIGTERM, when all is stored, its ledger as JSON.
  */
 import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -39,7 +39,11 @@ const ingest = await startIngest({
 });
 process.stdout.write(`ready ${ingest.ports.http}\n`);
 process.once("SIGTERM", () => {
-  void ingest.stop().then(() => {
-    process.stdout.write(`${JSON.stringify(ingest.ledger())}\n`, () => process.exit(0));
-  });
+  void finish();
 });
+
+async function finish(): Promise<void> {
+  await ingest.flush();
+  await ingest.stop();
+  process.stdout.write(`${JSON.stringify(ingest.ledger())}\n`, () => process.exit(0));
+}

@@ -146,7 +146,8 @@ export class Wal {
       let removed = false;
       while (this.segments.length > 0 && this.segments[0]!.outstanding === 0) {
         const oldest = this.segments[0]!;
-        if (oldest === this.active?.segment) break;
+        // Between two segments the last one is the only one that holds the counts.
+        if (this.active === undefined || oldest === this.active.segment) break;
         await files.remove(oldest.path);
         this.segments.shift();
         removed = true;
