@@ -1,10 +1,6 @@
 import type { Decoded, Reading } from "./body.ts";
 import type { Reasons } from "./ledger.ts";
-import { MetricRows } from "./metric-rows.ts";
-import type { KeptSignal } from "./signal.ts";
 import type { Sink } from "./sink.ts";
-import { SpanRows } from "./span-rows.ts";
-import { StackRows } from "./stack-rows.ts";
 
 /** What became of the rows of a block that the sink took. */
 export interface Inserted {
@@ -24,15 +20,4 @@ export interface BlockRows<Mark = unknown> {
   mark(): Mark;
   rewind(mark: Mark): void;
   insertInto(sink: Sink, token: string): Promise<Inserted>;
-}
-
-export function blockRows(signal: KeptSignal): BlockRows {
-  switch (signal) {
-    case "traces":
-      return new SpanRows() as BlockRows;
-    case "metrics":
-      return new MetricRows() as BlockRows;
-    case "profiles":
-      return new StackRows() as BlockRows;
-  }
 }

@@ -1,5 +1,6 @@
 import type { Body, Decoded } from "./body.ts";
-import { blockRows, type BlockRows } from "./block-rows.ts";
+import type { BlockRows } from "./block-rows.ts";
+import { rowsOfSignal } from "./rows-of-signal.ts";
 import type { KeptSignal } from "./signal.ts";
 import type { Segment } from "./wal/segment.ts";
 import type { Place } from "./wal/wal.ts";
@@ -42,7 +43,7 @@ export class Block {
   }
 
   static open(signal: KeptSignal): Block {
-    return new Block(signal, blockRows(signal));
+    return new Block(signal, rowsOfSignal(signal));
   }
 
   /** Takes the items of a request, or throws InputError and stays as it was. */

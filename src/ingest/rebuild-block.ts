@@ -1,7 +1,8 @@
 import { open } from "node:fs/promises";
 import { InputError } from "../model/intake.ts";
 import type { Block } from "./block.ts";
-import { blockRows, type BlockRows } from "./block-rows.ts";
+import type { BlockRows } from "./block-rows.ts";
+import { rowsOfSignal } from "./rows-of-signal.ts";
 import type { DataMeta } from "./body.ts";
 import { inflated } from "./inflate.ts";
 import { parseMeta, RecordKind, scanSegment } from "./wal/record.ts";
@@ -19,7 +20,7 @@ interface Stored {
  * Records that are damaged are missing: `rowCount` is below the block's `items` by what they held.
  */
 export async function rebuildRows(block: Block, wal: Pick<Wal, "isVoid">, limit: number): Promise<BlockRows> {
-  const rows = blockRows(block.signal);
+  const rows = rowsOfSignal(block.signal);
   // The block's own list: that of the log changes while this waits for the disk.
   for (const segment of block.records.keys()) {
     for (const { meta, receivedMs, sent } of await recordsOf(block, segment, wal)) {
