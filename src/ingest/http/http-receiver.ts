@@ -36,7 +36,7 @@ export async function listenHttp(
 ): Promise<Listener> {
   const handler = new HttpHandler(receiver, limits, access);
   const options = {
-    headersTimeout: limits.headersTimeoutMs,
+    headersTimeout: Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs),
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.min(1000, limits.headersTimeoutMs / 2),
