@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
 import { InputError } from "../model/intake.ts";
 import type { PageDocument } from "../model/page.ts";
 
@@ -25,11 +26,22 @@ export function pageHtml(page: PageDocument): string {
 </head>
 <body>
 <div id="root"></div>
-<script type="application/json" id="page">${JSON.stringify(page).replaceAll("<", "\\u003c")}</script>
+${embedded(page)}
 <script type="module">${script}</script>
 </body>
 </html>
 `;
+}
+
+/** Characters from which on a document is packed: below, it can be read with any editor. */
+const PACKED = 1 << 20;
+
+/** The document as an element that runs nothing: JSON that cannot end it, or the same packed. */
+function embedded(page: PageDocument): string {
+  const json = JSON.stringify(page);
+  if (json.length >= PACKED)
+    return `<script type="text/plain" id="page" data-packed="gzip">${gzipSync(json).toString("base64")}</script>`;
+  return `<script type="application/json" id="page">${json.replaceAll("<", "\\u003c")}</script>`;
 }
 
 /** Writes the page whole or not at all. Throws InputError where `file` cannot be written. */

@@ -35,6 +35,10 @@ export function layOutFlame(tree: FlameTree): FlameLayout {
   return { depth, width, self, levels, ...place(tree, depth, width, levels) };
 }
 
+/**
+ * Level by level from left to right: the children of a level, in its order, are the next level in its order. So only
+ * the children of one row are ever sorted.
+ */
 function place(
   tree: FlameTree,
   depth: Int32Array,
@@ -42,30 +46,35 @@ function place(
   levels: number,
 ): Pick<FlameLayout, "left" | "order" | "levelStart"> {
   const count = tree.parent.length;
+  const childStart = new Int32Array(count + 1);
+  for (let row = 0; row < count; row++) if (tree.parent[row]! >= 0) childStart[tree.parent[row]! + 1]!++;
+  for (let row = 0; row < count; row++) childStart[row + 1]! += childStart[row]!;
+  const next = childStart.slice(0, count);
+  const child = new Int32Array(childStart[count]!);
+  for (let row = 0; row < count; row++) if (tree.parent[row]! >= 0) child[next[tree.parent[row]!]!++] = row;
+
   const left = new Float64Array(count);
-  const levelStart = new Int32Array(levels + 1);
-  for (let row = 0; row < count; row++) levelStart[depth[row]! + 1]!++;
-  for (let level = 0; level < levels; level++) levelStart[level + 1]! += levelStart[level]!;
-  const next = levelStart.slice();
   const order = new Int32Array(count);
-  // Where the next child of a row begins. Differences may make children wider than their parent: they are squeezed.
-  const free = new Float64Array(count);
-  const inside = new Float64Array(count);
-  for (let row = 1; row < count; row++) inside[tree.parent[row]!]! += width[row]!;
-  const bySize = Int32Array.from({ length: count }, (_, row) => row).sort(
-    (a, b) => depth[a]! - depth[b]! || width[b]! - width[a]! || a - b,
-  );
-  for (const row of bySize) {
-    const up = tree.parent[row]!;
-    if (up >= 0) {
-      if (inside[up]! > width[up]! && inside[up]! > 0) width[row] = (width[row]! * width[up]!) / inside[up]!;
-      left[row] = free[up]!;
-      free[up]! += width[row]!;
+  const levelStart = new Int32Array(levels + 1);
+  let placed = 0;
+  for (let row = 0; row < count; row++) if (tree.parent[row]! < 0) order[placed++] = row;
+  for (let i = 0; i < placed; i++) {
+    const up = order[i]!;
+    levelStart[depth[up]! + 1] = i + 1;
+    const children = child.subarray(childStart[up]!, childStart[up + 1]!);
+    if (children.length > 1) children.sort((a, b) => width[b]! - width[a]! || a - b);
+    let inside = 0;
+    for (const row of children) inside += width[row]!;
+    // Differences may make children wider than their parent: they are squeezed.
+    const squeeze = inside > width[up]! ? width[up]! / inside : 1;
+    let at = left[up]!;
+    for (const row of children) {
+      width[row]! *= squeeze;
+      left[row] = at;
+      at += width[row]!;
+      order[placed++] = row;
     }
-    free[row] = left[row]!;
   }
-  const byPlace = Int32Array.from(bySize).sort((a, b) => depth[a]! - depth[b]! || left[a]! - left[b]!);
-  for (const row of byPlace) order[next[depth[row]!]!++] = row;
   return { left, order, levelStart };
 }
 

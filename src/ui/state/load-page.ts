@@ -11,7 +11,9 @@ export async function loadPage(tell: (loading: Loading) => void): Promise<void> 
   const within = document.getElementById("page");
   try {
     if (within !== null) {
-      tell(checked(JSON.parse(within.textContent)));
+      const { packed } = within.dataset;
+      const text = packed === undefined ? within.textContent : await unpacked(within.textContent);
+      tell(checked(JSON.parse(text)));
       return;
     }
     tell({ kind: "loading", stage: "asking the server" });
@@ -21,6 +23,13 @@ export async function loadPage(tell: (loading: Loading) => void): Promise<void> 
   } catch (error) {
     tell({ kind: "failed", why: error instanceof Error ? error.message : String(error) });
   }
+}
+
+/** base64 of gzip → text */
+async function unpacked(base64: string): Promise<string> {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
 }
 
 function checked(document: unknown): Loading {
