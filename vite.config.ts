@@ -1,6 +1,6 @@
 import { defineConfig } from "vite";
 
-/** The web UI: one script and one style sheet, so that a page in one file can hold them (src/cli/page-html.ts). */
+/** The web UI: one script and one style sheet, so that a page in one file can hold them (src/web/page-html.ts). */
 export default defineConfig({
   root: "src/ui",
   base: "./",

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PageDocument } from "../src/model/page.ts";
-import { openBrowser, watchedPage } from "./browser.ts";
+import { openBrowser, watchedPage } from "../src/testing/browser.ts";
 import { longpole } from "./longpole.ts";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

@@ -11,13 +11,15 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // Open-loop load and what a system sends meanwhile; shared by the command line and the lab.
   "src/load": ["src/model", "src/analysis"],
   "src/ingest": ["src/model", "src/formats"],
-  "src/server": ["src/model", "src/analysis", "src/formats", "src/engine", "src/ingest", "src/store"],
+  "src/server": ["src/model", "src/analysis", "src/formats", "src/engine", "src/ingest", "src/store", "src/web"],
   // What a host tells of its processes: nothing here knows what it means, and nothing stores it.
   "src/agent": ["src/model", "src/formats"],
   // The script of the flame graph's page, for browsers; the command line puts its built file into the page.
   "src/flame-page": ["src/model"],
   // Views in the browser; the command line and the server put its built files into pages.
   "src/ui": ["src/model", "src/analysis"],
+  // The built UI as files: a page of one file, and what the server hands out.
+  "src/web": ["src/model"],
   // The composition root; of the lab it knows only how to start it (docs/adr/0010-the-lab-within-the-package.md).
   "src/cli": [
     "src/model",
@@ -29,6 +31,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/store",
     "src/server",
     "src/agent",
+    "src/web",
     "src/lab",
   ],
   "src/lab": ["src/model", "src/analysis", "src/formats", "src/engine", "src/load"],
@@ -43,6 +46,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/server",
     "src/load",
     "src/lab",
+    "src/web",
     "src/testing",
   ],
   e2e: ["src/model", "src/formats", "src/ingest", "src/lab", "src/testing"],

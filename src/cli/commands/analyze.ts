@@ -5,7 +5,7 @@ import type { PageDocument } from "../../model/page.ts";
 import type { Report, Severity } from "../../model/report.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import { jsonDocument } from "../json-document.ts";
-import { writePage } from "../page-html.ts";
+import { writePage } from "../../web/page-html.ts";
 import { safeText } from "../render/safe-text.ts";
 import { packageJson } from "../package-json.ts";
 import { count } from "../render/numbers.ts";
