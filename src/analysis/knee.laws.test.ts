@@ -193,3 +193,37 @@ describe.each(SERVERS)("$name: capacity $capacity/s", ({ servers, capacity, serv
     }
   });
 });
+
+test("a request that does not need what is full is still answered in overload, and no part of the ceiling", () => {
+  // Two thirds of all need one thread for 10 ms: full at 150 per second. The others are answered at once.
+  const run: { judged: JudgedStep; observation: ReturnType<typeof observeStep> }[] = [];
+  const random = new Random(1);
+  for (;;) {
+    const next = nextStep(
+      PLAN,
+      run.map(({ judged }) => judged),
+    );
+    if (typeof next === "string") break;
+    let free = 0;
+    const record = simulate(next.perSecond, 1, () => 0, run.length);
+    const endedMs = record.dueMs.map((due) => {
+      if (random.uniform() < 1 / 3) return due + 1;
+      return (free = Math.max(due, free) + 10);
+    });
+    const observation = observeStep({ ...record, endedMs });
+    const { verdict } = judgeStep(observation, { maxErrors: 0 }, []);
+    run.push({ observation, judged: { perSecond: next.perSecond, purpose: next.purpose, verdict } });
+  }
+  expect(Math.abs(rampCeiling(run)!.value / 150 - 1)).toBeLessThan(0.05);
+});
+
+test("a system that answers less in overload: the ceiling is what it sustained, and to what it falls is told", () => {
+  const step = (perSecond: number, verdict: Verdict, throughput: number): Parameters<typeof rampCeiling>[0][number] => {
+    const observation = observeStep(simulate(perSecond, 1, () => 0, 1));
+    const estimate = { value: throughput, low: throughput - 2, high: throughput + 2 };
+    return { observation: { ...observation, throughput: estimate }, judged: { perSecond, purpose: "up", verdict } };
+  };
+  const found = rampCeiling([step(100, "steady", 100), step(110, "queue-grows", 80), step(200, "queue-grows", 40)]);
+  expect(found).toEqual({ value: 100, low: 100, high: 110, from: "bracket", collapsesTo: 40 });
+  expect(rampCeiling([step(100, "steady", 100), step(200, "errors", 150)])).toBeUndefined();
+});

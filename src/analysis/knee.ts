@@ -107,47 +107,43 @@ const step = (plan: RampPlan, perSecond: number, purpose: Purpose, times = 1): P
 /** Three digits, so that rates can be read and typed. */
 const rounded = (rate: number): number => Number(rate.toPrecision(3));
 
-/** The most that the system answered per second. */
+/** The rate at which the system is full, at the mix of requests that was sent. */
 export interface RampCeiling extends Estimate {
-  /** "overload": throughput while its queue grew, so that it was never idle; "bracket": between the rates tried */
+  /** "overload": throughput while its queue grew, so that it was never idle; "bracket": the highest rate that was sustained */
   readonly from: "overload" | "bracket";
   /** throughput under the heaviest load, where that is less than the ceiling by a tenth and more */
   readonly collapsesTo: number | null;
 }
 
-/** Steps whose throughput is less than this share of the best are of a system that overload has slowed down. */
+/** Less than this share of the ceiling is what a system answers that overload has slowed down. */
 const COLLAPSED = 0.9;
 
 /**
- * The ceiling by the throughput of the steps whose queue grew, whose server had work all the time: their mean, and an
- * interval that holds each of them. Where that is below a rate that was sustained, overload costs throughput, and the ceiling
- * lies between the rates tried. Nothing where no queue grew.
+ * The ceiling by the throughput of the mildest step whose queue grew: its server had work all the time. Not of heavier ones,
+ * since requests that don't need what is full are still answered then, and the more are offered the more it looks like. It
+ * lies above what was sustained; where overload costs throughput it is that. Nothing where no queue grew.
  */
 export function rampCeiling(
   steps: readonly { readonly observation: StepObservation; readonly judged: JudgedStep }[],
 ): RampCeiling | undefined {
+  const { low, high } = bracketOf(steps.map(({ judged }) => judged));
   const overloaded = steps
-    .filter(({ judged }) => judged.verdict === "queue-grows")
+    .filter(({ judged }) => judged.verdict === "queue-grows" && judged.perSecond > (low ?? 0))
     .map(({ observation }) => observation)
     .toSorted((a, b) => a.offeredPerSecond - b.offeredPerSecond);
-  if (overloaded.length === 0) return undefined;
-  const all = meanOf(overloaded.map(({ throughput }) => throughput));
-  const bracket = bracketOf(steps.map(({ judged }) => judged));
-  const sustained = steps.findLast(({ judged }) => judged.verdict === "steady" && judged.perSecond === bracket.low);
-  const most = sustained?.observation.throughput.value ?? 0;
-  const ceiling =
-    all.high >= most || bracket.high === null
-      ? { ...all, from: "overload" as const }
-      : { value: most, low: most, high: bracket.high, from: "bracket" as const };
+  const [mildest] = overloaded;
+  if (mildest === undefined) return undefined;
+  const sustained = steps.findLast(({ judged }) => judged.verdict === "steady" && judged.perSecond === low);
+  const least = sustained?.observation.throughput.value ?? 0;
+  const { throughput } = mildest;
+  const isSlowedDown = throughput.high < least;
+  const value = Math.max(throughput.value, least);
+  const ceiling = {
+    value,
+    low: sustained === undefined ? throughput.low : least,
+    high: isSlowedDown ? Math.max(value, high ?? value) : Math.max(value, throughput.high),
+    from: isSlowedDown ? ("bracket" as const) : ("overload" as const),
+  };
   const heaviest = overloaded.at(-1)!.throughput.value;
-  return { ...ceiling, collapsesTo: heaviest < COLLAPSED * ceiling.value ? heaviest : null };
-}
-
-function meanOf(throughputs: readonly Estimate[]): Estimate {
-  const best = throughputs.reduce((most, { value }) => Math.max(most, value), 0);
-  const kept = throughputs.filter(({ value }) => value >= COLLAPSED * best);
-  const value = kept.reduce((sum, one) => sum + one.value, 0) / kept.length;
-  const half = Math.hypot(...kept.map((one) => one.high - one.value)) / kept.length;
-  const least = kept.reduce((low, one) => Math.min(low, one.value), Infinity);
-  return { value, low: Math.max(0, Math.min(value - half, least)), high: Math.max(value + half, best) };
+  return { ...ceiling, collapsesTo: heaviest < COLLAPSED * value ? heaviest : null };
 }

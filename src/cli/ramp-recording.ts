@@ -83,7 +83,6 @@ export async function keepRamp(
   folder: string | undefined,
   steps: readonly RampStep[],
   telemetry: TelemetryWindow,
-  signal: AbortSignal,
   document: (limiter: RampLimiter) => RampDocument,
 ): Promise<RampDocument> {
   const temporary = folder === undefined ? await mkdtemp(join(tmpdir(), "longpole-ramp-")) : undefined;
@@ -92,7 +91,7 @@ export async function keepRamp(
     await writeWholeFolder(folder ?? join(temporary!, "ramp"), async (partial) => {
       const windows = kneeSteps(steps);
       if (windows !== undefined) await writeWindows(partial, windows, telemetry);
-      made = document(await limiterAt(partial, windows, telemetry, signal));
+      made = document(await limiterAt(partial, windows, telemetry));
       await writeToDisk(join(partial, DOCUMENT), `${JSON.stringify(made, null, 2)}\n`);
     });
     return made!;
@@ -148,12 +147,13 @@ function linesOf(requests: readonly unknown[]): string {
     .join("");
 }
 
+const NEVER = new AbortController().signal;
+
 /** What the telemetry at the knee says of the limit, as `longpole analyze` would. */
 async function limiterAt(
   folder: string,
   windows: KneeSteps | undefined,
   telemetry: TelemetryWindow,
-  signal: AbortSignal,
 ): Promise<RampLimiter> {
   if (windows === undefined)
     return { status: "insufficient-data", detail: "no rate was sustained, so there is no time at which to look" };
@@ -165,16 +165,13 @@ async function limiterAt(
         "nothing was received: services send to this port with OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, and every second with OTEL_METRIC_EXPORT_INTERVAL=1000",
     };
   const files = [join(folder, "knee"), ...(windows.below === undefined ? [] : [join(folder, "below")])];
-  const [now, before] = await Promise.all(files.map((file) => readInputs([file], () => {}, signal)));
-  const { throughput, findings } = await diagnose(
-    {
-      spans: now!.spans,
-      metrics: now!.metrics,
-      intake: now!.intake,
-      ...(before === undefined ? {} : { baseline: before.spans, baselineMetrics: before.metrics }),
-    },
-    { signal },
-  );
+  const [now, before] = await Promise.all(files.map((file) => readInputs([file], () => {}, NEVER)));
+  const { throughput, findings } = await diagnose({
+    spans: now!.spans,
+    metrics: now!.metrics,
+    intake: now!.intake,
+    ...(before === undefined ? {} : { baseline: before.spans, baselineMetrics: before.metrics }),
+  });
   const lost = refused === 0 ? "" : `; ${refused} exports were not taken, so that telemetry is missing`;
   const finding = findings.find(({ severity }) => severity !== "note")?.title;
   return {

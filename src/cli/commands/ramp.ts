@@ -3,8 +3,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { GeneratorError, startStepGenerator, type Arrivals, type LoadTarget } from "../../load/step-generator.ts";
 import { probe, TargetError, targetOf } from "../../load/load-target.ts";
 import { runRamp, type RampRun, type RampStep } from "../../load/run-ramp.ts";
-import { startSink, type TelemetrySink } from "../../load/telemetry-sink.ts";
+import { startSink, type TelemetrySink, type TelemetryWindow } from "../../load/telemetry-sink.ts";
 import type { RampPlan } from "../../analysis/knee.ts";
+import { InputError } from "../../model/intake.ts";
 import { EXIT } from "../exit-code.ts";
 import { jsonDocument } from "../json-document.ts";
 import { progressOn } from "../progress.ts";
@@ -76,16 +77,11 @@ export async function ramp(url: string, options: RampCommandOptions, terminal: T
     const run = await loadInSteps(target, options, abort.signal, { say, report });
     progress.clear();
     if (run.stop === "interrupted" && run.steps.length === 0) return EXIT.interrupted;
-    const document = (limiter: RampLimiter): RampDocument =>
-      rampDocument(requestOf(target, options), run, limiter, options.record ?? null);
-    if (sink === undefined) return print(document(NO_TELEMETRY), options, terminal);
+    const request = requestOf(target, options);
+    if (sink === undefined) return print(rampDocument(request, run, NO_TELEMETRY, null), options, terminal);
     if (run.stop !== "interrupted") await exportersCatchUp(abort.signal, report);
-    return print(
-      // What is known is still looked into when it was stopped; the second Ctrl-C leaves at once.
-      await keepRamp(folder, run.steps, sink.endWindow(), NEVER, document),
-      options,
-      terminal,
-    );
+    const telemetry = sink.endWindow();
+    return await printWithLimiter(request, run, telemetry, folder, options, terminal);
   } catch (error) {
     progress.clear();
     if (abort.signal.aborted) return EXIT.interrupted;
@@ -97,8 +93,6 @@ export async function ramp(url: string, options: RampCommandOptions, terminal: T
     stopListening();
   }
 }
-
-const NEVER = new AbortController().signal;
 
 /** SDKs export spans every five seconds. */
 const CATCH_UP_SECONDS = 6;
@@ -214,6 +208,29 @@ function requestOf(target: LoadTarget, options: RampCommandOptions): RampRequest
     maxErrors: options.maxErrors,
     connections: options.connections,
   };
+}
+
+/** What was measured under load is not lost where the telemetry or the disk fails it. */
+async function printWithLimiter(
+  request: RampRequest,
+  run: RampRun,
+  telemetry: TelemetryWindow,
+  folder: string | undefined,
+  options: RampCommandOptions,
+  terminal: Terminal,
+): Promise<number> {
+  try {
+    const document = (limiter: RampLimiter): RampDocument =>
+      rampDocument(request, run, limiter, options.record ?? null);
+    // Also where it was interrupted: what is known is still looked into, and the second Ctrl-C leaves at once.
+    return print(await keepRamp(folder, run.steps, telemetry, document), options, terminal);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    terminal.err(`longpole: ${safeText(error.message)}\n`);
+    const detail = `what was received could not be used: ${error.message}`;
+    print(rampDocument(request, run, { status: "no-telemetry", detail }, null), options, terminal);
+    return EXIT.unusable;
+  }
 }
 
 function print(document: RampDocument, options: RampCommandOptions, terminal: Terminal): number {

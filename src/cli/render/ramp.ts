@@ -109,7 +109,7 @@ function ceilingLines({ ceiling, knee }: ShownRamp, pen: Pen): string[] {
   const by =
     from === "overload"
       ? "what it answered while its queue grew"
-      : "between the rates tried, since it answers less when its queue grows";
+      : "what it sustained, since it answers less when its queue grows";
   const falls =
     collapsesToPerSecond === null ? "" : ` Under the heaviest load it answered ${rate(collapsesToPerSecond)} only.`;
   const interval = `${rate(lowPerSecond).replace("/s", "")}–${rate(highPerSecond)}`;
