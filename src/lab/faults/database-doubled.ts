@@ -23,10 +23,10 @@ export const databaseDoubled: Fault = {
   ],
   seenFrom: "traces",
   needs: [],
-  before: { postgres: { nameIndex: false, records: 150_000 }, zones: { poolMax: 2 } },
-  broken: { postgres: { nameIndex: false, records: 150_000 }, zones: { poolMax: 2 } },
-  load: { perSecond: 32, mix: { lookup: 0.65, list: 0.15, create: 0.05, overview: 0.1, points: 0.05 } },
-  during: importsOf(12, 12_500),
+  before: { postgres: { nameIndex: false, records: 200_000 }, zones: { poolMax: 2 } },
+  broken: { postgres: { nameIndex: false, records: 200_000 }, zones: { poolMax: 2 } },
+  load: { mix: { lookup: 0.65, list: 0.15, create: 0.05, overview: 0.1, points: 0.05 } },
+  during: importsOf(6, 35_000),
   fixed: { postgres: { nameIndex: true } },
   whatIf: [`service=zones,operation=${SELECT},time=0.05`],
   needsBaseline: false,
@@ -35,7 +35,7 @@ export const databaseDoubled: Fault = {
 /** `count` imports of `rows` records each, one in every second after the first few. */
 function importsOf(count: number, rows: number): TimedStatement[] {
   return Array.from({ length: count }, (_, i) => ({
-    atSeconds: 4 + i,
+    atSeconds: 3 + i,
     sql: `INSERT INTO records (zone_id, name, type, content)
       SELECT 1 + n % 5000, 'import-${i}-' || n || '.example', 'A', '10.9.' || n / 256 % 256 || '.' || n % 256
       FROM generate_series(1, ${rows}) n`,

@@ -20,7 +20,7 @@ export const garbageCollection: Fault = {
   ],
   seenFrom: "metrics",
   needs: [],
-  broken: { accounts: { garbageObjects: 600, heapMb: 128 } },
+  broken: { accounts: { garbageObjects: 800, heapMb: 138 } },
   load: {},
   whatIf: [],
   needsBaseline: false,

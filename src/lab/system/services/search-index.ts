@@ -6,6 +6,12 @@ interface IndexEntry {
 
 const INDEX_ENTRIES = 300_000;
 
+<<<<<<< HEAD
+=======
+/** Results that are kept, so that the next page of a search needs no second one. */
+const KEPT_RESULTS = 200;
+
+>>>>>>> 2091856 (Doses: garbage that is collected in vain, a thread pool at its limit, and a table that doubles within seconds; both recorded again)
 /**
  * Work on each request that makes `objects` objects of short life, while an index
  * of many objects is alive, which each full collection has to walk through. Named
