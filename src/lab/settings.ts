@@ -73,7 +73,7 @@ export interface AccountsSettings {
   readonly signatureRounds: number;
   /** kilobytes per request that are put into a map and never removed; 0 for none */
   readonly retainKb: number;
-  /** objects of short life that each request makes while a large index of objects is alive; 0 for none */
+  /** objects that each request makes and that live for some seconds, while a large index of objects is alive; 0 for none */
   readonly garbageObjects: number;
   /** V8's old generation, MB; 0 for the default */
   readonly heapMb: number;

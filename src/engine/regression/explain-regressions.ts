@@ -10,6 +10,7 @@ import { growthByOperation, type OperationGrowth } from "./growth.ts";
 import { becauseOfLoad, growsWithLoad, loadIncrease, type LoadChange } from "./load.ts";
 import { explainMix, type MixSplit } from "./mix-shift.ts";
 import { operationsOf, type Slice, type SliceRows } from "./operations.ts";
+import { claimPassedBetween } from "./passed-between.ts";
 import { claimSerialised } from "./serialised.ts";
 import { claimSlowdown } from "./slowdown.ts";
 
@@ -42,11 +43,16 @@ export function explainRegressions(
   const mix = explainMix(compared, growths);
   const load = loadIncrease(now, before);
   const structure = compareHabits(habitsOf(operations.before), habitsOf(operations.now));
-  const slowdowns = claimGrowth(
-    compared,
-    growths.filter(({ operation }) => !mix.explained.has(operation.id)),
-    load,
-  );
+  const unexplained = growths.filter(({ operation }) => !mix.explained.has(operation.id));
+  const passed = claimPassedBetween(compared, unexplained);
+  const slowdowns = [
+    ...passed.claims,
+    ...claimGrowth(
+      compared,
+      unexplained.filter(({ operation }) => !passed.explained.has(operation.id)),
+      load,
+    ),
+  ];
   const broken = claimBreakage(compared, structure.lost);
   const added = claimAddedCalls(compared, structure.added);
   const serialised = claimSerialised(compared);

@@ -184,3 +184,59 @@ test("memory that grows without end is why all of a service becomes slower, with
   });
   expect(judged("slow-code", where, { kind: "regression" }).mechanism).toBe("slow-code");
 });
+
+describe("pauses of a process whose runtime was watched", () => {
+  const runtime = (delayS: number, collecting: number): SeriesObject[] => [
+    series("nodejs.eventloop.delay.max", "s", delayS),
+    ...gc(collecting),
+  ];
+  test("are none of the runtime where it neither collected nor stood still", () => {
+    const told = judged("garbage-collection", context(runtime(0.02, 0.01)));
+    expect(told.harmful).toBe(false);
+    expect(told.counter.at(-1)).toContain("no pauses of its runtime");
+  });
+  test.each([
+    ["it collects for 7 % of the time", runtime(0.02, 0.07)],
+    ["its loop was 80 ms late", runtime(0.08, 0.01)],
+    ["the loop was not watched", gc(0.01)],
+  ])("stay where %s", (_, metrics) => {
+    expect(judged("garbage-collection", context(metrics)).harmful).toBe(true);
+  });
+});
+
+test("collecting far more garbage than in the baseline is why a service became slower, below a tenth of the time as well", () => {
+  const more = context(gc(0.07), gc(0.004));
+  expect(judged("cpu-saturated", more, { kind: "regression" }).mechanism).toBe("garbage-collection");
+  expect(judged("cpu-saturated", context(gc(0.07), gc(0.065)), { kind: "regression" }).mechanism).toBe("cpu-saturated");
+  expect(judged("cpu-saturated", more).mechanism).toBe("cpu-saturated");
+});
+
+describe("work that waits for its own kind", () => {
+  const loop = (cores: number, active: number): ResourceContext => {
+    const state = (name: string, value: number): SeriesObject => ({
+      name: "nodejs.eventloop.time",
+      unit: "s",
+      kind: "sum",
+      temporality: "cumulative",
+      monotonic: true,
+      resource,
+      labels: { "nodejs.eventloop.state": name },
+      points: Array.from({ length: 8 }, (_, i) => [10 * i, 10 * i * value]),
+    });
+    return context([
+      series("process.cpu.time_per_second", "s", cores),
+      state("active", active),
+      state("idle", 1 - active),
+    ]);
+  };
+  test("and computes outside the event loop has too few threads", () => {
+    expect(judged("lock-contention", loop(0.9, 0.2))).toMatchObject({
+      mechanism: "thread-starvation",
+      subject: { service: "orders", resource: "threads" },
+    });
+  });
+  test("and computes on the loop, or hardly, waits for a lock", () => {
+    expect(judged("lock-contention", loop(0.4, 0.38)).mechanism).toBe("lock-contention");
+    expect(judged("lock-contention", context([])).mechanism).toBe("lock-contention");
+  });
+});

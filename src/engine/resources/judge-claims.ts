@@ -4,9 +4,10 @@ import type { Explanation } from "../hot-spot.ts";
 import { ms, percent } from "../wording.ts";
 import type { Deviation } from "./deviations.ts";
 import type { BusyDisk } from "./host-disk.ts";
+import { inThreadPool } from "./off-loop.ts";
 import type { ResourceReading } from "./readings.ts";
 import type { ResourceContext } from "./resource-context.ts";
-import { meanOf } from "./service-measures.ts";
+import { largestOf, meanOf, valuesOf } from "./service-measures.ts";
 
 /** Which readings of spans a used-up resource explains better, by what the resource says. */
 const BETTER_THAN: Partial<Record<Mechanism, ReadonlySet<Mechanism>>> = {
@@ -22,15 +23,8 @@ const BETTER_THAN: Partial<Record<Mechanism, ReadonlySet<Mechanism>>> = {
     "run-queue",
     "unknown",
   ]),
-  "noisy-neighbour": new Set([
-    "network-latency",
-    "cpu-saturated",
-    "event-loop-blocked",
-    "lock-contention",
-    "thread-starvation",
-    "run-queue",
-    "unknown",
-  ]),
+  // Not of a lock, or of too few threads: a machine that is short of processors makes all kinds of work wait.
+  "noisy-neighbour": new Set(["network-latency", "cpu-saturated", "event-loop-blocked", "run-queue", "unknown"]),
   "garbage-collection": new Set([
     "network-latency",
     "pool-exhausted",
@@ -51,6 +45,8 @@ const BETTER_THAN: Partial<Record<Mechanism, ReadonlySet<Mechanism>>> = {
   ]),
   "event-loop-blocked": new Set([
     "event-loop-blocked",
+    "cpu-saturated",
+    "network-latency",
     "garbage-collection",
     "lock-contention",
     "thread-starvation",
@@ -128,9 +124,11 @@ export function judgeClaims(claims: readonly Claim[], context: ResourceContext):
     if (disk !== undefined) return { ...claim, explanation: withDisk(claim.explanation, disk) };
     const readings = context.readings.filter((reading) => reading.service === service && !wasSo(reading, context));
     if (readings.length === 0 && !context.now.services.has(service)) return claim;
-    const better = namedBy(claim.explanation, readings);
+    const pooled = inThreadPool(claim.explanation, context);
+    if (pooled !== undefined) return { ...claim, explanation: pooled };
+    const better = namedBy(claim.explanation, readings, context);
     if (better !== undefined) {
-      const explanation = withReading(claim.explanation, better);
+      const explanation = withReading(claim.explanation, better, context);
       // A pool that is full because a statement takes longer is the effect, however well it is measured.
       const isEffect = better.mechanism === "pool-exhausted" && isHeldLonger;
       return {
@@ -144,7 +142,7 @@ export function judgeClaims(claims: readonly Claim[], context: ResourceContext):
     // What did not change, or does no harm, is not made likelier by the service being slower.
     if (risen !== undefined && claim.explanation.harmful)
       return { ...claim, explanation: withDeviation(claim.explanation, risen) };
-    return { ...claim, explanation: withIdleProcessor(claim.explanation, readings) };
+    return { ...claim, explanation: withQuietRuntime(withIdleProcessor(claim.explanation, readings), context) };
   });
 }
 
@@ -192,13 +190,40 @@ export function wasSo(reading: ResourceReading, { readingsBefore }: ResourceCont
   );
 }
 
-function namedBy({ mechanism }: Explanation, readings: readonly ResourceReading[]): ResourceReading | undefined {
+function namedBy(
+  { mechanism, kind }: Explanation,
+  readings: readonly ResourceReading[],
+  context: ResourceContext,
+): ResourceReading | undefined {
   return readings
-    .filter((reading) => reading.saturated && BETTER_THAN[reading.mechanism]?.has(mechanism) === true)
+    .filter((reading) => reading.saturated || (kind === "regression" && collectsMore(reading, context)))
+    .filter((reading) => BETTER_THAN[reading.mechanism]?.has(mechanism) === true)
     .toSorted((a, b) => ORDER.indexOf(a.mechanism) - ORDER.indexOf(b.mechanism))[0];
 }
 
-function withReading(explanation: Explanation, reading: ResourceReading): Explanation {
+/** What a process runs out of by itself, whatever else its machine does. */
+const OF_ITS_OWN: ReadonlySet<Mechanism> = new Set<Mechanism>([
+  "cpu-throttled",
+  "garbage-collection",
+  "event-loop-blocked",
+  "pool-exhausted",
+]);
+
+/** By how many usual distances the time for collecting garbage has to have risen to be why something became slower. */
+const COLLECTS_MORE = 2;
+
+/**
+ * Whether a service collects garbage for far longer than in the baseline, if not for a tenth of its time: pauses of 100 ms
+ * twice a second are in every tail. A busy machine stretches them as well, by no more than its processors are shared.
+ */
+const collectsMore = ({ service, mechanism }: ResourceReading, { deviations }: ResourceContext): boolean =>
+  mechanism === "garbage-collection" &&
+  deviations.some(
+    (one) =>
+      one.service === service && one.quantity === "gc-time" && one.strength >= COLLECTS_MORE && one.qValue <= 0.05,
+  );
+
+function withReading(explanation: Explanation, reading: ResourceReading, { before }: ResourceContext): Explanation {
   const renamed = reading.mechanism !== explanation.mechanism;
   const at = explanation.evidence.length;
   // An operation that uses the processor up stays the subject: only what it runs out of is new.
@@ -207,6 +232,8 @@ function withReading(explanation: Explanation, reading: ResourceReading): Explan
   return {
     ...explanation,
     mechanism: reading.mechanism,
+    // Without earlier times to hold it against, a resource of its own that is used up is what shows the harm.
+    harmful: explanation.harmful || (before === undefined && reading.saturated && OF_ITS_OWN.has(reading.mechanism)),
     kind: explanation.kind === "regression" ? "regression" : "resource",
     subject: {
       ...(keepsOperation ? explanation.subject : subject),
@@ -321,6 +348,30 @@ function withIdleProcessor(explanation: Explanation, readings: readonly Resource
     ...explanation,
     confidence: explanation.confidence * 0.7,
     counter: [...explanation.counter, `${idle.text}: that is not busy`],
+  };
+}
+
+/** Pauses that a runtime that was watched has not had: its event loop never stood still for as long, and hardly collected. */
+const QUIET = { delayS: 0.05, collecting: 0.05 } as const;
+
+/**
+ * That all requests of a process stop for some milliseconds, with a runtime whose own figures show no pause, is how its
+ * machine shares its processors: it shows in healthy systems.
+ */
+function withQuietRuntime(explanation: Explanation, { now }: ResourceContext): Explanation {
+  if (explanation.mechanism !== "garbage-collection" || !explanation.harmful) return explanation;
+  const { service } = explanation.subject;
+  const all = now.services.get(service);
+  const [delay, collecting] = [valuesOf(all, "event-loop-delay"), valuesOf(all, "gc-time")].map(largestOf);
+  if (!(delay! < QUIET.delayS) || !(collecting! < QUIET.collecting)) return explanation;
+  return {
+    ...explanation,
+    harmful: false,
+    confidence: explanation.confidence * 0.3,
+    counter: [
+      ...explanation.counter,
+      `its event loop is never more than ${ms(1e9 * delay!)} late, and it collects garbage for ${percent(collecting!)} of the time at most: these are no pauses of its runtime`,
+    ],
   };
 }
 

@@ -233,3 +233,32 @@ test("the reading says what it saw, and of which metric", () => {
   expect(reading.text).toBe("CPU of zones: 97 % on average, 97 % in the worse half of the time, at most 97 %");
   expect(reading.metrics).toEqual(["k8s.container.cpu_limit_utilization"]);
 });
+
+describe("a busy machine", () => {
+  const loop = (active: number, cores: number): SeriesObject[] => [
+    counter("nodejs.eventloop.time", "s", active, { "nodejs.eventloop.state": "active" }),
+    counter("nodejs.eventloop.time", "s", 1 - active, { "nodejs.eventloop.state": "idle" }),
+    counter("process.cpu.time", "s", cores),
+  ];
+  test.each<[string, SeriesObject[], string[]]>([
+    [
+      "is felt by a process that goes without a processor for half of the time it is awake",
+      loop(0.4, 0.2),
+      ["host-cpu: noisy-neighbour"],
+    ],
+    ["is not felt by one that gets a processor at once", loop(0.4, 0.38), []],
+    [
+      "is felt as far as is known where nothing tells",
+      [counter("process.cpu.time", "s", 0.2)],
+      ["host-cpu: noisy-neighbour"],
+    ],
+  ])("%s", (_, own, expected) => {
+    expect(usedUp(...own, ...host(2, 0.01))).toEqual(expected);
+  });
+
+  test("does not excuse a loop that stands still while its process gets all the processor it wants", () => {
+    const delay = gauge("nodejs.eventloop.delay.max", "s", 0.3);
+    expect(usedUp(...loop(0.3, 0.28), delay, ...host(2, 0.01))).toEqual(["event-loop: event-loop-blocked"]);
+    expect(usedUp(...loop(0.3, 0.1), delay, ...host(2, 0.01))).toEqual(["host-cpu: noisy-neighbour"]);
+  });
+});

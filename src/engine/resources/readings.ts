@@ -46,6 +46,13 @@ const HOST_LINE = 0.9;
 const LEAK_BYTES = 30e6;
 /** A loop that is always active uses a whole core; one with less than half of one waits for it. */
 const STARVED = 0.5;
+/**
+ * Share of the time in which an event loop is awake that its process has to go without a processor to say that it is kept
+ * from working: a loop that gets one at once computes for nearly as long as it is awake, waits for its own threads included.
+ */
+const KEPT_WAITING = 0.3;
+/** A loop that is awake for less tells nothing of how long it waits. */
+const AWAKE = 0.05;
 /** A loop that stands still this long at a time is blocked rather than busy, seconds. */
 const BLOCKED_S = 0.1;
 
@@ -140,7 +147,7 @@ function eventLoop(
   const isIdle = cores !== undefined && worse(cores) < STARVED;
   const isBusy = worse(share.values) >= LOOP_LINE && !isIdle;
   // Pauses of one that hardly computes, on a machine without a processor to spare, are not its own either.
-  const isStarved = isIdle && machine !== undefined && worse(machine) >= HOST_LINE;
+  const isStarved = isIdle && machine !== undefined && worse(machine) >= HOST_LINE && isKeptWaiting(measures);
   const found = reading(service, measures, {
     resource: "event-loop",
     mechanism: isBlocked && !isBusy ? "event-loop-blocked" : "cpu-saturated",
@@ -337,6 +344,17 @@ function neighbours(
   });
   return {
     ...found,
+    saturated: found.saturated && isKeptWaiting(measures),
     text: `${found.text}; ${percent(foreignShare)} of it is used by what is none of this system's processes`,
   };
+}
+
+/**
+ * Whether a process waits for a processor: a busy machine is none that its services feel where those with a higher priority
+ * or a share of their own get one at once. True where nothing tells.
+ */
+function isKeptWaiting(measures: readonly ServiceMeasure[]): boolean {
+  const awake = meanOf(valuesOf(measures, "event-loop-active"));
+  const computes = meanOf(valuesOf(measures, "cpu-used"));
+  return !(awake >= AWAKE) || 1 - computes / awake >= KEPT_WAITING;
 }

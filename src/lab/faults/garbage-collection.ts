@@ -2,8 +2,8 @@ import type { Fault } from "./fault.ts";
 import { userEndpoint } from "./names.ts";
 
 /**
- * A large index of objects that lives on, many objects of short life beside it, and a heap that is
- * barely large enough: the collector walks the whole index again and again.
+ * A large index of objects that lives on, results of searches that live for some seconds beside it, and a
+ * heap that is barely large enough: the collector walks the whole index again and again.
  */
 export const garbageCollection: Fault = {
   name: "garbage-collection",
