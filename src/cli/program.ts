@@ -201,7 +201,7 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .argument("<url>", "http or https, with path")
     .option("--method <name>", "method of the request (default: GET, POST with --body)")
     .option("--header <line>", '"Name: value"; may be repeated', repeated)
-    .option("--body <file>", "what is sent with each request")
+    .option("--body <file>", "what is sent with each request; - for standard input")
     .option("--urls <file>", "requests instead of one, a line each: [WEIGHT] [METHOD] PATH; - for standard input")
     .addOption(new Option("--start <rate>", "requests per second of the first step").argParser(rate).default(10))
     .addOption(
@@ -213,10 +213,10 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .addOption(
       new Option("--step-seconds <n>", "length of a step; the first fifth of it settles and does not count")
         .argParser(stepSeconds)
-        .default(10),
+        .default(5),
     )
     .addOption(
-      new Option("--warmup <seconds>", "under the first rate, before anything counts").argParser(warmUp).default(5),
+      new Option("--warmup <seconds>", "under the first rate, before anything counts").argParser(warmUp).default(3),
     )
     .addOption(
       new Option("--connections <n>", "most connections at the same time").argParser(wholeNumber).default(1000),

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { buffer } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
 import { GeneratorError, startStepGenerator, type Arrivals, type LoadTarget } from "../../load/step-generator.ts";
 import { probe, TargetError, targetOf } from "../../load/load-target.ts";
@@ -134,7 +135,7 @@ async function targetFrom(url: string, options: RampCommandOptions): Promise<Loa
 
 async function bodyFrom(file: string): Promise<Uint8Array> {
   try {
-    return await readFile(file);
+    return await (file === "-" ? buffer(process.stdin) : readFile(file));
   } catch (error) {
     throw new TargetError(`--body: ${file} cannot be read: ${(error as Error).message}`, { cause: error });
   }
