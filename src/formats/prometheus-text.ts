@@ -58,12 +58,20 @@ export class PrometheusText {
   private readonly time: Time = { high: 0, low: 0 };
   private readonly ids = new Uint32Array(6);
 
-  constructor(into: MetricTableBuilder, intake: Intake, file: string, unixNs: bigint) {
+  constructor(
+    into: MetricTableBuilder,
+    intake: Intake,
+    file: string,
+    unixNs: bigint,
+    attributes: readonly (readonly [key: string, text: string])[] = [],
+  ) {
     this.into = into;
     this.intake = intake;
     this.file = file;
     this.now = { high: Number(unixNs >> 32n), low: Number(unixNs & 0xffffffffn) };
     into.resources.clear();
+    for (const [key, text] of attributes)
+      into.resources.add(into.strings.intern(key), AttributeType.string, into.strings.intern(text));
     this.empty = this.resource = into.resources.close();
     this.distributions = new PrometheusDistributions(into, intake);
   }

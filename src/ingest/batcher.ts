@@ -62,7 +62,7 @@ export class Batcher {
    * `written` resolves when it may be acknowledged, and rejects with WalUnavailable. Throws InputError for bad bytes.
    */
   take(body: Body, bytes: Uint8Array): { readonly decoded: Decoded; readonly written: Promise<void> } {
-    const { signal, format, encoding, receivedMs, oldestMs, service } = body;
+    const { signal, format, encoding, receivedMs, oldestMs, service, instance } = body;
     const block = this.openBlock(signal);
     const decoded = block.decode(body, bytes);
     const { accepted, rejected } = decoded;
@@ -71,7 +71,7 @@ export class Batcher {
       return { decoded, written: Promise.resolve() };
     }
     const total = (this.totals[signal] += accepted);
-    const meta: DataMeta = { signal, format, encoding, n: accepted, rejected, total, oldestMs, service };
+    const meta: DataMeta = { signal, format, encoding, n: accepted, rejected, total, oldestMs, service, instance };
     const written = new Promise<void>((resolve, reject) => {
       const appended = this.wal.append(RecordKind.data, receivedMs, meta, body.sent, (place) => {
         this.ledger.take(signal, accepted, rejected);

@@ -9,6 +9,7 @@ export type BodyFormat =
   | "zipkin-json"
   | "remote-write-1"
   | "remote-write-2"
+  | "prometheus-text"
   | "profile";
 
 /** How they are compressed. */
@@ -22,14 +23,15 @@ export interface Body {
   readonly receivedMs: number;
   /** items of a time before are rejected: the store would not keep them */
   readonly oldestMs?: number | undefined;
-  /** whose profile it is, where its bytes do not tell */
+  /** whose profile or metrics these are, where the bytes do not tell */
   readonly service?: string | undefined;
+  readonly instance?: string | undefined;
   /** as sent */
   readonly sent: Uint8Array;
 }
 
 /** What the rows of a request depend on besides its bytes. */
-export type Reading = Pick<Body, "format" | "receivedMs" | "oldestMs" | "service">;
+export type Reading = Pick<Body, "format" | "receivedMs" | "oldestMs" | "service" | "instance">;
 
 /** What a request came to. */
 export interface Decoded {
@@ -54,6 +56,7 @@ export interface DataMeta {
   readonly total: number;
   readonly oldestMs?: number | undefined;
   readonly service?: string | undefined;
+  readonly instance?: string | undefined;
 }
 
 /** Meta of a block record: all data records of a signal from number `first` to `last`. */

@@ -1,5 +1,6 @@
 import { decodeOtlpMetricsJson } from "../formats/otlp-metrics-json.ts";
 import { OtlpMetricDecoder } from "../formats/otlp-metrics-protobuf.ts";
+import { PrometheusText } from "../formats/prometheus-text.ts";
 import { RemoteWriteDecoder } from "../formats/remote-write.ts";
 import { Intake } from "../model/intake.ts";
 import { type MetricMark, MetricTableBuilder } from "../model/metric-table-builder.ts";
@@ -35,12 +36,13 @@ export class MetricRows implements BlockRows<Mark> {
     this.expired = mark.expired;
   }
 
-  decode({ format, oldestMs }: Reading, bytes: Uint8Array): Decoded {
+  decode(reading: Reading, bytes: Uint8Array): Decoded {
     const { builder, intake } = this;
+    const { format, oldestMs } = reading;
     const mark = this.mark();
     clear(intake);
     try {
-      this.read(format, bytes);
+      this.read(reading, bytes);
     } catch (error) {
       this.rewind(mark);
       throw error;
@@ -58,7 +60,7 @@ export class MetricRows implements BlockRows<Mark> {
     return { accepted, rejected: { ...rejected, [TOO_OLD]: old }, example: example || why, ...written };
   }
 
-  private read(format: Reading["format"], bytes: Uint8Array): void {
+  private read({ format, receivedMs, service, instance }: Reading, bytes: Uint8Array): void {
     const { builder, intake } = this;
     switch (format) {
       case "otlp-protobuf":
@@ -68,6 +70,15 @@ export class MetricRows implements BlockRows<Mark> {
       case "remote-write-1":
       case "remote-write-2":
         return this.remoteWrite.request(bytes, format === "remote-write-1" ? 1 : 2);
+      case "prometheus-text": {
+        const attributes: [string, string][] = [];
+        if (service !== undefined) attributes.push(["service.name", service]);
+        if (instance !== undefined) attributes.push(["service.instance.id", instance]);
+        const atNs = BigInt(Math.floor(receivedMs)) * 1_000_000n;
+        const text = new PrometheusText(builder, intake, REQUEST, atNs, attributes);
+        text.push(bytes);
+        return text.finish(false);
+      }
       default:
         throw new Error(`${format} holds no metrics`);
     }

@@ -7,6 +7,7 @@ import { listenGrpc } from "./grpc/grpc-receiver.ts";
 import { type Access, listenHttp, type Listener } from "./http/http-receiver.ts";
 import { type LedgerCounts, ledgerText } from "./ledger.ts";
 import { DEFAULT_LIMITS, type IngestLimits } from "./limits.ts";
+import { type ScrapeTarget, startScraping } from "./prometheus/scrape.ts";
 import { Receiver } from "./receiver.ts";
 import { KEPT_SIGNALS, type KeptSignal } from "./signal.ts";
 import type { Sink } from "./sink.ts";
@@ -35,6 +36,8 @@ export interface IngestOptions extends Access {
   /** folder of the log; made where it does not exist */
   readonly walDir: string;
   readonly sink: Sink;
+  /** programs that are asked for their metrics */
+  readonly scrape?: readonly ScrapeTarget[];
   readonly limits?: Partial<IngestLimits>;
   /** told of troubles and of what was recovered, a line each */
   readonly log: (text: string) => void;
@@ -85,6 +88,8 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
       listeners.push(listener);
       ports[name] = listener.port;
     }
+    const endScraping = startScraping(options.scrape ?? [], core.receiver, limits.bodyBytes, options.log);
+    listeners.push({ port: 0, close: endScraping });
   } catch (error) {
     core.batcher.abandon();
     await Promise.all(listeners.map((listener) => listener.close(0)));
