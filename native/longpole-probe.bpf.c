@@ -123,7 +123,8 @@ static __always_inline bool is_chosen(__u32 tgid)
 
 static __always_inline bool is_target(__u32 tgid)
 {
-	return counting && is_chosen(tgid);
+	/* Probes are attached one by one: nothing counts before all are there. */
+	return counting && started_ns && is_chosen(tgid);
 }
 
 /* The registers with which `task` entered the kernel; false for one that never was outside of it. */

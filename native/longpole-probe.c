@@ -218,7 +218,7 @@ static int load(const struct options *options, const struct btf *btf, bool typed
 		if (!has_tracepoint(btf, probe->tracepoint)) {
 			error = -ESRCH;
 		} else {
-			if (i == PROBES - 1)
+			if (i == PROBES - 1 && !options->at_exec)
 				skeleton->bss->started_ns = now_ns(CLOCK_MONOTONIC);
 			probe->link = bpf_program__attach(program_of(probe, typed));
 			error = probe->link ? 0 : -errno;
@@ -627,7 +627,9 @@ int main(int count, char **words)
 	struct ring_buffer *ring = ring_buffer__new(bpf_map__fd(skeleton->maps.events), on_event, NULL, NULL);
 	if (!ring)
 		fail("no ring buffer: %s", strerror(errno));
-	__u64 until = options.seconds > 0 ? skeleton->bss->started_ns + (__u64)(options.seconds * 1e9) : 0;
+	/* Of a command that has not begun yet, from now on: it begins as soon as it is told that all is ready. */
+	__u64 from = options.at_exec ? monotonic : skeleton->bss->started_ns;
+	__u64 until = options.seconds > 0 ? from + (__u64)(options.seconds * 1e9) : 0;
 	record(&options, ring, until);
 
 	/* The switch first: from here on no total changes. */

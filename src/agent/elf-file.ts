@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { EhFrame } from "./eh-frame.ts";
 
 /** Function symbols of a file by address, ascending. Names stand in `names` from `nameAt` to a zero. */
@@ -74,20 +74,24 @@ interface Segment {
 class Reader {
   readonly path: string;
   private readonly fd: number;
+  private readonly size: number;
 
   constructor(fd: number, path: string) {
     this.fd = fd;
     this.path = path;
+    this.size = fstatSync(fd).size;
   }
 
   bytes(offset: number, size: number, what: string): Buffer {
-    if (!(offset >= 0 && size >= 0 && size <= MAX_TABLE_BYTES))
-      throw new Error(`${this.path}: ${what} of ${size} bytes at ${offset}`);
+    // Before any memory is asked for: a damaged size may be anything.
+    if (offset + size > this.size) throw new Error(`${this.path} at byte ${this.size}: ends in the middle of ${what}`);
+    if (size > MAX_TABLE_BYTES)
+      throw new Error(`${this.path}: ${what} of ${size} bytes, at most ${MAX_TABLE_BYTES} are read`);
     const buffer = Buffer.alloc(size);
     let have = 0;
     while (have < size) {
       const got = readSync(this.fd, buffer, have, size - have, offset + have);
-      if (got === 0) throw new Error(`${this.path} at byte ${offset + have}: ends in the middle of ${what}`);
+      if (got === 0) throw new Error(`${this.path} at byte ${offset + have}: became shorter while it was read`);
       have += got;
     }
     return buffer;

@@ -32,6 +32,7 @@ export async function recordByHelper(
   const seen = new Sightings(target.pid);
   let before = readCounters(target.pid);
   let after = before;
+  let last: ReturnType<typeof readCounters> | undefined;
   const look = setInterval(() => {
     seen.look();
     const now = readCounters(target.pid);
@@ -48,6 +49,8 @@ export async function recordByHelper(
     },
     (record) => {
       seen.take(record);
+      // As near to the first and the last moment as can be.
+      if (record.type === "end") last = readCounters(target.pid);
       if (record.type !== "hello") return;
       before = readCounters(target.pid);
       target.begin?.();
@@ -62,8 +65,7 @@ export async function recordByHelper(
     clearInterval(look);
     options.signal.removeEventListener("abort", stop);
   }
-  const last = readCounters(target.pid);
-  return seen.recording(target, growth(before, last.minorFaults >= 0 ? last : after));
+  return seen.recording(target, growth(before, last !== undefined && last.minorFaults >= 0 ? last : after));
 }
 
 /** What the helper has told so far. */

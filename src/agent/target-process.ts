@@ -74,9 +74,14 @@ function programName(pid: number, words: readonly string[], comm: string): strin
     // Of another user's process: the short name has to do.
   }
   if (!/^(?:node|nodejs|python[\d.]*|ruby|perl|bash|sh|dash|deno|bun)$/.test(program)) return program;
-  const script = words.slice(1).find((word) => !word.startsWith("-") && /[./]/.test(word));
+  // Not what an option such as --import takes: modules that are loaded before.
+  const script = words.find(
+    (word, i) => i > 0 && !word.startsWith("-") && /[./]/.test(word) && !TAKES_A_MODULE.test(words[i - 1]!),
+  );
   return script === undefined ? program : basename(script);
 }
+
+const TAKES_A_MODULE = /^(?:--import|--require|-r|--loader|--experimental-loader|--env-file|-C|-W|-X|-m)$/;
 
 /** Time that an ended process is given to obey. */
 const OBEY_MS = 3000;

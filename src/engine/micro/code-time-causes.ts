@@ -37,7 +37,7 @@ export function codeTimeCauses(one: MicroCase): MicroCause[] {
   const causes: MicroCause[] = [];
   const code = profile.classes.find(({ work }) => work === "code");
   const gc = profile.classes.find(({ work }) => work === "gc");
-  if (code !== undefined) causes.push(...hotFunction(one, thread, code, profile.busySamples));
+  if (code !== undefined) causes.push(...hotFunction(one, thread, code, profile.busySamples, isOf));
   if (gc !== undefined && gc.share - USUAL_GC >= MIN_GC_GAIN)
     causes.push(collection(one, thread, gc, profile.busySamples));
   return [...causes, ...manyCalls(one, thread, isOf, profile.busySamples)];
@@ -46,12 +46,21 @@ export function codeTimeCauses(one: MicroCase): MicroCause[] {
 /** 90 % interval of a share known from so many samples, as far as they are independent. */
 const margin = (share: number, samples: number): number => 1.645 * Math.sqrt((share * (1 - share)) / samples);
 
-function interval(share: number, samples: number, cpuNs: number): Pick<MicroCause, "gainNs" | "lowNs" | "highNs"> {
+/**
+ * Work that is gone needs no processor, and does not stand in the queue for one either: the wait goes in proportion to the
+ * work, or, at worst, not at all.
+ */
+function interval(
+  share: number,
+  samples: number,
+  { thread }: ThreadTime,
+): Pick<MicroCause, "gainNs" | "lowNs" | "highNs"> {
   const around = margin(share, samples);
+  const withQueue = thread.cpuNs + thread.runnableNs;
   return {
-    gainNs: share * cpuNs,
-    lowNs: Math.max(0, share - around) * cpuNs,
-    highNs: Math.min(1, share + around) * cpuNs,
+    gainNs: share * withQueue,
+    lowNs: Math.max(0, share - around) * thread.cpuNs,
+    highNs: Math.min(1, share + around) * withQueue,
   };
 }
 
@@ -62,30 +71,35 @@ function hotFunction(
   thread: ThreadTime,
   code: ClassShare,
   samples: number,
+  isOf: (row: number) => boolean,
 ): MicroCause[] {
-  const top = code.functions[0];
-  if (top === undefined || top.share - margin(top.share, samples) < MIN_FUNCTION_SHARE) return [];
   const { onCpu } = recording;
-  const frame = frameText(onCpu, top.frame);
-  const inside = top.inside >= 0 && top.inside !== top.frame ? frameText(onCpu, top.inside) : "";
-  const within = inside === "" ? "" : `, ${percent(top.insideShare)} of that in ${inside}`;
+  const first = code.functions[0];
+  // A program that lives in libraries has no function in an executable: the heaviest outside of the C library then.
+  const other = first === undefined ? programFunction(onCpu, onCpu.samples.values[0]!, isOf) : undefined;
+  const frame = first === undefined ? other!.text : frameText(onCpu, first.frame);
+  const share = first?.share ?? other!.share;
+  if (frame === "" || share - margin(share, samples) < MIN_FUNCTION_SHARE) return [];
+  const hasInside = first !== undefined && first.inside >= 0 && first.inside !== first.frame;
+  const inside = hasInside ? frameText(onCpu, first.inside) : "";
+  const within = inside === "" ? "" : `, ${percent(first!.insideShare)} of that in ${inside}`;
   // A place in a file without symbols is nothing that anybody could look up.
   const isNamed = !/^\[|\+0x[\da-f]+/.test(frame);
   return [
     {
       mechanism: "slow-code",
       kind: "code",
-      title: `${frame} takes ${percent(top.share)} of the processor time of thread ${thread.thread.name}`,
-      why: `The thread is on the processor for ${percent(cpuNs(thread) / thread.thread.wallNs)} of the time; ${frame} and what it calls of libraries for ${ms(top.share * cpuNs(thread))}${within}.`,
+      title: `${frame} takes ${percent(share)} of the processor time of thread ${thread.thread.name}`,
+      why: `The thread is on the processor for ${percent(cpuNs(thread) / thread.thread.wallNs)} of the time; ${frame} and what it calls of libraries for ${ms(share * cpuNs(thread))}${within}.`,
       subject: { frame },
       thread,
-      ...interval(top.share, samples, cpuNs(thread)),
+      ...interval(share, samples, thread),
       most: isNamed ? "critical" : "warning",
       confidence: isNamed ? 0.8 : 0.4,
       evidence: [
         {
           kind: "stack",
-          text: `${frame}: ${percent(top.share)} of ${count(samples)} samples${within}`,
+          text: `${frame}: ${percent(share)} of ${count(samples)} samples${within}`,
           query: `${again("--folded")} | grep ${/^[\w$.]+/.exec(frame)?.[0] ?? "main"}`,
         },
       ],
@@ -111,7 +125,7 @@ function collection({ recording, again }: MicroCase, thread: ThreadTime, gc: Cla
     why: `${percent(gc.share)} of ${ms(cpuNs(thread))}${frame === "" ? "" : `; most often it begins in ${frame}, which allocates`}.`,
     subject: frame === "" ? {} : { frame },
     thread,
-    ...interval(gc.share - USUAL_GC, samples, cpuNs(thread)),
+    ...interval(gc.share - USUAL_GC, samples, thread),
     most: "critical",
     confidence: 0.8,
     evidence: [
@@ -179,7 +193,7 @@ function manyCalls(
         why: `${much}: ${ms(share * cpuNs(thread))} in the kernel.`,
         subject: { ...(frame === "" ? {} : { frame }), syscall },
         thread,
-        ...interval(share, samples, cpuNs(thread)),
+        ...interval(share, samples, thread),
         most: calls > 0 ? "critical" : "warning",
         confidence: calls > 0 ? 0.9 : 0.6,
         evidence: [

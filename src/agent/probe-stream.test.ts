@@ -1,0 +1,85 @@
+import { expect, test } from "vitest";
+import { ProbeStreamReader, type ProbeRecord } from "./probe-stream.ts";
+
+/** A record as the helper writes it. */
+function record(type: number, body: Buffer): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(4 + body.length, 0);
+  head.writeUInt32LE(type, 4);
+  return Buffer.concat([head, body]);
+}
+
+const probe = record(2, Buffer.from("on-cpu\0none\0Permission denied\0"));
+const exec = record(7, Buffer.from([7, 0, 0, 0, 0x67, 0x12, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]));
+
+function read(pieces: readonly Buffer[]): { records: ProbeRecord[]; isWhole: boolean } {
+  const records: ProbeRecord[] = [];
+  const reader = new ProbeStreamReader((one) => records.push(one));
+  for (const piece of pieces) reader.push(piece);
+  return { records, isWhole: reader.isWhole };
+}
+
+const EXPECTED = [
+  { type: "probe", name: "on-cpu", rung: "none", reason: "Permission denied" },
+  { type: "exec", tgid: 0x1267 },
+];
+
+test("records come in whatever pieces the pipe makes", () => {
+  const all = Buffer.concat([probe, exec]);
+  expect(read([all])).toEqual({ records: EXPECTED, isWhole: true });
+  expect(read(Array.from(all, (byte) => Buffer.from([byte])))).toEqual({ records: EXPECTED, isWhole: true });
+  expect(read([all.subarray(0, all.length - 1)])).toEqual({ records: EXPECTED.slice(0, 1), isWhole: false });
+});
+
+test("a stack: registers, addresses and the copy behind them", () => {
+  const body = Buffer.alloc(88 + 8 * (48 + 96) + 16);
+  body.writeUInt32LE(3, 0);
+  body.writeUInt32LE(10, 4);
+  body.writeUInt32LE(11, 8);
+  body.writeInt32LE(-1, 12);
+  body.writeBigUInt64LE(1009n, 24);
+  body.writeUInt16LE(1, 36);
+  body.writeUInt16LE(2, 38);
+  body.writeBigUInt64LE(0x401000n, 40);
+  body.writeBigUInt64LE(0x7ffe0000n, 48);
+  body.write("worker", 72);
+  body.writeBigUInt64LE(0xffffffff81000000n, 88);
+  body.writeBigUInt64LE(0x401000n, 88 + 8 * 48);
+  body.writeBigUInt64LE(0x402000n, 88 + 8 * 49);
+  body.writeBigUInt64LE(0x1234n, body.length - 8);
+  const [found] = read([record(3, body)]).records;
+  expect(found).toMatchObject({
+    type: "sample",
+    stack: {
+      tgid: 10,
+      tid: 11,
+      syscall: -1,
+      value: 1009,
+      comm: "worker",
+      registers: { ip: 0x401000n, sp: 0x7ffe0000n, bp: 0n, bx: 0n },
+      kernel: [0xffffffff81000000n],
+      user: [0x401000n, 0x402000n],
+    },
+  });
+  expect(found?.type === "sample" && found.stack.copy.readBigUInt64LE(8)).toBe(0x1234n);
+});
+
+test.each([
+  [
+    "a length of nothing",
+    Buffer.from([0, 0, 0, 0, 2, 0, 0, 0]),
+    /at byte 0: expected a record, found a record of 0 bytes/,
+  ],
+  ["an absurd length", Buffer.from([255, 255, 255, 255, 2, 0, 0, 0]), /found a record of 4294967295 bytes/],
+  ["an unknown type", record(99, Buffer.alloc(4)), /found type 99/],
+  ["a record that is too short", record(8, Buffer.alloc(12)), /found 12 bytes of type 8, which has 124/],
+])("%s", (_, bytes, message) => {
+  expect(() => read([bytes])).toThrow(message);
+  expect(() => read([exec, bytes])).toThrow(/at byte 24:|type/);
+});
+
+test("a helper of another version is refused, with the command that mends it", () => {
+  const hello = Buffer.alloc(40);
+  hello.writeUInt32LE(2, 0);
+  expect(() => read([record(1, hello)])).toThrow(/writes version 2 .* reads 1: npm run build:native/);
+});
