@@ -13,7 +13,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { PairedEstimate } from "../src/analysis/bootstrap.ts";
-import { diagnose } from "../src/engine/diagnose.ts";
 import { fitModelError, predictionInterval } from "../src/engine/prediction-interval.ts";
 import { replayChanged } from "../src/engine/what-if.ts";
 import type { Limiter } from "../src/model/report.ts";
@@ -67,10 +66,9 @@ const ceilingOf = (limiter: Limiter, truth: number): Prediction => ({
 
 async function score(seed: number): Promise<Score | string> {
   const { table, resources, truth, system } = capacityCase(seed, values.busy);
-  const { throughput } = await diagnose({ spans: table, resources });
-  const { limiter, next } = throughput;
-  if (limiter === undefined) return `${throughput.status}: ${throughput.detail}`;
   const { window, endpoints, load, cannotTell } = await replayChanged(table, [truth.change], { resources });
+  const { limiter, next, status, detail } = load.throughput.report;
+  if (limiter === undefined) return `${status}: ${detail}`;
   const { service, operation } = truth.endpoint;
   const { p99: pair } = endpoints.find(
     (e) => window.text(e.service) === service && window.text(e.operation) === operation,

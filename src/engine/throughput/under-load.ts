@@ -12,6 +12,8 @@ import { rescaleWaits } from "./waits-under-load.ts";
 
 /** What changes do to waits and to the ceiling. */
 export interface UnderLoad {
+  /** before the changes */
+  readonly throughput: Throughput;
   readonly ceiling: PredictedCeiling | null;
   readonly assumptions: readonly string[];
   readonly cannotTell: readonly string[];
@@ -55,7 +57,7 @@ export function underLoad(
       `the throughput ceiling under the changes: ${first} may limit before ${rateText(ceiling.predicted)} requests/s, and is not measured; now it is ${rateText(ceiling.now)}`,
     );
   }
-  return { ceiling: unknown.length > 0 ? null : ceiling, assumptions: taken, cannotTell, reasons, fullest };
+  return { throughput, ceiling: unknown.length > 0 ? null : ceiling, assumptions: taken, cannotTell, reasons, fullest };
 }
 
 /** What was not measured and need not stand back behind the ceiling, nor behind pools that stay as they are. */
