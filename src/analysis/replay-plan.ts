@@ -3,6 +3,7 @@ import { SpanRole } from "../model/span-facts.ts";
 import { SpanFlag, type TraceForest } from "../model/trace-forest.ts";
 import { JoinKind } from "./call-behaviour.ts";
 import { ChildClasses } from "./child-classes.ts";
+import { GivenConnections } from "./given-connections.ts";
 import { GreatestEnds } from "./greatest-ends.ts";
 import type { ProgramModel } from "./program-model.ts";
 import { pairRow } from "./sibling-order.ts";
@@ -65,6 +66,8 @@ export interface ReplayPlan {
   readonly slotClass: Int32Array;
   /** sibling whose wait it shares (launched together, or by code that had waited for it), -1 for none */
   readonly inherit: Int32Array;
+  /** acquisition of a connection that this statement was given, where it starts after that and after nothing else; -1 for none */
+  readonly after: Int32Array;
   /** so many calls of its kind run at once, it waits for a free place; 0 for no limit */
   readonly limit: Int32Array;
   /** Join */
@@ -117,6 +120,7 @@ class PlanBuilder {
   /** per class of the current parent: the parent's own time up to its latest end */
   private classOwnNs = new Float64Array(16);
   private readonly ends = new GreatestEnds();
+  private readonly connections = new GivenConnections();
 
   constructor(forest: TraceForest, paths: CallPaths, model: ProgramModel, traces: Int32Array) {
     let count = 0;
@@ -147,6 +151,7 @@ class PlanBuilder {
       slotFrom: new Int32Array(count + 1),
       slotClass: new Int32Array(0),
       inherit: ints().fill(-1),
+      after: ints().fill(-1),
       limit: ints(),
       join: new Uint8Array(count),
       escape: new Uint8Array(count),
@@ -197,6 +202,7 @@ class PlanBuilder {
       previousStartNs: 0,
     };
     plan.childFrom[at] = this.next;
+    this.connections.begin();
     seen.begin();
     this.ends.clear();
     for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++) {
@@ -231,6 +237,7 @@ class PlanBuilder {
       }
     }
     this.waitForPlace(at, node, startNs, latestNs, sweep);
+    this.waitForConnection(at, latestNs);
     const thinkNs = startNs - baseNs[at]!;
     plan.thinkNs[at] = thinkNs;
     plan.ownThinkNs[at] = Math.min(Math.max(0, sweep.ownNs - baseOwnNs[at]!), Math.max(0, thinkNs));
@@ -275,6 +282,18 @@ class PlanBuilder {
     }
   }
 
+  private waitForConnection(at: number, latestNs: number): void {
+    const { plan } = this;
+    const { role, callee } = plan.forest.facts;
+    const row = plan.row[at]!;
+    if (role[row] !== SpanRole.database) return;
+    const given = this.connections.take(callee[row]!, latestNs);
+    if (given === undefined || given.endNs <= this.baseNs[at]!) return;
+    plan.after[at] = given.at;
+    this.baseNs[at] = given.endNs;
+    this.baseOwnNs[at] = given.ownNs;
+  }
+
   private addToClass(at: number, node: number, startNs: number, sweep: Sweep): void {
     const { plan, seen } = this;
     const endNs = startNs + plan.durationNs[at]!;
@@ -291,6 +310,9 @@ class PlanBuilder {
     this.ends.add(endNs);
     if (plan.limit[at] !== 0) this.ends.addToClass(local, plan.limit[at]!, endNs);
     if (endNs > sweep.latestEndNs) sweep.latestEndNs = endNs;
+    const { role, callee } = plan.forest.facts;
+    const row = plan.row[at]!;
+    if (role[row] === SpanRole.pool) this.connections.add({ at, callee: callee[row]!, endNs, ownNs: sweep.ownNs });
     const parentEndNs = plan.durationNs[plan.parentAt[at]!]!;
     sweep.busyUntilNs = Math.max(sweep.busyUntilNs, Math.min(endNs, parentEndNs));
   }

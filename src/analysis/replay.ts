@@ -188,6 +188,8 @@ class Run {
     const limit = plan.limit[child]!;
     const gone = edits.gone[child]!;
     if (limit !== 0 && gone === Gone.no) base = Math.max(base, this.ends.ofClass(local, limit));
+    const after = plan.after[child]!;
+    if (after >= 0) base = Math.max(base, startNs[after]! + this.durationNs[after]!);
     baseNs[child] = base;
     let thinkNs = plan.thinkNs[child]!;
     if (own !== 1) thinkNs += (own - 1) * plan.ownThinkNs[child]!;
