@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -184,6 +184,49 @@ test("a page of another origin is refused, and so is a body of another type", as
   const wrong = await post({ "content-type": "application/json" });
   expect(wrong.status).toBe(400);
   expect(await wrong.json()).toMatchObject({ field: "changes" });
+});
+
+test("a profile that is posted becomes part of the report, and comes back as pprof", async () => {
+  const folded = "main;handleOrder;parseBody 700\nmain;handleOrder;respond 300\n";
+  const post = (query: string, body: string, type = "text/plain"): Promise<Response> =>
+    fetch(`${up.apiUrl}/api/v1/profiles?${query}`, { method: "POST", headers: { "content-type": type }, body });
+  const kept = await post(`service=gateway&start=${sent.firstUnixNs}`, folded);
+  expect([kept.status, await kept.json()]).toEqual([201, { format: "folded", samples: 2 }]);
+  expect((await post("", folded)).status).toBe(400);
+  const wrong = await post("service=gateway", "{}", "application/json");
+  expect([400, 415]).toContain(wrong.status);
+  expect(((await wrong.json()) as { detail: string }).detail).toContain("body");
+
+  const file = join(folder, "gateway.pprof");
+  writeFileSync(
+    file,
+    Buffer.from(await (await fetch(`${up.apiUrl}/api/v1/export?${window}&format=pprof&service=gateway`)).arrayBuffer()),
+  );
+  expect(longpole(["flame", file, "--folded", "-q"]).stdout.trim().split("\n").sort()).toEqual(
+    folded.trim().split("\n").sort(),
+  );
+  const { body } = await get(`/api/v1/report?${window}`);
+  expect((body as Report).dataQuality.warnings.join()).not.toContain("profile");
+});
+
+test("the page of a window is its report with what a person looks into, and diagnose writes it as one file", async () => {
+  const { body } = await get(`/api/v1/page?${window}`);
+  const page = body as { schema: string; report: Report; flames: object[]; endpoints: object[] };
+  expect(page.schema).toMatch(/^longpole\.page\//);
+  expect(page.report).toEqual((await get(`/api/v1/report?${window}`)).body);
+  expect(page.endpoints.length).toBeGreaterThan(0);
+  const html = join(folder, "page.html");
+  const { code, stderr } = longpole([
+    "diagnose",
+    "--url",
+    up.apiUrl,
+    "--from",
+    String(sent.firstUnixNs),
+    "--html",
+    html,
+  ]);
+  expect([code, stderr]).toEqual([0, expect.stringContaining("wrote")]);
+  expect(readFileSync(html, "utf8")).toContain("longpole.page/");
 });
 
 test("its own figures are Prometheus text that longpole itself reads", async () => {

@@ -46,6 +46,10 @@ export class ServerClient {
     }
   }
 
+  async get(path: string, signal: AbortSignal): Promise<string> {
+    return (await this.call(path, { signal, headers: {} })).text();
+  }
+
   async post(path: string, body: object, signal: AbortSignal): Promise<string> {
     const headers = { "content-type": "application/json" };
     const response = await this.call(path, { method: "POST", signal, headers, body: JSON.stringify(body) });

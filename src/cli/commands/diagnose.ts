@@ -1,7 +1,9 @@
 import type { Objective } from "../../engine/objective.ts";
+import type { PageDocument } from "../../model/page.ts";
 import type { Report, Severity } from "../../model/report.ts";
 import { EXIT, exitCodeOf } from "../exit-code.ts";
 import { jsonDocument } from "../json-document.ts";
+import { writePage } from "../page-html.ts";
 import { progressOn, type Progress } from "../progress.ts";
 import { count } from "../render/numbers.ts";
 import { renderReport } from "../render/report.ts";
@@ -23,6 +25,8 @@ export interface DiagnoseOptions extends LookOptions, LiveOptions {
   readonly objective?: readonly Objective[];
   readonly failOn?: Severity;
   readonly watch?: boolean;
+  /** where to write the page to look into */
+  readonly html?: string;
   readonly every: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -39,6 +43,7 @@ export async function diagnose(options: DiagnoseOptions, terminal: Terminal): Pr
     if (options.watch !== true) {
       last = await ask(client, options, progress, abort.signal);
       print(last, options, terminal);
+      if (options.html !== undefined) await savePage(options.html, client, last, options, terminal, abort.signal);
       return exitCodeOf(last, options.failOn, false);
     }
     for (;;) {
@@ -62,16 +67,30 @@ export async function diagnose(options: DiagnoseOptions, terminal: Terminal): Pr
   }
 }
 
+/** The page of the same window as the report's, which ended when it was asked for. */
+async function savePage(
+  file: string,
+  client: ServerClient,
+  { live }: Report,
+  options: DiagnoseOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
+  const window = live === undefined ? options : { url: client.url, from: live.fromUnixNs, to: live.toUnixNs };
+  const page = JSON.parse(
+    await client.get(`/api/v1/page?${queryOf(window, options).toString()}`, signal),
+  ) as PageDocument;
+  await writePage(file, page);
+  if (options.quiet !== true) terminal.err(`longpole: wrote ${safeText(file)}\n`);
+}
+
 async function ask(
   client: ServerClient,
   options: DiagnoseOptions,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Report> {
-  const query = windowParameters(options);
-  if (options.endpoint !== undefined) query.set("endpoint", options.endpoint);
-  if (options.baseline !== undefined) query.set("baseline", options.baseline);
-  for (const { text } of options.objective ?? []) query.append("objective", text);
+  const query = queryOf(options, options);
   for await (const { event, data } of client.events(`/api/v1/report/events?${query.toString()}`, signal)) {
     switch (event) {
       case "progress": {
@@ -94,6 +113,15 @@ async function ask(
     }
   }
   throw new ServerError(`${client.url} ended the answer before the report`);
+}
+
+/** A report's parameters as the API takes them. */
+function queryOf(window: LiveOptions, { endpoint, baseline, objective }: DiagnoseOptions): URLSearchParams {
+  const query = windowParameters(window);
+  if (endpoint !== undefined) query.set("endpoint", endpoint);
+  if (baseline !== undefined) query.set("baseline", baseline);
+  for (const { text } of objective ?? []) query.append("objective", text);
+  return query;
 }
 
 /** The window as the API takes it. */

@@ -66,9 +66,9 @@ export const ConfigSchema = Type.Object(
         Type.Object(
           {
             url: Type.String({ pattern: "^https?://", description: "an http or https URL" }),
+            job: Text,
             every: Type.Optional(Duration),
             timeout: Type.Optional(Duration),
-            labels: Type.Optional(Type.Record(Type.String(), Type.String({ description: "a text" }))),
           },
           closed,
         ),

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { ConfigError } from "./config-error.ts";
 import { parseConfig } from "./read-config.ts";
@@ -25,7 +26,7 @@ auth: { tokens: [0123456789abcdef] }
 tls: { cert: c.pem, key: k.pem }
 hosts: [longpole.example.org]
 objectives: ["GET /orders p99 < 300ms"]
-scrape: [{ url: "http://127.0.0.1:9100/metrics", every: 15s, labels: { job: node } }]
+scrape: [{ url: "http://127.0.0.1:9100/metrics", job: node, every: 15s }]
 operations: [{ service: shop, match: "^GET /users/\\\\d+$", name: "GET /users/:id" }]
 limits: { analysisSpans: 100000, queryTimeout: 10s, requestBytes: 20MiB, memory: 1GiB, wal: 4GiB }
 `,
@@ -72,6 +73,18 @@ test.each([
 test("what is no YAML is told with its line", () => {
   expect(faultOf("data: x\nlisten: [\n")).toMatch(/^longpole\.yaml:\d+:\d+: /);
   expect(faultOf("data: a\ndata: b\n")).toMatch(/^longpole\.yaml:2:1: .*unique/);
+});
+
+test("the file that is shown as an example is right, and so is each line of it that is a remark", () => {
+  const text = readFileSync("deploy/longpole.yaml", "utf8");
+  expect(parseConfig(text, "f").retention).toEqual({ traces: "7d", metrics: "30d" });
+  // Remarks in sentences end with a full stop or a colon and a file; the others are settings.
+  const uncommented = text
+    .split("\n")
+    .map((line) => (/^# ?(?:[A-Z].*|$)/.test(line) ? "" : line.replace(/^# ?/, "")))
+    .join("\n");
+  const { tokens, ...auth } = { tokens: 0, ...parseConfig(uncommented, "f").auth };
+  expect([tokens, auth]).toEqual([0, { tokenFile: "/etc/longpole/tokens" }]);
 });
 
 test("aliases that would grow without end are refused", () => {

@@ -60,14 +60,14 @@ test("durations, sizes and objectives are read into numbers", () => {
     "numbers.yaml",
     `retention: { traces: 7d, size: 1.5GiB }
 objectives: ["GET /orders p99 < 300ms"]
-scrape: [{ url: "http://127.0.0.1:9/metrics" }]
+scrape: [{ url: "http://127.0.0.1:9/metrics", job: node, every: 5s }]
 limits: { queryTimeout: 250ms, requestBytes: 2MB }
 `,
   );
   const settings = settingsOf({ config }, { LONGPOLE_RETENTION_METRICS: "12h" });
   expect(settings.retention).toEqual({ tracesMs: 604_800_000, metricsMs: 43_200_000, sizeBytes: 1_610_612_736 });
   expect(settings.objectives[0]).toMatchObject({ endpoint: "GET /orders", metric: "p99", limitMs: 300 });
-  expect(settings.scrape[0]).toMatchObject({ everyMs: 15_000, timeoutMs: 10_000, labels: {} });
+  expect(settings.scrape[0]).toMatchObject({ job: "node", intervalMs: 5000, timeoutMs: 5000 });
   expect(settings.limits).toEqual({ analysisSpans: 250_000, queryTimeoutMs: 250, requestBytes: 2_000_000 });
 });
 

@@ -47,9 +47,10 @@ export interface RetentionSettings {
 
 export interface ScrapeTarget {
   readonly url: string;
-  readonly everyMs: number;
+  /** becomes `service.name` */
+  readonly job: string;
+  readonly intervalMs: number;
   readonly timeoutMs: number;
-  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** Operations of `service` (of all, if absent) whose name matches are called `name` ($1 is the first group). */
@@ -113,17 +114,20 @@ export function settingsOf(flags: UpFlags, environment: Environment): Settings {
     ...(tls === undefined ? {} : { tls }),
     hosts: list(env("LONGPOLE_HOSTS")) ?? config.hosts ?? [],
     objectives: flags.objective ?? (config.objectives ?? []).map((text) => objectiveOf(text, file ?? "")),
-    scrape: (config.scrape ?? []).map(({ url, every, timeout, labels }) => ({
-      url,
-      everyMs: durationMs(every ?? "15s")!,
-      timeoutMs: durationMs(timeout ?? "10s")!,
-      labels: labels ?? {},
-    })),
+    scrape: (config.scrape ?? []).map(scrapeTarget),
     operations: config.operations ?? [],
     limits: limitsOf(env, config),
   };
   refuseOpenDoors(settings);
   return settings;
+}
+
+const SCRAPE_EVERY_MS = 15_000;
+const SCRAPE_TIMEOUT_MS = 10_000;
+
+function scrapeTarget({ url, job, every, timeout }: NonNullable<Config["scrape"]>[number]): ScrapeTarget {
+  const intervalMs = durationMs(every ?? "") ?? SCRAPE_EVERY_MS;
+  return { url, job, intervalMs, timeoutMs: Math.min(intervalMs, durationMs(timeout ?? "") ?? SCRAPE_TIMEOUT_MS) };
 }
 
 /** "127.0.0.1:7077", "[::1]:7077", "localhost:0". */

@@ -6,6 +6,7 @@ import { addExportRoutes } from "../routes/export.ts";
 import { addFindingRoutes } from "../routes/findings.ts";
 import { addHealthRoutes } from "../routes/health.ts";
 import { addJaegerRoutes } from "../routes/jaeger.ts";
+import { addProfileRoutes } from "../routes/profiles.ts";
 import { addReportRoutes } from "../routes/report.ts";
 import { addStatusRoutes } from "../routes/status.ts";
 import { addGuards } from "./guards.ts";
@@ -62,6 +63,7 @@ export function buildApp(context: ServerContext): FastifyInstance {
   addHealthRoutes(app, context);
   addStatusRoutes(app, context);
   addReportRoutes(app, context);
+  addProfileRoutes(app, context);
   addEventRoutes(app, context);
   addExportRoutes(app, context);
   addExploreRoutes(app, context, queries);

@@ -24,7 +24,7 @@ export function rangeOf({ last, from, to }: WindowQuery, nowUnixNs: bigint): Tim
 }
 
 /** "2026-01-31T12:00:00Z" or nanoseconds since 1970. */
-function timeOf(text: string, field: string): bigint {
+export function timeOf(text: string, field: string): bigint {
   if (/^\d{15,19}$/.test(text)) return BigInt(text);
   // Without a zone a time would be that of wherever the server runs.
   if (

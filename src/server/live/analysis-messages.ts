@@ -12,6 +12,7 @@ export interface ThreadSetUp {
 /** What the thread is asked. */
 export type Task =
   | { readonly kind: "report"; readonly query: LiveQuery }
+  | { readonly kind: "page"; readonly query: LiveQuery; readonly producer: string }
   | { readonly kind: "what-if"; readonly range: TimeRange; readonly changes: readonly string[] }
   | { readonly kind: "export"; readonly range: TimeRange }
   | { readonly kind: "export-profile"; readonly range: TimeRange; readonly service: string };

@@ -4,13 +4,17 @@ import { parentPort, workerData } from "node:worker_threads";
 import { otlpMetricLines } from "../../formats/write-otlp-metrics-json.ts";
 import { otlpTraceLines } from "../../formats/write-otlp-traces-json.ts";
 import { writePprof } from "../../formats/write-pprof.ts";
-import { whatIf } from "../../engine/what-if.ts";
+import { checkpointOf } from "../../engine/diagnose.ts";
+import { pageDocument } from "../../engine/page/page-document.ts";
+import { whatIfIn } from "../../engine/what-if.ts";
+import { buildWindow, type Window } from "../../engine/window.ts";
+import type { MetricTable } from "../../model/metric-table.ts";
 import { connect } from "../../store/connect.ts";
 import type { Connection } from "../../store/connection.ts";
-import type { Store } from "../../store/store.ts";
+import type { Store, TimeRange } from "../../store/store.ts";
 import type { FromThread, Task, ThreadSetUp, ToThread } from "./analysis-messages.ts";
 import { BlockCache } from "./block-cache.ts";
-import { diagnoseLive, readWindowData, type LiveReader } from "./live-diagnosis.ts";
+import { diagnoseLive, prepareLive, readWindowData, type LiveHooks, type LiveReader } from "./live-diagnosis.ts";
 
 /** Windows of which decoded spans are kept: the one asked for, its baseline and one before. */
 const WINDOWS_KEPT = 3;
@@ -81,9 +85,16 @@ async function work(
       signal.throwIfAborted();
       return JSON.stringify(report);
     }
+    case "page": {
+      const { input, live } = await prepareLive(reader, task.query, { signal, progress });
+      const source = { files: ["longpole up"], baseline: live.baseline === undefined ? [] : [live.baseline.why] };
+      const page = await pageDocument({ ...input, producer: task.producer, source }, { signal, progress });
+      signal.throwIfAborted();
+      return JSON.stringify({ ...page, report: { ...page.report, live } });
+    }
     case "what-if": {
-      const { spans, metrics } = await readWindowData(reader, task.range, { signal, progress });
-      const prediction = await whatIf(spans, task.changes, { metrics }, { signal, progress });
+      const { window, metrics } = await windowOf(reader, task.range, { signal, progress });
+      const prediction = await whatIfIn(window, task.changes, { metrics }, { signal, progress });
       signal.throwIfAborted();
       return JSON.stringify(prediction);
     }
@@ -100,6 +111,24 @@ async function work(
       return JSON.stringify({ samples: stacks.samples.rowCount });
     }
   }
+}
+
+/** The window that predictions were made for last: a slider asks for one after the other. */
+let built: { readonly key: string; readonly window: Window } | undefined;
+
+async function windowOf(
+  reader: LiveReader,
+  range: TimeRange,
+  hooks: LiveHooks & Required<Pick<LiveHooks, "progress">>,
+): Promise<{ window: Window; metrics: MetricTable }> {
+  const { spans, metrics, share, spansRead } = await readWindowData(reader, range, hooks);
+  const key = `${range.fromUnixNs} ${range.toUnixNs} ${share}`;
+  if (built?.key !== key || spansRead > 0) {
+    built = undefined;
+    const checkpoint = checkpointOf({ progress: hooks.progress });
+    built = { key, window: await buildWindow(spans, checkpoint) };
+  }
+  return { window: built.window, metrics };
 }
 
 /** One chunk at a time is on its way: a slow receiver must not fill the memory. */

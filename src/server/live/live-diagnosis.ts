@@ -39,6 +39,8 @@ export interface WindowData {
   readonly profiles: readonly ProfileInput[];
   readonly share: number;
   readonly spansInWindow: number;
+  /** from the store; 0 where all of them were still held and nothing came since */
+  readonly spansRead: number;
 }
 
 /** A sample of so many spans is diagnosed in some 0.3 s. */
@@ -48,51 +50,59 @@ const PARTIAL_FROM = 4 * PARTIAL_SPANS;
 
 /** The window's report, as `longpole analyze` makes it of the window's export, with `live` saying what was read. */
 export async function diagnoseLive(reader: LiveReader, query: LiveQuery, hooks: LiveHooks = {}): Promise<Report> {
-  const { signal } = hooks;
-  const stop = signal === undefined ? {} : { signal };
-  hooks.progress?.("reading spans", 0, 4);
   await diagnosePart(reader, query, hooks);
+  const { input, live } = await prepareLive(reader, query, hooks);
+  return { ...(await diagnose(input, hooks)), live };
+}
+
+/** What a diagnosis of the window is made from, its baseline included, and what of it was read. */
+export async function prepareLive(
+  reader: LiveReader,
+  query: LiveQuery,
+  hooks: LiveHooks,
+): Promise<{ input: DiagnoseInput; live: LiveWindow }> {
+  hooks.progress?.("reading spans", 0, 4);
   const data = await readWindowData(reader, query.range, hooks);
   hooks.progress?.("choosing a baseline", 3, 4);
-  const chosen = await baselineRange(reader, query, stop);
-  const before = chosen === undefined ? undefined : await readWindowData(reader, chosen.range, {});
+  const chosen = await baselineRange(reader, query, signalOf(hooks));
+  const before = chosen === undefined ? undefined : await readWindowData(reader, chosen.range, signalOf(hooks));
   const hasBefore = before !== undefined && (before.spans.rowCount > 0 || before.metrics.points.rowCount > 0);
-  const report = await diagnose(
-    {
+  return {
+    input: {
       ...inputOf(query, data),
       metrics: data.metrics,
       profiles: data.profiles,
       ...(hasBefore ? { baseline: before.spans, baselineMetrics: before.metrics } : {}),
     },
-    { ...stop, ...(hooks.progress === undefined ? {} : { progress: hooks.progress }) },
-  );
-  const live: LiveWindow = {
-    fromUnixNs: String(query.range.fromUnixNs),
-    toUnixNs: String(query.range.toUnixNs),
-    traceShare: data.share,
-    spansInWindow: data.spansInWindow,
-    ...(chosen === undefined || !hasBefore
-      ? {}
-      : {
-          baseline: {
-            fromUnixNs: String(chosen.range.fromUnixNs),
-            toUnixNs: String(chosen.range.toUnixNs),
-            traceShare: before.share,
-            why: chosen.why,
-          },
-        }),
+    live: {
+      fromUnixNs: String(query.range.fromUnixNs),
+      toUnixNs: String(query.range.toUnixNs),
+      traceShare: data.share,
+      spansInWindow: data.spansInWindow,
+      ...(chosen === undefined || !hasBefore
+        ? {}
+        : {
+            baseline: {
+              fromUnixNs: String(chosen.range.fromUnixNs),
+              toUnixNs: String(chosen.range.toUnixNs),
+              traceShare: before.share,
+              why: chosen.why,
+            },
+          }),
+    },
   };
-  return { ...report, live };
 }
+
+const signalOf = ({ signal }: LiveHooks): { readonly signal?: AbortSignal } => (signal === undefined ? {} : { signal });
 
 /** Spans, metrics and profiles of a window. */
 export async function readWindowData(reader: LiveReader, range: TimeRange, hooks: LiveHooks): Promise<WindowData> {
-  const stop = hooks.signal === undefined ? {} : { signal: hooks.signal };
-  const { spans, share, spansInWindow } = await readWindow(reader, range, stop);
+  const stop = signalOf(hooks);
+  const { spans, share, spansInWindow, spansRead } = await readWindow(reader, range, stop);
   hooks.progress?.("reading metrics", 1, 4);
   const metrics = await reader.store.readMetrics(range, stop);
   hooks.progress?.("reading profiles", 2, 4);
-  return { spans, metrics, profiles: await profilesIn(reader, range, stop), share, spansInWindow };
+  return { spans, metrics, profiles: await profilesIn(reader, range, stop), share, spansInWindow, spansRead };
 }
 
 const inputOf = (query: LiveQuery, { spans }: { readonly spans: SpanTable }): DiagnoseInput => ({
@@ -104,7 +114,7 @@ const inputOf = (query: LiveQuery, { spans }: { readonly spans: SpanTable }): Di
 /** Where the window is large, what a small sample of its traces says, told by `partial` and marked as incomplete. */
 async function diagnosePart(reader: LiveReader, query: LiveQuery, hooks: LiveHooks): Promise<void> {
   if (hooks.partial === undefined) return;
-  const stop = hooks.signal === undefined ? {} : { signal: hooks.signal };
+  const stop = signalOf(hooks);
   const rows = await reader.store.red({ ...query.range, stepSeconds: 60 }, stop);
   const total = rows.reduce((sum, { count }) => sum + count, 0);
   if (total < PARTIAL_FROM) return;

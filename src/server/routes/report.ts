@@ -67,6 +67,21 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
     },
   );
 
+  app.get<{ Querystring: ReportQuery }>(
+    "/api/v1/page",
+    {
+      schema: {
+        summary: "The diagnosis with what a person looks into: heat maps, requests, flame graphs, maps (longpole.page)",
+        tags: ["report"],
+        querystring: ReportQuery,
+      },
+    },
+    async ({ query }, reply) => {
+      const task = { kind: "page", query: liveQuery(query, context), producer: context.version } as const;
+      return sendJson(reply, await analyst.ask(task, { signal: callerSignal(reply) }));
+    },
+  );
+
   app.post<{ Body: WhatIfBody }>(
     "/api/v1/what-if",
     {
