@@ -215,6 +215,14 @@ test("the page of a window is its report with what a person looks into, and diag
   expect(page.schema).toMatch(/^longpole\.page\//);
   expect(page.report).toEqual((await get(`/api/v1/report?${window}`)).body);
   expect(page.endpoints.length).toBeGreaterThan(0);
+  const shell = await fetch(`${up.apiUrl}/`);
+  expect([shell.status, shell.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+  expect(shell.headers.get("content-security-policy")).toContain("script-src 'self'");
+  expect(await shell.text()).toContain('src="./ui.js"');
+  expect((await fetch(`${up.apiUrl}/ui.js`)).headers.get("content-type")).toContain("javascript");
+  const saved = await fetch(`${up.apiUrl}/api/v1/page.html?${window}`);
+  expect(saved.headers.get("content-disposition")).toContain("attachment");
+  expect(await saved.text()).toMatch(/^<!doctype html>/);
   const html = join(folder, "page.html");
   const { code, stderr } = longpole([
     "diagnose",
@@ -226,7 +234,7 @@ test("the page of a window is its report with what a person looks into, and diag
     html,
   ]);
   expect([code, stderr]).toEqual([0, expect.stringContaining("wrote")]);
-  expect(readFileSync(html, "utf8")).toContain("longpole.page/");
+  expect(readFileSync(html, "utf8")).toMatch(/^<!doctype html>/);
 });
 
 test("its own figures are Prometheus text that longpole itself reads", async () => {

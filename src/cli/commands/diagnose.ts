@@ -3,7 +3,7 @@ import type { PageDocument } from "../../model/page.ts";
 import type { Report, Severity } from "../../model/report.ts";
 import { EXIT, exitCodeOf } from "../exit-code.ts";
 import { jsonDocument } from "../json-document.ts";
-import { writePage } from "../page-html.ts";
+import { writePage } from "../../web/page-html.ts";
 import { progressOn, type Progress } from "../progress.ts";
 import { count } from "../render/numbers.ts";
 import { renderReport } from "../render/report.ts";

@@ -69,7 +69,7 @@ function tell(
     [
       `Longpole is up; data in ${kept}`,
       "",
-      `  API         ${apiUrl}`,
+      `  Web, API    ${apiUrl}`,
       `  OTLP/gRPC   ${otlpGrpc ?? "not listening"}`,
       `  OTLP/HTTP   ${otlpHttp ?? "not listening"}`,
       "",

@@ -9,6 +9,7 @@ import { addJaegerRoutes } from "../routes/jaeger.ts";
 import { addProfileRoutes } from "../routes/profiles.ts";
 import { addReportRoutes } from "../routes/report.ts";
 import { addStatusRoutes } from "../routes/status.ts";
+import { addUiRoutes } from "../routes/ui.ts";
 import { addGuards } from "./guards.ts";
 import { HttpError, problemOf } from "./http-error.ts";
 import { addOpenApi } from "./openapi.ts";
@@ -62,6 +63,7 @@ export function buildApp(context: ServerContext): FastifyInstance {
   const queries = new QueryLimit(settings.limits.queryTimeoutMs);
   addHealthRoutes(app, context);
   addStatusRoutes(app, context);
+  addUiRoutes(app, context);
   addReportRoutes(app, context);
   addProfileRoutes(app, context);
   addEventRoutes(app, context);

@@ -37,6 +37,10 @@ test("only a bearer token of the server lets in; whether it is alive, everybody 
     status(server, { headers: authorization === undefined ? {} : { authorization } });
   expect(await ask(`Bearer ${TOKEN}`)).toBe(200);
   expect(await ask(`bearer  ${OTHER}`)).toBe(200);
+  const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString("base64")}`;
+  expect(await ask(basic(`anybody:${TOKEN}`))).toBe(200);
+  for (const wrong of [basic(`${TOKEN}:`), basic("anybody:"), basic(":"), "Basic"])
+    expect(await ask(wrong), wrong).toBe(401);
   for (const wrong of [
     undefined,
     "",
@@ -51,7 +55,7 @@ test("only a bearer token of the server lets in; whether it is alive, everybody 
   // A path that only looks like an open one.
   expect(await status(server, { url: "/healthz/../data" })).toBe(401);
   const refused = await server.inject({ url: "/data", headers: { host: "127.0.0.1" } });
-  expect(refused.headers["www-authenticate"]).toBe('Bearer realm="longpole"');
+  expect(refused.headers["www-authenticate"]).toMatch(/^Bearer realm="longpole", Basic /);
 });
 
 test("an empty token in the header is none, even where the header's form is right", () => {

@@ -50,25 +50,34 @@ export function addGuards(app: FastifyInstance, settings: GuardSettings): void {
     if (OPEN_PATHS.has(request.url.split("?", 1)[0]!)) return;
     if (!isAllowed(request.headers.authorization)) {
       throw new HttpError(401, "expected the header Authorization: Bearer TOKEN with a token of this server", {
-        headers: { "www-authenticate": 'Bearer realm="longpole"' },
+        // A browser asks for a name and a password: the token is the latter.
+        headers: { "www-authenticate": 'Bearer realm="longpole", Basic realm="longpole", charset="UTF-8"' },
       });
     }
   });
 }
 
 /**
- * Whether a header holds one of the tokens. In a time that depends on neither: digests are compared, with all of them.
+ * Whether a header holds one of the tokens, as bearer or as the password of any name, for browsers. In a time that depends on neither: digests are compared, with all of them.
  * Without tokens everybody may: then only this machine can reach the server.
  */
 export function tokenCheck(tokens: readonly string[]): (authorization: string | undefined) => boolean {
   if (tokens.length === 0) return () => true;
   const digests = tokens.map(digest);
   return (authorization) => {
-    const given = digest(/^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1] ?? "");
+    const given = digest(givenToken(authorization ?? ""));
     let found = false;
     for (const known of digests) found = timingSafeEqual(known, given) || found;
     return found;
   };
+}
+
+function givenToken(authorization: string): string {
+  const [, scheme, value] = /^(Bearer|Basic) +(\S+) *$/i.exec(authorization) ?? [];
+  if (scheme === undefined || value === undefined) return "";
+  if (scheme.toLowerCase() === "bearer") return value;
+  const pair = Buffer.from(value, "base64").toString("utf8");
+  return pair.slice(pair.indexOf(":") + 1);
 }
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
