@@ -161,9 +161,13 @@ function ingestOptions(settings: Settings, store: Store, log: Log): IngestOption
     listen: { http: settings.http, grpc: settings.grpc },
     walDir: join(settings.dataDir, "wal"),
     sink: store,
+    scrape: settings.scrape,
     limits: {
       ...(requestBytes === undefined ? {} : { bodyBytes: requestBytes, decompressedBytes: requestBytes }),
       ...(walBytes === undefined ? {} : { walBytes }),
+      // What the store would drop on arrival is refused, by name, instead of lost.
+      spanAgeMs: retentionOf(settings).spanDays * MS_PER_DAY,
+      pointAgeMs: retentionOf(settings).metricDays * MS_PER_DAY,
     },
     ...(settings.tokens.length === 0 ? {} : { authorize: tokenCheck(settings.tokens) }),
     ...(settings.tls === undefined ? {} : { tls: settings.tls }),
