@@ -121,7 +121,7 @@ const COLLAPSED = 0.9;
 /**
  * The ceiling by the throughput of the mildest step whose queue grew: its server had work all the time. Not of heavier ones,
  * since requests that don't need what is full are still answered then, and the more are offered the more it looks like. It
- * lies above what was sustained; where overload costs throughput it is that. Nothing where no queue grew.
+ * lies between what was sustained and what was not; where overload costs throughput it is that. Nothing where no queue grew.
  */
 export function rampCeiling(
   steps: readonly { readonly observation: StepObservation; readonly judged: JudgedStep }[],
@@ -141,7 +141,7 @@ export function rampCeiling(
   const ceiling = {
     value,
     low: sustained === undefined ? throughput.low : least,
-    high: isSlowedDown ? Math.max(value, high ?? value) : Math.max(value, throughput.high),
+    high: Math.max(value, Math.min(high ?? Infinity, isSlowedDown ? Infinity : throughput.high)),
     from: isSlowedDown ? ("bracket" as const) : ("overload" as const),
   };
   const heaviest = overloaded.at(-1)!.throughput.value;
