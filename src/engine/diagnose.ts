@@ -25,6 +25,7 @@ import { newlyRefusing } from "./explain/connection-retry.ts";
 import { explainQueues } from "./explain/queue-backlog.ts";
 import { checkObjectives, endpointWeight, type Objective } from "./objective.ts";
 import { explainRegressions } from "./regression/explain-regressions.ts";
+import { furtherUse } from "./resources/further-use.ts";
 import { judgeClaims } from "./resources/judge-claims.ts";
 import { resourceContext, type ResourceContext } from "./resources/resource-context.ts";
 import { resourceFindings } from "./resources/resource-findings.ts";
@@ -134,7 +135,7 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
     dataQuality: { ...quality, gates: [...quality.gates, ...gatesOf(throughput)] } satisfies DataQuality,
     ...(objectives.length === 0 ? {} : { objectives }),
     endpoints,
-    throughput: resources === undefined ? reported : withUse(reported, resources.readings),
+    throughput: resources === undefined ? reported : withUse(reported, resources.readings, furtherUse(resources.now)),
     ...requestCosts(window, resources, seed),
     findings,
     healthy:

@@ -25,6 +25,7 @@ export type Measure =
   | "heap-used"
   | "heap-limit"
   | "swap-rate"
+  | "swap-share"
   | "gc-time"
   /** seconds per second in which it runs and in which it waits for something to do */
   | "event-loop-active"
@@ -43,6 +44,7 @@ export type Measure =
   | "disk-busy"
   | "disk-bytes"
   | "network-bytes"
+  | "network-limit"
   | "network-errors"
   | "system-calls"
   | "db-connections"

@@ -102,6 +102,13 @@ export const RULES: readonly Rule[] = [
 
   { measure: "heap-limit", name: /heap.*(limit|max|size_limit)|^jvm_memory_(limit|max)$/, dimension: "bytes" },
   { measure: "heap-used", name: /heap.*used(_size)?$|^jvm_memory_used$/, dimension: "bytes" },
+  {
+    measure: "swap-share",
+    name: /^(system|host)_(paging|swap)_utili[sz]ation$/,
+    dimension: "share",
+    where: [STATE, /^used$/i],
+    combine: "max",
+  },
   { measure: "swap-rate", name: /swap.*(in|out|operations)|pswp|paging_operations|pages_swapped/ },
   { measure: "memory-limit", name: /(memory|mem).*(limit|quota)(_bytes)?$|spec_memory_limit/, dimension: "bytes" },
   {
@@ -258,6 +265,7 @@ export const RULES: readonly Rule[] = [
     dimension: "bytes",
     resource: DEVICE,
   },
+  { measure: "network-limit", name: /^node_network_speed$|^hw_network_bandwidth_limit$/, combine: "max" },
   { measure: "network-errors", name: /net(work)?.*(error|drop|retrans|loss)|tcp.*retrans/ },
   { measure: "network-bytes", name: /net(work)?.*(io|bytes|receive|transmit|recv|sent|rx|tx|in|out)|^(rx|tx)$/ },
   { measure: "system-calls", name: /sys_?call/ },

@@ -268,7 +268,11 @@ export interface Limiter {
 
 export interface ResourceRow {
   readonly service: string;
-  /** "cpu", "pool:<name>", "threads", "lock:<name>", "disk", "network" or "quota" */
+  /**
+   * "cpu", "event-loop", "gc", "pool:<name>", "threads", "lock:<name>", "memory", "swap", "disk", "disk-space:<mount>", "network",
+   * "quota", "connections", "fds", "ports", "run-queue" (threads that want to run over processors, above 1 where some
+   * wait) or "accept-queue" (in use: the share of windows in which it overflowed)
+   */
   readonly resource: string;
   readonly instance?: string;
   readonly host?: string;
@@ -282,6 +286,9 @@ export interface ResourceRow {
   readonly worstUtilisation?: number;
   /** share of those windows above the line from which queues form, where one is known */
   readonly shareAboveLine?: number;
+  /** mean number that waits for it, and uses per second that failed, where a metric tells */
+  readonly waiting?: number;
+  readonly errorsPerSecond?: number;
   readonly ceilingPerSecond?: number;
 }
 

@@ -1,4 +1,4 @@
-import type { Evidence, Mechanism } from "../../model/report.ts";
+import type { Evidence, FindingKind, Mechanism } from "../../model/report.ts";
 import type { EndpointView } from "../endpoint-view.ts";
 import type { Undo } from "../hot-spot.ts";
 import type { ResourceContext } from "../resources/resource-context.ts";
@@ -27,6 +27,8 @@ export interface NamedSetting {
 
 /** A setting that does not fit what was measured. */
 export interface SettingProblem extends NamedSetting {
+  /** of a finding of its own; "config" unless said otherwise */
+  readonly kind?: FindingKind;
   /** whose setting it is: a service, or a database or host that is one of its own */
   readonly service: string;
   /** as findings name it: "pool:NAME", "quota", "threads", "" for none */

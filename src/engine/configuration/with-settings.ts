@@ -34,7 +34,7 @@ export function withSettings(
       (finding) => isSame(finding, problem) && (finding.severity !== "note" || problem.harm === undefined),
     );
     if (same !== undefined) {
-      all = all.map((finding) => (finding === same ? withSetting(finding, problem) : finding));
+      all = all.map((finding) => (finding === same ? told(withSetting(finding, problem), problem) : finding));
       continue;
     }
     const own = findingOf(isExplained(problem, all) ? withoutHarm(problem) : problem, window, views, predict);
@@ -52,6 +52,12 @@ function isSame({ subject, mechanism }: Finding, problem: SettingProblem): boole
   const pools = [subject.resource, problem.resource].filter((name) => name?.startsWith("pool:") === true);
   return pools.length < 2 || pools[0] === pools[1];
 }
+
+/** When a limit will be reached stands in the text: it is what the reader has to know. */
+const told = (finding: Finding, { kind, arithmetic }: SettingProblem): Finding =>
+  kind === "growth" ? { ...finding, why: `${finding.why} ${capital(arithmetic)}.`.trim() } : finding;
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 function isExplained({ followsFrom, service, alsoSaidOf = [] }: SettingProblem, findings: readonly Finding[]): boolean {
   const names = new Set([service, ...alsoSaidOf]);
@@ -123,7 +129,7 @@ function findingOf(problem: SettingProblem, window: Window, views: readonly Endp
   return {
     rank: 0,
     id: findingId({ mechanism: problem.mechanism, subject: { ...subject, operation: problem.setting } }),
-    kind: "config",
+    kind: problem.kind ?? "config",
     severity,
     confidence: problem.confidence,
     title: problem.title,

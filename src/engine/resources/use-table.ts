@@ -1,16 +1,21 @@
 import type { HostUse, ResourceKind, ResourceSample, ResourceSamples } from "../../model/resource-samples.ts";
 import type { ResourceRow, ThroughputReport } from "../../model/report.ts";
 import { unixNs } from "../../model/units.ts";
+import type { Use } from "./further-use.ts";
 import { hostUses, loopShare, measuredProcesses, quotaUses } from "./host-use.ts";
 import type { Measures } from "./read-measures.ts";
 import { type ResourceReading, resourceReadings } from "./readings.ts";
 import { byService, largestOf, meanOf, type ServiceMeasure, valuesOf } from "./service-measures.ts";
 
 /** Rows of the USE table (utilisation, and how bad it gets), the fullest first. */
-export function useTable(readings: readonly ResourceReading[]): ResourceRow[] {
-  return onePerHost(readings)
-    .filter(({ mechanism, utilisation }) => mechanism !== "memory-leak" && Number.isFinite(meanOf(utilisation)))
-    .map(({ service, resource, host, capacity, utilisation, line }): ResourceRow => {
+export function useTable(readings: readonly ResourceReading[], further: readonly Use[] = []): ResourceRow[] {
+  const told = onePerHost(readings).filter(({ mechanism }) => mechanism !== "memory-leak");
+  const isTold = (use: Use): boolean =>
+    told.some(({ service, resource }) => service === use.service && resource === use.resource);
+  const uses: readonly Use[] = [...told, ...further.filter((use) => !isTold(use))];
+  return uses
+    .filter(({ utilisation }) => Number.isFinite(meanOf(utilisation)))
+    .map(({ service, resource, host, capacity, utilisation, line, waiting, errorsPerSecond }): ResourceRow => {
       const known = utilisation.filter((value) => Number.isFinite(value));
       return {
         service,
@@ -20,6 +25,8 @@ export function useTable(readings: readonly ResourceReading[]): ResourceRow[] {
         utilisation: rounded(meanOf(known)),
         worstUtilisation: rounded(largestOf(known)),
         shareAboveLine: rounded(known.filter((value) => value >= line).length / known.length),
+        ...(waiting === undefined ? {} : { waiting: rounded(waiting) }),
+        ...(errorsPerSecond === undefined ? {} : { errorsPerSecond: rounded(errorsPerSecond) }),
       };
     })
     .toSorted((a, b) => b.utilisation - a.utilisation || (a.service + a.resource < b.service + b.resource ? -1 : 1));
@@ -37,8 +44,12 @@ function onePerHost(readings: readonly ResourceReading[]): ResourceReading[] {
 }
 
 /** The ceilings with how bad each resource gets, and what was measured but has no ceiling below them. */
-export function withUse(report: ThroughputReport, readings: readonly ResourceReading[]): ThroughputReport {
-  const use = useTable(readings);
+export function withUse(
+  report: ThroughputReport,
+  readings: readonly ResourceReading[],
+  further: readonly Use[] = [],
+): ThroughputReport {
+  const use = useTable(readings, further);
   const isSame = (a: ResourceRow, b: ResourceRow): boolean => a.service === b.service && a.resource === b.resource;
   const known = (report.resources ?? []).map((row) => {
     const { worstUtilisation, shareAboveLine } =

@@ -97,6 +97,8 @@ const Throughput = Type.Object({
         utilisation: Numbers,
         worstUtilisation: Type.Optional(Numbers),
         shareAboveLine: Type.Optional(Numbers),
+        waiting: Type.Optional(Numbers),
+        errorsPerSecond: Type.Optional(Numbers),
         ceilingPerSecond: Type.Optional(Numbers),
       }),
     ),

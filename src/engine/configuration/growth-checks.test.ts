@@ -1,0 +1,180 @@
+import { expect, test } from "vitest";
+import { SpanTableBuilder } from "../../model/span-table-builder.ts";
+import { metricTableOf, type SeriesObject } from "../../testing/metric-table.ts";
+import { resourceContext } from "../resources/resource-context.ts";
+import { buildWindow } from "../window.ts";
+import type { CheckResult, ConfigurationCheck } from "./configuration-check.ts";
+import { ephemeralPorts } from "./ephemeral-ports.ts";
+import { fileDescriptors } from "./file-descriptors.ts";
+import { growthToLimit } from "./growth-to-limit.ts";
+import { heapSize } from "./heap-size.ts";
+import { memoryLimit } from "./memory-limit.ts";
+import { autovacuum, checkpoints, sharedBuffers, workMem } from "./postgres-settings.ts";
+
+async function run(check: ConfigurationCheck, ...series: readonly SeriesObject[]): Promise<CheckResult> {
+  const window = await buildWindow(new SpanTableBuilder().finish().table, async () => {});
+  return check.run({
+    window,
+    views: [],
+    resources: resourceContext(metricTableOf(...series), undefined, window, undefined),
+  });
+}
+
+/** A gauge every ten seconds for five minutes. */
+const gauge = (
+  name: string,
+  value: number | ((i: number) => number),
+  more: Partial<Pick<SeriesObject, "unit" | "labels" | "resource">> = {},
+): SeriesObject => ({
+  name,
+  kind: "gauge",
+  resource: { "service.name": "web", ...more.resource },
+  unit: more.unit ?? "",
+  labels: more.labels ?? {},
+  points: Array.from({ length: 31 }, (_, i) => [10 * i, typeof value === "number" ? value : value(i)] as const),
+});
+const counter = (name: string, perSecond: number, more: Parameters<typeof gauge>[2] = {}): SeriesObject => ({
+  ...gauge(name, (i) => 10 * i * perSecond, more),
+  kind: "sum",
+  temporality: "cumulative",
+  monotonic: true,
+});
+const MB = 1e6;
+const memory = (of: (i: number) => number): SeriesObject => gauge("container.memory.usage", of, { unit: "By" });
+const limit = gauge("container.memory.limit", 512 * MB, { unit: "By" });
+
+test("the time until memory reaches its limit, by hand", async () => {
+  // 1 MB in ten seconds = 6 MB a minute, from 130 MB at the end: (512 - 129) / 6 = 64 min.
+  const { problems } = await run(
+    growthToLimit,
+    memory((i) => (100 + i) * MB),
+    limit,
+  );
+  expect(problems).toMatchObject([
+    {
+      service: "web",
+      mechanism: "memory-leak",
+      kind: "growth",
+      title: "memory of web reaches the limit of 512 MB in 64 min",
+    },
+  ]);
+  expect(problems[0]!.harm!.text).toBe("it reaches the limit of 512 MB in 64 min (64 min–64 min)");
+});
+
+test("no limit known, a limit out of reach, warming up, and standing still", async () => {
+  const [unknown] = (
+    await run(
+      growthToLimit,
+      memory((i) => (100 + 4 * i) * MB),
+    )
+  ).problems;
+  expect(unknown!.arithmetic).toContain("no limit of it is known");
+  expect(unknown).not.toHaveProperty("harm");
+  const large = gauge("container.memory.limit", 64e9, { unit: "By" });
+  const [far] = (
+    await run(
+      growthToLimit,
+      memory((i) => (100 + i) * MB),
+      large,
+    )
+  ).problems;
+  expect(far!.arithmetic).toContain("further away than 5 min of observation can tell");
+  expect(far).not.toHaveProperty("harm");
+  const warming = memory((i) => (200 - 100 * Math.exp(-i / 4)) * MB);
+  expect((await run(growthToLimit, warming, limit)).problems).toEqual([]);
+  const level = await run(
+    growthToLimit,
+    memory((i) => (100 + (i % 3)) * MB),
+    limit,
+  );
+  expect(level.fine[0]!.text).toBe("memory of web: 101 MB of 512 MB, no steady growth");
+});
+
+test("open files that are never closed, and a process at its limit", async () => {
+  const most = gauge("process_max_fds", 1024);
+  expect(
+    (
+      await run(
+        growthToLimit,
+        gauge("process_open_fds", (i) => 300 + 10 * i),
+        most,
+      )
+    ).problems,
+  ).toMatchObject([{ resource: "fds", title: expect.stringContaining("reaches the limit of 1,024") as string }]);
+  expect((await run(fileDescriptors, gauge("process_open_fds", 1000), most)).problems).toMatchObject([
+    { setting: "nofile", change: "nofile: 1,024 -> 4,096" },
+  ]);
+  expect((await run(fileDescriptors, gauge("process_open_fds", 100), most)).fine).toMatchObject([
+    { text: "web: 100 of 1,024 descriptors open (10 %)" },
+  ]);
+});
+
+test("ports in TIME_WAIT: a note, since nothing shows that any was missing", async () => {
+  const host = { resource: { "service.name": "", "host.name": "web-1" } };
+  const { problems } = await run(ephemeralPorts, gauge("node_sockstat_TCP_tw", 25_000, host));
+  expect(problems).toMatchObject([
+    { service: "web-1", arithmetic: expect.stringContaining("of 28,232 ports (89 %)") as string },
+  ]);
+  expect(problems[0]).not.toHaveProperty("harm");
+  expect((await run(ephemeralPorts, gauge("node_sockstat_TCP_tw", 900, host))).problems).toEqual([]);
+});
+
+test("a heap that is full and collected all the time; a full one that is not", async () => {
+  const heap = [
+    gauge("v8js.memory.heap.used", 200 * MB, { unit: "By" }),
+    gauge("v8js.memory.heap.limit", 256 * MB, { unit: "By" }),
+  ];
+  const collecting = (share: number): SeriesObject => counter("jvm_gc_collection_seconds_total", share, { unit: "s" });
+  expect((await run(heapSize, ...heap, collecting(0.3))).problems).toMatchObject([
+    { change: "heap limit (-Xmx, --max-old-space-size): 256 MB -> 448 MB", mechanism: "garbage-collection" },
+  ]);
+  expect((await run(heapSize, ...heap, collecting(0.01))).problems).toEqual([]);
+});
+
+test("memory at its limit is harm when processes were ended for it", async () => {
+  const full = memory(() => 500 * MB);
+  const [quiet] = (await run(memoryLimit, full, limit)).problems;
+  // 500 / 0.75 = 667, in steps of 64.
+  expect(quiet).toMatchObject({ change: "memory limit: 512 MB -> 704 MB" });
+  expect(quiet).not.toHaveProperty("harm");
+  const [killed] = (await run(memoryLimit, full, limit, counter("container_oom_events_total", 0.01))).problems;
+  expect(killed!.harm!.text).toBe("processes were ended for want of memory");
+});
+
+test("settings of PostgreSQL: notes, with what they are made of", async () => {
+  const db = { resource: { "service.name": "", "postgresql.database.name": "shop" } };
+  const blocks = (source: string, perSecond: number): SeriesObject =>
+    counter("postgresql.blocks_read", perSecond, { ...db, labels: { source } });
+  const cache = await run(sharedBuffers, blocks("heap_hit", 800), blocks("heap_read", 200));
+  expect(cache.problems).toMatchObject([
+    { service: "shop", setting: "shared_buffers", title: expect.stringContaining("80 %") as string },
+  ]);
+  expect((await run(sharedBuffers, blocks("heap_hit", 990), blocks("heap_read", 10))).problems).toEqual([]);
+
+  const checkpoint = (type: string, perSecond: number): SeriesObject =>
+    counter("postgresql.bgwriter.checkpoint.count", perSecond, { ...db, labels: { type } });
+  const asked = await run(checkpoints, checkpoint("requested", 0.04), checkpoint("scheduled", 0.01));
+  expect(asked.problems).toMatchObject([
+    { setting: "max_wal_size", arithmetic: expect.stringContaining("80 % of the checkpoints") as string },
+  ]);
+
+  // 20 MiB a file, doubled: 40, as a power of two 64.
+  const spills = await run(
+    workMem,
+    counter("pg_stat_database_temp_files", 2, db),
+    counter("pg_stat_database_temp_bytes", 40 * 2 ** 20, db),
+  );
+  expect(spills.problems).toMatchObject([
+    { setting: "work_mem", change: "work_mem: -> 64 MB (for the statements that spill)" },
+  ]);
+
+  const rows = (state: string, n: number): SeriesObject =>
+    gauge("postgresql.rows", n, { resource: { ...db.resource, "postgresql.table.name": "orders" }, labels: { state } });
+  expect((await run(autovacuum, rows("live", 60_000), rows("dead", 40_000))).problems).toEqual([
+    expect.objectContaining({
+      setting: "autovacuum_vacuum_scale_factor",
+      title: "orders in shop holds 40 % dead rows, which every scan reads",
+    }),
+  ]);
+  expect((await run(autovacuum, rows("live", 60_000), rows("dead", 4_000))).problems).toEqual([]);
+});

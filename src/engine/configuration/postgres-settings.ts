@@ -1,0 +1,149 @@
+import { meanOf, valuesOf, type ServiceMeasure } from "../resources/service-measures.ts";
+import { count, percent } from "../wording.ts";
+import { NOTHING, type ConfigurationCheck, type SettingProblem } from "./configuration-check.ts";
+import { perService } from "./per-service.ts";
+
+/** Fewer blocks per second are no load of which a ratio says something. */
+const MIN_BLOCKS = 100;
+/** The documentation's own rule of thumb for a database that fits: 99 of 100 from the cache; below 9 of 10 it does not. */
+const MIN_HIT = 0.9;
+/** Dead rows beyond the fifth at which autovacuum begins by default (autovacuum_vacuum_scale_factor), twice over. */
+const MAX_DEAD = 0.4;
+const MIN_ROWS = 10_000;
+
+/** What a finding about the database's statements or disk calls the same. */
+const OF_DATABASE = ["slow-query", "disk-saturated", "data-growth", "missing-index", "fsync"] as const;
+
+type Problem = Pick<
+  SettingProblem,
+  "setting" | "arithmetic" | "title" | "remedy" | "reference" | "query" | "refutedBy"
+> & {
+  readonly change?: string;
+};
+
+/** None of these hurts by itself: they are evidence for a finding about the database, or a note. */
+const problemOf = (service: string, problem: Problem): SettingProblem => ({
+  ...problem,
+  service,
+  resource: "database",
+  mechanism: "misconfiguration",
+  saidAs: new Set(OF_DATABASE),
+  confidence: 0.6,
+});
+
+/** shared_buffers: how many of the blocks that statements ask for are found in it. */
+export const sharedBuffers: ConfigurationCheck = perService("database cache", (service, measures) => {
+  const [hits, reads] = [rate(measures, "db-buffer-hits"), rate(measures, "db-buffer-reads")];
+  const all = hits + reads;
+  if (!(all >= MIN_BLOCKS)) return NOTHING;
+  const size = meanOf(valuesOf(measures, "db-buffer-size"));
+  const sum = `${count(Math.round(hits))} of ${count(Math.round(all))} blocks a second come from shared_buffers (${percent(hits / all)})`;
+  if (hits >= MIN_HIT * all)
+    return { problems: [], fine: [{ text: `${service}: ${sum}`, tightness: (1 - hits / all) / (1 - MIN_HIT) }] };
+  const change = size > 0 ? { change: `shared_buffers: ${mb(size)} -> ${mb(2 * size)}` } : {};
+  return {
+    problems: [
+      problemOf(service, {
+        setting: "shared_buffers",
+        ...change,
+        arithmetic: `${sum}; the other ${count(Math.round(reads))} are read from the system's cache or the disk`,
+        title: `${service} finds only ${percent(hits / all)} of its blocks in its cache`,
+        remedy:
+          "Double shared_buffers, up to a quarter of the memory, and see whether the ratio rises; a missing index reads blocks that nobody needs.",
+        reference: "PostgreSQL: shared_buffers",
+        query: "blks_hit and blks_read of pg_stat_database",
+        refutedBy: "the blocks come from the system's cache in microseconds (pg_stat_io)",
+      }),
+    ],
+    fine: [],
+  };
+});
+
+/** max_wal_size: checkpoints that come because the log is full, not because of the clock. */
+export const checkpoints: ConfigurationCheck = perService("checkpoints", (service, measures) => {
+  const [requested, timed] = [rate(measures, "db-checkpoints-requested"), rate(measures, "db-checkpoints-timed")];
+  const all = requested + timed;
+  if (!(all > 0)) return NOTHING;
+  const sum = `${percent(requested / all)} of the checkpoints were asked for since the log was full, the others by the clock`;
+  if (requested <= 0.5 * all)
+    return { problems: [], fine: [{ text: `${service}: ${sum}`, tightness: requested / all }] };
+  return {
+    problems: [
+      problemOf(service, {
+        setting: "max_wal_size",
+        change: "max_wal_size: × 2 (until checkpoints come by the clock)",
+        arithmetic: `${sum}: one every ${count(Math.round(1 / all))} s`,
+        title: `checkpoints of ${service} come because the log is full`,
+        remedy:
+          "Raise max_wal_size: each checkpoint writes all changed pages, and the first change of each page after it writes the whole page to the log.",
+        reference: "PostgreSQL: max_wal_size, WAL configuration",
+        query: "pg_stat_bgwriter or pg_stat_checkpointer",
+        refutedBy: "they are asked for by backups or by hand",
+      }),
+    ],
+    fine: [],
+  };
+});
+
+/** work_mem: sorts and hashes that write files since their memory is too small. */
+export const workMem: ConfigurationCheck = perService("spills of the database", (service, measures) => {
+  const [files, bytes] = [rate(measures, "db-temp-files"), rate(measures, "db-temp-bytes")];
+  if (Number.isNaN(files) && Number.isNaN(bytes)) return NOTHING;
+  if (!(files > 0) && !(bytes > 0))
+    return { problems: [], fine: [{ text: `${service}: no temporary file was written`, tightness: 0 }] };
+  const each = bytes / files;
+  const need = Number.isFinite(each) && each > 0 ? 2 ** Math.ceil(Math.log2((2 * each) / 2 ** 20)) : Number.NaN;
+  return {
+    problems: [
+      problemOf(service, {
+        setting: "work_mem",
+        ...(need > 0 ? { change: `work_mem: -> ${count(Math.max(8, need))} MB (for the statements that spill)` } : {}),
+        arithmetic: `${files.toFixed(2)} temporary files a second${each > 0 ? ` of ${mb(each)} each; twice that, since memory takes more than the file` : ""}`,
+        title: `sorts and hashes of ${service} do not fit their memory`,
+        remedy:
+          "Raise work_mem for these statements (SET LOCAL, or the role), not for all: each sort of each connection may take it.",
+        reference: "PostgreSQL: work_mem, log_temp_files",
+        query: "temp_files and temp_bytes of pg_stat_database",
+        refutedBy: "the files are of index builds (maintenance_work_mem)",
+      }),
+    ],
+    fine: [],
+  };
+});
+
+/** Autovacuum: rows that nobody sees any more, and that every scan reads. */
+export const autovacuum: ConfigurationCheck = perService("dead rows", (service, measures) => {
+  const worst = measures
+    .filter(({ measure }) => measure === "db-dead-rows")
+    .map(({ resource, values }) => {
+      const live = meanOf(measures.find((one) => one.measure === "db-rows" && one.resource === resource)?.values);
+      const dead = meanOf(values);
+      return { table: resource, dead, all: live + dead, share: dead / (live + dead) };
+    })
+    .filter(({ all }) => all >= MIN_ROWS)
+    .toSorted((a, b) => b.share - a.share)[0];
+  if (worst === undefined) return NOTHING;
+  const { table, dead, all, share } = worst;
+  const sum = `${count(Math.round(dead))} of ${count(Math.round(all))} rows of ${table} are dead (${percent(share)})`;
+  if (share < MAX_DEAD) return { problems: [], fine: [{ text: `${service}: ${sum}`, tightness: share / MAX_DEAD }] };
+  return {
+    problems: [
+      problemOf(service, {
+        setting: "autovacuum_vacuum_scale_factor",
+        change: `ALTER TABLE ${table} SET (autovacuum_vacuum_scale_factor = 0.05)`,
+        arithmetic: `${sum}; autovacuum begins at a fifth by default, and does not keep up`,
+        title: `${table} in ${service} holds ${percent(share)} dead rows, which every scan reads`,
+        remedy:
+          "Let autovacuum begin earlier and work faster (autovacuum_vacuum_cost_limit), and end transactions that are open for hours.",
+        reference: "PostgreSQL: routine vacuuming",
+        query: "n_dead_tup and last_autovacuum of pg_stat_user_tables",
+        refutedBy: "a large delete a moment ago, which autovacuum is at work on",
+      }),
+    ],
+    fine: [],
+  };
+});
+
+const rate = (measures: readonly ServiceMeasure[], measure: ServiceMeasure["measure"]): number =>
+  meanOf(valuesOf(measures, measure));
+const mb = (bytes: number): string => `${count(Math.max(1, Math.round(bytes / 2 ** 20)))} MB`;
