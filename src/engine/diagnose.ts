@@ -13,6 +13,7 @@ import { checkedNotCause } from "./checked.ts";
 import { foldConsequences } from "./consequences.ts";
 import { checkConfiguration, settingsThatFit, type Configuration } from "./configuration/check-configuration.ts";
 import { nameSettings } from "./configuration/named-settings.ts";
+import type { ConfigurationCase } from "./configuration/configuration-check.ts";
 import { withSettings } from "./configuration/with-settings.ts";
 import { requestCosts } from "./cost/request-costs.ts";
 import { dataQuality } from "./data-quality.ts";
@@ -120,7 +121,12 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
     unchanged,
     stopped,
   } = await findCauses(window, baseline, profiles, code, views, objectives, resources, seed, hooks, checkpoint);
-  const configuration = await configurationOf(input, window, baseline, views, resources, checkpoint);
+  const configuration = await configurationOf(
+    input,
+    { window, views, resources, quotas: quotasOf(throughput.report) },
+    baseline,
+    checkpoint,
+  );
   const findings = withSettings(
     nameSettings(withLimiter(causes, throughput, views), window),
     configuration.problems,
@@ -156,21 +162,25 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
 /** What the settings that spans and metrics tell of are like; the baseline is looked at only where one does harm. */
 async function configurationOf(
   input: DiagnoseInput,
-  window: Window,
+  now: ConfigurationCase,
   baseline: Window | undefined,
-  views: readonly EndpointView[],
-  resources: ResourceContext | undefined,
   checkpoint: Checkpoint,
 ): Promise<Configuration> {
   await checkpoint("checking settings", 0, 1);
-  const result = checkConfiguration({ window, views, resources }, undefined);
+  const result = checkConfiguration(now, undefined);
   if (input.baseline === undefined || result.problems.every(({ harm }) => harm === undefined)) return result;
   const before = baseline ?? (await buildWindow(input.baseline, checkpoint));
-  const viewsBefore = before.endpoints.map((_, index) => viewEndpoint(before, index));
-  const resourcesBefore = resourceContext(input.baselineMetrics, undefined, before, undefined);
-  return checkConfiguration(
-    { window, views, resources },
-    { window: before, views: viewsBefore, resources: resourcesBefore },
+  const views = before.endpoints.map((_, index) => viewEndpoint(before, index));
+  const resources = resourceContext(input.baselineMetrics, undefined, before, undefined);
+  return checkConfiguration(now, { window: before, views, resources });
+}
+
+/** Cores per instance, by service, of the quotas that the capacity analysis knows or estimates. */
+function quotasOf({ resources = [] }: Report["throughput"]): ReadonlyMap<string, number> {
+  return new Map(
+    resources.flatMap(({ service, resource, capacity }) =>
+      resource === "quota" && capacity !== undefined ? [[service, capacity]] : [],
+    ),
   );
 }
 

@@ -9,6 +9,8 @@ export interface ConfigurationCase {
   readonly window: Window;
   readonly views: readonly EndpointView[];
   readonly resources: ResourceContext | undefined;
+  /** cores per instance of quotas that no metric tells, as the capacity analysis estimates them, by service */
+  readonly quotas?: ReadonlyMap<string, number>;
 }
 
 /** A setting, what it should be, and why. */

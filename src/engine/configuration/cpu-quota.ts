@@ -14,12 +14,21 @@ const TARGET = 0.7;
  */
 export const cpuQuota: ConfigurationCheck = {
   what: "CPU quota",
-  run: ({ resources }) => {
+  run: ({ resources, quotas }) => {
     const results = [...(resources?.now.services ?? [])].flatMap(([service, measures]) => {
       const reading = resources!.readings.find((one) => one.service === service && one.resource === "quota");
       return reading === undefined
         ? []
-        : [judge(service, measures, reading.saturated, meanOf(reading.utilisation), reading.text)];
+        : [
+            judge(
+              service,
+              measures,
+              reading.saturated,
+              meanOf(reading.utilisation),
+              reading.text,
+              quotas?.get(service),
+            ),
+          ];
     });
     return { problems: results.flatMap((r) => r.problems), fine: results.flatMap((r) => r.fine) };
   },
@@ -31,6 +40,7 @@ function judge(
   isStopped: boolean,
   share: number,
   text: string,
+  estimated: number | undefined,
 ): CheckResult {
   const instances = Math.max(1, measures.find(({ measure }) => measure === "quota-periods")?.instances.length ?? 1);
   const used = valuesOf(measures, "cpu-used")?.filter((value) => Number.isFinite(value)) ?? new Float64Array();
@@ -50,16 +60,16 @@ function judge(
       fine: [{ text: `${service}: stopped in ${percent(share)} of the periods${use}`, tightness: share }],
     };
   }
-  // Without the limit itself: a process that is stopped uses what it may, at least that much.
   const isKnown = Number.isFinite(limit);
-  const now = isKnown ? limit : largestOf(used) / instances;
+  // Without any estimate: a process that is stopped uses what it may, at least that much.
+  const now = isKnown ? limit : (estimated ?? largestOf(used) / instances);
   const demand = busiest + waiting;
   const need = Number.isFinite(demand) ? Math.max(demand / TARGET, now * 1.25) : Number.NaN;
   const tooMany = threads > Math.ceil(now);
   const change = tooMany
     ? `runtime threads (GOMAXPROCS, ActiveProcessorCount): ${threads} -> ${Math.max(1, Math.floor(now))}`
     : Number.isFinite(need)
-      ? `cpu.max: ${isKnown ? `${cores(limit)} -> ` : "(not in the metrics) -> "}${cores(Math.ceil(need * 20) / 20)} cores`
+      ? `cpu.max: ${isKnown ? cores(limit) : estimated === undefined ? "(not in the metrics)" : `about ${cores(estimated)}`} -> ${cores(Math.ceil(need * 20) / 20)} cores`
       : undefined;
   const sum = tooMany
     ? `${threads} threads use up ${cores(now)} cores × ${PERIOD_MS} ms after ${Math.round((now * PERIOD_MS) / threads)} ms of each period, and stand still for ${Math.round(PERIOD_MS - (now * PERIOD_MS) / threads)} ms`

@@ -4,6 +4,7 @@ import { poolInstead, retriesOf, timeoutOf } from "./caller-settings.ts";
 import type { NamedSetting } from "./configuration-check.ts";
 import { timerOf } from "./known-timers.ts";
 import { listenBacklog } from "./listen-queue.ts";
+import { placesOf } from "./places.ts";
 import { withSetting } from "./with-settings.ts";
 
 /** Mechanisms that are a setting at work: what the finding is about tells which, and the spans what it should be. */
@@ -13,6 +14,8 @@ const SETTINGS: Partial<Record<Mechanism, (finding: Finding, window: Window) => 
   timeout: timeoutOf,
   retries: retriesOf,
   "connection-churn": poolInstead,
+  "pool-exhausted": placesOf,
+  "thread-starvation": placesOf,
 };
 
 /** Findings above a note whose cause is a setting, with it and its change. */

@@ -58,6 +58,9 @@ const BUSY: ReadonlySet<Mechanism> = new Set([
 function isSame(finding: Finding, { use }: MeasuredResource): boolean {
   if (finding.severity === "note" || finding.subject.service !== use.service) return false;
   if (finding.subject.resource === use.resource) return true;
+  // What became slower than a baseline names a pool by its kind where its spans lead to several.
+  if (finding.subject.resource === "pool" && finding.mechanism === "pool-exhausted")
+    return use.resource.startsWith("pool:");
   if (use.resource === "threads")
     return finding.mechanism === "thread-starvation" || finding.mechanism === "accept-queue";
   return (use.resource === "cpu" || use.resource === "quota") && BUSY.has(finding.mechanism);
