@@ -47,6 +47,8 @@ export type Measure =
   | "network-limit"
   | "network-errors"
   | "system-calls"
+  /** points, messages, rows … per second that a program says it handled, by the counter's name */
+  | "work-done"
   | "db-connections"
   | "db-connections-max"
   | "db-rows"

@@ -270,6 +270,12 @@ export const RULES: readonly Rule[] = [
   { measure: "network-bytes", name: /net(work)?.*(io|bytes|receive|transmit|recv|sent|rx|tx|in|out)|^(rx|tx)$/ },
   { measure: "system-calls", name: /sys_?call/ },
 
+  // What a program counts of its own work: only counters (meaningOf).
+  {
+    measure: "work-done",
+    name: /(^|_)(points|rows|messages|records|items|events|samples|lines|documents|jobs)(_(received|accepted|processed|consumed|sent|produced|inserted|written|handled|ingested|completed|count))?$/,
+  },
+
   // Requests that a service answers; names of its own calls hold "client".
   { measure: "edge-failed", name: /service_?graph.*(fail|error)/, combine: "sum" },
   { measure: "edge-rate", name: /service_?graph.*request$|service_?graph_(calls|requests?)(_count)?$/, combine: "sum" },

@@ -39,6 +39,7 @@ export function meaningOf(
     if (!rule.name.test(metric.name)) continue;
     if (rule.dimension !== undefined && !fits(rule.dimension, metric.unit, kind)) continue;
     if (rule.where !== undefined && !holds(rule.where, labels)) continue;
+    if (rule.measure === "work-done" && kind !== MetricKind.sum) return undefined;
     return rule.measure === undefined ? undefined : withStatistic(rule, rule.measure, metric, kind);
   }
   return undefined;

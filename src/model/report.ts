@@ -245,6 +245,20 @@ export interface CostTotals {
   readonly unattributed: readonly UnattributedCost[];
   /** services at work whose CPU no metric tells */
   readonly notMeasured: readonly string[];
+  /** what a point, a message or a row costs, where an attribute or a counter counts them; absent where none does */
+  readonly perUnit?: readonly UnitCost[];
+}
+
+/** All the CPU of a service over the units of work that it handled. */
+export interface UnitCost {
+  readonly service: string;
+  /** the attribute or the counter that tells them */
+  readonly unit: string;
+  readonly perSecond: number;
+  /** CPU-seconds for 1,000 of them, with a 90 % interval */
+  readonly cpuSecondsPerThousand: number;
+  readonly low: number;
+  readonly high: number;
 }
 
 export interface UnattributedCost {

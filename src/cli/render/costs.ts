@@ -1,7 +1,7 @@
 import type { CostRow, CostTotals } from "../../model/report.ts";
 import { heading } from "./frame.ts";
 import { clipMiddle, padEnd, padStart, wrap } from "./layout.ts";
-import { bytes, duration, percent, plural, rate } from "./numbers.ts";
+import { bytes, duration, percent, plural, range, rate } from "./numbers.ts";
 import type { Pen } from "./pen.ts";
 
 const SHOWN = 8;
@@ -47,10 +47,18 @@ export function renderCosts(costs: readonly CostRow[], totals: CostTotals | unde
   ];
 }
 
-function remarks({ unattributed, notMeasured }: CostTotals): string[] {
+function remarks({ unattributed, notMeasured, perUnit = [] }: CostTotals): string[] {
   const left = unattributed.map(
     ({ service, resource, share, why }) => `Not attributed: ${percent(share)} of the ${resource} (${service}): ${why}.`,
   );
+  const units = perUnit.map(
+    ({ service, unit, perSecond, cpuSecondsPerThousand, low, high }) =>
+      `${service}: ${duration(1e3 * cpuSecondsPerThousand)} of CPU for 1,000 ${unit} (90 % interval ${range(1e3 * low, 1e3 * high)}), at ${rate(perSecond)}.`,
+  );
+  return [...units, ...withoutCpu(left, notMeasured)];
+}
+
+function withoutCpu(left: readonly string[], notMeasured: readonly string[]): readonly string[] {
   return notMeasured.length === 0
     ? left
     : [

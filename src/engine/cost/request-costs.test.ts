@@ -134,6 +134,22 @@ describe("who uses it all", () => {
     expect((await costsOf(rows(false))).costs.map(({ tenant }) => tenant)).toEqual([undefined]);
   });
 
+  test("CPU for a thousand units of work, by an attribute and by a counter", async () => {
+    // Two requests a second with 50 points each, and a counter of 100 a second: 0.4 CPU-seconds for 100 points.
+    const rows = twoEndpoints(() => ({ "app.points": 50 }));
+    const counter = { ...cpu("shop", 100), name: "app_points_received_total", unit: "{point}" };
+    const { totals } = await costsOf(rows, cpu("shop", 0.4), counter);
+    expect(totals.perUnit!.map(({ service, unit }) => [service, unit])).toEqual([
+      ["shop", "app.points"],
+      ["shop", "app_points_received_total"],
+    ]);
+    for (const { cpuSecondsPerThousand, perSecond } of totals.perUnit!) {
+      expect(cpuSecondsPerThousand).toBeCloseTo(4, 6);
+      expect(perSecond).toBeCloseTo(100, 6);
+    }
+    expect((await costsOf(twoEndpoints(), cpu("shop", 0.4))).totals.perUnit).toBeUndefined();
+  });
+
   test("bytes of bodies at each hop, and none where no span tells any", async () => {
     const sized = twoEndpoints(() => ({ "http.response.body.size": 2000, "http.request.body.size": 100 }));
     const { costs } = await costsOf(sized);

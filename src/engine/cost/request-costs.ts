@@ -9,6 +9,7 @@ import { type Blocks, blocksOf, busyWork, workOfTraces, type WorkByClass } from 
 import { costClasses, type CostClass } from "./cost-classes.ts";
 import { cpuUses, type CpuUse } from "./cpu-uses.ts";
 import { tenantAttribute } from "./tenant-attribute.ts";
+import { unitCosts } from "./unit-costs.ts";
 
 /**
  * Who uses it all: CPU, time of databases and bytes per endpoint and tenant, what callees and handlers of messages use
@@ -37,6 +38,7 @@ export function requestCosts(
   );
   const database = split(usesOf([...work.databaseNs.values()], blocks, NS_PER_S), classes.length, seed);
   const bytes = work.bytes === undefined ? undefined : split(usesOf([work.bytes], blocks, 1), classes.length, seed);
+  const perUnit = unitCosts(window, blocks, uses, resources, seed);
   const basis = cpu.total > 0 ? cpu : database;
   const rows = classes.map((one, c) =>
     row(window, one, c, seconds, { cpu, database, bytes, basis, attribute: tenant?.name }),
@@ -54,6 +56,7 @@ export function requestCosts(
         ...(bytes === undefined ? [] : unattributedOf("bytes", "messages", bytes)),
       ],
       notMeasured,
+      ...(perUnit.length === 0 ? {} : { perUnit }),
     },
   };
 }

@@ -66,6 +66,7 @@ const RATES: ReadonlySet<Measure> = new Set<Measure>([
   "pool-timeouts",
   "host-listen-overflows",
   "oom-kills",
+  "work-done",
   "db-buffer-hits",
   "db-buffer-reads",
   "db-checkpoints-timed",
@@ -144,7 +145,10 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
       entity: ends === undefined ? entity : { service: isEdge ? ends.client : ends.server, instance: "", host: "" },
       ends: isEdge ? ends : undefined,
       program: programOf(labels),
-      resource: resourceName(meaning.resource.map((key) => named.get(key)).find((text) => text !== undefined) ?? ""),
+      resource:
+        meaning.measure === "work-done"
+          ? name
+          : resourceName(meaning.resource.map((key) => named.get(key)).find((text) => text !== undefined) ?? ""),
     });
   }
   return readings;
@@ -201,6 +205,8 @@ function addReading(
   if (kind >= MetricKind.histogram) return addDistribution(table, reading, grid, into);
   const temporality = table.temporality[series] as Temporality;
   const counts = kind === MetricKind.sum && (table.monotonic[series] === 1 || temporality === Temporality.delta);
+  // A level of messages or rows is no work that was done.
+  if (meaning.measure === "work-done" && !counts) return 0;
   const grows = kind === MetricKind.gauge && RATES.has(meaning.measure) && onlyGrows(table, rows);
   if ((counts || grows) && meaning.measure !== "cpu-share") {
     const { rate, faults } = counterRate(table, rows, counts ? temporality : Temporality.cumulative);

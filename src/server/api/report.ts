@@ -181,6 +181,18 @@ const CostTotals = Type.Object({
     }),
   ),
   notMeasured: Type.Array(Text),
+  perUnit: Type.Optional(
+    Type.Array(
+      Type.Object({
+        service: Text,
+        unit: Text,
+        perSecond: Numbers,
+        cpuSecondsPerThousand: Numbers,
+        low: Numbers,
+        high: Numbers,
+      }),
+    ),
+  ),
 });
 
 const Live = Type.Object({
