@@ -43,6 +43,9 @@ export type Measure =
   | "queue-depth"
   | "disk-busy"
   | "disk-bytes"
+  /** connections that ended per second, and how long each was open */
+  | "connection-rate"
+  | "connection-life"
   | "network-bytes"
   | "network-limit"
   | "network-errors"

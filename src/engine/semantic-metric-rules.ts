@@ -138,6 +138,7 @@ export const RULES: readonly Rule[] = [
     combine: "max",
     resource: POOL,
   },
+  { measure: "connection-life", name: /^http_client_connection_duration$/, dimension: "time", combine: "mean" },
   { measure: "pool-timeouts", name: /(connection|pool).*timeout/, resource: POOL },
   { measure: "pool-waiting", name: /(connections?|pool|hikaricp).*(pending|waiting|waiters|queued)/, resource: POOL },
   {

@@ -85,6 +85,7 @@ const rows: Row[] = [
   ["node_sockstat_TCP_tw", "", gauge, "host-time-wait"],
   ["system.network.connections", "{connections}", sum, "host-time-wait", 1, { state: "TIME_WAIT" }],
   ["system.network.connections", "{connections}", sum, undefined, 1, { state: "ESTABLISHED" }],
+  ["http.client.connection.duration", "s", histogram, "connection-life"],
   ["app_points_received_total", "", sum, "work-done"],
   ["messaging.client.consumed.messages", "{message}", sum, "work-done"],
   ["app.points", "{point}", gauge, undefined],

@@ -7,6 +7,7 @@ import type { CheckResult, ConfigurationCheck } from "./configuration-check.ts";
 import { cpuQuota } from "./cpu-quota.ts";
 import { databaseConnections } from "./database-connections.ts";
 import { eventLoop } from "./event-loop.ts";
+import { keepAlive } from "./keep-alive.ts";
 import { listenQueue } from "./listen-queue.ts";
 import { threadPool } from "./thread-pool.ts";
 
@@ -123,6 +124,24 @@ test("threads all in use while tasks wait, and more requests than libuv has thre
   expect((await run(threadPool, uv(9))).problems).toMatchObject([{ change: "UV_THREADPOOL_SIZE: 4 -> 9" }]);
   expect((await run(threadPool, uv(3))).problems).toEqual([]);
   expect((await run(threadPool, ...executor(0))).problems).toEqual([]);
+});
+
+test("connections that end as often as calls are made, by a client's own metrics", async () => {
+  const histogram = (name: string, perSecond: number): SeriesObject => ({
+    ...counter("web", name, perSecond, { unit: "s" }),
+    kind: "histogram",
+    points: Array.from({ length: 11 }, (_, i) => ({
+      at: 10 * i,
+      value: 0.1 * 10 * i * perSecond,
+      count: 10 * i * perSecond,
+      buckets: [[Number.POSITIVE_INFINITY, 10 * i * perSecond] as const],
+    })),
+  });
+  const calls = histogram("http.client.request.duration", 20);
+  const churning = await run(keepAlive, calls, histogram("http.client.connection.duration", 19));
+  expect(churning.problems).toMatchObject([{ service: "web", setting: "keepAlive" }]);
+  expect(churning.problems[0]!.arithmetic).toMatch(/^web makes 20\.0 calls a second, and 19\.0 connections end/);
+  expect((await run(keepAlive, calls, histogram("http.client.connection.duration", 0.1))).problems).toEqual([]);
 });
 
 test("connections that find a listen queue full", async () => {

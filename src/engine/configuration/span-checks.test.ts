@@ -124,6 +124,14 @@ test("a connection for each request is told, as harm only where the handshakes s
   expect(seen.problems[0]!.harm).toMatchObject({
     text: "opening them takes 4.00 ms of a call on average, in 100 % of the calls",
   });
+  const headed = await run(
+    keepAlive,
+    connected(1).map((span) => ({
+      ...span,
+      attributes: { ...span.attributes, "http.response.header.connection": "close" },
+    })),
+  );
+  expect(headed.problems[0]!.arithmetic).toContain('the callee sends "Connection: close" with 100 % of them');
   const kept = await run(keepAlive, connected(20));
   expect(kept.problems).toEqual([]);
   expect(kept.fine[0]!.text).toBe("60 requests of gateway came to shop on 3 connections: 20 on each");

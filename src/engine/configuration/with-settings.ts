@@ -90,13 +90,7 @@ export function withSetting(finding: Finding, problem: NamedSetting & Pick<Setti
     subject: { ...finding.subject, setting: problem.setting },
     chain: [...finding.chain, link],
     evidence: [...finding.evidence, ...evidence],
-    remedy: {
-      ...finding.remedy,
-      text: finding.remedy.text.includes(problem.setting)
-        ? finding.remedy.text
-        : `${finding.remedy.text} ${problem.remedy}`.trim(),
-      ...(problem.change === undefined ? {} : { change: problem.change }),
-    },
+    remedy: { ...finding.remedy, ...(problem.change === undefined ? {} : { change: problem.change }) },
   };
 }
 

@@ -231,6 +231,9 @@ function addDistribution(table: MetricTable, reading: Reading, grid: Grid, into:
     into.add(reading, `${side}-rate`, "sum", rate);
     into.add(reading, measure, "sum", total);
     into.add(reading, `${side}-tail`, "max", scaled(onGrid(found.quantile, grid), scale));
+  } else if (measure === "connection-life") {
+    into.add(reading, "connection-rate", "sum", rate);
+    into.add(reading, measure, "mean", scaled(onGrid(found.mean, grid), scale));
   } else if (measure === "gc-time") into.add(reading, measure, "sum", total);
   else if (measure === "event-loop-delay")
     into.add(reading, measure, "max", scaled(onGrid(found.quantile, grid), scale));
