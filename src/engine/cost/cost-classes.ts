@@ -37,7 +37,7 @@ export function costClasses(
     const service = forest.facts.service[row]!;
     const operation = forest.facts.operation[row]!;
     const name = tenant?.ofTrace(trace) ?? "";
-    const key = JSON.stringify([service, operation, name]);
+    const key = `${service} ${operation} ${name}`;
     let at = known.get(key);
     if (at === undefined) {
       known.set(key, (at = classes.length));

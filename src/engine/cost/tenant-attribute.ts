@@ -33,8 +33,8 @@ const SIGNIFICANT = 0.001;
 
 interface Candidate {
   readonly key: number;
-  /** string per trace, "" for none */
-  readonly values: readonly string[];
+  /** string id per trace, -1 for none */
+  readonly values: Int32Array;
   /** place in CONVENTIONS, their number for none */
   readonly order: number;
 }
@@ -49,7 +49,7 @@ export function tenantAttribute(window: Window, workNs: Float64Array): TenantAtt
     .filter((one) => one.order < CONVENTIONS.length && new Set(one.values).size >= 2)
     .toSorted((a, b) => a.order - b.order || nameOf(window, a).localeCompare(nameOf(window, b)))[0];
   const chosen = named ?? mostUneven(window, candidates, workNs);
-  return chosen === undefined ? undefined : lumped(nameOf(window, chosen), chosen.values, workNs);
+  return chosen === undefined ? undefined : lumped(window, chosen, workNs);
 }
 
 const nameOf = (window: Window, { key }: Candidate): string => window.text(key);
@@ -57,7 +57,7 @@ const nameOf = (window: Window, { key }: Candidate): string => window.text(key);
 function candidatesOf(window: Window): Candidate[] {
   const { forest, spans, text } = window;
   const { attributes } = spans;
-  const columns = new Map<number, string[]>();
+  const columns = new Map<number, Int32Array | undefined>();
   const seen = new Map<number, number>();
   let requests = 0;
   for (let trace = 0; trace < forest.traceCount; trace++) {
@@ -68,17 +68,23 @@ function candidatesOf(window: Window): Candidate[] {
       const key = attributes.key[at]!;
       let column = columns.get(key);
       if (column === undefined) {
-        if (NOT_A_TENANT.test(text(key)) && orderOf(text(key)) === CONVENTIONS.length) continue;
-        columns.set(key, (column = Array.from({ length: forest.traceCount }, () => "")));
+        if (columns.has(key)) continue;
+        const isOther = NOT_A_TENANT.test(text(key)) && orderOf(text(key)) === CONVENTIONS.length;
+        column = isOther ? undefined : new Int32Array(forest.traceCount).fill(-1);
+        columns.set(key, column);
       }
-      if (attributes.type[at] === AttributeType.json) continue;
-      if (column[trace] === "") seen.set(key, (seen.get(key) ?? 0) + 1);
-      column[trace] = attributeText(attributes, spans.strings, at);
+      const type = attributes.type[at];
+      if (column === undefined || type === AttributeType.json) continue;
+      if (column[trace] === -1) seen.set(key, (seen.get(key) ?? 0) + 1);
+      column[trace] =
+        type === AttributeType.string
+          ? attributes.value[at]!
+          : spans.strings.intern(attributeText(attributes, spans.strings, at));
     }
   }
   return [...columns]
     .filter(([key]) => (seen.get(key) ?? 0) >= MIN_COVERAGE * requests)
-    .map(([key, values]) => ({ key, values, order: orderOf(text(key)) }));
+    .flatMap(([key, values]) => (values === undefined ? [] : [{ key, values, order: orderOf(text(key)) }]));
 }
 
 function orderOf(name: string): number {
@@ -97,7 +103,7 @@ function mostUneven(window: Window, candidates: readonly Candidate[], workNs: Fl
   const total = workNs.reduce((a, b) => a + b, 0);
   let best: { one: Candidate; moved: number } | undefined;
   for (const { one } of tests) {
-    const groups = new Map<string, { excess: number; variance: number }>();
+    const groups = new Map<number, { excess: number; variance: number }>();
     one.values.forEach((value, trace) => {
       let held = groups.get(value);
       if (held === undefined) groups.set(value, (held = { excess: 0, variance: 0 }));
@@ -115,8 +121,10 @@ function mostUneven(window: Window, candidates: readonly Candidate[], workNs: Fl
 
 /** Mean and variance of the work of the traces of the same endpoint, per trace. */
 function momentsByEndpoint({ forest }: Window, workNs: Float64Array): { mean: Float64Array; variance: Float64Array } {
-  const sums = new Map<string, { n: number; sum: number; squares: number }>();
-  const keys = Array.from(forest.root, (row) => `${forest.facts.service[row]} ${forest.facts.operation[row]}`);
+  const sums = new Map<number, { n: number; sum: number; squares: number }>();
+  const { service, operation } = forest.facts;
+  // Two string ids in one double: exact as long as a pool holds fewer than 67 million strings.
+  const keys = Float64Array.from(forest.root, (row) => service[row]! * 2 ** 26 + operation[row]!);
   keys.forEach((key, trace) => {
     let held = sums.get(key);
     if (held === undefined) sums.set(key, (held = { n: 0, sum: 0, squares: 0 }));
@@ -133,14 +141,18 @@ function momentsByEndpoint({ forest }: Window, workNs: Float64Array): { mean: Fl
 }
 
 /** The costliest values under their names, the others under one. */
-function lumped(name: string, values: readonly string[], workNs: Float64Array): TenantAttribute {
-  const work = new Map<string, number>();
+function lumped(window: Window, chosen: Candidate, workNs: Float64Array): TenantAttribute {
+  const { values } = chosen;
+  const name = nameOf(window, chosen);
+  const work = new Map<number, number>();
   values.forEach((value, trace) => {
-    if (value !== "") work.set(value, (work.get(value) ?? 0) + workNs[trace]!);
+    if (value >= 0) work.set(value, (work.get(value) ?? 0) + workNs[trace]!);
   });
-  if (work.size <= MAX_NAMED) return { name, ofTrace: (trace) => values[trace]! };
-  const ordered = [...work].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
-  const kept = new Set(ordered.slice(0, MAX_NAMED - 1).map(([value]) => value));
-  const others = `${plural(work.size - kept.size, "other")}`;
-  return { name, ofTrace: (trace) => (values[trace] === "" || kept.has(values[trace]!) ? values[trace]! : others) };
+  const ordered = [...work.keys()].toSorted(
+    (a, b) => work.get(b)! - work.get(a)! || (window.text(a) < window.text(b) ? -1 : 1),
+  );
+  const kept = ordered.length <= MAX_NAMED ? ordered : ordered.slice(0, MAX_NAMED - 1);
+  const names = new Map(kept.map((value) => [value, window.text(value)]));
+  const others = plural(ordered.length - kept.length, "other");
+  return { name, ofTrace: (trace) => (values[trace]! < 0 ? "" : (names.get(values[trace]!) ?? others)) };
 }
