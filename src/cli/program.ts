@@ -6,6 +6,7 @@ import { changepoints } from "./commands/changepoints.ts";
 import { compareRecordings } from "./commands/compare.ts";
 import { demo } from "./commands/demo.ts";
 import { diagnose } from "./commands/diagnose.ts";
+import { mcp } from "./commands/mcp.ts";
 import { printCriticalPaths } from "./commands/critical-path.ts";
 import { doctor } from "./commands/doctor.ts";
 import { flame } from "./commands/flame.ts";
@@ -81,6 +82,12 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .option("--objective <text>", 'what is fast enough: "[SERVICE] OPERATION p99 < 300ms"; may be repeated', objective)
     .addHelpText("after", pasteable(EXAMPLES.diagnose, terminal))
     .action(async (options) => done(await diagnose(options, terminal)));
+
+  program
+    .command("mcp")
+    .description("Answer an assistant: Model Context Protocol on standard input and output, until the input ends.")
+    .addHelpText("after", pasteable(EXAMPLES.mcp, terminal))
+    .action(async () => done(await mcp(terminal)));
 
   common(program.command("demo"))
     .description("Start a real sample system with a fault and a PostgreSQL of its own, diagnose it, and end it again.")
@@ -418,6 +425,14 @@ Examples:
   longpole up
   longpole up --data /var/lib/longpole --config longpole.yaml
   longpole up --clickhouse http://clickhouse-1:8123 --clickhouse http://clickhouse-2:8123`,
+  mcp: `
+Tools: diagnose and trace (of a running server: LONGPOLE_URL, LONGPOLE_TOKEN), analyze and trace (of files), what_if (of both).
+
+Example, as a client's configuration:
+  { "mcpServers": { "longpole": { "command": "longpole", "args": ["mcp"] } } }
+
+Example, by hand:
+  printf '%s\\n' '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' | longpole mcp`,
   diagnose: `
 Examples:
   longpole diagnose
