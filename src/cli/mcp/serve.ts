@@ -1,5 +1,7 @@
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { ChangeError } from "../../engine/what-if.ts";
+import { InputError } from "../../model/intake.ts";
 import { ServerError } from "../server-client.ts";
 import type { Terminal } from "../terminal.ts";
 import {
@@ -12,7 +14,7 @@ import {
   type RpcNotification,
   type RpcRequest,
 } from "./json-rpc.ts";
-import { argumentsOf, ToolError, TOOLS } from "./tools.ts";
+import { argumentsOf, ToolError, TOOLS, type Tool } from "./tools.ts";
 
 /** Versions of the protocol that this is written for, the newest first: https://modelcontextprotocol.io/specification */
 const VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
@@ -98,12 +100,16 @@ async function resultOf(
     case "ping":
       return {};
     case "tools/list":
-      return { tools: TOOLS.map(({ call: _, ...tool }) => ({ ...tool, annotations: { readOnlyHint: true } })) };
+      return { tools: TOOLS.map(toolListed) };
     case "tools/call":
       return callTool(params, signal, terminal);
     default:
       throw new RpcError(RpcErrorCode.methodNotFound, `no method ${method}`);
   }
+}
+
+function toolListed({ name, description, inputSchema }: Tool): object {
+  return { name, description, inputSchema, annotations: { readOnlyHint: true } };
 }
 
 /** What goes wrong in a tool is its answer, so that the assistant can mend it; what is no call at all is an error. */
@@ -118,7 +124,12 @@ async function callTool(
   try {
     return { content: [{ type: "text", text: await tool.call(given, { terminal, signal }) }], isError: false };
   } catch (error) {
-    if (!(error instanceof ToolError || error instanceof ServerError)) throw error;
+    const isToldByTool =
+      error instanceof ToolError ||
+      error instanceof ServerError ||
+      error instanceof ChangeError ||
+      error instanceof InputError;
+    if (!isToldByTool) throw error;
     return { content: [{ type: "text", text: error.message }], isError: true };
   }
 }

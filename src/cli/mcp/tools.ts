@@ -175,8 +175,8 @@ async function captured(
       return () => signal.removeEventListener("abort", callback);
     },
   });
-  // Input of which a part could not be read has an answer all the same.
-  if (code === EXIT.unusable && out === "") throw new ToolError(err.trim().replace(/^longpole: /gm, ""));
+  // An answer from a part of what was asked for would pass for the whole one.
+  if (code === EXIT.unusable) throw new ToolError(bounded(err.trim().replace(/^longpole: /gm, "")));
   return out;
 }
 
