@@ -49,7 +49,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/web",
     "src/testing",
   ],
-  e2e: ["src/model", "src/formats", "src/ingest", "src/lab", "src/testing"],
+  e2e: ["src/model", "src/formats", "src/ingest", "src/store", "src/lab", "src/testing"],
   scripts: [],
 };
 
