@@ -13,6 +13,7 @@ import { COUNT_SPANS, type CountRow, READ_SPANS, READ_TRACE } from "./queries/re
 import { RED_ROWS, redParameters, redRow, type RedSqlRow } from "./queries/red.ts";
 import {
   type FoundRow,
+  searchLimit,
   searchParameters,
   searchSql,
   SUMMARIES,
@@ -123,7 +124,7 @@ export class ClickHouseStore implements Store {
   }
 
   async searchTraces(query: TraceQuery, { signal }: ReadOptions = {}): Promise<readonly TraceSummary[]> {
-    const found = await this.rows<FoundRow>(searchSql(query), { parameters: searchParameters(query), signal });
+    const found = await this.findTraces(query, signal);
     if (found.length === 0) return [];
     const parameters = { hashes: found.map(({ hash }) => BigInt(hash)), ids: found.map(({ id }) => id.toUpperCase()) };
     const summaries = await this.rows<SummaryRow>(SUMMARIES, { parameters, signal });
@@ -188,6 +189,20 @@ export class ClickHouseStore implements Store {
 
   async close(): Promise<void> {
     await Promise.all([...new Set([this.link, ...this.nodes])].map((link) => link.close()));
+  }
+
+  /**
+   * The first span found of each trace. How many spans have to be looked at for so many traces is not known: few more
+   * than those first, then many. "One of each trace" in the engine would sort all that match.
+   */
+  private async findTraces(query: TraceQuery, signal: AbortSignal | undefined): Promise<readonly FoundRow[]> {
+    const limit = searchLimit(query);
+    for (let spans = 8 * limit; ; spans *= 32) {
+      const rows = await this.rows<FoundRow>(searchSql(query), { parameters: searchParameters(query, spans), signal });
+      const first = new Map<string, FoundRow>();
+      for (const row of rows) if (!first.has(row.id)) first.set(row.id, row);
+      if (first.size >= limit || rows.length < spans) return [...first.values()].slice(0, limit);
+    }
   }
 
   private rows<Row>(query: string, options: QueryOptions): Promise<Row[]> {

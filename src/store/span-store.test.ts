@@ -266,6 +266,7 @@ test("a block that comes again under its token is not inserted again, in no tabl
   for (let i = 0; i < 3; i++) await store.insertSpans(spans, "the same");
   expect(await store.spansIn(range(1800, 1801))).toBe(2);
   expect((await store.red({ ...range(1800, 1860), service: "token" }))[0]).toMatchObject({ count: 2, sumNs: 1e7 });
+  expect((await store.red({ ...range(0, 3600), stepSeconds: 3600, service: "token" }))[0]).toMatchObject({ count: 2 });
   expect(await store.searchTraces({ ...range(1800, 1801), service: "token" })).toHaveLength(2);
   await store.insertSpans(spans, "another");
   expect(await store.spansIn(range(1800, 1801))).toBe(4);

@@ -15,13 +15,12 @@ const CONDITIONS = `${inRange("start")}
   AND duration BETWEEN {least:Int64} AND {most:Int64}
   AND ({failed:UInt8} = 0 OR status = 2)`;
 
-/** Largest of a trace's spans found; the newest or slowest `limit` traces. A trace has its first place once. */
+/** Spans found, the newest or slowest; a trace may be among them more than once, which `searchTraces` sees to. */
 const select = (table: string, conditions: string, order: string): string => `SELECT lower(hex(trace_id)) AS id,
   toString(cityHash64(trace_id)) AS hash, toString(duration) AS longest
 FROM ${table}
 WHERE ${conditions}
 ORDER BY ${order} DESC, trace_id
-LIMIT 1 BY trace_id
 LIMIT {limit:UInt32}`;
 
 /**
@@ -57,11 +56,14 @@ function attributeCondition(i: number): string {
 const [LEAST, MOST] = ["-9223372036854775808", "9223372036854775807"];
 const [DEFAULT_LIMIT, MAX_LIMIT] = [20, 1000];
 
-export function searchParameters(query: TraceQuery): Record<string, string | number | bigint> {
-  const limit = query.limit ?? DEFAULT_LIMIT;
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
-    throw new StoreError("refused", `a limit of ${limit} traces: from 1 to ${MAX_LIMIT}`);
-  }
+/** How many traces are asked for. */
+export function searchLimit({ limit = DEFAULT_LIMIT }: TraceQuery): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT) return limit;
+  throw new StoreError("refused", `a limit of ${limit} traces: from 1 to ${MAX_LIMIT}`);
+}
+
+/** `limit`: of spans. */
+export function searchParameters(query: TraceQuery, limit: number): Record<string, string | number | bigint> {
   const parameters: Record<string, string | number | bigint> = {
     from: query.fromUnixNs,
     to: query.toUnixNs,

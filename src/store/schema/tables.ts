@@ -82,15 +82,20 @@ export const TABLES: readonly string[] = [
   SETTINGS ${KEEP_BY_TIME}`,
   ),
 
-  ...["minute", "hour"].map(
-    (step) => `CREATE MATERIALIZED VIEW {db}.red_${step}_of_spans TO {db}.red_${step} AS
+  `CREATE MATERIALIZED VIEW {db}.red_minute_of_spans TO {db}.red_minute AS
   SELECT service, name, kind, parent_id = toFixedString('', 8) AS is_root,
-    toStartOfInterval(toDateTime(start, 'UTC'), toInterval${step === "minute" ? "Minute" : "Hour"}(1)) AS time,
+    toStartOfMinute(toDateTime(start, 'UTC')) AS time,
     toUInt16(floor(log(greatest(duration, 1)) / log(1.02))) AS bucket,
     count() AS count, countIf(status = 2) AS errors, sum(toFloat64(greatest(duration, 0))) AS sum_ns
   FROM {db}.spans
   GROUP BY service, name, kind, is_root, time, bucket`,
-  ),
+
+  // From the minutes of a block, which are few, not from its spans once more: a fifth of the processor time of an insert.
+  `CREATE MATERIALIZED VIEW {db}.red_hour_of_minutes TO {db}.red_hour AS
+  SELECT service, name, kind, is_root, toStartOfHour(time) AS time, bucket,
+    sum(count) AS count, sum(errors) AS errors, sum(sum_ns) AS sum_ns
+  FROM {db}.red_minute
+  GROUP BY service, name, kind, is_root, time, bucket`,
 
   /* Each series once, by a hash of all that tells it apart; `seen` is a day, so that a series outlives its points. */
   `CREATE TABLE {db}.series (
