@@ -140,4 +140,5 @@ test("a store that was closed opens again with all it had; it migrates nothing t
   embedded = await openEmbedded({ dataDir: folder, retention: KEEP });
   await insertUntilAcknowledged(embedded, 0);
   await expectEach(embedded, 1);
+  expect(embedded.engine.restarts).toBe(0);
 });
