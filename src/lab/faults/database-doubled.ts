@@ -1,5 +1,5 @@
 import type { Fault, TimedStatement } from "./fault.ts";
-import { DATABASE, HOST, SELECT, userEndpoint } from "./names.ts";
+import { DATABASE, SELECT, userEndpoint, ZONES_POOL } from "./names.ts";
 
 /**
  * The table has no index on `name` from the beginning. While it was small nobody noticed: the scan took
@@ -16,8 +16,7 @@ export const databaseDoubled: Fault = {
       // the growth is what happened, the index what would have made it harmless
       alsoMechanisms: ["missing-index"],
       statement: "SELECT id, zone_id, name, type, content, ttl, updated_at FROM records WHERE name = $1",
-      // Two connections are in use by 28 %, two processors by 33 % of what requests need, the load's own not counted.
-      limiter: { service: HOST, resource: "cpu" },
+      limiter: ZONES_POOL,
       endpoint: userEndpoint("lookup"),
     },
   ],
