@@ -1,7 +1,7 @@
 /**
  * The ceiling predicted from half load against the measured one, on the real sample system with the fault of a story.
  *
- *   npm run bench:ceiling -- [--only database-doubled,hungry-ingest] [--seed 1] [--step-seconds 8] [--seconds 30]
+ *   npm run bench:ceiling -- [--only database-doubled,hungry-ingest] [--seed 1] [--start 8] [--step-seconds 8] [--seconds 30]
  *
  * The system is brought into the state of the fault, as it is once the trouble has come. A ramp finds the rate at which it
  * is full: the measured ceiling. Then it runs at half of the highest rate that was sustained, and is recorded; the prediction
@@ -32,6 +32,7 @@ const { values } = parseArgs({
   options: {
     only: { type: "string", default: "database-doubled,hungry-ingest" },
     seed: { type: "string", default: "1" },
+    start: { type: "string" },
     "step-seconds": { type: "string", default: "8" },
     seconds: { type: "string", default: "30" },
   },
@@ -76,7 +77,7 @@ async function measure(origin: string, plan: LoadPlan, records: number, sink: Te
       generator,
       {
         plan: {
-          startPerSecond: plan.perSecond / 4,
+          startPerSecond: values.start === undefined ? plan.perSecond / 4 : Number(values.start),
           step: { kind: "times", by: 2 },
           maxPerSecond: 5000,
           stepSeconds: Number(values["step-seconds"]),

@@ -34,7 +34,7 @@ test.each(SEEDS)("a sharp knee lies within the bracket, which is narrow; seed %i
   const { steps, stop } = search(PLAN, (rate) => (rate <= capacity ? "steady" : "queue-grows"));
   const { low, high } = bracketOf(steps);
   if (low === null) {
-    // Down by quarters while a step has twenty requests: to 2.5 per second.
+    // Down by quarters while a step has thirteen requests: to 2.5 per second.
     expect([stop, capacity < 2.5]).toEqual(["no-steady-rate", true]);
     return;
   }

@@ -36,9 +36,9 @@ export interface Bracket {
 const PRECISION = 1.05;
 const MOST_NARROWING = 5;
 const MOST_CONFIRMING = 2;
-/** A first rate that was too high is followed by a quarter of it, and so on, while a step still has requests to speak of. */
+/** A first rate that was too high is followed by a quarter of it, and so on, while ten requests are left of a settled step. */
 const DOWN = 4;
-const LEAST_REQUESTS = 20;
+const LEAST_REQUESTS = 13;
 
 /**
  * The step after those that were run: up till a rate is not sustained (down from the first where that is not), then halving
