@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { longpole } from "./longpole.ts";
+import { longpole, ROOT } from "./longpole.ts";
 
 let folder = "";
 const started: ChildProcess[] = [];
@@ -162,6 +162,48 @@ test("without probes: the next best way, and why", () => {
   expect(sum(found)).toBeCloseTo(1, 2);
   expect(share(found, "sleep")).toBe(Math.max(...found.ledger.map((row) => row.share)));
 });
+
+test.runIf(hasProbes)("killed by force: the helper goes, and its probes with it", async () => {
+  const target = spawn("sleep", ["60"], { stdio: "ignore" });
+  started.push(target);
+  await new Promise((resolve) => target.once("spawn", resolve));
+  const main = join(ROOT, "dist", "cli", "main.js");
+  const recorder = spawn(process.execPath, [main, "record", "--seconds", "60", "-p", String(target.pid)], {
+    stdio: "ignore",
+  });
+  started.push(recorder);
+  const helper = await until(() => childrenOf(recorder.pid!).find(isProbing));
+  recorder.kill("SIGKILL");
+  await until(() => (isAlive(helper) ? undefined : true));
+  expect(isAlive(target.pid!)).toBe(true);
+});
+
+/** Waits for what is looked for; vitest ends a test that waits for ever. */
+async function until<T>(look: () => T | undefined): Promise<T> {
+  for (;;) {
+    const found = look();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const childrenOf = (pid: number): number[] =>
+  (read(`/proc/${pid}/task/${pid}/children`) ?? "").trim().split(" ").filter(Boolean).map(Number);
+
+/** The helper has opened its ring of events. */
+const isProbing = (pid: number): boolean =>
+  read(`/proc/${pid}/comm`) === "longpole-probe\n" && (read(`/proc/${pid}/maps`) ?? "").includes("bpf-map");
+
+/** One that has ended may wait for its parent to hear of it. */
+const isAlive = (pid: number): boolean => !/\) [ZX] /.test(read(`/proc/${pid}/stat`) ?? ") X ");
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return undefined;
+  }
+}
 
 describe("clear lines", () => {
   test.each([

@@ -423,7 +423,7 @@ static __always_inline int on_exec(struct task_struct *task)
 	if (!is_chosen(tgid))
 		return 0;
 	__u32 tid = BPF_CORE_READ(task, pid);
-	if (!counting) {
+	if (!counting && !started_ns) {
 		started_ns = bpf_ktime_get_ns();
 		counting = true;
 		thread_of(task, tid, tgid, STATE_RUNNING, started_ns);

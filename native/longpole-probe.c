@@ -54,7 +54,6 @@ struct probe {
 	struct bpf_link *link;
 };
 
-/* The scheduler's switch comes last: exact totals begin with it. */
 static struct probe probes[] = {
 	{ .name = "sched-wakeup", .tracepoint = "sched_wakeup", .needed = true },
 	{ .name = "sched-wakeup-new", .tracepoint = "sched_wakeup_new", .needed = true },
@@ -218,8 +217,6 @@ static int load(const struct options *options, const struct btf *btf, bool typed
 		if (!has_tracepoint(btf, probe->tracepoint)) {
 			error = -ESRCH;
 		} else {
-			if (i == PROBES - 1 && !options->at_exec)
-				skeleton->bss->started_ns = now_ns(CLOCK_MONOTONIC);
 			probe->link = bpf_program__attach(program_of(probe, typed));
 			error = probe->link ? 0 : -errno;
 		}
@@ -231,6 +228,9 @@ static int load(const struct options *options, const struct btf *btf, bool typed
 			return error;
 		}
 	}
+	/* Only now that no switch goes unseen: attaching takes a while, in which threads would change without a trace. */
+	if (!options->at_exec)
+		skeleton->bss->started_ns = now_ns(CLOCK_MONOTONIC);
 	return 0;
 }
 
@@ -395,6 +395,8 @@ static void for_each_thread(int pid, void (*visit)(int pid, int tid))
 /* ---- the end ---- */
 
 static __u64 ended_ns;
+/* Whether the command's program was ever there. */
+static bool has_begun;
 
 /* A thread that had the processor from the beginning to the end, and so never met a probe. */
 static void put_unseen(int pid, int tid)
@@ -528,7 +530,7 @@ static void put_end(__u64 own_before, __u64 programs_before)
 {
 	struct {
 		__u64 started_ns, ended_ns, lost_events, lost_threads, lost_waits, stacks_skipped, own_ns, programs_ns, resident_kb;
-	} end = { .started_ns = skeleton->data->counting ? skeleton->bss->started_ns : ended_ns,
+	} end = { .started_ns = has_begun ? skeleton->bss->started_ns : ended_ns,
 		  .ended_ns = ended_ns,
 		  .lost_events = skeleton->bss->lost_events,
 		  .lost_threads = skeleton->bss->lost_threads,
@@ -632,10 +634,11 @@ int main(int count, char **words)
 	__u64 until = options.seconds > 0 ? from + (__u64)(options.seconds * 1e9) : 0;
 	record(&options, ring, until);
 
-	/* The switch first: from here on no total changes. */
-	detach(&probes[PROBES - 1]);
+	/* From here on no total changes, at one moment for all probes: taking them off takes a while. */
+	has_begun = skeleton->data->counting;
+	skeleton->data->counting = false;
 	ended_ns = now_ns(CLOCK_MONOTONIC);
-	for (size_t i = 0; i + 1 < PROBES; i++)
+	for (size_t i = 0; i < PROBES; i++)
 		if (probes[i].attached)
 			detach(&probes[i]);
 	for (int which = 0; which < 2; which++)

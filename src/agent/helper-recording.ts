@@ -174,7 +174,7 @@ class Sightings {
     const names = new Map(this.threads.map(({ tid, tgid, comm }) => [tid, { tgid, name: comm }]));
     const processName = (tgid: number): string =>
       tgid === target.pid ? target.name : (this.names.get(tgid) ?? names.get(tgid)?.name ?? `process ${tgid}`);
-    const quality: FrameQuality = { frames: 0, named: 0, stacks: 0, rooted: 0 };
+    const quality: FrameQuality = { frames: 0, named: 0, namelessCompiled: 0, stacks: 0, rooted: 0 };
     const table = (stacks: readonly WeightedStack[], types: readonly (readonly [string, string])[]) =>
       stackTableOf(stacks, types, names, processName, at, this.symboliser, quality);
     const onCpu = table(this.weightedSamples(), [
@@ -214,7 +214,7 @@ class Sightings {
         notObserved: this.probes
           .filter(({ rung }) => rung === "none" || rung === "shed")
           .map(({ name, reason }) => ({ what: name, why: reason })),
-        remarks: [...this.symboliser.remarks, ...overflowRemarks(end)],
+        remarks: [...namelessRemarks(quality), ...this.symboliser.remarks, ...overflowRemarks(end)],
         cost: {
           attachMs: hello.attachNs / 1e6,
           cpuNs: end.ownNs + end.programsNs,
@@ -318,6 +318,17 @@ function histogramOf({ kind, which, operation, count, sumNs, slots }: Of<"histog
     edgesNs: filled.map((slot) => 2 ** Math.floor(slot / 4) * (1 + ((slot % 4) + 1) / 4)),
     counts: filled.map((slot) => slots[slot]!),
   };
+}
+
+/** From so many of the frames on, what is missing is what one wants to know. */
+const MANY_NAMELESS = 0.03;
+
+function namelessRemarks({ frames, namelessCompiled }: FrameQuality): string[] {
+  if (namelessCompiled < MANY_NAMELESS * frames || namelessCompiled === 0) return [];
+  const share = Math.round((100 * namelessCompiled) / frames);
+  return [
+    `${share} % of the frames are code that was compiled at run time, and have no names: start Node with --perf-basic-prof (docs/record.md has the others)`,
+  ];
 }
 
 function overflowRemarks({ lostThreads, lostWaits }: Of<"end">): string[] {

@@ -61,7 +61,7 @@ export async function recordByProcfs(
   const recorded = [...threads].map(([tid, held]) => threadOf(target.pid, tid, held));
   const at = { startUnixNs, durationNs };
   const names = new Map(recorded.map(({ tid, name }) => [tid, { tgid: target.pid, name }]));
-  const quality = { frames: 0, named: 0, stacks: 0, rooted: 0 };
+  const quality = { frames: 0, named: 0, namelessCompiled: 0, stacks: 0, rooted: 0 };
   const offCpu = stackTableOf(
     [...threads].flatMap(([tid, held]) => waitsOf(target.pid, tid, held, recorded)),
     [

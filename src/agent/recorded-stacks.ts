@@ -34,6 +34,8 @@ export interface ThreadName {
 export interface FrameQuality {
   frames: number;
   named: number;
+  /** without a name, in code that a runtime compiled while it ran */
+  namelessCompiled: number;
   stacks: number;
   rooted: number;
 }
@@ -78,6 +80,7 @@ export function stackTableOf(
     const frames = [...inside, ...outside];
     quality.frames += frames.length;
     quality.named += frames.filter(({ isNamed }) => isNamed).length;
+    quality.namelessCompiled += frames.filter(({ isNamed, kind }) => !isNamed && kind === FrameKind.jit).length;
     if (stack.user.length > 0) quality.stacks++;
     if (stack.user.length > 0 && (stack.isRooted || ROOTS.test(outside.at(-1)!.name))) quality.rooted++;
     // Without the kernel's frames its system call stands for them.

@@ -52,6 +52,19 @@ export interface RecordReport extends Report {
     /** threads with less time than those */
     readonly threadsLeft: number;
     readonly counters: Readonly<Record<string, number>>;
+    /** what took time besides, most in all first: the run queue, disks of the host, connections, locks of the kernel */
+    readonly latencies: readonly {
+      readonly what: string;
+      /** of block I/O the device and the operation */
+      readonly which: string;
+      readonly count: number;
+      readonly meanMs: number;
+      /** within a fifth, as far as the histogram's steps tell */
+      readonly p50Ms: number;
+      readonly p99Ms: number;
+    }[];
+    /** who got the processor when a thread was taken off it, most often first; the ten first of them */
+    readonly preemptedBy: readonly { readonly pid: number; readonly name: string; readonly count: number }[];
     readonly quality: {
       readonly samples: number;
       readonly rooted: number;

@@ -114,9 +114,12 @@ async function write(
   return recording.durationNs < SHORTEST_NS ? EXIT.insufficientData : EXIT.ok;
 }
 
-/** Both kinds of time in one profile; what is looked at first is the one that was asked for. */
-function pprofTable({ onCpu, offCpu }: ProcessRecording, offFirst: boolean): ReturnType<typeof mergeStackTables> {
-  const all = mergeStackTables([onCpu, offCpu]);
+/** Both kinds of time and page faults in one profile; what is looked at first is the one that was asked for. */
+function pprofTable(
+  { onCpu, offCpu, faults }: ProcessRecording,
+  offFirst: boolean,
+): ReturnType<typeof mergeStackTables> {
+  const all = mergeStackTables([onCpu, offCpu, faults]);
   const wanted = offFirst ? "off-cpu" : "cpu";
   return {
     ...all,

@@ -28,6 +28,7 @@ export function renderRecord(report: RecordReport, recording: ProcessRecording, 
     ...findings(safe, command, pen),
     ...functions("On the processor", recording.onCpu, pen),
     ...functions("Off the processor", recording.offCpu, pen),
+    ...latencies(safe, pen),
     ...ruledOut(safe, pen),
     ...quality(safe, pen),
   ];
@@ -152,6 +153,30 @@ function functions(title: string, table: StackTable, pen: Pen): string[] {
   }
   const left = report.functions.filter(({ self }) => self > 0).length - shown.length;
   if (left > 0) lines.push(pen.faint(`${plural(left, "further function")}: --folded and --html have all.`));
+  return lines;
+}
+
+const LATENCIES = 6;
+const LATENCY_WORDS: Readonly<Record<string, string>> = {
+  "run-queue": "run queue",
+  "block-io": "disk of the host",
+  "tcp-connect": "TCP connect",
+  "tcp-connect-failed": "TCP connect that failed",
+  "kernel-lock": "lock of the kernel",
+};
+
+function latencies({ recording }: RecordReport, pen: Pen): string[] {
+  const shown = recording.latencies.slice(0, LATENCIES);
+  if (shown.length === 0) return [];
+  const name = ({ what, which }: (typeof shown)[number]): string =>
+    `${LATENCY_WORDS[what] ?? what}${which === "" ? "" : ` ${which}`}`;
+  const first = Math.max(...shown.map((one) => columns(name(one))));
+  const head = `  ${padEnd("", first)} ${["count", "mean", "p50", "p99"].map((text) => padStart(text, 10)).join("")}`;
+  const lines = ["", heading("Latencies", "", pen), pen.faint(head)];
+  for (const one of shown) {
+    const figures = [count(one.count), ...[one.meanMs, one.p50Ms, one.p99Ms].map(duration)];
+    lines.push(`  ${padEnd(name(one), first)} ${figures.map((text) => padStart(text, 10)).join("")}`);
+  }
   return lines;
 }
 

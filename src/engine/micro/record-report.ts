@@ -14,6 +14,8 @@ import { waitCauses } from "./wait-causes.ts";
 /** Threads told one by one, those with most to do first. */
 const THREADS = 50;
 
+const PREEMPTORS = 10;
+
 /** A recording of a process → where its threads' time went, and what stands out. again: how to record it once more, with these flags. */
 export function recordReport(recording: ProcessRecording, again: (flags: string) => string): RecordReport {
   const waits = classifyWaits(recording.offCpu);
@@ -57,6 +59,8 @@ export function recordReport(recording: ProcessRecording, again: (flags: string)
       threads: busiest.slice(0, THREADS).map(threadLedger),
       threadsLeft: Math.max(0, busiest.length - THREADS),
       counters: { ...recording.counters },
+      latencies: latencies(recording),
+      preemptedBy: recording.preemptedBy.slice(0, PREEMPTORS),
       quality: { ...quality, notObserved: quality.notObserved, remarks: quality.remarks },
       cost:
         quality.cost === undefined
@@ -81,6 +85,28 @@ const threadLedger = (time: ThreadTime): ThreadLedger => ({
     share: time.ns[timeKind] / time.thread.wallNs,
   })),
 });
+
+/** Histograms in figures; segments that were sent again have a number, but no latency. */
+function latencies({ histograms }: ProcessRecording): RecordReport["recording"]["latencies"] {
+  return histograms
+    .filter(({ what, count }) => count > 0 && what !== "tcp-retransmit")
+    .toSorted((a, b) => b.sumNs - a.sumNs)
+    .map(({ what, which, count, sumNs, edgesNs, counts }) => ({
+      what,
+      which,
+      count,
+      meanMs: sumNs / count / NS_PER_MS,
+      p50Ms: upperEdge(edgesNs, counts, count * 0.5) / NS_PER_MS,
+      p99Ms: upperEdge(edgesNs, counts, count * 0.99) / NS_PER_MS,
+    }));
+}
+
+/** The edge at or below which so many lie. */
+function upperEdge(edges: readonly number[], counts: readonly number[], wanted: number): number {
+  let seen = 0;
+  const found = counts.findIndex((count) => (seen += count) >= wanted);
+  return edges[found < 0 ? edges.length - 1 : found] ?? 0;
+}
 
 /** Of a thread's wall time; below, a finding is a note, or none at all. */
 const CRITICAL_SHARE = 0.5;
