@@ -287,6 +287,18 @@ static __always_inline __u32 state_of(struct task_struct *task)
 	return (__u32)BPF_CORE_READ((struct task_struct___state_as_long *)task, state);
 }
 
+/* Switches and the kernel's clock for threads differ by interrupts; more than this is time that no switch told of. */
+#define CLOCKS_DIFFER_NS 1000000
+
+/* ns: since the thread was seen to get the processor. Where a switch went unseen, the kernel's own count holds. */
+static __always_inline void add_processor_time(struct thread *thread, struct task_struct *task, __u64 ns)
+{
+	__u64 exec = BPF_CORE_READ(task, se.sum_exec_runtime);
+	__u64 ran = exec - thread->exec_ns;
+	thread->cpu_ns += thread->exec_ns && ns > ran + CLOCKS_DIFFER_NS ? ran : ns;
+	thread->exec_ns = exec;
+}
+
 #define TASK_UNINTERRUPTIBLE 2
 #define TASK_STOPPED_OR_TRACED 12
 #define TASK_DEAD 0x80
@@ -302,7 +314,7 @@ static __always_inline void leave(void *ctx, bool preempt, struct task_struct *p
 	struct thread *thread = thread_of(prev, tid, tgid, STATE_RUNNING, started_ns);
 	if (!thread || thread->state == STATE_ENDED)
 		return;
-	thread->cpu_ns += now - thread->since;
+	add_processor_time(thread, prev, now - thread->since);
 	thread->since = now;
 	__u32 state = state_of(prev);
 	if (state & TASK_DEAD) {
@@ -367,7 +379,10 @@ static __always_inline void enter(struct task_struct *next, __u64 now)
 	} else if (thread->state == STATE_RUNNABLE) {
 		thread->runnable_ns += now - thread->since;
 		count_in(HISTOGRAM_RUN_QUEUE, 0, 0, now - thread->since);
+	} else {
+		add_processor_time(thread, next, now - thread->since);
 	}
+	thread->exec_ns = BPF_CORE_READ(next, se.sum_exec_runtime);
 	thread->state = STATE_RUNNING;
 	thread->since = now;
 }

@@ -415,6 +415,18 @@ static void put_unseen(int pid, int tid)
 	put(RECORD_THREAD, &key, sizeof(key), &thread, sizeof(thread));
 }
 
+/* Of a thread that was last seen to get the processor: the time since, but no more than the kernel counts for it. */
+static __u64 still_running(int pid, int tid, const struct thread *thread, __u64 open)
+{
+	char path[64], line[128];
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", pid, tid);
+	unsigned long long run;
+	if (!thread->exec_ns || !read_line(path, line, sizeof(line)) || sscanf(line, "%llu", &run) != 1)
+		return open;
+	__u64 ran = run > thread->exec_ns ? run - thread->exec_ns : 0;
+	return ran < open ? ran : open;
+}
+
 static void put_threads(void)
 {
 	int map = bpf_map__fd(skeleton->maps.threads), waits = bpf_map__fd(skeleton->maps.waits);
@@ -425,7 +437,7 @@ static void put_threads(void)
 			continue;
 		__u64 open = ended_ns > thread.since ? ended_ns - thread.since : 0;
 		if (thread.state == STATE_RUNNING)
-			thread.cpu_ns += open;
+			thread.cpu_ns += still_running((int)thread.tgid, (int)tid, &thread, open);
 		if (thread.state == STATE_RUNNABLE)
 			thread.runnable_ns += open;
 		if (thread.state == STATE_BLOCKED) {

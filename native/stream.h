@@ -97,6 +97,8 @@ struct thread {
 	__u32 has_stack;
 	__u32 pad;
 	char comm[16];
+	/* the kernel's own count of the time on the processor, when it was last looked at; 0: not yet */
+	__u64 exec_ns;
 };
 
 struct wait_key {

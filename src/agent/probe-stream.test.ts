@@ -72,7 +72,7 @@ test.each([
   ],
   ["an absurd length", Buffer.from([255, 255, 255, 255, 2, 0, 0, 0]), /found a record of 4294967295 bytes/],
   ["an unknown type", record(99, Buffer.alloc(4)), /found type 99/],
-  ["a record that is too short", record(8, Buffer.alloc(12)), /found 12 bytes of type 8, which has 124/],
+  ["a record that is too short", record(8, Buffer.alloc(12)), /found 12 bytes of type 8, which has 132/],
 ])("%s", (_, bytes, message) => {
   expect(() => read([bytes])).toThrow(message);
   expect(() => read([exec, bytes])).toThrow(/at byte 24:|type/);

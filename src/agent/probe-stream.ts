@@ -176,7 +176,7 @@ const SIZES: Readonly<Record<number, number>> = {
   5: STACK_BYTES,
   6: 32,
   7: 16,
-  8: 124,
+  8: 132,
   9: 44,
   10: 12 + 16 + 4 * 176,
   11: 28,

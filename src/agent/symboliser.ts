@@ -17,6 +17,9 @@ export interface NamedFrame {
   readonly isNamed: boolean;
 }
 
+/** A look costs some 100 µs; addresses that nothing maps, as broken stacks have, are many. */
+const LOOK_AGAIN_MS = 10;
+
 /** Where V8 collects garbage, and the JVM. */
 const GC =
   /^(?:v8::internal::(?:Heap::(?:CollectGarbage|PerformGarbageCollection|Scavenge)|Scavenge|Mark(?:ing|Compact)|ConcurrentMarking|Sweeper|MinorMC)|GCTaskThread|G1|PS(?:Young|Par)|Shenandoah|ZMark)/;
@@ -30,6 +33,7 @@ export class Symboliser {
   private readonly files = new Map<string, ElfFile | undefined>();
   private readonly processes = new Map<number, ProcessMaps>();
   private readonly perfMaps = new Map<number, PerfMap | undefined>();
+  private readonly looked = new Map<number, number>();
   private readonly kernelNames = new Map<bigint, NamedFrame>();
 
   /** Looks at what a process has mapped now. */
@@ -42,7 +46,7 @@ export class Symboliser {
   }
 
   rulesAt(pid: number, address: number): FrameRules | undefined {
-    const mapping = this.mapsOf(pid).find(address);
+    const mapping = this.mapsOf(pid).find(address) ?? this.lookAgain(pid, address);
     const file = mapping === undefined ? undefined : this.fileOf(pid, mapping);
     if (file?.ehFrame === undefined) return undefined;
     const at = file.addressOf(address - mapping!.start + mapping!.offset);
@@ -91,6 +95,14 @@ export class Symboliser {
     };
     this.kernelNames.set(address, frame);
     return frame;
+  }
+
+  /** What was mapped since the last look: a program loads its libraries right after it began. Not for every address anew. */
+  private lookAgain(pid: number, address: number): Mapping | undefined {
+    const now = performance.now();
+    if (now - (this.looked.get(pid) ?? -Infinity) < LOOK_AGAIN_MS) return undefined;
+    this.looked.set(pid, now);
+    return this.look(pid) ? this.mapsOf(pid).find(address) : undefined;
   }
 
   private compiled(pid: number, address: number): NamedFrame {
