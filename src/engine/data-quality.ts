@@ -2,10 +2,11 @@ import type { Intake } from "../model/intake.ts";
 import type { DataQuality, PointLedger, SpanLedger } from "../model/report.ts";
 import { NS_PER_MS } from "../model/units.ts";
 import type { EndpointView } from "./endpoint-view.ts";
+import { samplingError, type SamplingError } from "../analysis/sampling-error.ts";
 import { describeSampling } from "../analysis/trace-weights.ts";
 import type { ResourceContext } from "./resources/resource-context.ts";
 import type { Window } from "./window.ts";
-import { percent } from "./wording.ts";
+import { count, percent, plural } from "./wording.ts";
 
 /** What the data allow to say: completeness, clocks, sampling, and every span accounted for. `others`: warnings of what was joined with the spans. */
 export function dataQuality(
@@ -39,6 +40,7 @@ export function dataQuality(
     ...(quality.absurdDurations > 0
       ? [`${quality.absurdDurations} spans last longer than a day: their traces are left out`]
       : []),
+    ...(sampling === "head" ? [sampledText(samplingError(forest))] : []),
     ...(sampling === "tail"
       ? ["tail-sampled without weights: percentiles describe the kept traces, not the traffic"]
       : []),
@@ -83,6 +85,14 @@ export function dataQuality(
     warnings,
     complete: !stopped,
   };
+}
+
+/** Two-sided 90 % of a normal distribution, as of the report's other intervals. */
+const Z_90 = 1.645;
+
+function sampledText({ traces, standFor, relativeError }: SamplingError): string {
+  const error = percent(Z_90 * relativeError);
+  return `sampled: ${plural(traces, "trace")} stand for ${count(standFor)}, so rates are known to ± ${error} (90 %); percentiles are those of the sample, and their intervals allow for it`;
 }
 
 /** received = analysed + not used + rejected. */
