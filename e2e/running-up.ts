@@ -8,6 +8,7 @@ export interface RunningUp {
   readonly otlpUrl: string;
   /** HOST:PORT */
   readonly otlpGrpc: string;
+  readonly pid: number;
   readonly stderr: () => string;
   /** its exit code, null where a signal ended it */
   readonly ended: Promise<number | null>;
@@ -43,6 +44,7 @@ export function startUp(dataDir: string, args: readonly string[] = []): Promise<
         apiUrl: told.apiUrl,
         otlpUrl: `http://${told.otlpHttp}`,
         otlpGrpc: told.otlpGrpc,
+        pid: child.pid!,
         stderr: () => stderr,
         ended,
         kill: (signal) => void child.kill(signal),

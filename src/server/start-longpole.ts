@@ -5,6 +5,7 @@ import { startIngest, type Ingest, type IngestOptions } from "../ingest/start-in
 import { connect } from "../store/connect.ts";
 import { openEmbedded } from "../store/embedded/open-embedded.ts";
 import { DEFAULT_RETENTION, type Retention } from "../store/schema/migrate.ts";
+import { StoreError } from "../store/store-error.ts";
 import type { Store } from "../store/store.ts";
 import type { ClickHouseSettings, Settings } from "./config/settings.ts";
 import type { IngestView, ServerContext, SignalCounts } from "./context.ts";
@@ -118,7 +119,12 @@ async function openStore(settings: Settings, log: Log): Promise<OpenStore> {
   const { clickhouse } = settings;
   if (clickhouse !== undefined) {
     const store = await connect(connectionOf(clickhouse), { retention: retentionOf(settings) });
-    return { store, kind: "clickhouse", state: () => "ready", close: () => store.close() };
+    const watch = watchStore(store);
+    const close = async (): Promise<void> => {
+      watch.stop();
+      await store.close();
+    };
+    return { store, kind: "clickhouse", state: watch.state, close };
   }
   const { memoryBytes } = settings.limits;
   const { store, engine, close } = await openEmbedded({
@@ -133,6 +139,27 @@ async function openStore(settings: Settings, log: Log): Promise<OpenStore> {
     state: () => (engine.state === "up" ? "ready" : engine.state),
     close,
   };
+}
+
+const PING_EVERY_MS = 2_000;
+
+/** Whether a ClickHouse that somebody else runs answers, asked every two seconds. */
+function watchStore(store: Store): { state: () => string; stop: () => void } {
+  let state = "ready";
+  let isAsking = false;
+  const ping = async (): Promise<void> => {
+    if (isAsking) return;
+    isAsking = true;
+    try {
+      await store.spansIn({ fromUnixNs: 0n, toUnixNs: 1n });
+      state = "ready";
+    } catch (error) {
+      state = error instanceof StoreError ? error.code : "not answering";
+    }
+    isAsking = false;
+  };
+  const timer = setInterval(() => void ping(), PING_EVERY_MS);
+  return { state: () => state, stop: () => clearInterval(timer) };
 }
 
 const MS_PER_DAY = 86_400_000;
