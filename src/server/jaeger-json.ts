@@ -37,14 +37,36 @@ export function jaegerTraces(table: SpanTable): JaegerTrace[] {
   const events = rowsByOwner(table.events.span, table.rowCount);
   const links = rowsByOwner(table.links.span, table.rowCount);
   return [...rows].map(([traceID, of]) => {
-    const resources = [...new Set(of.map((row) => table.resource[row]!))];
-    const processes = resources.map((resource, i) => [`p${i + 1}`, processOf(table, resource)] as const);
-    const spans = of.map((row) => {
-      const processID = `p${resources.indexOf(table.resource[row]!) + 1}`;
-      return spanOf(table, row, traceID, processID, events(row), links(row));
-    });
-    return { traceID, spans, processes: Object.fromEntries(processes), warnings: null };
+    const processes = new Processes(table);
+    const spans = of.map((row) =>
+      spanOf(table, row, traceID, processes.idOf(table.resource[row]!), events(row), links(row)),
+    );
+    return { traceID, spans, processes: processes.byId, warnings: null };
   });
+}
+
+/** The processes of a trace, each once: equal resources may occur more than once in a table. */
+class Processes {
+  readonly byId: Record<string, object> = {};
+  private readonly table: SpanTable;
+  private readonly ofResource = new Map<number, string>();
+  private readonly ofText = new Map<string, string>();
+
+  constructor(table: SpanTable) {
+    this.table = table;
+  }
+
+  idOf(resource: number): string {
+    let id = this.ofResource.get(resource);
+    if (id !== undefined) return id;
+    const process = processOf(this.table, resource);
+    const text = JSON.stringify(process);
+    id = this.ofText.get(text) ?? `p${this.ofText.size + 1}`;
+    this.ofText.set(text, id);
+    this.ofResource.set(resource, id);
+    this.byId[id] = process;
+    return id;
+  }
 }
 
 function spanOf(
