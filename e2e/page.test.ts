@@ -10,7 +10,18 @@ import { openBrowser, watchedPage } from "../src/testing/browser.ts";
 import { longpole } from "./longpole.ts";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const VIEWS = ["findings", "endpoint", "traces", "flame", "throughput", "resources", "configuration", "data"];
+const VIEWS = [
+  "findings",
+  "endpoint",
+  "traces",
+  "flame",
+  "throughput",
+  "resources",
+  "database",
+  "configuration",
+  "metrics",
+  "data",
+];
 const STORIES = { hungry: "hungry-ingest", doubled: "database-doubled" } as const;
 
 const folder = mkdtempSync(join(tmpdir(), "longpole-page-"));
@@ -273,6 +284,8 @@ describe("hostile and odd data", () => {
       endpoints: [],
       traces: [],
       flames: [],
+      statements: [],
+      series: [],
       whatIf: [],
       report: {
         ...nothing,

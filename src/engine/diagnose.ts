@@ -28,6 +28,7 @@ import { checkObjectives, endpointWeight, type Objective } from "./objective.ts"
 import { explainRegressions } from "./regression/explain-regressions.ts";
 import { furtherUse } from "./resources/further-use.ts";
 import { judgeClaims } from "./resources/judge-claims.ts";
+import type { Measures } from "./resources/read-measures.ts";
 import { resourceContext, type ResourceContext } from "./resources/resource-context.ts";
 import { resourceFindings } from "./resources/resource-findings.ts";
 import { withTableGrowth } from "./resources/table-growth.ts";
@@ -78,6 +79,8 @@ export interface Diagnosis {
   readonly views: readonly EndpointView[];
   /** the profiles by the service that they are of */
   readonly profiles: MatchedProfiles;
+  /** what the metrics say over time; absent without metrics */
+  readonly measures: Measures | undefined;
 }
 
 /** A window of spans and metrics, or one of them (and maybe a baseline) → ranked findings with predictions. Never throws for lack of data. */
@@ -156,7 +159,7 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
     ],
     unexplained: unexplainedTime(window, views, profiles.services),
   };
-  return { report, window, views, profiles };
+  return { report, window, views, profiles, measures: resources?.measures };
 }
 
 /** What the settings that spans and metrics tell of are like; the baseline is looked at only where one does harm. */

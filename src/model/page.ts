@@ -22,6 +22,13 @@ export interface PageDocument {
   /** traces that would have been kept, but for the limit on spans */
   readonly tracesLeft: number;
   readonly flames: readonly PageFlame[];
+  /** calls of databases, most time first */
+  readonly statements: readonly PageStatement[];
+  /** statements with less time, which are left out */
+  readonly statementsLeft: number;
+  readonly series: readonly PageSeries[];
+  /** series beyond the limit, which are left out */
+  readonly seriesLeft: number;
   readonly whatIf: readonly WhatIfCurve[];
 }
 
@@ -150,6 +157,40 @@ export interface PageFlame {
   /** time in which the threads of a profile had nothing to do, which is not in the tree; in its unit */
   readonly idle?: number;
   readonly tree: FlameTree;
+}
+
+/** All calls of one operation and statement, of all endpoints. */
+export interface PageStatement {
+  readonly database: string;
+  readonly services: readonly string[];
+  readonly operation: string;
+  /** literals out; "" where the spans do not tell */
+  readonly statement: string;
+  readonly perSecond: number;
+  /** share of the time of all statements */
+  readonly share: number;
+  readonly meanMs: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly errorRatio: number;
+}
+
+/** What a metric measured over time, on windows of equal length. */
+export interface PageSeries {
+  /** what it measures, whatever the metric is called */
+  readonly measure: string;
+  readonly service: string;
+  readonly instance: string;
+  readonly host: string;
+  /** the pool, device, table or queue; "" where there is none */
+  readonly resource: string;
+  /** names of the metrics that it was made of */
+  readonly metrics: readonly string[];
+  /** milliseconds since 1970 of the first window's begin */
+  readonly startUnixMs: number;
+  readonly windowMs: number;
+  /** mean per window, null where not known */
+  readonly values: readonly (number | null)[];
 }
 
 /** What the replay predicts for a finding's fix, at several strengths of it. */

@@ -47,7 +47,7 @@ function Page({ page }: { page: PageDocument }): JSX.Element {
     "?": () => setDialog("keys"),
     "ctrl+k": () => setDialog("palette"),
     "/": () => setDialog("palette"),
-    ...Object.fromEntries(VIEWS.map((view, i) => [String(i + 1), () => go({ view })])),
+    ...Object.fromEntries(VIEWS.slice(0, 9).map((view, i) => [String(i + 1), () => go({ view })])),
   });
   const Screen = SCREENS[state.view];
   return (

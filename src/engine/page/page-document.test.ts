@@ -111,6 +111,23 @@ describe("the page around a report", () => {
     });
   });
 
+  test("statements by the time that requests spend in them", async () => {
+    const { statements } = await page();
+    expect(statements).toHaveLength(1);
+    expect(statements[0]).toMatchObject({
+      database: "orders",
+      services: ["shop"],
+      operation: "SELECT",
+      share: 1,
+      meanMs: 4,
+      p50Ms: 4,
+      p99Ms: 4,
+      errorRatio: 0,
+    });
+    // Six calls, from the first start to the last end.
+    expect(statements[0]!.perSecond).toBeCloseTo(6 / 0.038, 1);
+  });
+
   test("profiles come without the time in which nothing was to do", async () => {
     const stacks = stacksFromText("main;work 30\nmain;rest 10\n(idle) 60", { kinds: { "(idle)": "idle" } });
     const { flames } = await pageDocument({

@@ -6,6 +6,8 @@ import { MIN_TRACES } from "../endpoint-view.ts";
 import type { ProfileInput } from "../code/service-profiles.ts";
 import { flameTree } from "../flame-tree.ts";
 import { heatMap } from "./heat-map.ts";
+import { pageSeries } from "./page-series.ts";
+import { pageStatements } from "./page-statements.ts";
 import { pageTraces } from "./page-traces.ts";
 import { pathFlame } from "./path-flame.ts";
 import { requestSample } from "./request-sample.ts";
@@ -22,7 +24,7 @@ export interface PageInput extends DiagnoseInput {
 
 /** The same diagnosis as `diagnose` makes, with what a person looks into. */
 export async function pageDocument(input: PageInput, hooks: DiagnoseHooks = {}): Promise<PageDocument> {
-  const { report, window, views, profiles } = await diagnoseInDepth(input, hooks);
+  const { report, window, views, profiles, measures } = await diagnoseInDepth(input, hooks);
   const drawn = views.slice(0, ENDPOINTS).filter((view) => view.endpoint.traces.length >= MIN_TRACES);
   const { traces, left } = pageTraces(window, drawn);
   const serviceOf = (profile: ProfileInput): string | undefined =>
@@ -32,6 +34,8 @@ export async function pageDocument(input: PageInput, hooks: DiagnoseHooks = {}):
     ...(input.resources === undefined ? {} : { resources: input.resources }),
     ...(input.seed === undefined ? {} : { seed: input.seed }),
   };
+  const calls = pageStatements(window);
+  const shown = pageSeries(measures);
   return {
     schema: PAGE_SCHEMA,
     producer: input.producer,
@@ -52,6 +56,10 @@ export async function pageDocument(input: PageInput, hooks: DiagnoseHooks = {}):
         profileFlame(profile.stacks, serviceOf(profile), profile.source),
       ),
     ],
+    statements: calls.statements,
+    statementsLeft: calls.left,
+    series: shown.series,
+    seriesLeft: shown.left,
     whatIf: await whatIfCurves(window, report, options, hooks),
   };
 }

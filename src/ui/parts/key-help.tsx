@@ -6,7 +6,7 @@ import { nameOfView } from "./tabs.tsx";
 const KEYS: readonly (readonly [string, string])[] = [
   ["?", "these keys"],
   ["Ctrl K, /", "search or jump"],
-  [`1 – ${VIEWS.length}`, VIEWS.map(nameOfView).join(", ")],
+  ["1 – 9, then Data", VIEWS.map(nameOfView).join(", ")],
   ["j, k", "next and previous finding"],
   ["Enter", "open or close a finding"],
   ["f, b", "traces: next and previous span"],

@@ -25,7 +25,8 @@ export const percent = (share: number): string => `${digits(share * 100)} %`;
 
 export const perSecond = (value: number): string => `${digits(value)}/s`;
 
-export const plural = (count: number, noun: string): string => `${digits(count)} ${noun}${count === 1 ? "" : "s"}`;
+export const plural = (count: number, noun: string, many = `${noun}s`): string =>
+  `${digits(count)} ${count === 1 ? noun : many}`;
 
 /** Local time of day of milliseconds since 1970. */
 export function clock(unixMs: number, withSeconds = true): string {

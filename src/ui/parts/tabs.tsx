@@ -10,7 +10,9 @@ const NAMES: Readonly<Record<View, string>> = {
   flame: "Flame graphs",
   throughput: "Throughput",
   resources: "Resources",
+  database: "Database",
   configuration: "Configuration",
+  metrics: "Metrics",
   data: "Data",
 };
 

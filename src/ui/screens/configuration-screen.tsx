@@ -9,7 +9,11 @@ export function ConfigurationScreen(): JSX.Element {
   const { page } = useSelection();
   return (
     <div className={styles["screen"]}>
-      <FindingTable title="Settings to change" kinds={["config"]} isToo={(setting) => setting !== undefined} />
+      <FindingTable
+        title="Settings to change"
+        kinds={["config"]}
+        isToo={({ subject }) => subject.setting !== undefined}
+      />
       <Panel title="Checked, not a cause">
         <div className={styles["table"]}>
           <table>

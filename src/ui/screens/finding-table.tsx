@@ -1,5 +1,5 @@
 import type { JSX } from "react";
-import type { FindingKind } from "../../model/report.ts";
+import type { Finding, FindingKind } from "../../model/report.ts";
 import { Empty, Panel } from "../parts/panel.tsx";
 import { whereOf } from "../home/finding-list.tsx";
 import { useSelection } from "../state/selection.ts";
@@ -13,12 +13,10 @@ export function FindingTable({
 }: {
   title: string;
   kinds: readonly FindingKind[];
-  isToo?: (setting: string | undefined) => boolean;
+  isToo?: (finding: Finding) => boolean;
 }): JSX.Element {
   const { page, go } = useSelection();
-  const found = page.report.findings.filter(
-    (finding) => kinds.includes(finding.kind) || isToo?.(finding.subject.setting) === true,
-  );
+  const found = page.report.findings.filter((finding) => kinds.includes(finding.kind) || isToo?.(finding) === true);
   return (
     <Panel title={title}>
       {found.length === 0 && <Empty>None.</Empty>}

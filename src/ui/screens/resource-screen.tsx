@@ -3,6 +3,7 @@ import type { ResourceRow } from "../../model/report.ts";
 import { percent } from "../parts/numbers.ts";
 import { Empty, Panel } from "../parts/panel.tsx";
 import { useSelection } from "../state/selection.ts";
+import { CostPanel } from "./cost-panel.tsx";
 import { FindingTable } from "./finding-table.tsx";
 import styles from "./screens.module.css";
 
@@ -13,6 +14,7 @@ export function ResourceScreen(): JSX.Element {
   return (
     <div className={styles["screen"]}>
       <FindingTable title="Findings about resources" kinds={["resource", "growth"]} />
+      <CostPanel />
       <Panel title="Resources" sub="most used first">
         {rows.length === 0 && (
           <Empty>

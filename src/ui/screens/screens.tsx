@@ -4,8 +4,10 @@ import { Home } from "../home/home.tsx";
 import type { View } from "../state/page-state.ts";
 import { TraceScreen } from "../trace/trace-screen.tsx";
 import { ConfigurationScreen } from "./configuration-screen.tsx";
+import { DatabaseScreen } from "./database-screen.tsx";
 import { DataScreen } from "./data-screen.tsx";
 import { EndpointScreen } from "./endpoint-screen.tsx";
+import { MetricScreen } from "./metric-screen.tsx";
 import { ResourceScreen } from "./resource-screen.tsx";
 import { ThroughputScreen } from "./throughput-screen.tsx";
 
@@ -16,6 +18,8 @@ export const SCREENS: Readonly<Record<View, () => JSX.Element | null>> = {
   flame: FlameScreen,
   throughput: ThroughputScreen,
   resources: ResourceScreen,
+  database: DatabaseScreen,
   configuration: ConfigurationScreen,
+  metrics: MetricScreen,
   data: DataScreen,
 };

@@ -1,4 +1,5 @@
 import type { JSX } from "react";
+import type { ObjectiveLoad } from "../../model/report.ts";
 import { digits, ms, percent } from "../parts/numbers.ts";
 import { Empty, Panel } from "../parts/panel.tsx";
 import { useSelection } from "../state/selection.ts";
@@ -11,7 +12,8 @@ export function ThroughputScreen(): JSX.Element {
   const now = endpoints.reduce((sum, endpoint) => sum + endpoint.perSecond, 0);
   const { limiter, next } = throughput;
   const rows = throughput.resources ?? [];
-  const greatest = Math.max(now, ...rows.map((row) => row.ceilingPerSecond ?? 0), 1);
+  // Ceilings far away need no drawing.
+  const greatest = 10 * Math.max(now, limiter?.ceilingPerSecond ?? 0, 0.001);
   return (
     <div className={styles["screen"]}>
       <Panel title="What limits throughput" sub="the rate of all endpoints together, at the present mix">
@@ -41,10 +43,40 @@ export function ThroughputScreen(): JSX.Element {
             </div>
           )}
         </div>
+        {throughput.together !== undefined && (
+          <p className={styles["pad"]}>
+            {throughput.together.resources.map(({ service, resource }) => `${service} ${resource}`).join(" and ")} are
+            full at nearly the same load: more of one alone gives {digits(throughput.together.onePerSecond)}/s, of both{" "}
+            {digits(throughput.together.bothPerSecond)}/s.
+          </p>
+        )}
+        {throughput.assumptions !== undefined && throughput.assumptions.length > 0 && (
+          <ul className={styles["muted"]}>
+            {throughput.assumptions.map((text) => (
+              <li key={text}>{text}</li>
+            ))}
+          </ul>
+        )}
         <p className={`${styles["pad"]} ${throughput.status === "gate-failed" ? styles["over"] : styles["muted"]}`}>
           {throughput.detail}
         </p>
       </Panel>
+      {throughput.objectives !== undefined && throughput.objectives.length > 0 && (
+        <Panel title="Objectives under load" sub="the rate of all endpoints at which each falls">
+          <div className={styles["table"]}>
+            <table>
+              <tbody>
+                {throughput.objectives.map((objective) => (
+                  <ObjectiveRow
+                    key={`${objective.endpoint.service} ${objective.endpoint.operation} ${objective.metric}`}
+                    objective={objective}
+                  />
+                ))}
+              </tbody>
+            </table>
+          </div>
+        </Panel>
+      )}
       <Panel title="Ceilings" sub="what each resource permits: capacity by demand per request">
         {rows.length === 0 && (
           <Empty>
@@ -83,7 +115,7 @@ export function ThroughputScreen(): JSX.Element {
                       <span className={styles["gauge"]} aria-hidden="true">
                         <i
                           style={{
-                            width: `${(100 * row.ceilingPerSecond) / greatest}%`,
+                            width: `${Math.min(100, (100 * row.ceilingPerSecond) / greatest)}%`,
                             background: "var(--count-1)",
                             opacity: 0.35,
                           }}
@@ -99,5 +131,21 @@ export function ThroughputScreen(): JSX.Element {
         </div>
       </Panel>
     </div>
+  );
+}
+
+function ObjectiveRow({ objective }: { objective: ObjectiveLoad }): JSX.Element {
+  const { endpoint, metric, limitMs, fallsAtPerSecond, lowPerSecond, highPerSecond, detail } = objective;
+  return (
+    <tr>
+      <td>
+        {endpoint.service} {endpoint.operation} {metric} &lt; {ms(limitMs)}
+      </td>
+      <td className={styles["num"]}>
+        {fallsAtPerSecond === null ? "not known" : `${digits(fallsAtPerSecond)}/s`}
+        {lowPerSecond !== null && highPerSecond !== null && ` (${digits(lowPerSecond)}–${digits(highPerSecond)})`}
+      </td>
+      <td className={styles["muted"]}>{detail ?? ""}</td>
+    </tr>
   );
 }

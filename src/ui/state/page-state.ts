@@ -6,7 +6,9 @@ export const VIEWS = [
   "flame",
   "throughput",
   "resources",
+  "database",
   "configuration",
+  "metrics",
   "data",
 ] as const;
 export type View = (typeof VIEWS)[number];
