@@ -60,7 +60,7 @@ function Page({ page }: { page: PageDocument }): JSX.Element {
           id="screen"
           role="tabpanel"
           aria-labelledby={`tab-${state.view}`}
-          tabIndex={-1}
+          tabIndex={0}
         >
           <Screen />
         </main>

@@ -163,7 +163,7 @@ function Rows({ trace, rows, range, span, found, choose, collapsed, toggle }: Ro
   }, [span, rows]);
   const segments = useMemo(() => segmentsByRow(trace), [trace]);
   return (
-    <div className={styles["rows"]} ref={scroller} onScroll={look} role="tree" aria-label="Spans" tabIndex={-1}>
+    <div className={styles["rows"]} ref={scroller} onScroll={look} role="tree" aria-label="Spans" tabIndex={0}>
       <div style={{ height: rows.order.length * ROW }} />
       {Array.from(rows.order.subarray(seen.from, seen.to), (row, i) => (
         <Row
