@@ -55,13 +55,7 @@ function Page({ page }: { page: PageDocument }): JSX.Element {
       <div className={styles["app"]}>
         <Header openPalette={() => setDialog("palette")} />
         <Tabs />
-        <main
-          className={styles["main"]}
-          id="screen"
-          role="tabpanel"
-          aria-labelledby={`tab-${state.view}`}
-          tabIndex={0}
-        >
+        <main className={styles["main"]} id="screen" role="tabpanel" aria-labelledby={`tab-${state.view}`} tabIndex={0}>
           <Screen />
         </main>
         <Footer showKeys={() => setDialog("keys")} />
