@@ -23,6 +23,7 @@ interface Recorded {
   }[];
   readonly recording: {
     readonly collector: string;
+    readonly pid: number;
     readonly threadMs: number;
     readonly threads: readonly { readonly tid: number; readonly wallMs: number; readonly name: string }[];
     readonly quality: {
@@ -128,8 +129,9 @@ setInterval(() => { for (let i = 0; i < 200; i++) s += parseLine(line + i); appe
 test.runIf(hasProbes)("Node: functions of its scripts, and one write per byte", () => {
   const script = join(folder, "appender.cjs");
   writeFileSync(script, NODE_PROGRAM);
-  const flags = ["--perf-basic-prof"];
+  const flags = ["--perf-basic-prof", "--no-logfile-per-isolate", `--logfile=${join(folder, "v8.log")}`];
   const found = record("--seconds", "4", "--", process.execPath, ...flags, script, join(folder, "appended"));
+  rmSync(`/tmp/perf-${found.recording.pid}.map`, { force: true });
   expect(found.recording.quality.rooted).toBeGreaterThan(0.9);
   const writes = found.findings.find(({ mechanism }) => mechanism === "excessive-syscalls");
   expect(writes?.subject).toMatchObject({ syscall: "write", frame: expect.stringMatching(/appender\.cjs/) });

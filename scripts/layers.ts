@@ -45,6 +45,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/store",
     "src/server",
     "src/load",
+    "src/agent",
     "src/lab",
     "src/web",
     "src/testing",
