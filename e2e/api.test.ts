@@ -161,6 +161,14 @@ test("a report comes with its progress, and is the same as the one that comes at
   for (const { done, total } of progress) expect(done).toBeLessThanOrEqual(total);
   expect(seen.at(-1)!.event).toBe("report");
   expect(seen.at(-1)!.data).toEqual((await get(`/api/v1/report?${window}&endpoint=orders`)).body);
+  // Nothing came since: it is read again, and not worked out again.
+  const again: Event[] = [];
+  const path = `/api/v1/report/events?${window}&endpoint=orders`;
+  for await (const event of eventsOf(path, new AbortController().signal)) again.push(event);
+  expect(again.at(-1)!.data).toEqual(seen.at(-1)!.data);
+  const stages = again.filter(({ event }) => event === "progress").map(({ data }) => (data as { stage: string }).stage);
+  expect(stages).toContain("reading spans");
+  expect(stages).not.toContain("assembling traces");
 });
 
 test("the status comes as an event each second", async () => {

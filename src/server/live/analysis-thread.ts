@@ -9,15 +9,28 @@ import { pageDocument } from "../../engine/page/page-document.ts";
 import { whatIfIn } from "../../engine/what-if.ts";
 import { buildWindow, type Window } from "../../engine/window.ts";
 import type { MetricTable } from "../../model/metric-table.ts";
+import type { Report } from "../../model/report.ts";
 import { connect } from "../../store/connect.ts";
 import type { Connection } from "../../store/connection.ts";
 import type { Store, TimeRange } from "../../store/store.ts";
 import type { FromThread, Task, ThreadSetUp, ToThread } from "./analysis-messages.ts";
 import { BlockCache } from "./block-cache.ts";
-import { diagnoseLive, prepareLive, readWindowData, type LiveHooks, type LiveReader } from "./live-diagnosis.ts";
+import {
+  diagnoseLive,
+  prepareLive,
+  readWindowData,
+  type HeldReport,
+  type LiveHooks,
+  type LiveReader,
+} from "./live-diagnosis.ts";
 
 /** Windows of which decoded spans are kept: the one asked for, its baseline and one before. */
 const WINDOWS_KEPT = 3;
+
+/** Pages that show a fixed window ask for it again and again. */
+const REPORTS_KEPT = 8;
+const reports = new Map<string, HeldReport>();
+const plainBigint = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? String(value) : value);
 
 const port = parentPort!;
 const { budget, operations } = workerData as ThreadSetUp;
@@ -77,13 +90,18 @@ async function work(
     send({ kind: "progress", id, stage, done, total });
   switch (task.kind) {
     case "report": {
-      const report = await diagnoseLive(reader, task.query, {
-        signal,
-        progress,
-        partial: (part) => send({ kind: "partial", id, json: JSON.stringify(part) }),
-      });
+      const key = JSON.stringify(task.query, plainBigint);
+      const partial = (part: Report): void => send({ kind: "partial", id, json: JSON.stringify(part) });
+      const made = await diagnoseLive(reader, task.query, { signal, progress, partial }, reports.get(key));
       signal.throwIfAborted();
-      return JSON.stringify(report);
+      // Asked last stands last.
+      reports.delete(key);
+      reports.set(key, made);
+      for (const [oldest] of reports) {
+        if (reports.size <= REPORTS_KEPT) break;
+        reports.delete(oldest);
+      }
+      return JSON.stringify(made.report);
     }
     case "page": {
       const { input, live } = await prepareLive(reader, task.query, { signal, progress });

@@ -48,11 +48,26 @@ const PARTIAL_SPANS = 16_000;
 /** Below so many spans the whole answer is not much later than a part of it. */
 const PARTIAL_FROM = 4 * PARTIAL_SPANS;
 
-/** The window's report, as `longpole analyze` makes it of the window's export, with `live` saying what was read. */
-export async function diagnoseLive(reader: LiveReader, query: LiveQuery, hooks: LiveHooks = {}): Promise<Report> {
-  await diagnosePart(reader, query, hooks);
-  const { input, live } = await prepareLive(reader, query, hooks);
-  return { ...(await diagnose(input, hooks)), live };
+/** A report that was made before, and what tells whether it still holds. */
+export interface HeldReport {
+  readonly report: Report;
+  readonly signature: string;
+}
+
+/**
+ * The window's report, as `longpole analyze` makes it of the window's export, with `live` saying what was read. One that
+ * is held is the answer where nothing came since.
+ */
+export async function diagnoseLive(
+  reader: LiveReader,
+  query: LiveQuery,
+  hooks: LiveHooks = {},
+  held?: HeldReport,
+): Promise<HeldReport> {
+  if (held === undefined) await diagnosePart(reader, query, hooks);
+  const { input, live, signature, spansRead } = await prepareLive(reader, query, hooks);
+  if (held !== undefined && spansRead === 0 && held.signature === signature) return held;
+  return { report: { ...(await diagnose(input, hooks)), live }, signature };
 }
 
 /** What a diagnosis of the window is made from, its baseline included, and what of it was read. */
@@ -60,14 +75,21 @@ export async function prepareLive(
   reader: LiveReader,
   query: LiveQuery,
   hooks: LiveHooks,
-): Promise<{ input: DiagnoseInput; live: LiveWindow }> {
+): Promise<{ input: DiagnoseInput; live: LiveWindow; signature: string; spansRead: number }> {
   hooks.progress?.("reading spans", 0, 4);
   const data = await readWindowData(reader, query.range, hooks);
   hooks.progress?.("choosing a baseline", 3, 4);
   const chosen = await baselineRange(reader, query, signalOf(hooks));
   const before = chosen === undefined ? undefined : await readWindowData(reader, chosen.range, signalOf(hooks));
+  const counts = [data, before].map((part) => [
+    part?.spans.rowCount,
+    part?.metrics.points.rowCount,
+    part?.profiles.map(({ stacks }) => stacks.samples.rowCount),
+  ]);
   const hasBefore = before !== undefined && (before.spans.rowCount > 0 || before.metrics.points.rowCount > 0);
   return {
+    signature: JSON.stringify([counts, chosen?.why]),
+    spansRead: data.spansRead + (before?.spansRead ?? 0),
     input: {
       ...inputOf(query, data),
       metrics: data.metrics,
