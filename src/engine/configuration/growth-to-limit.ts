@@ -105,8 +105,19 @@ export const growthToLimit: ConfigurationCheck = {
   run: ({ resources }) =>
     resources === undefined
       ? { problems: [], fine: [] }
-      : together(GROWING.map((growing) => perQuantity(growing, resources.measures))),
+      : oncePerResource(together(GROWING.map((growing) => perQuantity(growing, resources.measures)))),
 };
+
+/** The heap is a part of the memory: of two that grow the one that comes to a limit is told, or the first. */
+function oncePerResource({ problems, fine }: CheckResult): CheckResult {
+  const kept = new Map<string, SettingProblem>();
+  for (const problem of problems) {
+    const key = JSON.stringify([problem.service, problem.resource]);
+    const held = kept.get(key);
+    if (held === undefined || (held.harm === undefined && problem.harm !== undefined)) kept.set(key, problem);
+  }
+  return { problems: [...kept.values()], fine };
+}
 
 function perQuantity(growing: Growing, measures: Measures): CheckResult {
   const found = measures.series.filter(({ measure }) => measure === growing.used);

@@ -63,6 +63,26 @@ test("a problem that no finding tells is one of its own: a warning with harm, a 
   expect(join([], harmless)).toMatchObject([{ kind: "config", severity: "note" }]);
 });
 
+test("growth tells when the limit is reached in the text of the leak, and names no setting for it", () => {
+  const leak = about({
+    mechanism: "memory-leak",
+    why: "It grows.",
+    subject: { service: "orders", resource: "memory" },
+  });
+  const growth: SettingProblem = {
+    ...problem,
+    kind: "growth",
+    resource: "memory",
+    setting: "memory limit",
+    mechanism: "memory-leak",
+    arithmetic: "it reaches the limit of 512 MB in 41 min (30 min–60 min)",
+  };
+  const [joined, ...others] = join([leak], growth);
+  expect(others).toEqual([]);
+  expect(joined!.why).toBe("It grows. It reaches the limit of 512 MB in 41 min (30 min–60 min).");
+  expect(joined!.subject).toEqual({ service: "orders", resource: "memory" });
+});
+
 test("what follows from another cause that is told is a note", () => {
   const cause = about({
     mechanism: "missing-index",

@@ -34,7 +34,7 @@ export function withSettings(
       (finding) => isSame(finding, problem) && (finding.severity !== "note" || problem.harm === undefined),
     );
     if (same !== undefined) {
-      all = all.map((finding) => (finding === same ? told(withSetting(finding, problem), problem) : finding));
+      all = all.map((finding) => (finding === same ? told(finding, problem) : finding));
       continue;
     }
     const own = findingOf(isExplained(problem, all) ? withoutHarm(problem) : problem, window, views, predict);
@@ -53,9 +53,12 @@ function isSame({ subject, mechanism }: Finding, problem: SettingProblem): boole
   return pools.length < 2 || pools[0] === pools[1];
 }
 
-/** When a limit will be reached stands in the text: it is what the reader has to know. */
-const told = (finding: Finding, { kind, arithmetic }: SettingProblem): Finding =>
-  kind === "growth" ? { ...finding, why: `${finding.why} ${capital(arithmetic)}.`.trim() } : finding;
+/** When a limit will be reached stands in the text: it is what the reader has to know. The limit is not what is wrong. */
+function told(finding: Finding, problem: SettingProblem): Finding {
+  const joined = withSetting(finding, problem);
+  if (problem.kind !== "growth") return joined;
+  return { ...joined, subject: finding.subject, why: `${finding.why} ${capital(problem.arithmetic)}.`.trim() };
+}
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
