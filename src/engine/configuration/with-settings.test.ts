@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
 import { SpanTableBuilder } from "../../model/span-table-builder.ts";
 import type { Finding } from "../../model/report.ts";
+import { SpanKind } from "../../model/span-table.ts";
 import { sampleReport } from "../../testing/sample-report.ts";
+import { spansFromRows } from "../../testing/spans-from-rows.ts";
+import { viewEndpoint } from "../endpoint-view.ts";
 import type { Predict } from "../prediction.ts";
 import { buildWindow } from "../window.ts";
 import type { SettingProblem } from "./configuration-check.ts";
@@ -81,6 +84,26 @@ test("growth tells when the limit is reached in the text of the leak, and names 
   expect(others).toEqual([]);
   expect(joined!.why).toBe("It grows. It reaches the limit of 512 MB in 41 min (30 min–60 min).");
   expect(joined!.subject).toEqual({ service: "orders", resource: "memory" });
+});
+
+test("a used-up resource of a service that no request spends time in is a note", async () => {
+  const { harm, ...rest } = problem;
+  const rows = (service: string) =>
+    Array.from({ length: 10 }, (_, i) => ({
+      trace: i + 1,
+      id: 1,
+      parent: 0,
+      kind: SpanKind.server,
+      service,
+      startNs: i * 1e9,
+      endNs: i * 1e9 + 5e6,
+    }));
+  const severityAt = async (service: string): Promise<string> => {
+    const at = await buildWindow(spansFromRows(rows(service)), async () => {});
+    const views = at.endpoints.map((_, i) => viewEndpoint(at, i));
+    return withSettings([], [{ ...rest, harm: { text: harm!.text } }], at, views, never)[0]!.severity;
+  };
+  expect([await severityAt("orders"), await severityAt("elsewhere")]).toEqual(["warning", "note"]);
 });
 
 test("what follows from another cause that is told is a note", () => {

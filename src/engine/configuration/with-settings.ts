@@ -113,9 +113,9 @@ function evidenceOf(
 }
 
 function findingOf(problem: SettingProblem, window: Window, views: readonly EndpointView[], predict: Predict): Finding {
-  const view = sufferer(problem, window, views);
+  const { view, isFelt } = sufferer(problem, window, views);
   const { impact, gain, gainNs } = impactOf(problem, view, predict);
-  const severity = severityOf(problem, gain, gainNs);
+  const severity = isFelt || problem.kind === "growth" ? severityOf(problem, gain, gainNs) : "note";
   const { evidence, link } = evidenceOf(problem, 0);
   const { harm } = problem;
   const subject = {
@@ -149,12 +149,15 @@ function findingOf(problem: SettingProblem, window: Window, views: readonly Endp
   };
 }
 
-/** The endpoint that spends the most of its slow requests' time in the services concerned, weighted by its traffic. */
+/**
+ * The endpoint that spends the most of its slow requests' time in the services concerned, weighted by its traffic. Where no
+ * endpoint spends any there, nobody waits for it; without traces that cannot be told.
+ */
 function sufferer(
   { service, alsoSaidOf = [] }: SettingProblem,
   { paths, text }: Window,
   views: readonly EndpointView[],
-): EndpointView | undefined {
+): { readonly view: EndpointView | undefined; readonly isFelt: boolean } {
   const names = new Set([service, ...alsoSaidOf]);
   const weight = (view: EndpointView): number => {
     let [own, all] = [0, 0];
@@ -168,7 +171,7 @@ function sufferer(
   };
   const weights = views.map(weight);
   const most = weights.reduce((best, value, i) => (value > weights[best]! ? i : best), 0);
-  return views[most];
+  return { view: views[most], isFelt: views.length === 0 || weights[most]! > 0 };
 }
 
 function impactOf(
