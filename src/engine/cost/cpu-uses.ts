@@ -36,10 +36,8 @@ export function cpuUses(
     const of = own.get(service) ?? databases.get(service.toLowerCase()) ?? [];
     const classes = work.ownNs.values().next().value?.length ?? 0;
     const shared = of.length > 0 ? of : Array.from({ length: classes }, () => new Float64Array(work.blocks.count));
-    uses.push({
-      service,
-      use: { used, background: backgroundOf(used, shared, spans.get(service), seed), work: shared },
-    });
+    const background = backgroundOf(used, shared, spans.get(service), seed);
+    uses.push({ service, use: { used, background, work: weighed(used, shared, seed) } });
   }
   const measured = new Set(uses.map(({ service }) => service));
   return { uses, notMeasured: [...own.keys()].filter((service) => !measured.has(service)).toSorted() };
@@ -111,4 +109,28 @@ function backgroundOf(used: Float64Array, work: WorkByClass, spans: Float64Array
     return found.kind === "demands" && found.r2 >= MIN_R2 ? found.background.value : 0;
   });
   return Math.min(...left);
+}
+
+/** Fewest blocks for each class that is told apart by what it computes. */
+const BLOCKS_PER_CLASS = 3;
+
+/**
+ * Own time of some requests is computing, of others waiting for what no span shows. Where the blocks tell what a second of
+ * each class's own time computes (the utilisation law over the classes, each of them apart, and most of the variance
+ * explained), it counts for that much; where they do not, all own time counts alike.
+ */
+function weighed(used: Float64Array, work: WorkByClass, seed: number): WorkByClass {
+  const known = Array.from(used.keys()).filter((b) => Number.isFinite(used[b]!));
+  const active = work.map((of, c) => ({ of, c })).filter(({ of }) => of.some((ns) => ns > 0));
+  if (active.length < 2 || known.length < BLOCKS_PER_CLASS * active.length) return work;
+  const found = serviceDemands(
+    active.map(({ of, c }) => ({ name: String(c), perSecond: Float64Array.from(known, (b) => of[b]! / 1e9) })),
+    Float64Array.from(known, (b) => used[b]!),
+    { seed },
+  );
+  if (found.kind !== "demands" || !(found.r2 >= MIN_R2) || found.demands.length < active.length) return work;
+  const perSecond = new Map(found.demands.map(({ classes, demand }) => [Number(classes[0]), demand]));
+  // One whose demand may as well be none or twice as much is not told.
+  const isTold = [...perSecond.values()].every(({ value, low, high }) => low > 0 && high <= 2 * value);
+  return isTold ? work.map((of, c) => of.map((ns) => ns * (perSecond.get(c)?.value ?? 0))) : work;
 }

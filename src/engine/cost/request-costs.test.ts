@@ -134,6 +134,27 @@ describe("who uses it all", () => {
     expect((await costsOf(rows(false))).costs.map(({ tenant }) => tenant)).toEqual([undefined]);
   });
 
+  test("own time that is waiting costs no CPU, where the load of the two kinds of request tells", async () => {
+    // Both compute 10 ms a request; one waits for 40 ms more. From second to second there are more of the one or the other.
+    const many = (i: number, k: number): number => 2 + ((i * k) % 5);
+    const rows = Array.from({ length: SECONDS }, (_, i) =>
+      Array.from({ length: many(i, 2) + many(i, 3) }, (__, n): SpanRow => {
+        const [name, ms] = n < many(i, 2) ? ["GET /slow", 50] : ["GET /quick", 10];
+        const startNs = i * 1000 * MS + n * 60 * MS;
+        const root = { trace: 100 * i + n + 1, id: 1, parent: 0, kind: SpanKind.server, service: "shop" };
+        return { ...root, name, startNs, endNs: startNs + ms * MS };
+      }),
+    ).flat();
+    let total = 0;
+    const used = Array.from({ length: SECONDS + 1 }, (_, i) => {
+      if (i > 0) total += 0.01 * (many(i - 1, 2) + many(i - 1, 3));
+      return [i, total] as const;
+    });
+    const { costs } = await costsOf(rows, { ...cpu("shop", 0), points: used });
+    expect(byName(costs, "GET /slow").cpuMsPerRequest).toBeCloseTo(10, 0);
+    expect(byName(costs, "GET /quick").cpuMsPerRequest).toBeCloseTo(10, 0);
+  });
+
   test("CPU for a thousand units of work, by an attribute and by a counter", async () => {
     // Two requests a second with 50 points each, and a counter of 100 a second: 0.4 CPU-seconds for 100 points.
     const rows = twoEndpoints(() => ({ "app.points": 50 }));
