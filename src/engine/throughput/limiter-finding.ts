@@ -92,8 +92,8 @@ function limiterFinding(
 ): Finding {
   const { ceiling, next, model, report } = throughput;
   const { use } = limiter;
-  const interval = ceilingInterval(throughput.measured, ceiling!);
-  const afterInterval = next === undefined ? undefined : ceilingInterval(throughput.measured, next);
+  const interval = ceilingInterval(throughput.measured, ceiling!, model.perSecond);
+  const afterInterval = next === undefined ? undefined : ceilingInterval(throughput.measured, next, model.perSecond);
   const name = nameOf(use);
   const chain: ChainLink[] = [
     { claim: `${name} is in use ${percent(utilisation)} of the time`, evidence: [0] },

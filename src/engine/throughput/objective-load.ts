@@ -71,7 +71,7 @@ type Fall = Pick<ObjectiveLoad, "fallsAtPerSecond" | "lowPerSecond" | "highPerSe
 
 function fall(
   window: Window,
-  { ceiling, measured }: Throughput,
+  { ceiling, measured, model }: Throughput,
   steps: readonly Step[],
   endpoint: ObjectiveLoad["endpoint"],
   metric: ObjectiveLoad["metric"],
@@ -87,7 +87,7 @@ function fall(
   const [first] = curve;
   if (first === undefined) return { ...none, detail: "insufficient data: none of its traces is complete" };
   const limit = limitMs * NS_PER_MS;
-  const interval = ceilingInterval(measured, ceiling!);
+  const interval = ceilingInterval(measured, ceiling!, model.perSecond);
   const crossing = (of: (point: (typeof curve)[number]) => number, last: number): number => {
     let before = { perSecond: 0, value: 0 };
     let most = 0;

@@ -79,7 +79,7 @@ export function analyseThroughput(window: Window, resources: ResourceSamples | u
 function describe(known: Omit<Throughput, "report">, ceiling: ModelCeiling, resources: ResourceRow[]): Throughput {
   const { model, measured, assumptions } = known;
   const next = ceilingOf(without(model, ceiling.limiter));
-  const limiter = limiterRow(measured, ceiling);
+  const limiter = limiterRow(measured, ceiling, model.perSecond);
   const headroom = ceiling.perSecond / model.perSecond;
   const pair = limitTogether(model, ceiling, next);
   const { perRequest } = measuredOf(measured, ceiling.limiter).demand;
@@ -110,9 +110,9 @@ function describe(known: Omit<Throughput, "report">, ceiling: ModelCeiling, reso
   };
 }
 
-function limiterRow(measured: readonly MeasuredResource[], ceiling: ModelCeiling): Limiter {
+function limiterRow(measured: readonly MeasuredResource[], ceiling: ModelCeiling, perSecond: number): Limiter {
   const { use } = measuredOf(measured, ceiling.limiter);
-  const interval = ceilingInterval(measured, ceiling);
+  const interval = ceilingInterval(measured, ceiling, perSecond);
   return {
     service: use.service,
     resource: use.resource,
@@ -124,20 +124,32 @@ function limiterRow(measured: readonly MeasuredResource[], ceiling: ModelCeiling
 }
 
 /**
+ * Standard deviation of the logarithm per logarithm of the ceiling over the present load, where connections or threads limit:
+ * of simulated pools (`npm run bench:capacity`, seeds 1 to 20 and 101 to 116; none of the published figures).
+ */
+const HELD_ERROR = 0.1;
+/** Normal deviate of a two-sided 90 % interval. */
+const Z = 1.645;
+
+/**
  * A ceiling is as uncertain as the demand of its limiter, the other way round, and as its capacity. How much longer a
- * connection or thread is held near the limit is not measured but modelled: half of that is added to either side.
+ * connection or thread is held near the limit is not measured but modelled: half of that is added to either side, and
+ * an error that grows with how far the present load is from the ceiling.
  */
 export function ceilingInterval(
   measured: readonly MeasuredResource[],
   { perSecond, limiter }: ModelCeiling,
+  presentPerSecond: number,
 ): { low: number; high: number } {
   const { demand, capacityLow, capacityHigh } = measuredOf(measured, limiter);
   const { value, low, high } = demand.perRequest;
   const modelled = isHeld(limiter) ? Math.abs(ownCeiling(limiter) - perSecond) / 2 : 0;
   const below = high > 0 ? value / high : 1;
   const above = low > 0 ? value / low : 1;
-  // Two reasons to be wrong that have nothing to do with each other.
-  const reach = (a: number, b: number): number => Math.hypot(Math.log(a), Math.log(b));
+  const far = Math.max(0, Math.log(perSecond / presentPerSecond));
+  const held = isHeld(limiter) && Number.isFinite(far) ? Z * HELD_ERROR * far : 0;
+  // Reasons to be wrong that have nothing to do with each other.
+  const reach = (a: number, b: number): number => Math.hypot(Math.log(a), Math.log(b), held);
   return {
     low: Math.max(0, (capacityLow > 0 ? perSecond * Math.exp(-reach(below, capacityLow)) : 0) - modelled),
     high: perSecond * Math.exp(reach(above, capacityHigh)) + modelled,

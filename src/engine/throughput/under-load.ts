@@ -77,7 +77,7 @@ function predictedCeiling(throughput: Throughput, changed: CapacityModel): Predi
   const { ceiling: now, measured } = throughput;
   const then = ceilingOf(changed);
   if (now === undefined || then === undefined) return null;
-  const { low, high } = ceilingInterval(measured, then);
+  const { low, high } = ceilingInterval(measured, then, changed.perSecond);
   const round = (value: number): number => Number(value.toPrecision(4));
   const place = ({
     service,
