@@ -45,6 +45,7 @@ test.each<[string, Partial<StepObservation>, string]>([
   ["errors at the limit", { failures: 10 }, "steady"],
   ["a busy generator", { generatorBusy: 0.95 }, "generator"],
   ["a late generator", { lateP50Ms: 3 }, "generator"],
+  ["a generator with a queue of its own, in front of a slow target", { lateP50Ms: 25, p50Ms: 6000 }, "generator"],
   ["late by less than a tenth of what is measured", { lateP50Ms: 3, p50Ms: 40 }, "steady"],
 ])("%s: %j is %s", (_, given, verdict) => {
   expect(judgeStep(stepWith(given), NONE, []).verdict).toBe(verdict);

@@ -21,6 +21,8 @@ export interface Judgement {
 const GENERATOR_BUSY = 0.9;
 const LATE_MS = 2;
 const LATE_SHARE = 0.1;
+/** However slow the target is: a generator that is this late has a queue of its own. */
+const MOST_LATE_MS = 20;
 /** A queue that takes in more than this of the requests, and more than a few, grows. */
 const GROWS_SHARE = 0.01;
 /** One that takes in a tenth of all, and more than a single stall of a busy machine would, grows whatever chance could do. */
@@ -79,7 +81,10 @@ export function judgeStep(step: StepObservation, limits: Limits, before: readonl
 function generatorFault(step: StepObservation, before: readonly StepObservation[]): string | undefined {
   if (step.generatorBusy > GENERATOR_BUSY)
     return `the load generator itself was busy for ${(100 * step.generatorBusy).toFixed(0)} % of the time`;
-  if (step.requests >= MIN_REQUESTS && step.lateP50Ms > Math.max(LATE_MS, LATE_SHARE * step.p50Ms))
+  if (
+    step.requests >= MIN_REQUESTS &&
+    step.lateP50Ms > Math.max(LATE_MS, Math.min(MOST_LATE_MS, LATE_SHARE * step.p50Ms))
+  )
     return `half of the requests left ${step.lateP50Ms.toFixed(1)} ms late or later`;
   const usual = before.findLast((earlier) => !earlier.connectionsFull);
   if (step.connectionsFull && !(step.serviceP50Ms > SAME_SERVICE * (usual?.serviceP50Ms ?? Infinity)))
