@@ -28,6 +28,11 @@ message KeyValueList { repeated KeyValue values = 1; }
 /** protobufjs' type of a request; its decoder is generated from the description at first use, as in a static module. */
 export const RequestType: protobuf.Type = protobuf.parse(PROTO).root.lookupType("ExportTraceServiceRequest");
 
+/** The same with texts as bytes: protobufjs refuses a message with a text that is not UTF-8. */
+export const BytesRequestType: protobuf.Type = protobuf
+  .parse(PROTO.replaceAll(/\bstring (?=\w+ =)/g, "bytes "))
+  .root.lookupType("ExportTraceServiceRequest");
+
 export interface SampleValue {
   stringValue?: string;
   boolValue?: boolean;
