@@ -32,6 +32,8 @@ const BY_HELPER: readonly {
   { name: "kernel lock contention", probes: ["kernel-lock-begin", "kernel-lock-end"], below: "none" },
 ];
 
+const NOT_TOLD = "the helper does not tell of it";
+
 /** What this host lets be collected. helper: its path. Attaches probes for a moment and takes them off again. */
 export function hostCapabilities(helper: string): Capability[] {
   const check = checkHelper(helper);
@@ -41,7 +43,12 @@ export function hostCapabilities(helper: string): Capability[] {
   const byHelper = BY_HELPER.map(({ name, probes, below: kind }): Capability => {
     if (check.kind === "failed")
       return { name, rung: below(kind), why: check.why, mend: mendHelper(helper, check.why, check.isBuilt) };
-    const missing = check.probes.find((probe) => probes.includes(probe.name) && probe.rung === "none");
+    // Of a probe that the helper does not tell of, nothing good may be taken for granted.
+    const missing = probes
+      .map(
+        (probe) => check.probes.find((told) => told.name === probe) ?? { name: probe, rung: "none", reason: NOT_TOLD },
+      )
+      .find((probe) => probe.rung === "none");
     if (missing === undefined) return { name, rung: "helper", why: "", mend: "" };
     return {
       name,

@@ -79,6 +79,10 @@ export function checkHelper(
   const reader = new ProbeStreamReader((record) => {
     if (record.type === "probe") probes.push({ name: record.name, rung: record.rung, reason: record.reason });
   });
-  reader.push(run.stdout);
+  try {
+    reader.push(run.stdout);
+  } catch (error) {
+    return { kind: "failed", why: error instanceof Error ? error.message : String(error), isBuilt: true };
+  }
   return { kind: "probes", probes };
 }
