@@ -6,6 +6,8 @@ import { AttributeType } from "../model/attribute-table.ts";
 import { SpanTableBuilder } from "../model/span-table-builder.ts";
 import { assertSpanTable, type SpanTable } from "../model/span-table.ts";
 import { spanObjects, type SpanObject } from "../testing/span-objects.ts";
+import { connect } from "./connect.ts";
+import { Link } from "./connection.ts";
 import { type Embedded, openEmbedded } from "./embedded/open-embedded.ts";
 import type { Store } from "./store.ts";
 
@@ -532,4 +534,16 @@ test("status and the size cap: the oldest partitions go, the newest of each tabl
   expect(after.tables.find((row) => row.table === "spans")!.rows).toBe(rows - 1);
   await store.enforceSizeCap(0);
   expect((await store.status()).newestSpanUnixNs).toBe(before.newestSpanUnixNs);
+});
+
+test("tables of a later version are left alone", async () => {
+  const { engine } = embedded;
+  const connection = { urls: [engine.url], ...engine.writer, database: "longpole" };
+  const link = new Link(connection);
+  await link.command("INSERT INTO longpole.schema_version (version) VALUES (99)");
+  await expect(connect(connection)).rejects.toMatchObject({
+    code: "newer-schema",
+    message: expect.stringContaining("99"),
+  });
+  await link.close();
 });
