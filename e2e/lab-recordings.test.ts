@@ -13,7 +13,7 @@ import { ROOT } from "./longpole.ts";
 const FOLDER = join(ROOT, "examples", "lab");
 const NAMES = readdirSync(FOLDER).filter((name) => existsSync(join(FOLDER, name, "truth.json")));
 
-/** As published on 2026-11-25, less one recording each; with nothing wrong none raised an alarm. */
+/** As docs/lab-accuracy.md has it of 2026-11-25, less one recording each; with nothing wrong none raised an alarm. */
 const FLOOR = { faults: 40, first: 42, near: 43, alarmed: 1, limited: 12 } as const;
 
 interface Outcome {
