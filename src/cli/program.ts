@@ -71,7 +71,9 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
       "--baseline <when>",
       "compare with: auto (before the last rise, default), none, a duration as 1h (so much earlier), FROM/TO",
     )
-    .option("--html <file>", "write the report as one page to look into, for a browser, too")
+    .addOption(
+      new Option("--html <file>", "write the report as one page to look into, for a browser, too").conflicts("watch"),
+    )
     .option("--watch", "again and again, redrawn when the answer changes")
     .option("--every <seconds>", "how often with --watch", wholeNumber, 10)
     .addOption(
