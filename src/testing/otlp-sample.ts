@@ -28,9 +28,17 @@ message KeyValueList { repeated KeyValue values = 1; }
 /** protobufjs' type of a request; its decoder is generated from the description at first use, as in a static module. */
 export const RequestType: protobuf.Type = protobuf.parse(PROTO).root.lookupType("ExportTraceServiceRequest");
 
-/** The same with texts as bytes: protobufjs refuses a message with a text that is not UTF-8. */
+/**
+ * The same with texts as bytes, as protobufjs refuses a message with a text that is not UTF-8, and so with the attributes
+ * of scopes and links, which the decoder does not look into.
+ */
 export const BytesRequestType: protobuf.Type = protobuf
-  .parse(PROTO.replaceAll(/\bstring (?=\w+ =)/g, "bytes "))
+  .parse(
+    PROTO.replaceAll(/\bstring (?=\w+ =)/g, "bytes ").replace(
+      /(message (?:InstrumentationScope|Link) \{[^}]*)repeated KeyValue attributes/g,
+      "$1repeated bytes attributes",
+    ),
+  )
   .root.lookupType("ExportTraceServiceRequest");
 
 export interface SampleValue {
