@@ -226,4 +226,7 @@ test("a system that answers less in overload: the ceiling is what it sustained, 
   const found = rampCeiling([step(100, "steady", 100), step(110, "queue-grows", 80), step(200, "queue-grows", 40)]);
   expect(found).toEqual({ value: 100, low: 100, high: 110, from: "bracket", collapsesTo: 40 });
   expect(rampCeiling([step(100, "steady", 100), step(200, "errors", 150)])).toBeUndefined();
+  // A rate above the knee that was answered nearly whole: the knee may be a disturbance, and the interval says so.
+  const disturbed = [step(100, "steady", 100), step(150, "unsettled", 149), step(110, "queue-grows", 105)];
+  expect(rampCeiling(disturbed)).toMatchObject({ value: 105, low: 100, high: 149 });
 });

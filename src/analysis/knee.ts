@@ -138,10 +138,14 @@ export function rampCeiling(
   const { throughput } = mildest;
   const isSlowedDown = throughput.high < least;
   const value = Math.max(throughput.value, least);
+  // What was answered at a rate that did not settle has been answered: where a disturbance made a lower one fail, it shows.
+  const seen = steps
+    .filter(({ judged }) => judged.verdict === "steady" || judged.verdict === "unsettled")
+    .reduce((most, { observation }) => Math.max(most, observation.throughput.value), value);
   const ceiling = {
     value,
     low: sustained === undefined ? throughput.low : least,
-    high: Math.max(value, Math.min(high ?? Infinity, isSlowedDown ? Infinity : throughput.high)),
+    high: Math.max(seen, Math.min(high ?? Infinity, isSlowedDown ? Infinity : throughput.high)),
     from: isSlowedDown ? ("bracket" as const) : ("overload" as const),
   };
   const heaviest = overloaded.at(-1)!.throughput.value;
