@@ -22,8 +22,13 @@ export interface PageInput extends DiagnoseInput {
   readonly source: PageSource;
 }
 
+export interface PageHooks extends DiagnoseHooks {
+  /** the page without what fixes bring, which takes longest */
+  readonly partial?: (page: PageDocument) => void;
+}
+
 /** The same diagnosis as `diagnose` makes, with what a person looks into. */
-export async function pageDocument(input: PageInput, hooks: DiagnoseHooks = {}): Promise<PageDocument> {
+export async function pageDocument(input: PageInput, hooks: PageHooks = {}): Promise<PageDocument> {
   const { report, window, views, profiles, measures } = await diagnoseInDepth(input, hooks);
   const drawn = views.slice(0, ENDPOINTS).filter((view) => view.endpoint.traces.length >= MIN_TRACES);
   const { traces, left } = pageTraces(window, drawn);
@@ -36,7 +41,7 @@ export async function pageDocument(input: PageInput, hooks: DiagnoseHooks = {}):
   };
   const calls = pageStatements(window);
   const shown = pageSeries(measures);
-  return {
+  const page: PageDocument = {
     schema: PAGE_SCHEMA,
     producer: input.producer,
     source: input.source,
@@ -60,8 +65,10 @@ export async function pageDocument(input: PageInput, hooks: DiagnoseHooks = {}):
     statementsLeft: calls.left,
     series: shown.series,
     seriesLeft: shown.left,
-    whatIf: await whatIfCurves(window, report, options, hooks),
+    whatIf: [],
   };
+  hooks.partial?.(page);
+  return { ...page, whatIf: await whatIfCurves(window, report, options, hooks) };
 }
 
 /** The profile's time, or what else it counts first, without the time in which its threads had nothing to do. */

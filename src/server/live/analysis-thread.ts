@@ -9,6 +9,7 @@ import { pageDocument } from "../../engine/page/page-document.ts";
 import { whatIfIn } from "../../engine/what-if.ts";
 import { buildWindow, type Window } from "../../engine/window.ts";
 import type { MetricTable } from "../../model/metric-table.ts";
+import type { PageDocument } from "../../model/page.ts";
 import type { Report } from "../../model/report.ts";
 import { connect } from "../../store/connect.ts";
 import type { Connection } from "../../store/connection.ts";
@@ -106,9 +107,13 @@ async function work(
     case "page": {
       const { input, live } = await prepareLive(reader, task.query, { signal, progress });
       const source = { files: ["longpole up"], baseline: live.baseline === undefined ? [] : [live.baseline.why] };
-      const page = await pageDocument({ ...input, producer: task.producer, source }, { signal, progress });
+      const json = (page: PageDocument): string => JSON.stringify({ ...page, report: { ...page.report, live } });
+      const page = await pageDocument(
+        { ...input, producer: task.producer, source },
+        { signal, progress, partial: (part) => send({ kind: "partial", id, json: json(part) }) },
+      );
       signal.throwIfAborted();
-      return JSON.stringify({ ...page, report: { ...page.report, live } });
+      return json(page);
     }
     case "what-if": {
       const { window, metrics } = await windowOf(reader, task.range, { signal, progress });

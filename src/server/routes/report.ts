@@ -21,6 +21,31 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
     return json;
   }
 
+  /** Work as events: how far it is, what is known by then, and the answer by the name of `kind`. */
+  async function sendEvents(
+    reply: FastifyReply,
+    kind: string,
+    query: LiveQuery,
+    work: (query: LiveQuery, listener: Listener) => Promise<string>,
+  ): Promise<void> {
+    const events = new EventStream(reply);
+    try {
+      const json = await work(query, {
+        signal: events.signal,
+        progress: (stage, done, total) => {
+          if (!events.isBehind) events.send("progress", JSON.stringify({ stage, done, total }));
+        },
+        partial: (part) => events.send("partial", part),
+      });
+      events.send(kind, json);
+    } catch (error) {
+      const { problem } = problemOf(error);
+      if (problem.status >= 500 && !events.signal.aborted) context.log("error", `${kind} failed`, { error });
+      events.send("problem", JSON.stringify(problem));
+    }
+    events.end();
+  }
+
   app.get<{ Querystring: ReportQuery }>(
     "/api/v1/report",
     {
@@ -46,25 +71,7 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
         produces: ["text/event-stream"],
       },
     },
-    async ({ query }, reply) => {
-      const live = liveQuery(query, context);
-      const events = new EventStream(reply);
-      try {
-        const json = await report(live, {
-          signal: events.signal,
-          progress: (stage, done, total) => {
-            if (!events.isBehind) events.send("progress", JSON.stringify({ stage, done, total }));
-          },
-          partial: (part) => events.send("partial", part),
-        });
-        events.send("report", json);
-      } catch (error) {
-        const { problem } = problemOf(error);
-        if (problem.status >= 500 && !events.signal.aborted) context.log("error", "report failed", { error });
-        events.send("problem", JSON.stringify(problem));
-      }
-      events.end();
-    },
+    ({ query }, reply) => sendEvents(reply, "report", liveQuery(query, context), report),
   );
 
   app.get<{ Querystring: ReportQuery }>(
@@ -80,6 +87,23 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
       const task = { kind: "page", query: liveQuery(query, context), producer: context.version } as const;
       return sendJson(reply, await analyst.ask(task, { signal: callerSignal(reply) }));
     },
+  );
+
+  app.get<{ Querystring: ReportQuery }>(
+    "/api/v1/page/events",
+    {
+      schema: {
+        summary:
+          "The same as events: progress {stage, done, total}, partial (the page before fixes were tried), page, or problem",
+        tags: ["report"],
+        querystring: ReportQuery,
+        produces: ["text/event-stream"],
+      },
+    },
+    ({ query }, reply) =>
+      sendEvents(reply, "page", liveQuery(query, context), (live, listener) =>
+        analyst.ask({ kind: "page", query: live, producer: context.version }, listener),
+      ),
   );
 
   app.post<{ Body: WhatIfBody }>(

@@ -11,7 +11,12 @@ export function Strip(): JSX.Element {
   const selection = useSelection();
   const chosen = chosenEndpoint(selection);
   if (chosen === undefined)
-    return <Empty>No requests in these data. Traces bring them: see the Data screen for what was read.</Empty>;
+    return (
+      <Empty>
+        No requests in this window. Services send traces with OTEL_EXPORTER_OTLP_ENDPOINT set to the OTLP address of
+        longpole up; the Data screen says what was read.
+      </Empty>
+    );
   return (
     <section className={styles["strip"]} aria-label="Where the time goes">
       <Headline endpoint={chosen.report} />

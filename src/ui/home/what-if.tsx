@@ -13,7 +13,9 @@ export function WhatIf({ finding }: { finding: Finding }): JSX.Element {
     0,
     points.findIndex((point) => point.change === finding.remedy.whatIf),
   );
-  const [at, setAt] = useState(own);
+  // The curves may come after the finding.
+  const [moved, setMoved] = useState<number>();
+  const at = moved ?? own;
   const point = points[at];
   if (point === undefined) return <Predicted finding={finding} />;
   return (
@@ -27,7 +29,7 @@ export function WhatIf({ finding }: { finding: Finding }): JSX.Element {
             max={points.length - 1}
             value={at}
             aria-valuetext={changeText(point)}
-            onChange={(event) => setAt(Number(event.target.value))}
+            onChange={(event) => setMoved(Number(event.target.value))}
           />
         )}
       </label>

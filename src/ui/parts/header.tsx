@@ -44,6 +44,7 @@ export function Header({ openPalette }: { openPalette: () => void }): JSX.Elemen
         {dateOf(start)} {clock(start)}–{clock(end)}
         {baseline.length > 0 && `, against ${baseline.length === 1 ? baseline[0] : plural(baseline.length, "file")}`}
       </span>
+      {isServed() && <WindowChoice />}
       <span className={styles["space"]} />
       <span role="status" className={styles["window"]}>
         {said}
@@ -62,9 +63,41 @@ export function Header({ openPalette }: { openPalette: () => void }): JSX.Elemen
   );
 }
 
+/** Whether the page comes from a server, which has other windows and newer data. */
+const isServed = (): boolean => document.getElementById("page") === null;
+
+const WINDOWS = ["5m", "15m", "1h", "6h", "24h"];
+
+/** Which stretch of time until now: the page is loaded anew, so that its address says what it shows. */
+function WindowChoice(): JSX.Element {
+  const params = new URLSearchParams(location.search);
+  const last = params.get("last") ?? (params.has("from") ? "" : "15m");
+  return (
+    <>
+      <select
+        aria-label="Window"
+        value={last}
+        onChange={(event) => {
+          params.delete("from");
+          params.delete("to");
+          params.set("last", event.target.value);
+          location.search = params.toString();
+        }}
+      >
+        {(WINDOWS.includes(last) ? WINDOWS : [last, ...WINDOWS]).map((window) => (
+          <option key={window} value={window}>
+            {window === "" ? "as in the address" : `last ${window}`}
+          </option>
+        ))}
+      </select>
+      <button onClick={() => location.reload()}>Refresh</button>
+    </>
+  );
+}
+
 /** The page as one file: in a page from disk its own text, from the server what it makes of the same window. */
 function exportPage(say: (text: string) => void): void {
-  if (document.getElementById("page") === null) {
+  if (isServed()) {
     location.href = `api/v1/page.html${location.search}${location.hash}`;
     return;
   }

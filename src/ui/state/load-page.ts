@@ -16,13 +16,46 @@ export async function loadPage(tell: (loading: Loading) => void): Promise<void> 
       tell(checked(JSON.parse(text)));
       return;
     }
-    tell({ kind: "loading", stage: "asking the server" });
-    const answer = await fetch(`api/v1/page${location.search}`, { headers: { accept: "application/json" } });
-    const body: unknown = await answer.json();
-    tell(answer.ok ? checked(body) : { kind: "failed", why: problemText(answer.status, body) });
+    await listen(tell);
   } catch (error) {
     tell({ kind: "failed", why: error instanceof Error ? error.message : String(error) });
   }
+}
+
+/**
+ * Asks the server for the window in the address and tells how far it is. What is known early is shown early; where that
+ * was shown, a failure later leaves it as it is.
+ */
+function listen(tell: (loading: Loading) => void): Promise<void> {
+  tell({ kind: "loading", stage: "asking the server" });
+  return new Promise((resolve) => {
+    const events = new EventSource(`api/v1/page/events${location.search}`);
+    let isShown = false;
+    const end = (loading: Loading): void => {
+      events.close();
+      if (loading.kind === "loaded" || !isShown) tell(loading);
+      resolve();
+    };
+    const told = (event: MessageEvent<string>): unknown => JSON.parse(event.data);
+    events.addEventListener("progress", (event) => {
+      if (!isShown) tell({ kind: "loading", stage: progressText(told(event)) });
+    });
+    events.addEventListener("partial", (event) => {
+      isShown = true;
+      tell(checked(told(event)));
+    });
+    events.addEventListener("page", (event) => end(checked(told(event))));
+    events.addEventListener("problem", (event) => end({ kind: "failed", why: problemText(told(event)) }));
+    events.addEventListener("error", () =>
+      end({ kind: "failed", why: "the server does not answer, or refuses this caller" }),
+    );
+  });
+}
+
+function progressText(told: unknown): string {
+  if (typeof told !== "object" || told === null || !("stage" in told)) return "working";
+  const { stage, done, total } = told as { stage: string; done: number; total: number };
+  return total > 1 ? `${stage} (${done} of ${total})` : stage;
 }
 
 /** base64 of gzip → text */
@@ -44,7 +77,9 @@ function checked(document: unknown): Loading {
   return { kind: "loaded", page: document as PageDocument };
 }
 
-function problemText(status: number, body: unknown): string {
-  const detail = typeof body === "object" && body !== null && "detail" in body ? String(body.detail) : "";
-  return `the server answered ${status}${detail === "" ? "" : `: ${detail}`}`;
+function problemText(body: unknown): string {
+  const { title, detail } =
+    typeof body === "object" && body !== null ? (body as { title?: unknown; detail?: unknown }) : {};
+  const text = [detail, title].find((part) => typeof part === "string");
+  return `the server says: ${text ?? "no reason"}`;
 }
