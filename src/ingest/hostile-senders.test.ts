@@ -116,7 +116,7 @@ describe("bombs", () => {
 describe("slow senders", () => {
   it("of headers and bodies are cut off, and others do not notice", async () => {
     const bodies = [1, 2, 3].map(spans);
-    await start({ headersTimeoutMs: 200, requestTimeoutMs: 400 });
+    await start({ headersTimeoutMs: 500, requestTimeoutMs: 1000 });
     const headers = raw("POST /v1/traces HTTP/1.1\r\nHost: x\r\nX-Slow: ");
     const body = raw(
       "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 100\r\n\r\nabc",
