@@ -4,8 +4,9 @@
  *
  *   npx tsx bench/store.ts [spans to compare, thousands = 1000] [spans to query, thousands = 4000]
  *
- * Spans are the recordings in examples/, again and again with other ids. Processor time is that of the engines, merges
- * until they rest included, and of the encoder in this process. Sizes are of all tables and views of each.
+ * Spans are the recordings in examples/, again and again with other ids. Processor time is that of the engines,
+ * first of the inserts alone, with merges held back, then with the merges until they rest; the encoder's is of this
+ * process. Sizes are of all tables and views of each.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
