@@ -6,6 +6,7 @@
  * The system is brought into the state of the fault, as it is once the trouble has come. A ramp finds the rate at which it
  * is full: the measured ceiling. Then it runs at half of the highest rate that was sustained, and is recorded; the prediction
  * is what `analyze` says of that recording alone. The same kinds of requests in the same mix in both, drawn from two seeds.
+ * What came out: docs/ramp.md.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
