@@ -1,0 +1,60 @@
+/**
+ * Pictures of the web UI on a recorded system, for the README: `npm run pictures`. Look at them before they are committed.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const ROOT = resolve(import.meta.dirname, "..");
+const VIEWS = [
+  "findings",
+  "endpoint",
+  "traces",
+  "flame",
+  "throughput",
+  "resources",
+  "database",
+  "configuration",
+  "metrics",
+  "data",
+];
+
+async function main(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "longpole-pictures-"));
+  const page = join(folder, "page.html");
+  const recording = "examples/lab/hungry-ingest";
+  const args = [
+    "dist/cli/main.js",
+    "analyze",
+    `${recording}/fault`,
+    "--baseline",
+    `${recording}/before`,
+    "-q",
+    "--html",
+    page,
+  ];
+  const made = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8" });
+  if (made.status !== 0) throw new Error(made.stderr);
+  const browser = await chromium.launch({
+    executablePath: process.env["LONGPOLE_BROWSER"] ?? "/usr/bin/chromium",
+    args: ["--no-sandbox"],
+  });
+  try {
+    for (const colorScheme of ["light", "dark"] as const) {
+      const tab = await browser.newPage({ viewport: { width: 1440, height: 900 }, colorScheme });
+      for (const view of VIEWS) {
+        await tab.goto(`${pathToFileURL(page).href}#/${view}`);
+        await tab.getByRole("tab", { selected: true }).waitFor();
+        await tab.screenshot({ path: join(ROOT, "docs", "ui", `${view}-${colorScheme}.png`) });
+      }
+    }
+  } finally {
+    await browser.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+await main();
