@@ -13,6 +13,7 @@ import { WHAT_IF_SCHEMA, type PredictedQuantile, type WhatIfReport } from "../mo
 import { readMeasures } from "./resources/read-measures.ts";
 import { resourceSamples } from "./resources/use-table.ts";
 import { checkpointOf, type DiagnoseHooks } from "./diagnose.ts";
+import { oncePerWindow } from "./once-per-window.ts";
 import { predictionInterval } from "./prediction-interval.ts";
 import { programOf } from "./replay-predictor.ts";
 import { underLoad, type UnderLoad } from "./throughput/under-load.ts";
@@ -90,6 +91,9 @@ export async function replayChanged(
   return replayIn(await buildWindow(spans, checkpointOf(hooks)), specs, options, hooks);
 }
 
+/** Of all complete traces. Changes are kept apart from it, in edits. */
+const planOf = oncePerWindow((window) => prepareReplay(window.forest, window.paths, programOf(window)));
+
 async function replayIn(
   window: Window,
   specs: readonly string[],
@@ -100,7 +104,7 @@ async function replayIn(
   const seed = options.seed ?? 1;
   const checkpoint = checkpointOf(hooks);
   await checkpoint("learning the program", 0, 2);
-  const plan = prepareReplay(window.forest, window.paths, programOf(window));
+  const plan = planOf(window);
   await checkpoint("replaying traces", 1, 2);
   const edits = noEdits(plan);
   const said = { assumptions: new Set<string>(), cannotTell: new Set<string>() };
@@ -144,8 +148,15 @@ function applyTo(
   }
 }
 
-const samplesOf = (metrics: MetricTable | undefined): ResourceSamples | undefined =>
-  metrics === undefined || metrics.points.rowCount === 0 ? undefined : resourceSamples(readMeasures(metrics));
+/** Remembered, so that many changes that are tried on the same metrics read them once. */
+const samplesByTable = new WeakMap<MetricTable, ResourceSamples>();
+
+function samplesOf(metrics: MetricTable | undefined): ResourceSamples | undefined {
+  if (metrics === undefined || metrics.points.rowCount === 0) return undefined;
+  let samples = samplesByTable.get(metrics);
+  if (samples === undefined) samplesByTable.set(metrics, (samples = resourceSamples(readMeasures(metrics))));
+  return samples;
+}
 
 function readChange(spec: string): Change {
   const parsed = parseChange(spec);

@@ -23,6 +23,20 @@ export interface UnderLoad {
   readonly fullest: number;
 }
 
+/** Of each window the last answer: many changes are tried on the same data. */
+const answers = new WeakMap<
+  Window,
+  { readonly resources: ResourceSamples | undefined; readonly seed: number; readonly throughput: Throughput }
+>();
+
+function throughputOf(window: Window, resources: ResourceSamples | undefined, seed: number): Throughput {
+  const held = answers.get(window);
+  if (held !== undefined && held.resources === resources && held.seed === seed) return held.throughput;
+  const throughput = analyseThroughput(window, resources, seed);
+  answers.set(window, { resources, seed, throughput });
+  return throughput;
+}
+
 /** Writes the new waits into `edits`, which hold what the changes do to the work, and predicts the ceiling. */
 export function underLoad(
   window: Window,
@@ -32,7 +46,7 @@ export function underLoad(
   resources: ResourceSamples | undefined,
   seed: number,
 ): UnderLoad {
-  const throughput = analyseThroughput(window, resources, seed);
+  const throughput = throughputOf(window, resources, seed);
   const { model, measured, report } = throughput;
   const { model: sized, assumptions, cannotTell: reasons } = resized(window, model, measured, changes);
   const changed = withDemandsOf(sized, plan, edits);
