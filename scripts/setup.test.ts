@@ -56,7 +56,7 @@ describe("dependencies", () => {
 
 describe("build", () => {
   const built = { "dist/cli/main.js": 0, "dist/.tsbuildinfo/setup-stamp": 0 };
-  const sources = { "src/model/a.ts": 0, "tsconfig.base.json": 0, "package-lock.json": 0 };
+  const sources = { "src/model/a.ts": 0, "tsconfig.base.json": 0, "vite.config.ts": 0, "package-lock.json": 0 };
   const dated = (changed: Record<string, number>): string => {
     const root = folderWith({ ...built, ...sources });
     for (const file of Object.keys(sources)) utimesSync(join(root, file), 1000, changed[file] ?? 1000);
