@@ -61,6 +61,8 @@ export interface HostUse {
   readonly byService: ReadonlyMap<string, Float64Array>;
   /** how much longer event loops were active than they computed, since they waited for a processor; NaN if unknown */
   readonly activePerUsed: number;
+  /** cores for which event loops of each service there are active, where that is counted; NaN where not known */
+  readonly activeLoops?: ReadonlyMap<string, Float64Array>;
 }
 
 /** A quota of processor time that stops the processes of a service for the rest of each period. */

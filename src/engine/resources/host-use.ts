@@ -16,15 +16,22 @@ export function hostUses(measures: Measures): HostUse[] {
     const cores = Math.round(meanOf(busy.map((value, w) => value + idle[w]!)));
     if (!(cores >= 1)) return [];
     const own = { host, cores, startNs, windowNs: grid.stepNs, busy };
-    return [{ ...own, byService: usedOn(all, host), activePerUsed: activePerUsed(all, host) }];
+    const activeLoops = coresOn(all, host, "event-loop-active");
+    return [
+      { ...own, byService: coresOn(all, host, "cpu-used"), activePerUsed: activePerUsed(all, host), activeLoops },
+    ];
   });
 }
 
-/** Cores in use by the processes of each service on a machine; 0 where none of them was counted then. */
-function usedOn(all: ServiceMeasures, host: string): Map<string, Float64Array> {
+/** Cores by the processes of each service on a machine, together; NaN where none of them was counted then. */
+function coresOn(
+  all: ServiceMeasures,
+  host: string,
+  measure: "cpu-used" | "event-loop-active",
+): Map<string, Float64Array> {
   const used = new Map<string, Float64Array>();
   for (const [service, measures] of all.services) {
-    const here = (measureOf(measures, "cpu-used")?.instances ?? []).filter((instance) => instance.host === host);
+    const here = (measureOf(measures, measure)?.instances ?? []).filter((instance) => instance.host === host);
     if (here.length === 0) continue;
     const sum = new Float64Array(all.grid.count).fill(Number.NaN);
     for (const { values } of here) {

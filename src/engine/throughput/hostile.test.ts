@@ -59,6 +59,23 @@ describe("a machine whose metrics are wrong limits nothing, or the gate says so"
     expect(report.limiter).toBe(undefined);
   });
 
+  test("processor time counted a million times too small: no request is answered for that little", async () => {
+    const found = await analyse(withHost({ byService: new Map([[service, own.map((value) => value / 1e6)]]) }));
+    expect(found.report.status).toBe("gate-failed");
+    expect(found.report.detail).toContain(`least-work: cpu of ${service}`);
+    expect(found.report.limiter).toBe(undefined);
+  });
+
+  test("counted too small for work that is long: its loop is active, and the machine busy for nobody", async () => {
+    const small: Partial<HostUse> = { byService: new Map([[service, own.map((value) => value / 500)]]) };
+    const active = new Map([[service, own]]);
+    const found = await analyse(withHost({ ...small, activeLoops: active }));
+    expect(found.report.status).toBe("gate-failed");
+    expect(found.report.detail).toContain("busy for nobody");
+    const idle = await analyse(withHost({ ...small, activeLoops: active, busy: own.map(() => 0.02) }));
+    expect(idle.report.status).toBe("ok");
+  });
+
   test.each<[string, Partial<HostUse>]>([
     ["no numbers", { busy: own.map(() => Number.NaN) }],
     ["infinite", { busy: own.map(() => Infinity) }],

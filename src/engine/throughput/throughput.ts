@@ -20,6 +20,7 @@ import { limitTogether } from "./equal-limiters.ts";
 import { measureResources, type MeasuredResource } from "./measured-resources.ts";
 import { missingResources, type MissingResource } from "./missing-resources.ts";
 import { requestLoad } from "./request-load.ts";
+import { workGates } from "./work-gates.ts";
 
 /** What limits the throughput, as far as the data tell. */
 export interface Throughput {
@@ -49,7 +50,7 @@ export function analyseThroughput(window: Window, resources: ResourceSamples | u
   const load = requestLoad(window);
   const { measured, joins, assumptions } = measureResources(window, resources, load.perSecond, seed);
   const model = { graph, perSecond: load.perSecond, resources: measured.map((m) => m.model) };
-  const gates = gatesOf(window, graph, measured);
+  const gates = [...gatesOf(window, graph, measured), ...workGates(window, graph, resources, measured)];
   const missing = missingResources(window, graph, measured, joins.ambiguous);
   const known = { gates, measured, model, missing, assumptions };
   const rows = (ceiling?: ModelCeiling): ResourceRow[] => measured.map((m, i) => rowOf(m, ceiling?.each[i]));
