@@ -31,18 +31,21 @@ const CHECKS: readonly Check[] = [
 
 /**
  * Files that take half of the processor time of all unit tests: laws on many systems, the simulator, statistics on large
- * samples. `npm run check` leaves them out, so that it is run always; `npm test` and `npm run test:long` do not.
+ * samples, the real ClickHouse. `npm run check` leaves them out, so that it is run always; `npm test` and `npm run test:long` do not.
  */
 const SLOW: readonly string[] = [
   "src/testing/{accuracy,simulator}/**",
   "src/**/*.{laws,accuracy}.test.ts",
-  "src/analysis/{change-points,histogram-modes,replay-programs}.test.ts",
+  "src/analysis/{change-points,concurrency-limit,histogram-modes,replay-programs}.test.ts",
   "src/cli/render/report.test.ts",
   "src/engine/{change-in-window,compare,quantile-change}.test.ts",
   "src/engine/regression/explain-regressions.test.ts",
   "src/engine/throughput/throughput.test.ts",
+  "src/formats/write-otlp-json.test.ts",
+  "src/ingest/hostile-senders.test.ts",
   "src/lab/load/run-load.test.ts",
   "src/load/{send-open-loop,step-generator}.test.ts",
+  "src/store/{cluster,metric-store,span-store,embedded/engine}.test.ts",
 ];
 
 const UNIT: Check = {
