@@ -86,8 +86,11 @@ export function readMeasures(table: MetricTable): Measures {
   let faults = 0;
   for (const reading of readings) {
     used += reading.rows.length;
-    faults += addReading(table, reading, grid, into, warnings);
+    const bad = addReading(table, reading, grid, into, warnings);
+    faults += bad;
+    if (bad > 0 && bad === reading.rows.length && reading.meaning.combine === "sum") into.addUnknown(reading);
   }
+  warnings.push(...into.unknown());
   if (index.duplicates > 0) warnings.push(`${index.duplicates} points of metrics came twice for one time`);
   if (faults > 0) warnings.push(`${faults} points of metrics are negative or no numbers, and are left out`);
   return {
@@ -286,9 +289,13 @@ function scaled(values: Float64Array, scale: number): Float64Array {
  */
 const resourceName = (name: string): string => /^[^/]*:\d+\/([^/]+)$/.exec(name)?.[1] ?? name;
 
+const partOf = ({ name, entity, resource }: Pick<Reading, "name" | "entity" | "resource">, measure: Measure): string =>
+  JSON.stringify([name, measure, entity.service, entity.instance, entity.host, resource]);
+
 /** Puts series of one measure, instance and resource together. */
 class MeasureCollector {
   private readonly held = new Map<string, { series: MeasureSeries; byMetric: Map<string, Float64Array> }>();
+  private readonly spoilt = new Map<string, Reading>();
   private readonly grid: Grid;
 
   constructor(grid: Grid) {
@@ -316,11 +323,27 @@ class MeasureCollector {
     else merge(known, values, combine);
   }
 
+  /** A part of a sum that has no number at any time: what the others add up to would be taken for the whole. */
+  addUnknown(reading: Reading): void {
+    this.spoilt.set(partOf(reading, reading.meaning.measure), reading);
+  }
+
+  unknown(): string[] {
+    return [...this.spoilt.values()].map(({ name, entity }) => {
+      const of = entity.service === "" ? entity.host : entity.service;
+      return `${name} of ${of} is left out: a part of it has no number in any of its points`;
+    });
+  }
+
   /** Several metrics for the same measure are names of the same thing, unless they are parts of it. */
   finish(): MeasureSeries[] {
-    return [...this.held.values()].map(({ series, byMetric }) => {
-      for (const values of byMetric.values()) merge(series.values, values, PARTS.has(series.measure) ? "sum" : "max");
-      return { ...series, metrics: [...byMetric.keys()] };
+    return [...this.held.values()].flatMap(({ series, byMetric }) => {
+      const known = [...byMetric].filter(
+        ([name]) => !this.spoilt.has(partOf({ name, entity: series, resource: series.resource }, series.measure)),
+      );
+      if (known.length === 0) return [];
+      for (const [, values] of known) merge(series.values, values, PARTS.has(series.measure) ? "sum" : "max");
+      return [{ ...series, metrics: known.map(([name]) => name) }];
     });
   }
 }

@@ -262,3 +262,27 @@ describe("a busy machine", () => {
     expect(usedUp(...loop(0.3, 0.1), delay, ...host(2, 0.01))).toEqual(["host-cpu: noisy-neighbour"]);
   });
 });
+
+test("a part of a sum that is no number at any time leaves the whole out, and says so", () => {
+  const user = counter("process.cpu.time", "s", 0.3, { "cpu.mode": "user" });
+  const kernel = counter("process.cpu.time", "s", 0.1, { "cpu.mode": "system" });
+  const withoutNumber = (isLost: (i: number) => boolean): SeriesObject => ({
+    ...user,
+    points: Array.from({ length: WINDOWS }, (_, i) => [10 * i, isLost(i) ? Number.NaN : 1000 + 3 * i]),
+  });
+  const none = withoutNumber(() => true);
+  const used = (...series: SeriesObject[]): number | undefined =>
+    readMeasures(metricTableOf(...series))
+      .series.find(({ measure }) => measure === "cpu-used")
+      ?.values.at(-1);
+  expect(used(user, kernel)).toBeCloseTo(0.4, 9);
+  expect(used(none, kernel)).toBe(undefined);
+  expect(readMeasures(metricTableOf(none, kernel)).warnings.join()).toContain("process.cpu.time of zones is left out");
+  // One point of many is no part that is missing.
+  expect(
+    used(
+      withoutNumber((i) => i === 4),
+      kernel,
+    ),
+  ).toBeCloseTo(0.4, 9);
+});
