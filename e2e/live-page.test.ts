@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
@@ -74,6 +74,41 @@ describe("the home screen of a running server", () => {
     await page.waitForURL(/last=1h/);
     await page.getByText("an index on", { exact: false }).first().waitFor();
     expect(await page.getByRole("combobox", { name: "Window" }).inputValue()).toBe("1h");
+    await page.close();
+  });
+});
+
+describe("a server with tokens", () => {
+  const TOKEN = "3f9d-token-of-a-test";
+  let closed: RunningUp;
+
+  beforeAll(async () => {
+    const file = join(folder, "tokens");
+    writeFileSync(file, `${TOKEN}\n`);
+    closed = await startUp(join(folder, "closed"), ["--token-file", file]);
+  }, START_TIMEOUT_MS);
+  afterAll(async () => {
+    closed.kill("SIGKILL");
+    await closed.ended;
+  });
+
+  test("a browser is asked for a password, the token is it, and the page's own requests and events carry it", async () => {
+    const { page, complaints } = await watchedPage(browser, {
+      httpCredentials: { username: "anybody", password: TOKEN },
+    });
+    const events = page.waitForResponse(/\/api\/v1\/page\/events/);
+    expect((await page.goto(`${closed.apiUrl}/`))!.status()).toBe(200);
+    expect((await events).status()).toBe(200);
+    await page.getByText("OTEL_EXPORTER_OTLP_ENDPOINT").waitFor();
+    // The first answer without a name and a password is what makes the browser ask.
+    expect(complaints.filter((text) => !text.includes("401"))).toEqual([]);
+    await page.close();
+  });
+
+  test("another password opens nothing", async () => {
+    const { page } = await watchedPage(browser, { httpCredentials: { username: "anybody", password: "a wrong one" } });
+    const answer = await page.goto(`${closed.apiUrl}/`);
+    expect(answer!.status()).toBe(401);
     await page.close();
   });
 });

@@ -40,6 +40,9 @@ const HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
 };
 
+/** One header for each: browsers read a list in one header as its first challenge alone, and ask for no password. */
+const CHALLENGES = ['Basic realm="longpole", charset="UTF-8"', 'Bearer realm="longpole"'];
+
 /** Who may ask what, before anything is read or parsed. */
 export function addGuards(app: FastifyInstance, settings: GuardSettings): void {
   const isAllowed = tokenCheck(settings.tokens);
@@ -51,7 +54,7 @@ export function addGuards(app: FastifyInstance, settings: GuardSettings): void {
     if (!isAllowed(request.headers.authorization)) {
       throw new HttpError(401, "expected the header Authorization: Bearer TOKEN with a token of this server", {
         // A browser asks for a name and a password: the token is the latter.
-        headers: { "www-authenticate": 'Bearer realm="longpole", Basic realm="longpole", charset="UTF-8"' },
+        headers: { "www-authenticate": CHALLENGES },
       });
     }
   });

@@ -3,17 +3,20 @@ import { StoreError, type StoreErrorCode } from "../../store/store-error.ts";
 import type { Problem } from "../api/common.ts";
 import { AnalysisError } from "../live/analyst.ts";
 
+/** A header with several values is sent as one line for each. */
+export type AnswerHeaders = Readonly<Record<string, string | string[]>>;
+
 /** An answer other than success, with what is wrong and, where it is a parameter or field, which. */
 export class HttpError extends Error {
   override readonly name: string = "HttpError";
   readonly status: number;
   readonly field: string | undefined;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: AnswerHeaders;
 
   constructor(
     status: number,
     detail: string,
-    options: { readonly field?: string; readonly headers?: Readonly<Record<string, string>> } = {},
+    options: { readonly field?: string; readonly headers?: AnswerHeaders } = {},
   ) {
     super(detail);
     this.status = status;
@@ -57,7 +60,7 @@ const TITLES: Readonly<Record<number, string>> = {
 };
 
 /** A problem to answer with, and headers that go with it. */
-export function problemOf(error: unknown): { problem: Problem; headers: Readonly<Record<string, string>> } {
+export function problemOf(error: unknown): { problem: Problem; headers: AnswerHeaders } {
   const { status, detail, field, headers } = facts(error);
   const title = TITLES[status] ?? "Error";
   return {
@@ -70,7 +73,7 @@ function facts(error: unknown): {
   status: number;
   detail: string;
   field?: string | undefined;
-  headers: Readonly<Record<string, string>>;
+  headers: AnswerHeaders;
 } {
   if (error instanceof HttpError)
     return { status: error.status, detail: error.message, field: error.field, headers: error.headers };
