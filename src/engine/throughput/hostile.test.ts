@@ -99,6 +99,19 @@ describe("a machine whose metrics are wrong limits nothing, or the gate says so"
   });
 });
 
+test("a service that nobody counts on a machine that others keep busy: it may be they", async () => {
+  const counted = new Set(run.resources.samples.map(({ service: of }) => of));
+  const most = own.map((value) => 1.2 * value);
+  const part = own.map((value) => value / 10);
+  const busy = { busy: most.map((value) => value + 1.4), activePerUsed: 1 };
+  const alone = await analyse(withHost({ ...busy, byService: new Map([[service, most]]) }));
+  expect(alone.report.status).toBe("insufficient-data");
+  expect(alone.report.detail).toMatch(/the work of .+ on box may limit first, and is not measured/);
+  const all = new Map([...counted].map((of) => [of, of === service ? most : part]));
+  const whole = await analyse(withHost({ ...busy, byService: all }));
+  expect(whole.report.detail).not.toContain("on box may limit first");
+});
+
 describe("quotas", () => {
   const quota: QuotaUse = {
     service,

@@ -1,6 +1,7 @@
 import type { Window } from "../window.ts";
 import type { CallGraph } from "./call-graph.ts";
 import type { MeasuredResource } from "./measured-resources.ts";
+import { requestLoad } from "./request-load.ts";
 import { spanPools } from "./span-pools.ts";
 
 export interface MissingResource {
@@ -43,7 +44,48 @@ export function missingResources(
     const what = `the CPU of the database ${database}${reason === undefined ? "" : ` (${reason})`}`;
     found.push({ what, leastCeiling, isBehindPools: isBehindPools(window, graph, database) });
   }
+  for (const { model, use } of measured)
+    if (model.isHost === true) found.push(...unseenOnHost(window, graph, measured, { model, use }));
   return found;
+}
+
+/** What is not measured and makes less of a machine's demand than this hardly moves its ceiling. */
+const SMALL_PART = 0.1;
+
+/**
+ * Services whose processes nobody counts, and that run on the machine for all that their spans say: their work hides among
+ * what "others" use of it, and would take its ceiling down. Work happens within spans, and was seen on the machine:
+ * it is at most the lesser of the two.
+ */
+function unseenOnHost(
+  window: Window,
+  graph: CallGraph,
+  measured: readonly MeasuredResource[],
+  { model, use }: Pick<MeasuredResource, "model" | "use">,
+): MissingResource[] {
+  const hosts = measured.filter((one) => one.model.isHost === true);
+  const counted = new Set(hosts.flatMap((host) => [...(host.model.shares ?? new Map<string, number>()).keys()]));
+  const names = new Set(hosts.map((host) => host.model.service));
+  const unseen = [...graph.services.values()].filter(({ name }) => {
+    if (counted.has(name)) return false;
+    const known = [...hostsOf(window, name)].filter((host) => names.has(host));
+    return known.length === 0 || known.includes(model.service);
+  });
+  const { perSecond } = requestLoad(window);
+  const unclaimed = use.utilisation * use.capacityEach - use.busy.reduce((a, b) => a + b, 0) / use.busy.length;
+  const within = unseen.reduce((sum, { ownS }) => sum + ownS, 0);
+  const perRequest = Math.min(within, unclaimed / perSecond);
+  if (!(perRequest > SMALL_PART * model.demandS)) return [];
+  const free = use.capacityEach - Math.max(0, model.background - perRequest * perSecond);
+  const what = `the work of ${unseen.map(({ name }) => name).join(", ")} on ${model.service}`;
+  return [{ what, leastCeiling: free / (model.demandS + perRequest), isBehindPools: false }];
+}
+
+function hostsOf({ forest, text }: Window, service: string): Set<string> {
+  const { facts } = forest;
+  const hosts = new Set<number>();
+  for (const row of forest.rows) if (text(facts.service[row]!) === service) hosts.add(facts.host[row]!);
+  return new Set([...hosts].map((id) => text(id)));
 }
 
 /** Uses of a full pool that last no longer than others: by so much they may. */
