@@ -1,6 +1,6 @@
 /** A law that must hold of data that a capacity is computed from; a broken one says what is wrong with the data. */
 export interface Gate {
-  readonly name: "littles-law" | "utilisation-law" | "least-work" | "forced-flow" | "missing-spans";
+  readonly name: "littles-law" | "utilisation-law" | "least-work" | "clock-law" | "forced-flow" | "missing-spans";
   readonly ok: boolean;
   /** by how much the law is broken, relative; 0 where it holds exactly */
   readonly error: number;

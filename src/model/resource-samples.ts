@@ -63,6 +63,10 @@ export interface HostUse {
   readonly activePerUsed: number;
   /** cores for which event loops of each service there are active, where that is counted; NaN where not known */
   readonly activeLoops?: ReadonlyMap<string, Float64Array>;
+  /** seconds for which an event loop of each service there is active or idle in a second of the clock */
+  readonly loopSeconds?: ReadonlyMap<string, number>;
+  /** processors whose times were counted one by one; absent where only their sum is known */
+  readonly processors?: number;
 }
 
 /** A quota of processor time that stops the processes of a service for the rest of each period. */

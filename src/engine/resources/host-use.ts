@@ -17,8 +17,16 @@ export function hostUses(measures: Measures): HostUse[] {
     if (!(cores >= 1)) return [];
     const own = { host, cores, startNs, windowNs: grid.stepNs, busy };
     const activeLoops = coresOn(all, host, "event-loop-active");
+    const processors = measures.processors.get(host)?.size;
+    const clocks = { loopSeconds: loopSeconds(all, host), ...(processors === undefined ? {} : { processors }) };
     return [
-      { ...own, byService: coresOn(all, host, "cpu-used"), activePerUsed: activePerUsed(all, host), activeLoops },
+      {
+        ...own,
+        byService: coresOn(all, host, "cpu-used"),
+        activePerUsed: activePerUsed(all, host),
+        activeLoops,
+        ...clocks,
+      },
     ];
   });
 }
@@ -42,6 +50,24 @@ function coresOn(
     used.set(service, sum);
   }
   return used;
+}
+
+/** A loop is active or idle all the time: as long as the clock says, if both are counted in the unit that they say. */
+function loopSeconds(all: ServiceMeasures, host: string): Map<string, number> {
+  const seconds = new Map<string, number>();
+  for (const [service, measures] of all.services) {
+    const [active, idle] = [measureOf(measures, "event-loop-active"), measureOf(measures, "event-loop-idle")];
+    if (active === undefined || idle === undefined) continue;
+    if (!active.instances.every((instance) => instance.host === host)) continue;
+    if (active.instances.length !== idle.instances.length) continue;
+    const each = active.instances.flatMap((one) => {
+      const other = idle.instances.find(({ instance }) => instance === one.instance);
+      return other === undefined ? [] : [meanOf(one.values.map((value, w) => value + other.values[w]!))];
+    });
+    const mean = meanOf(each);
+    if (Number.isFinite(mean)) seconds.set(service, mean);
+  }
+  return seconds;
 }
 
 /** A loop that hardly runs says little about how long it waits to. */

@@ -29,6 +29,8 @@ export interface Measures {
   readonly series: readonly MeasureSeries[];
   /** by service: programs that its processes run (`process.executable.name`, without its folder) */
   readonly programs: ReadonlyMap<string, ReadonlySet<string>>;
+  /** by host.name: processors of which times were counted one by one */
+  readonly processors: ReadonlyMap<string, ReadonlySet<number>>;
   /** all points, and those of metrics that nothing asks for or that came twice */
   readonly points: number;
   readonly pointsUnused: number;
@@ -98,6 +100,7 @@ export function readMeasures(table: MetricTable): Measures {
     grid,
     series: into.finish(),
     programs: programsOf(readings),
+    processors: processorsOf(readings),
     points: table.points.rowCount,
     pointsUnused: table.points.rowCount - used,
     warnings,
@@ -113,6 +116,8 @@ interface Reading {
   readonly ends: EdgeEnds | undefined;
   readonly resource: string;
   readonly program: string;
+  /** of a time of one processor its number ("cpu3", "3"); NaN otherwise */
+  readonly processor: number;
 }
 
 function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
@@ -148,6 +153,7 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
       entity: ends === undefined ? entity : { service: isEdge ? ends.client : ends.server, instance: "", host: "" },
       ends: isEdge ? ends : undefined,
       program: programOf(labels),
+      processor: meaning.measure.startsWith("host-cpu-") ? processorOf(own) : Number.NaN,
       resource:
         meaning.measure === "work-done"
           ? name
@@ -164,6 +170,19 @@ function programsOf(readings: readonly Reading[]): Map<string, Set<string>> {
     programs.set(entity.service, (programs.get(entity.service) ?? new Set()).add(program));
   }
   return programs;
+}
+
+const processorOf = (labels: ReadonlyMap<string, string>): number => {
+  const text = ["cpu", "cpu.logical_number", "system.cpu.logical_number"].map((key) => labels.get(key)).find(Boolean);
+  return Number(/^(?:cpu)?(\d+)$/.exec(text ?? "")?.[1] ?? Number.NaN);
+};
+
+function processorsOf(readings: readonly Reading[]): Map<string, Set<number>> {
+  const processors = new Map<string, Set<number>>();
+  for (const { entity, processor } of readings)
+    if (!Number.isNaN(processor) && entity.host !== "")
+      processors.set(entity.host, (processors.get(entity.host) ?? new Set()).add(processor));
+  return processors;
 }
 
 function textsOf(table: MetricTable, lists: MetricTable["labels"], list: number): Map<string, string> {

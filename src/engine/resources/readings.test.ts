@@ -286,3 +286,23 @@ test("a part of a sum that is no number at any time leaves the whole out, and sa
     ),
   ).toBeCloseTo(0.4, 9);
 });
+
+test("processors that are counted one by one, and loops that are active and idle, tell the unit of their times", () => {
+  const one = (cpu: string, state: string, perSecond: number): SeriesObject =>
+    counter("system.cpu.time", "s", perSecond, { cpu, "system.cpu.state": state });
+  const machine = [
+    one("cpu0", "user", 300),
+    one("cpu0", "idle", 700),
+    one("cpu1", "user", 100),
+    one("cpu1", "idle", 900),
+  ];
+  const loop = (state: string, perSecond: number): SeriesObject =>
+    counter("nodejs.eventloop.time", "s", perSecond, { "nodejs.eventloop.state": state });
+  const measures = readMeasures(
+    metricTableOf(...machine, loop("active", 200), loop("idle", 800), counter("process.cpu.time", "s", 0.2)),
+  );
+  const [found] = resourceSamples(measures).hosts!;
+  expect(found).toMatchObject({ cores: 2000, processors: 2 });
+  expect(found!.loopSeconds!.get("zones")).toBeCloseTo(1000, 6);
+  expect(found!.activeLoops!.get("zones")!.at(-1)).toBeCloseTo(200, 6);
+});

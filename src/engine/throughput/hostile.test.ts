@@ -59,6 +59,22 @@ describe("a machine whose metrics are wrong limits nothing, or the gate says so"
     expect(report.limiter).toBe(undefined);
   });
 
+  test.each<[string, Partial<HostUse>, string]>([
+    ["a thousand cores, and two processors", { cores: 2000, processors: 2 }, "processors of box: 2000 s"],
+    ["a loop that runs for 1,000 s a second", { loopSeconds: new Map([[service, 1000]]) }, `event loop of ${service}`],
+  ])("%s", async (_, change, detail) => {
+    const { report } = await analyse(withHost(change));
+    expect(report.status).toBe("gate-failed");
+    expect(report.detail).toContain(`clock-law: ${detail}`);
+  });
+
+  test("clocks that agree break nothing, nor those of a machine that no request knows", async () => {
+    const right = await analyse(withHost({ processors: 2, loopSeconds: new Map([[service, 1.01]]) }));
+    expect(right.report.status).toBe("ok");
+    const others = await analyse(withHost({ cores: 2000, processors: 2, byService: new Map([["batch", own]]) }));
+    expect(others.report.status).toBe("ok");
+  });
+
   test("processor time counted a million times too small: no request is answered for that little", async () => {
     const found = await analyse(withHost({ byService: new Map([[service, own.map((value) => value / 1e6)]]) }));
     expect(found.report.status).toBe("gate-failed");

@@ -1,3 +1,4 @@
+import { clockLaw } from "../../analysis/clock-law.ts";
 import { leastWork } from "../../analysis/least-work.ts";
 import type { Gate } from "../../analysis/littles-law.ts";
 import type { HostUse, ResourceSamples } from "../../model/resource-samples.ts";
@@ -8,7 +9,7 @@ import type { CallGraph } from "./call-graph.ts";
 import type { MeasuredResource } from "./measured-resources.ts";
 import { requestLoad } from "./request-load.ts";
 
-/** Laws that processor times are too small to keep; empty where all are kept. One gate for each service that breaks one. */
+/** Laws that times of processors and event loops do not keep; empty where all are kept. */
 export function workGates(
   window: Window,
   graph: CallGraph,
@@ -16,7 +17,8 @@ export function workGates(
   measured: readonly MeasuredResource[],
 ): Gate[] {
   const served = servedPerSecond(window);
-  return [...graph.services.keys()].flatMap((service) => {
+  const clocks = (given?.hosts ?? []).flatMap((host) => clockGates(host, graph)).filter(({ ok }) => !ok);
+  const work = [...graph.services.keys()].flatMap((service) => {
     const hosts = (given?.hosts ?? []).filter(({ byService }) => byService.has(service));
     const seen = [...onHosts(window, given, hosts, service), ...ofProcesses(measured, service)];
     const failed = seen
@@ -24,6 +26,19 @@ export function workGates(
       .filter(({ ok }) => !ok);
     return failed.slice(0, 1);
   });
+  return [...clocks, ...work];
+}
+
+/** Of machines on which services of the spans run. */
+function clockGates({ host, cores, processors, loopSeconds, byService }: HostUse, graph: CallGraph): Gate[] {
+  const known = [...graph.services.keys()];
+  const isKnown = known.some((service) => byService.has(service));
+  const machine = processors === undefined || !isKnown ? [] : [clockLaw(`processors of ${host}`, cores, processors)];
+  const loops = known.flatMap((service) => {
+    const seconds = loopSeconds?.get(service);
+    return seconds === undefined ? [] : [clockLaw(`event loop of ${service}`, seconds, 1)];
+  });
+  return [...machine, ...loops];
 }
 
 /** Requests that came by the network: a message of a batch, or a span that a timer began, costs less than one. */
