@@ -1,9 +1,8 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { rename, rm, writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
-import { InputError } from "../model/intake.ts";
 import type { PageDocument } from "../model/page.ts";
+import { writeWhole } from "./write-whole.ts";
 
 /**
  * The web UI with one document in it, in one file: it loads nothing, and its policy lets nothing run but the one
@@ -45,17 +44,7 @@ function embedded(page: PageDocument): string {
 }
 
 /** Writes the page whole or not at all. Throws InputError where `file` cannot be written. */
-export async function writePage(file: string, page: PageDocument): Promise<void> {
-  const beside = `${file}.${randomBytes(4).toString("hex")}.part`;
-  try {
-    await writeFile(beside, pageHtml(page));
-    await rename(beside, file);
-  } catch (error) {
-    await rm(beside, { force: true });
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new InputError("unreadable", { file, byteOffset: -1, expected: "a writable file", found: code ?? message });
-  }
-}
+export const writePage = (file: string, page: PageDocument): Promise<void> => writeWhole(file, pageHtml(page));
 
 /** What the build makes of src/ui, which stands in dist in the sources as in the package. */
 const built = (name: string): string => readFileSync(new URL(`../../dist/ui/${name}`, import.meta.url), "utf8");
