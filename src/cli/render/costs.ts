@@ -8,7 +8,7 @@ const SHOWN = 8;
 
 /** Who uses it all: per endpoint and tenant the share of the CPU (or of the databases' time) in all services together. */
 export function renderCosts(costs: readonly CostRow[], totals: CostTotals | undefined, pen: Pen): string[] {
-  if (totals === undefined || costs.length === 0) return [];
+  if (totals === undefined || costs.length === 0 || isNothingMeasured(costs, totals)) return [];
   const { width } = pen.look;
   const isCpu = totals.of === "cpu";
   const what = isCpu
@@ -46,6 +46,13 @@ export function renderCosts(costs: readonly CostRow[], totals: CostTotals | unde
     ...remarks(totals).flatMap((text) => wrap(text, width - 4, 3).map((line) => pen.faint(`  ${line}`))),
   ];
 }
+
+/** Neither a processor nor a call of a database nor a byte was seen: what limits, above, says what is missing. */
+const isNothingMeasured = (costs: readonly CostRow[], { of, dbSecondsPerSecond, perUnit = [] }: CostTotals): boolean =>
+  of === "database" &&
+  dbSecondsPerSecond === 0 &&
+  perUnit.length === 0 &&
+  costs.every((row) => row.bytesPerRequest === undefined);
 
 function remarks({ unattributed, notMeasured, perUnit = [] }: CostTotals): string[] {
   const left = unattributed.map(

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Report } from "../../model/report.ts";
 import { healthyReport, sampleReport } from "../../testing/sample-report.ts";
 import { columns } from "./layout.ts";
 import { renderReport } from "./report.ts";
@@ -241,4 +242,61 @@ test("the ceiling, what limits it, and how near the resources are to their limit
       CPU not measured: mailer.
     "
   `);
+});
+
+describe("without a trace", () => {
+  const now = { fromUnixNs: "0", toUnixNs: "900000000000", traceShare: 1, spansInWindow: 0 };
+  const points = { received: 800, analysed: 256, notUsed: 544, rejected: [] };
+  const headline = (live: Report["live"], metricPoints: Report["dataQuality"]["metricPoints"]): string => {
+    const report = healthyReport();
+    const dataQuality = {
+      ...report.dataQuality,
+      traces: 0,
+      spans: 0,
+      ...(metricPoints === undefined ? {} : { metricPoints }),
+    };
+    const lines = renderReport(
+      { ...report, dataQuality, endpoints: [], ...(live === undefined ? {} : { live }) },
+      { ...sources, baseline: [] },
+      { ...plain, width: 1000 },
+    );
+    return lines.find((line) => line.startsWith("▲"))!;
+  };
+
+  test.each([
+    ["files", undefined, undefined, "no span of a trace was read."],
+    ["files with metrics", undefined, points, "no span of a trace was read. 800 points of metrics came."],
+    ["a server that got nothing", now, undefined, "no span came in this window. What `longpole up` prints"],
+    [
+      "a server that got metrics only",
+      now,
+      points,
+      "no span came in this window. 800 points of metrics came: the exporter reaches the server, so look at what makes the spans",
+    ],
+    ["a server with parts of traces", { ...now, spansInWindow: 7 }, undefined, "no whole trace lies in this window"],
+  ])("%s", (_, live, metricPoints, text) => {
+    expect(headline(live, metricPoints)).toContain(`▲ Nothing to analyse: ${text}`);
+  });
+});
+
+test("who uses it all is left out where nothing of it was measured", () => {
+  const report = healthyReport();
+  const costs = [
+    {
+      endpoint: { service: "shop", operation: "GET" },
+      share: 0,
+      low: 0,
+      high: 0,
+      requestsPerSecond: 9,
+      dbMsPerRequest: 0,
+      dbSecondsPerSecond: 0,
+    },
+  ];
+  const costTotals = { of: "database" as const, dbSecondsPerSecond: 0, unattributed: [], notMeasured: ["shop"] };
+  const shown = (totals: Report["costTotals"]): boolean =>
+    renderReport({ ...report, costs, costTotals: totals! }, sources, plain).some((line) =>
+      line.startsWith("Who uses it all"),
+    );
+  expect(shown(costTotals)).toBe(false);
+  expect(shown({ ...costTotals, dbSecondsPerSecond: 0.2 })).toBe(true);
 });

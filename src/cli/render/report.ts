@@ -93,7 +93,7 @@ function splitOnce(text: string): [string, string] {
 }
 
 function withoutFinding(report: Report, { endpoint }: Sources, pen: Pen): [string, (text: string) => string] {
-  if (report.dataQuality.traces === 0) return ["▲ Nothing to analyse: no span of a trace was read.", pen.worse];
+  if (report.dataQuality.traces === 0) return [`▲ Nothing to analyse: ${withoutSpans(report)}`, pen.worse];
   if (endpoint !== undefined && report.endpoints.length === 0) {
     const text = `▲ No endpoint has "${endpoint}" in its "SERVICE OPERATION". Without --endpoint all are shown.`;
     return [text, pen.worse];
@@ -113,6 +113,18 @@ function withoutFinding(report: Report, { endpoint }: Sources, pen: Pen): [strin
     report.findings.length > 0 ? "Only notes: nothing here is certain or large enough to act on." : "No cause found.";
   const text = `▲ ${why} That is not a clean bill of health: see what is unexplained and how good the data is.`;
   return [text, pen.strong];
+}
+
+/** Why there is no trace, as far as it can be told; from a server, where to look next. */
+function withoutSpans({ live, dataQuality }: Report): string {
+  const points = dataQuality.metricPoints?.received ?? 0;
+  const metrics = points === 0 ? "" : ` ${plural(points, "point")} of metrics came:`;
+  if (live === undefined) return `no span of a trace was read.${metrics === "" ? "" : `${metrics.slice(0, -1)}.`}`;
+  if (live.spansInWindow > 0)
+    return `no whole trace lies in this window, though ${plural(live.spansInWindow, "span")} do.`;
+  return metrics === ""
+    ? "no span came in this window. What `longpole up` prints at its start is what services need to send to it; its /api/v1/status counts what came, and what was refused and why."
+    : `no span came in this window.${metrics} the exporter reaches the server, so look at what makes the spans (is the instrumentation loaded before the code it instruments? are traces switched off or sampled away?).`;
 }
 
 /** Endpoints shown with their blame, the one that most is to gain at; the others follow as one line each: what to fix should stand on the first screen. */
