@@ -68,7 +68,7 @@ export async function demo(options: DemoCommandOptions, terminal: Terminal): Pro
         log: (line) => say(line, "  "),
         progress: (phase, { elapsedSeconds, seconds, completed, errors, lastSecond }) =>
           progress.report(
-            `  ${phase}: ${elapsedSeconds.toFixed(0)} of ${seconds} s, ${completed} requests, ${errors} errors, p99 of the last second ${lastSecond.p99Ms.toFixed(0)} ms`,
+            `  ${phase}: ${Math.min(elapsedSeconds, seconds).toFixed(0)} of ${seconds} s, ${completed} requests, ${errors} errors, p99 of the last second ${lastSecond.p99Ms.toFixed(0)} ms`,
           ),
         diagnosed: ({ report, files, baseline }) => {
           progress.clear();
