@@ -29,7 +29,7 @@ import { explainRegressions } from "./regression/explain-regressions.ts";
 import { furtherUse } from "./resources/further-use.ts";
 import { judgeClaims } from "./resources/judge-claims.ts";
 import type { Measures } from "./resources/read-measures.ts";
-import { resourceContext, type ResourceContext } from "./resources/resource-context.ts";
+import { resourceContext, withoutProcessorTimes, type ResourceContext } from "./resources/resource-context.ts";
 import { resourceFindings } from "./resources/resource-findings.ts";
 import { withTableGrowth } from "./resources/table-growth.ts";
 import { resourceSamples, withUse } from "./resources/use-table.ts";
@@ -100,7 +100,7 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
     .map((_, index) => viewEndpoint(window, index))
     .filter((view) => input.endpoint === undefined || view.name.toLowerCase().includes(input.endpoint.toLowerCase()));
   await checkpoint("reading metrics", 0, 1);
-  const resources = resourceContext(input.metrics, input.baselineMetrics, window, baseline);
+  const told = resourceContext(input.metrics, input.baselineMetrics, window, baseline);
   const span = windowOf(window, input.metrics);
   const before = baseline === undefined ? undefined : baselineOf(baseline);
   const endpoints = views.map((view) => ({
@@ -110,11 +110,10 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
   const objectives = checkObjectives(endpoints, input.objectives ?? []);
   const profiles = matchProfiles(window, input.profiles ?? []);
   await checkpoint("looking for the limit", 0, 1);
-  const throughput = analyseThroughput(
-    window,
-    input.resources ?? (resources && resourceSamples(resources.measures)),
-    seed,
-  );
+  const throughput = analyseThroughput(window, input.resources ?? (told && resourceSamples(told.measures)), seed);
+  const resources = isMistimed(throughput)
+    ? resourceContext(input.metrics, input.baselineMetrics, window, baseline, withoutProcessorTimes)
+    : told;
   const falls = objectiveLoads(window, throughput, objectives, seed);
   const reported = falls.length === 0 ? throughput.report : { ...throughput.report, objectives: falls };
   const code = codeContext(throughput.report, baseline);
@@ -190,6 +189,10 @@ function quotasOf({ resources = [] }: Report["throughput"]): ReadonlyMap<string,
 /** The laws that were checked for the throughput; where nothing was measured, what they say concerns nobody. */
 const gatesOf = ({ gates, measured }: Throughput): DataQuality["gates"] =>
   measured.length === 0 ? [] : gates.map(({ name, ok, detail }) => ({ name, ok, detail }));
+
+/** Times of processors or event loops that cannot be: no finding may rest on them. */
+const isMistimed = ({ gates }: Throughput): boolean =>
+  gates.some(({ name, ok }) => !ok && (name === "least-work" || name === "clock-law"));
 
 /** What limits the throughput, where it is a processor or an event loop, and how the endpoints were in the baseline. */
 function codeContext({ limiter }: Report["throughput"], baseline: Window | undefined): CodeContext {

@@ -1,4 +1,5 @@
 import type { MetricTable } from "../../model/metric-table.ts";
+import type { Measure } from "../semantic-measures.ts";
 import type { Window } from "../window.ts";
 import { type Deviation, deviations } from "./deviations.ts";
 import { type BusyDisk, newlyBusyDisks } from "./host-disk.ts";
@@ -28,18 +29,45 @@ export interface ResourceContext {
   readonly warnings: readonly string[];
 }
 
-/** Metrics of a window (and a baseline) → readings, deviations and where a symptom comes from; undefined without metrics. */
+/** What counts or shares the time of processors and of event loops. */
+const PROCESSOR_TIMES: ReadonlySet<Measure> = new Set<Measure>([
+  "cpu-used",
+  "cpu-share",
+  "host-cpu-busy",
+  "host-cpu-idle",
+  "host-cpu-share",
+  "event-loop-active",
+  "event-loop-idle",
+]);
+
+/**
+ * The measures without times that break the laws of the gates: who uses a machine, and what a request costs, cannot be told by
+ * them. One of them that is wrong makes the others wrong: what a service is not counted for looks like somebody else's.
+ */
+export function withoutProcessorTimes(metrics: MetricTable): Measures {
+  const measures = readMeasures(metrics);
+  return {
+    ...measures,
+    series: measures.series.filter(({ measure }) => !PROCESSOR_TIMES.has(measure)),
+    warnings: [
+      "processor times are left out of causes and costs: they break a law (see the gates)",
+      ...measures.warnings,
+    ],
+  };
+}
+
+/** Metrics of a window (and a baseline) → readings, deviations and where a symptom comes from; undefined without metrics. `read`: how. */
 export function resourceContext(
   metrics: MetricTable | undefined,
   baseline: MetricTable | undefined,
   window: Window,
   baselineWindow: Window | undefined,
+  read: (metrics: MetricTable) => Measures = readMeasures,
 ): ResourceContext | undefined {
   if (metrics === undefined || metrics.points.rowCount === 0) return undefined;
-  const measures = readMeasures(metrics);
+  const measures = read(metrics);
   const now = byService(measures);
-  const before =
-    baseline === undefined || baseline.points.rowCount === 0 ? undefined : byService(readMeasures(baseline));
+  const before = baseline === undefined || baseline.points.rowCount === 0 ? undefined : byService(read(baseline));
   const changed = before === undefined ? [] : deviations(now, before);
   return {
     measures,

@@ -5,6 +5,11 @@ import { Draws } from "../../testing/simulator/random.ts";
 import { simulate } from "../../testing/simulator/simulate.ts";
 import { loadTo } from "../../testing/simulator/system-walk.ts";
 import { threeTier } from "../../testing/simulator/systems/three-tier.ts";
+import { metricTableOf } from "../../testing/metric-table.ts";
+import { diagnose } from "../diagnose.ts";
+import type { Report } from "../../model/report.ts";
+import { readMeasures } from "../resources/read-measures.ts";
+import { withoutProcessorTimes } from "../resources/resource-context.ts";
 import { buildWindow } from "../window.ts";
 import { analyseThroughput } from "./throughput.ts";
 
@@ -113,6 +118,27 @@ describe("a machine whose metrics are wrong limits nothing, or the gate says so"
     expect(box.capacityLow).toBeLessThan(0.35);
     expect(found.report.assumptions!.join()).toMatch(/are taken to yield to requests/);
   });
+});
+
+test("processor times that break a law are no ground for a finding or a cost either", async () => {
+  const metrics = metricTableOf({
+    name: "process.cpu.time",
+    unit: "s",
+    kind: "sum",
+    temporality: "cumulative",
+    monotonic: true,
+    resource: { "service.name": service, "host.name": "box" },
+    points: Array.from({ length: 12 }, (_, i) => [i, 0.4 * i]),
+  });
+  const asked = async (resources: ResourceSamples): Promise<Report> =>
+    diagnose({ spans: run.table, metrics, resources });
+  const right = await asked(withHost());
+  const wrong = await asked(withHost({ byService: new Map([[service, own.map((value) => value / 1e6)]]) }));
+  const said = "processor times are left out of causes and costs";
+  expect(wrong.dataQuality.warnings!.join()).toContain(said);
+  expect((right.dataQuality.warnings ?? []).join()).not.toContain(said);
+  expect(readMeasures(metrics).series.map(({ measure }) => measure)).toEqual(["cpu-used"]);
+  expect(withoutProcessorTimes(metrics).series).toEqual([]);
 });
 
 test("a service that nobody counts on a machine that others keep busy: it may be they", async () => {
