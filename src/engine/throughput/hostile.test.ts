@@ -109,6 +109,8 @@ describe("a machine whose metrics are wrong limits nothing, or the gate says so"
     expect(boxOf(found)).toBe(undefined);
     const alone = await analyse(run.resources);
     expect(found.report.limiter).toEqual(alone.report.limiter);
+    const isOfSpans = change.byService?.has("batch") !== true;
+    expect((found.report.assumptions ?? []).join().includes("the processors of box are left out")).toBe(isOfSpans);
   });
 
   test("a machine that is full of others leaves nothing for sure: the interval begins at the present load or below", async () => {

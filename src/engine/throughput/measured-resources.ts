@@ -68,6 +68,7 @@ export function measureResources(
       ({ process, database, how }) => `the processes of ${process} are taken for the database ${database}: ${how}`,
     ),
     ...hosts.flatMap(yieldText),
+    ...unusedHosts(resources, hosts, known),
   ];
   return { measured, joins, assumptions };
 }
@@ -108,6 +109,22 @@ function ofHost(
     capacityLow: free > 0 ? Math.max(0, use.capacityEach - demand.background - othersSeen) / free : 1,
     capacityHigh: free > 0 ? (use.capacityEach - demand.background) / free : 1,
   };
+}
+
+/** Machines that may limit, and of which nothing could be used: without a word they would seem to have been looked at. */
+function unusedHosts(
+  resources: ResourceSamples | undefined,
+  hosts: readonly HostResource[],
+  known: ReadonlySet<string>,
+): string[] {
+  const used = new Set(hosts.map(({ use }) => use.service));
+  return (resources?.hosts ?? []).flatMap(({ host, byService }) =>
+    used.has(host) || ![...byService.keys()].some((service) => known.has(service))
+      ? []
+      : [
+          `the processors of ${host} are left out: their use is not known in any window within the time of the requests`,
+        ],
+  );
 }
 
 function yieldText({ use, othersCores, othersSeen, isWaitKnown }: HostResource): string[] {
