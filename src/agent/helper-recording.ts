@@ -1,6 +1,7 @@
 import { cpus } from "node:os";
 import type { ProcessRecording, RecordedHistogram, RecordedThread } from "../model/process-recording.ts";
 import { WaitDetail, type ProbeRecord, type RawStack } from "./probe-stream.ts";
+import { namelessRemarks } from "./frame-names.ts";
 import { growth, readCounters } from "./process-counters.ts";
 import { runHelper } from "./probe-helper.ts";
 import { stackTableOf, type FoundStack, type FrameQuality, type WeightedStack } from "./recorded-stacks.ts";
@@ -318,17 +319,6 @@ function histogramOf({ kind, which, operation, count, sumNs, slots }: Of<"histog
     edgesNs: filled.map((slot) => 2 ** Math.floor(slot / 4) * (1 + ((slot % 4) + 1) / 4)),
     counts: filled.map((slot) => slots[slot]!),
   };
-}
-
-/** From so many of the frames on, what is missing is what one wants to know. */
-const MANY_NAMELESS = 0.03;
-
-function namelessRemarks({ frames, namelessCompiled }: FrameQuality): string[] {
-  if (namelessCompiled < MANY_NAMELESS * frames || namelessCompiled === 0) return [];
-  const share = Math.round((100 * namelessCompiled) / frames);
-  return [
-    `${share} % of the frames are code that was compiled at run time, and have no names: start Node with --perf-basic-prof (docs/record.md has the others)`,
-  ];
 }
 
 function overflowRemarks({ lostThreads, lostWaits }: Of<"end">): string[] {

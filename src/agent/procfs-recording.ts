@@ -3,6 +3,7 @@ import { cpus } from "node:os";
 import type { ProcessRecording, RecordedThread } from "../model/process-recording.ts";
 import { StackTableBuilder } from "../model/stack-table-builder.ts";
 import type { StackTable } from "../model/stack-table.ts";
+import { frameNames, namelessRemarks } from "./frame-names.ts";
 import type { RecordOptions } from "./helper-recording.ts";
 import { growth, readCounters, threadsOf } from "./process-counters.ts";
 import { stackTableOf, type WeightedStack } from "./recorded-stacks.ts";
@@ -60,7 +61,7 @@ export async function recordByProcfs(
   if (threads.size === 0) throw new RecordError(`process ${target.pid} ended before anything of it was seen`);
   const recorded = [...threads].map(([tid, held]) => threadOf(target.pid, tid, held));
   const at = { startUnixNs, durationNs };
-  const names = new Map(recorded.map(({ tid, name }) => [tid, { tgid: target.pid, name }]));
+  const namesOfThreads = new Map(recorded.map(({ tid, name }) => [tid, { tgid: target.pid, name }]));
   const quality = { frames: 0, named: 0, namelessCompiled: 0, stacks: 0, rooted: 0 };
   const offCpu = stackTableOf(
     [...threads].flatMap(([tid, held]) => waitsOf(target.pid, tid, held, recorded)),
@@ -68,13 +69,14 @@ export async function recordByProcfs(
       ["off-cpu", "nanoseconds"],
       ["waits", "count"],
     ],
-    names,
+    namesOfThreads,
     () => target.name,
     at,
     new Symboliser(),
     quality,
   );
   const found = await profile;
+  const names = found === undefined ? undefined : frameNames(found.stacks);
   return {
     collector: found === undefined ? "procfs" : found.name,
     pid: target.pid,
@@ -92,11 +94,11 @@ export async function recordByProcfs(
     quality: {
       samples: found?.stacks.samples.rowCount ?? 0,
       rooted: 1,
-      named: 1,
+      named: names === undefined || names.frames === 0 ? 1 : names.named / names.frames,
       lostSamples: 0,
       stacksSkipped: 0,
       notObserved: why,
-      remarks: [],
+      remarks: names === undefined ? [] : namelessRemarks(names),
       cost: undefined,
     },
   };

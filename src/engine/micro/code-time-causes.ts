@@ -89,7 +89,7 @@ function hotFunction(
     {
       mechanism: "slow-code",
       kind: "code",
-      title: `${frame} takes ${percent(share)} of the processor time of thread ${thread.thread.name}`,
+      title: `${isCompiled(frame) ? "code compiled at run time" : frame} takes ${percent(share)} of the processor time of thread ${thread.thread.name}`,
       why: `The thread is on the processor for ${percent(cpuNs(thread) / thread.thread.wallNs)} of the time; ${frame} and what it calls of libraries for ${ms(share * cpuNs(thread))}${within}.`,
       subject: { frame },
       thread,
@@ -100,20 +100,30 @@ function hotFunction(
         {
           kind: "stack",
           text: `${frame}: ${percent(share)} of ${count(samples)} samples${within}`,
-          query: `${again("--folded")} | grep ${/^[\w$.]+/.exec(frame)?.[0] ?? "main"}`,
+          query: isNamed ? `${again("--folded")} | grep ${/^[\w$.]+/.exec(frame)?.[0] ?? "main"}` : again("--folded"),
         },
       ],
       counter: [
         "that it takes much does not say that it can take less: the gain is that without it altogether",
-        ...(isNamed ? [] : ["the program carries no symbols: which of its functions it is, is not known"]),
+        ...(isNamed ? [] : [whyNameless(frame)]),
       ],
       refutedBy: `${frame} made cheaper, and the program as slow as before`,
       remedy: {
-        text: `Make ${frame} cheaper${inside === "" ? "" : ` (${inside} above all)`}, call it less often, or let other threads share the work.`,
+        text: isCompiled(frame)
+          ? "Get the names first: start Node with --perf-basic-prof, Python with -X perf (docs/record.md has the others), and record again."
+          : `Make ${frame} cheaper${inside === "" ? "" : ` (${inside} above all)`}, call it less often, or let other threads share the work.`,
       },
     },
   ];
 }
+
+/** perf calls memory that belongs to no file "[perf-PID.map]": there a runtime puts what it compiles. */
+const isCompiled = (frame: string): boolean => /^\[perf-\d+\.map\]/.test(frame);
+
+const whyNameless = (frame: string): string =>
+  isCompiled(frame)
+    ? "that is all code together which was compiled at run time: no file gives its functions names, so which of them it is, is not known"
+    : "the program carries no symbols: which of its functions it is, is not known";
 
 function collection({ recording, again }: MicroCase, thread: ThreadTime, gc: ClassShare, samples: number): MicroCause {
   const top = gc.functions[0];

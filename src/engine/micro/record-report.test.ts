@@ -20,6 +20,7 @@ const FILES: Readonly<Record<string, readonly [string, FrameKind]>> = {
   k: ["[kernel.kallsyms]", FrameKind.kernel],
   g: ["/usr/bin/node", FrameKind.gc],
   l: ["/usr/lib/libc.so.6", FrameKind.native],
+  c: ["/tmp/perf-7.map", FrameKind.jit],
 };
 
 function tableOf(types: readonly [string, string], rows: readonly Row[]): StackTable {
@@ -155,6 +156,14 @@ test("each with its function and system call; what may be pacing comes last", ()
     ["fixed-delay", "warning", "nap (shop)", "clock_nanosleep"],
     ["fsync", "warning", "save (shop)", "fsync"],
   ]);
+});
+
+test("compiled code without names is called that, and how to get the names comes before any change", () => {
+  const burn = BURN.map((row) => ({ ...row, stack: "[perf-7.map]@c" }));
+  const { findings: found } = report(recording([thread(1, 3000, 500, 6500)], burn, [NAP, SYNC]));
+  const code = found.find(({ mechanism }) => mechanism === "slow-code")!;
+  expect(code.title).toBe("code compiled at run time takes 100 % of the processor time of thread t1");
+  expect(code.remedy.text).toContain("--perf-basic-prof");
 });
 
 test("a part of a second thread that nothing tells is unexplained, not spread over the others", () => {
