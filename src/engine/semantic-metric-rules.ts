@@ -46,6 +46,17 @@ export const RULES: readonly Rule[] = [
   },
   // Microseconds of a period whose length is another metric: kube-state-metrics tells the same in cores.
   { measure: undefined, name: /spec_cpu_(quota|period|shares)$/ },
+  // kube-state-metrics 2: one name for all that a container may have at most.
+  {
+    measure: "cpu-limit",
+    name: /^kube_pod_container_resource_limits$/,
+    where: [/^resource$/, /^cpu$/],
+  },
+  {
+    measure: "memory-limit",
+    name: /^kube_pod_container_resource_limits$/,
+    where: [/^resource$/, /^memory$/],
+  },
   // Throttling first: its names hold "cpu" as well.
   { measure: "throttled-share", name: /throttl.*(ratio|share|percent|utili[sz]ation)/, combine: "max" },
   { measure: "quota-periods", name: /(cfs|throttling_data|cpu)_(nr_)?periods$/ },

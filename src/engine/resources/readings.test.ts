@@ -306,3 +306,20 @@ test("processors that are counted one by one, and loops that are active and idle
   expect(found!.loopSeconds!.get("zones")).toBeCloseTo(1000, 6);
   expect(found!.activeLoops!.get("zones")!.at(-1)).toBeCloseTo(200, 6);
 });
+
+test("limits of a container as kube-state-metrics 2 tells them: cores, and bytes under the same name", () => {
+  const of = { "service.name": "", "host.name": "", "service.instance.id": "" };
+  const container = { container: "api", pod: "api-1", namespace: "shop" };
+  const limit = (what: string, unit: string, value: number): SeriesObject =>
+    gauge("kube_pod_container_resource_limits", "", value, { ...container, resource: what, unit }, of);
+  const services = system(
+    counter("container_cpu_usage_seconds_total", "", 0.1, container, of),
+    gauge("container_memory_working_set_bytes", "", 2e8, container, of),
+    limit("cpu", "core", 0.5),
+    limit("memory", "byte", 5e8),
+    limit("ephemeral_storage", "byte", 1e9),
+  );
+  const told = resourceReadings(services).map(({ resource: name, utilisation }) => [name, utilisation.at(-1)]);
+  // 0.1 of 0.5 cores; 200 of 500 MB.
+  expect(Object.fromEntries(told)).toMatchObject({ cpu: 0.2, memory: 0.4 });
+});
