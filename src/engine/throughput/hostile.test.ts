@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { HostUse, QuotaUse, ResourceSamples } from "../../model/resource-samples.ts";
+import type { HostUse, QuotaUse, ResourceSample, ResourceSamples } from "../../model/resource-samples.ts";
 import { unixNs } from "../../model/units.ts";
 import { Draws } from "../../testing/simulator/random.ts";
 import { simulate } from "../../testing/simulator/simulate.ts";
@@ -187,6 +187,37 @@ describe("quotas", () => {
     ["of a service without spans", { service: "elsewhere" }],
   ])("cannot tell: %s", async (_, change) => {
     expect(await quotaOf(change)).toBe(undefined);
+  });
+});
+
+describe("limits that are not those of the requests", () => {
+  const sample = run.resources.samples.find((one) => one.service === service && one.resource === "cpu")!;
+  const others = (of: string): ResourceSamples => ({
+    ...run.resources,
+    samples: [
+      ...run.resources.samples,
+      ...Array.from(own, (_, w): ResourceSample => {
+        const at = { windowStartNs: w * 1e9, windowNs: 1e9, utilisation: 0.98, capacity: 1 };
+        return { ...sample, ...at, service: of };
+      }),
+    ],
+  });
+
+  test("a busy process that no span knows limits nothing, and has no demand", async () => {
+    const found = await analyse(others("reindex"));
+    expect(found.report.limiter).toEqual((await analyse(run.resources)).report.limiter);
+    expect(found.measured.some(({ use }) => use.service === "reindex")).toBe(false);
+  });
+
+  test("a thousand times the cores: nothing is near its limit, and none is named", async () => {
+    const samples = run.resources.samples.map((one) => ({
+      ...one,
+      capacity: 1000 * one.capacity,
+      utilisation: one.utilisation / 1000,
+    }));
+    const { report } = await analyse({ ...run.resources, samples });
+    expect(report.status).toBe("insufficient-data");
+    expect(report.detail).toMatch(/too far from the present/);
   });
 });
 

@@ -42,7 +42,11 @@ export function measureResources(
   const known = new Set([...services, ...databases.map(({ name }) => name)]);
   const demandFor = (use: ResourceUse, apart: number): Demand | undefined =>
     perSecond > 0 ? demandOf(window, use, seed, apart) : undefined;
-  const pools = resourceUses(window, resources).map((use) => poolUse(window, use));
+  // Whatever else has a limit and is busy is somebody else's: at one rate of requests all of its use would look like theirs.
+  const called = new Set([...known, ...calleesOf(window)]);
+  const pools = resourceUses(window, resources)
+    .filter(({ service }) => called.has(service))
+    .map((use) => poolUse(window, use));
   const fromMetrics = pools.map(({ use }) => use);
   const fromSpans = spanPools(window)
     .map(({ use }) => use)
@@ -71,6 +75,13 @@ export function measureResources(
     ...unusedHosts(resources, hosts, known),
   ];
   return { measured, joins, assumptions };
+}
+
+/** All that spans name as the other end of a call or a message, with spans of its own or not. */
+function calleesOf({ forest, text }: Window): Set<string> {
+  const ids = new Set<number>();
+  for (const row of forest.rows) if (forest.facts.callee[row]! >= 0) ids.add(forest.facts.callee[row]!);
+  return new Set([...ids].map((id) => text(id)));
 }
 
 function modelOf(use: ResourceUse, demand: Demand): ModelResource {

@@ -39,6 +39,8 @@ export interface Throughput {
 
 /** Fewer requests give no rate to speak of. */
 const MIN_REQUESTS = 50;
+/** A resource that is used for less than a hundredth tells its limit no better than its unit: 500 cores may be 0.5. */
+const MAX_HEADROOM = 100;
 
 /**
  * The throughput path: laws that the data must keep, demands of every resource that was measured, the ceiling of each, and
@@ -74,6 +76,8 @@ export function analyseThroughput(window: Window, resources: ResourceSamples | u
       `${listed(blocking)} may limit first, and is not measured; ${lowestKnown(ceiling)}`,
     );
   }
+  if (ceiling.perSecond > MAX_HEADROOM * load.perSecond)
+    return refuse("insufficient-data", `${lowestKnown(ceiling)}: too far from the present ${rateText(load.perSecond)}`);
   return describe(known, ceiling, rows(ceiling));
 }
 
