@@ -34,6 +34,10 @@ export const eventLoop: ConfigurationCheck = {
       }
       // A loop that stands still in one long piece is not helped by another process.
       if (reading.mechanism !== "cpu-saturated") continue;
+      const isHostFull = resources!.readings.some(
+        (one) => one.resource === "host-cpu" && one.host !== "" && one.host === reading.host && one.saturated,
+      );
+      const where = isHostFull ? ` (on machines other than ${reading.host})` : "";
       const need = Math.max(processes + 1, Math.ceil((processes * level) / TARGET));
       results.push({
         problems: [
@@ -41,13 +45,15 @@ export const eventLoop: ConfigurationCheck = {
             service,
             resource: "event-loop",
             setting: "replicas",
-            change: `replicas: ${processes} -> ${need}`,
+            change: `replicas: ${processes} -> ${need}${where}`,
             mechanism: "cpu-saturated",
             saidAs: new Set(["cpu-saturated", "load-increase", "event-loop-blocked"]),
             followsFrom: new Set(["slow-code", "cpu-throttled", "garbage-collection", "noisy-neighbour"]),
             arithmetic: `${processes} × ${percent(level)} of a thread / ${percent(TARGET)} = ${((processes * level) / TARGET).toFixed(2)} processes`,
             title: `the event loop of ${service} is busy for ${percent(level)} of the time`,
-            remedy: "Run more processes (replicas, cluster), or let each request compute less.",
+            remedy: isHostFull
+              ? `Let each request compute less, or run more processes on other machines: ${reading.host} has no processor to spare.`
+              : "Run more processes (replicas, cluster), or let each request compute less.",
             reference: "M/M/1: waiting over work is u / (1 - u)",
             query: `nodejs.eventloop.utilization of ${service}`,
             refutedBy: "its CPU is idle while the loop is active",

@@ -113,6 +113,24 @@ test("how many event loops the load needs", async () => {
   });
 });
 
+test("another process does not help where the machine has no processor to spare", async () => {
+  const on = { resource: { "host.name": "box" } };
+  const loop = gauge("web", "nodejs.eventloop.utilization", (i) => 0.9 + 0.05 * (i % 2), { unit: "1", ...on });
+  const machine = (busy: number): SeriesObject[] =>
+    ["user", "idle"].map((state, i) =>
+      counter("web", "system.cpu.time", i === 0 ? busy : 2 - busy, {
+        unit: "s",
+        labels: { "system.cpu.state": state },
+        ...on,
+      }),
+    );
+  const used = counter("web", "process.cpu.time", 0.92, { unit: "s", ...on });
+  const [full] = (await run(eventLoop, loop, used, ...machine(1.98))).problems;
+  expect(full).toMatchObject({ change: "replicas: 1 -> 2 (on machines other than box)" });
+  expect(full!.remedy).toContain("box has no processor to spare");
+  expect((await run(eventLoop, loop, used, ...machine(1))).problems).toMatchObject([{ change: "replicas: 1 -> 2" }]);
+});
+
 test("threads all in use while tasks wait, and more requests than libuv has threads", async () => {
   const executor = (waiting: number): SeriesObject[] => [
     gauge("jobs", "executor_active_threads", 10),
