@@ -25,9 +25,9 @@ afterAll(async () => {
 const childrenOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
 
-async function sendSpan(id: number): Promise<number> {
+async function sendSpan(id: number, atMs = Date.now()): Promise<number> {
   const hex = (digits: number): string => id.toString(16).padStart(digits, "0");
-  const startTimeUnixNano = `${BigInt(Date.now()) * 1_000_000n}`;
+  const startTimeUnixNano = `${BigInt(atMs) * 1_000_000n}`;
   const span = {
     traceId: hex(32),
     spanId: hex(16),
@@ -132,4 +132,19 @@ register("data:text/javascript," + encodeURIComponent(\`
   expect(run("diagnose", "--url", "http://127.0.0.1:9", "-q")).not.toContain("LOADED");
   // That the hook sees what it is to see.
   expect(run("up", "--host", "0.0.0.0")).toMatch(/LOADED .*dist\/server/);
+});
+
+test("a span older than the retention counts as rejected, not as stored", async () => {
+  const traces = async (): Promise<{ stored: number; rejected: Record<string, number> }> => {
+    const answer = await fetch(`${up.apiUrl}/api/v1/status`);
+    return ((await answer.json()) as { ingest: { traces: { stored: number; rejected: Record<string, number> } } })
+      .ingest.traces;
+  };
+  const before = await traces();
+  // Kept are 7 days without a setting.
+  expect(await sendSpan(900, Date.now() - 8 * 86_400_000)).toBe(200);
+  const rejected = async (): Promise<number> => (await traces()).rejected["older-than-retention"] ?? 0;
+  // It counts when the log has it, and the answer does not wait for that.
+  await expect.poll(rejected, { timeout: 10_000 }).toBe((before.rejected["older-than-retention"] ?? 0) + 1);
+  expect((await traces()).stored).toBe(before.stored);
 });

@@ -278,9 +278,14 @@ function live(command: Command): Command {
 function window(command: Command): Command {
   return command
     .option("--token-file <file>", "the server's token; or LONGPOLE_TOKEN")
-    .option("--last <duration>", "the time up to now, as 90s, 15m or 12h (default: 15m)")
+    .option("--last <duration>", "the time up to now, as 90s, 15m, 12h or 7d (default: 15m)", lastOf)
     .option("--from <time>", "instead of --last: start, as 2026-01-31T12:00:00Z")
     .option("--to <time>", "end, written like --from (default: now)");
+}
+
+function lastOf(text: string): string {
+  if (!/^\d+(\.\d+)?[smhd]$/.test(text)) throw new InvalidArgumentError("Expected a duration as 90s, 15m, 12h or 7d.");
+  return text;
 }
 
 const repeated = (text: string, before: readonly string[] | undefined): string[] => [...(before ?? []), text];
