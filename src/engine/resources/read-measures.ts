@@ -90,7 +90,8 @@ export function readMeasures(table: MetricTable): Measures {
     used += reading.rows.length;
     const bad = addReading(table, reading, grid, into, warnings);
     faults += bad;
-    if (bad > 0 && bad === reading.rows.length && reading.meaning.combine === "sum") into.addUnknown(reading);
+    const isUnknown = (bad > 0 && bad === reading.rows.length) || fallsOften(table, reading);
+    if (isUnknown && reading.meaning.combine === "sum") into.addUnknown(reading);
   }
   warnings.push(...into.unknown());
   if (index.duplicates > 0) warnings.push(`${index.duplicates} points of metrics came twice for one time`);
@@ -282,6 +283,23 @@ function onlyGrows(table: MetricTable, rows: Int32Array): boolean {
   return value[rows.at(-1)!]! > value[rows[0]!]!;
 }
 
+/** A process that starts anew as often is hardly seen at work. */
+const OFTEN = 0.2;
+
+/** Whether a counter falls so often that what was counted before each fall, and is lost, would be a good part of it. */
+function fallsOften(table: MetricTable, { rows, series }: Reading): boolean {
+  if (table.kind[series] !== MetricKind.sum || table.monotonic[series] !== 1 || rows.length < 5) return false;
+  if (table.temporality[series] === Temporality.delta) return false;
+  const { value, timeOffsetNs, startOffsetNs } = table.points;
+  let falls = 0;
+  for (let i = 1; i < rows.length; i++) {
+    const [row, before] = [rows[i]!, rows[i - 1]!];
+    // Of one whose start is told, all that it counts since then is known.
+    if (value[row]! < value[before]! && !(startOffsetNs[row]! >= timeOffsetNs[before]!)) falls++;
+  }
+  return falls > OFTEN * (rows.length - 1);
+}
+
 /** A share beyond 1.5 is one of the two things that are sent under that name: per cent, or cores. */
 function shareOrCores(
   { meaning, name, entity }: Reading,
@@ -350,7 +368,7 @@ class MeasureCollector {
   unknown(): string[] {
     return [...this.spoilt.values()].map(({ name, entity }) => {
       const of = entity.service === "" ? entity.host : entity.service;
-      return `${name} of ${of} is left out: a part of it has no number in any of its points`;
+      return `${name} of ${of} is left out: a part of it has no number in any of its points, or falls as no counter does`;
     });
   }
 

@@ -278,6 +278,13 @@ test("a part of a sum that is no number at any time leaves the whole out, and sa
   expect(used(user, kernel)).toBeCloseTo(0.4, 9);
   expect(used(none, kernel)).toBe(undefined);
   expect(readMeasures(metricTableOf(none, kernel)).warnings.join()).toContain("process.cpu.time of zones is left out");
+  const falling = (every: number): SeriesObject => ({
+    ...user,
+    points: Array.from({ length: WINDOWS }, (_, i) => [10 * i, 3 * (i % every)]),
+  });
+  expect(used(falling(2), kernel)).toBe(undefined);
+  // One restart in eleven steps: 0.3 and 0.1 per second in the last of them.
+  expect(used(falling(9), kernel)).toBeCloseTo(0.4, 9);
   // One point of many is no part that is missing.
   expect(
     used(
