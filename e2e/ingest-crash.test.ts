@@ -27,10 +27,13 @@ async function start(): Promise<Running> {
   const child = spawn(process.execPath, ["--import", "tsx", join(import.meta.dirname, "ingest-process.ts"), folder]);
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
-  const ended = new Promise((resolve) => child.once("close", resolve));
+  const reader = createInterface(child.stdout);
+  // The last line may come after the process is gone.
+  const read = new Promise((resolve) => reader.once("close", resolve));
+  const ended = new Promise((resolve) => child.once("close", resolve)).then(() => read);
   const lines: string[] = [];
   const port = await new Promise<number>((resolve, reject) => {
-    createInterface(child.stdout).on("line", (line) => {
+    reader.on("line", (line) => {
       if (line.startsWith("ready ")) resolve(Number(line.slice(6)));
       else lines.push(line);
     });

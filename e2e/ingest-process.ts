@@ -37,10 +37,11 @@ const ingest = await startIngest({
   limits: { minFreeBytes: 0, blockRows: 60, blockAgeMs: 40, segmentBytes: 20_000, blocksInMemory: 2 },
   log: (text) => process.stderr.write(`${text}\n`),
 });
-process.stdout.write(`ready ${ingest.ports.http}\n`);
+// Before it says that it is ready: whoever reads that may end it at once.
 process.once("SIGTERM", () => {
   void finish();
 });
+process.stdout.write(`ready ${ingest.ports.http}\n`);
 
 async function finish(): Promise<void> {
   await ingest.flush();

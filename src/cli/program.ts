@@ -476,13 +476,13 @@ Reads .cpuprofile, .heapprofile, pprof, folded stacks and the output of perf scr
 
 Example:
   printf 'main;parse 7\\nmain;write 3\\n' | longpole flame -
-  printf 'main;parse 7\\nmain;write 3\\n' | longpole flame - --html flame.html`,
+  printf 'main;parse 7\\nmain;write 3\\n' | longpole flame - --html /tmp/flame.html`,
   record: `
 Any language, no server. What this host lets be seen: longpole doctor
 
 Examples:
   longpole record --seconds 5 -- sh -c 'dd if=/dev/zero of=/tmp/x bs=4k count=2000 oflag=dsync'
-  longpole record -p 4711 --off-cpu --html waits.html`,
+  longpole record -p "$(pgrep -n node)" --off-cpu --seconds 5 --html /tmp/waits.html`,
   trace: `
 Examples:
   longpole trace --list
