@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { readFileSync, readlinkSync } from "node:fs";
-import { basename } from "node:path";
+import { accessSync, constants, readFileSync, readlinkSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
 
 /** Why something cannot be recorded, in a sentence for the user. */
 export class RecordError extends Error {
@@ -91,6 +91,7 @@ const OBEY_MS = 3000;
  * standard error: standard output is the report's. Throws a RecordError where it cannot be started.
  */
 export async function startCommand(words: readonly string[]): Promise<TargetProcess> {
+  if (!isProgram(words[0]!)) throw new RecordError(`cannot start ${words[0]}: no such program`);
   // A shell that waits for a line on descriptor 3 and then becomes the command: the number stays the same.
   const wait = 'IFS= read -r go <&3 || exit 125; exec 3<&-; exec "$@"';
   const child = spawn("/bin/sh", ["-c", wait, "longpole-record", ...words], { stdio: ["inherit", 2, 2, "pipe"] });
@@ -114,6 +115,21 @@ export async function startCommand(words: readonly string[]): Promise<TargetProc
     ended,
     stop: () => stopChild(child, ended),
   };
+}
+
+/** As the shell looks for it, before it is started: a shell that finds nothing ends like a program that did nothing. */
+function isProgram(name: string): boolean {
+  const places = name.includes("/")
+    ? [name]
+    : (process.env["PATH"] ?? "").split(":").map((folder) => join(folder, name));
+  return places.some((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return statSync(path).isFile();
+    } catch {
+      return false;
+    }
+  });
 }
 
 async function stopChild(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
