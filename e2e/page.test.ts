@@ -7,21 +7,10 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PageDocument } from "../src/model/page.ts";
 import { openBrowser, watchedPage } from "../src/testing/browser.ts";
+import { VIEWS } from "../src/ui/state/page-state.ts";
 import { longpole } from "./longpole.ts";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const VIEWS = [
-  "findings",
-  "endpoint",
-  "traces",
-  "flame",
-  "throughput",
-  "resources",
-  "database",
-  "configuration",
-  "metrics",
-  "data",
-];
 const STORIES = { hungry: "hungry-ingest", doubled: "database-doubled" } as const;
 
 const folder = mkdtempSync(join(tmpdir(), "longpole-page-"));

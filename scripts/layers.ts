@@ -50,8 +50,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/web",
     "src/testing",
   ],
-  e2e: ["src/model", "src/formats", "src/ingest", "src/store", "src/lab", "src/testing"],
-  scripts: [],
+  e2e: ["src/model", "src/formats", "src/ingest", "src/store", "src/lab", "src/testing", "src/ui"],
+  scripts: ["src/testing", "src/ui"],
 };
 
 /** What a `*.test.ts` may import on top of what its layer may. */

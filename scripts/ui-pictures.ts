@@ -6,21 +6,10 @@ import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
+import { openBrowser } from "../src/testing/browser.ts";
+import { VIEWS } from "../src/ui/state/page-state.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
-const VIEWS = [
-  "findings",
-  "endpoint",
-  "traces",
-  "flame",
-  "throughput",
-  "resources",
-  "database",
-  "configuration",
-  "metrics",
-  "data",
-];
 
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "longpole-pictures-"));
@@ -38,10 +27,7 @@ async function main(): Promise<void> {
   ];
   const made = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8" });
   if (made.status !== 0) throw new Error(made.stderr);
-  const browser = await chromium.launch({
-    executablePath: process.env["LONGPOLE_BROWSER"] ?? "/usr/bin/chromium",
-    args: ["--no-sandbox"],
-  });
+  const browser = await openBrowser();
   try {
     for (const colorScheme of ["light", "dark"] as const) {
       const tab = await browser.newPage({ viewport: { width: 1440, height: 900 }, colorScheme });
