@@ -77,6 +77,8 @@ export interface LiveWindow {
   readonly traceShare: number;
   /** that the store holds of this time */
   readonly spansInWindow: number;
+  /** the store does not answer, and this is what was answered then, nanoseconds since 1970; absent where it does */
+  readonly stale?: { readonly why: string; readonly madeUnixNs: string };
   /** the time that it was compared with, and why it was taken; absent when there was none */
   readonly baseline?: {
     readonly fromUnixNs: string;

@@ -2,7 +2,9 @@ import type { Store } from "../store/store.ts";
 import type { Settings } from "./config/settings.ts";
 import type { Analyst } from "./live/analyst.ts";
 import type { FindingKeeper } from "./live/finding-keeper.ts";
+import type { LastAnswers } from "./live/last-answers.ts";
 import type { Log } from "./log.ts";
+import type { Senders } from "./senders.ts";
 
 /** What the ingest says of itself; counts since the start. */
 export interface IngestView {
@@ -31,7 +33,10 @@ export interface ServerContext {
   /** "ready", or what the engine does instead */
   readonly storeState: () => string;
   readonly ingest: IngestView;
+  readonly senders: Senders;
   readonly analyst: Analyst;
+  /** what is answered while the store is away */
+  readonly lastAnswers: LastAnswers;
   readonly findings: FindingKeeper;
   readonly settings: Settings;
   readonly version: string;

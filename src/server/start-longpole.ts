@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Sink } from "../ingest/sink.ts";
 import { startIngest, type Ingest, type IngestOptions } from "../ingest/start-ingest.ts";
 import { connect } from "../store/connect.ts";
 import { openEmbedded } from "../store/embedded/open-embedded.ts";
@@ -12,7 +13,9 @@ import type { IngestView, ServerContext, SignalCounts } from "./context.ts";
 import { tokenCheck } from "./http/guards.ts";
 import { Analyst } from "./live/analyst.ts";
 import { FindingKeeper } from "./live/finding-keeper.ts";
+import { LastAnswers } from "./live/last-answers.ts";
 import type { Log } from "./log.ts";
+import { Senders } from "./senders.ts";
 import { startServer, type RunningServer } from "./start-server.ts";
 
 /** A running Longpole: receivers, store, and the API. */
@@ -44,7 +47,8 @@ export async function startLongpole(settings: Settings, version: string, log: Lo
   try {
     const opened = await openStore(settings, log);
     undo.push(() => opened.close());
-    const ingest = await startIngest(ingestOptions(settings, opened.store, log));
+    const senders = new Senders(() => Date.now());
+    const ingest = await startIngest(ingestOptions(settings, senders.observed(opened.store), log));
     undo.push(() => ingest.stop());
     const view = ingestView(ingest, settings);
     const analyst = new Analyst(
@@ -57,7 +61,9 @@ export async function startLongpole(settings: Settings, version: string, log: Lo
       storeKind: opened.kind,
       storeState: () => opened.state(),
       ingest: view,
+      senders,
       analyst,
+      lastAnswers: new LastAnswers(),
       findings: new FindingKeeper(opened.store, log),
       settings,
       version,
@@ -182,12 +188,12 @@ function connectionOf({ urls, user, password, database, cluster }: ClickHouseSet
   };
 }
 
-function ingestOptions(settings: Settings, store: Store, log: Log): IngestOptions {
+function ingestOptions(settings: Settings, sink: Sink, log: Log): IngestOptions {
   const { requestBytes, walBytes } = settings.limits;
   return {
     listen: { http: settings.http, grpc: settings.grpc },
     walDir: join(settings.dataDir, "wal"),
-    sink: store,
+    sink,
     scrape: settings.scrape,
     limits: {
       ...(requestBytes === undefined ? {} : { bodyBytes: requestBytes, decompressedBytes: requestBytes }),

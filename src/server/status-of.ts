@@ -12,12 +12,19 @@ interface Sample {
   readonly received: Readonly<Record<string, number>>;
 }
 
+interface HeldStatus {
+  readonly atMs: number;
+  readonly atUnixNs: bigint;
+  readonly status: StoreStatus;
+}
+
 /** The status of a server, with rates from what it was before. */
 export class StatusBoard {
   private readonly context: ServerContext;
   private readonly apiAddress: () => string;
   private samples: Sample[] = [];
-  private store: { readonly atMs: number; readonly status: StoreStatus } | undefined;
+  private store: HeldStatus | undefined;
+  private awaySinceUnixNs: bigint | undefined;
 
   /** apiAddress: HOST:PORT as it listens */
   constructor(context: ServerContext, apiAddress: () => string) {
@@ -28,11 +35,8 @@ export class StatusBoard {
   async status(): Promise<Status> {
     const { context } = this;
     const state = context.storeState();
-    const store = await this.storeStatus(state);
     const now = context.analyst.progress;
-    const time = (ns: bigint | undefined): string | undefined => (ns === undefined ? undefined : String(ns));
-    const oldest = time(store?.oldestSpanUnixNs);
-    const newest = time(store?.newestSpanUnixNs);
+    const { senders, leftOut } = context.senders.list();
     return {
       schema: "longpole.status/1",
       version: context.version,
@@ -45,22 +49,31 @@ export class StatusBoard {
         ...(context.ingest.http === undefined ? {} : { otlpHttp: context.ingest.http }),
       },
       ingest: this.ingest(),
-      store: {
-        kind: context.storeKind,
-        state,
-        ...(store === undefined
-          ? {}
-          : {
-              engineVersion: store.engineVersion,
-              diskFreeBytes: store.diskFreeBytes,
-              memoryBytes: store.memoryBytes,
-            }),
-        tables: [...(store?.tables ?? [])],
-        ...(oldest === undefined ? {} : { oldestSpanUnixNs: oldest }),
-        ...(newest === undefined ? {} : { newestSpanUnixNs: newest }),
-      },
+      senders,
+      sendersLeftOut: leftOut,
+      store: this.storeFigures(state, await this.storeStatus(state)),
       analysis: { waiting: context.analyst.waiting, ...(now === undefined ? {} : { now: { ...now } }) },
       memoryBytes: process.memoryUsage.rss(),
+    };
+  }
+
+  private storeFigures(state: string, held: HeldStatus | undefined): Status["store"] {
+    const { storeKind, nowUnixNs } = this.context;
+    this.awaySinceUnixNs = state === "ready" ? undefined : (this.awaySinceUnixNs ?? nowUnixNs());
+    const away = this.awaySinceUnixNs === undefined ? {} : { awaySinceUnixNs: String(this.awaySinceUnixNs) };
+    if (held === undefined) return { kind: storeKind, state, ...away, tables: [] };
+    const { engineVersion, diskFreeBytes, memoryBytes, tables, oldestSpanUnixNs, newestSpanUnixNs } = held.status;
+    return {
+      kind: storeKind,
+      state,
+      ...away,
+      asOfUnixNs: String(held.atUnixNs),
+      engineVersion,
+      diskFreeBytes,
+      memoryBytes,
+      tables: [...tables],
+      ...(oldestSpanUnixNs === undefined ? {} : { oldestSpanUnixNs: String(oldestSpanUnixNs) }),
+      ...(newestSpanUnixNs === undefined ? {} : { newestSpanUnixNs: String(newestSpanUnixNs) }),
     };
   }
 
@@ -76,23 +89,23 @@ export class StatusBoard {
         const rate = seconds < 0.5 ? 0 : (counts.received - (first.received[name] ?? 0)) / seconds;
         const { received: all, stored, waiting, rejected, dropped } = counts;
         const ledger = { received: all, stored, waiting, rejected: { ...rejected }, dropped: { ...dropped } };
-        return [name, { ...ledger, perSecond: Math.round(rate * 10) / 10 }];
+        const lagMs = this.context.senders.lagMs(name);
+        const lag = lagMs === undefined ? {} : { lagMs };
+        return [name, { ...ledger, perSecond: Math.round(rate * 10) / 10, ...lag }];
       }),
     );
   }
 
-  /** A store that does not answer is a state of the server, not an error of the question. */
-  private async storeStatus(state: string): Promise<StoreStatus | undefined> {
+  /** A store that does not answer is a state of the server, not an error of the question; what it said last stays, dated. */
+  private async storeStatus(state: string): Promise<HeldStatus | undefined> {
     const atMs = performance.now();
-    if (this.store !== undefined && atMs - this.store.atMs < STORE_EVERY_MS) return this.store.status;
-    if (state !== "ready") return undefined;
+    if (state !== "ready" || (this.store !== undefined && atMs - this.store.atMs < STORE_EVERY_MS)) return this.store;
     try {
       const status = await this.context.store.status();
-      this.store = { atMs, status };
-      return status;
+      this.store = { atMs, atUnixNs: this.context.nowUnixNs(), status };
     } catch (error) {
       this.context.log("warn", "the store does not tell its status", { error });
-      return undefined;
     }
+    return this.store;
   }
 }

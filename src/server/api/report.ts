@@ -200,6 +200,7 @@ const Live = Type.Object({
   toUnixNs: UnixNsText,
   traceShare: Numbers,
   spansInWindow: Numbers,
+  stale: Type.Optional(Type.Object({ why: Text, madeUnixNs: UnixNsText })),
   baseline: Type.Optional(
     Type.Object({ fromUnixNs: UnixNsText, toUnixNs: UnixNsText, traceShare: Numbers, why: Text }),
   ),

@@ -15,22 +15,26 @@ import type { LiveQuery } from "../live/live-diagnosis.ts";
 export function addReportRoutes(app: FastifyInstance, context: ServerContext): void {
   const { analyst, findings } = context;
 
-  async function report(query: LiveQuery, listener: Listener): Promise<string> {
-    const json = await analyst.ask({ kind: "report", query }, listener);
-    await findings.keep(query, json);
+  const report: Answering = async ({ query, endsNow }, listener) => {
+    const answer = await orLast(context, "report", query, endsNow, () =>
+      analyst.ask({ kind: "report", query }, listener),
+    );
+    if (!answer.isStale) await findings.keep(query, answer.json);
+    return answer.json;
+  };
+
+  const page: Answering = async ({ query, endsNow }, listener) => {
+    const { json } = await orLast(context, "page", query, endsNow, () =>
+      analyst.ask({ kind: "page", query, producer: context.version }, listener),
+    );
     return json;
-  }
+  };
 
   /** Work as events: how far it is, what is known by then, and the answer by the name of `kind`. */
-  async function sendEvents(
-    reply: FastifyReply,
-    kind: string,
-    query: LiveQuery,
-    work: (query: LiveQuery, listener: Listener) => Promise<string>,
-  ): Promise<void> {
+  async function sendEvents(reply: FastifyReply, kind: string, question: Question, work: Answering): Promise<void> {
     const events = new EventStream(reply);
     try {
-      const json = await work(query, {
+      const json = await work(question, {
         signal: events.signal,
         progress: (stage, done, total) => {
           if (!events.isBehind) events.send("progress", JSON.stringify({ stage, done, total }));
@@ -57,7 +61,7 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
       },
     },
     async ({ query }, reply) =>
-      sendJson(reply, await report(liveQuery(query, context), { signal: callerSignal(reply) })),
+      sendJson(reply, await report(questionOf(query, context), { signal: callerSignal(reply) })),
   );
 
   app.get<{ Querystring: ReportQuery }>(
@@ -71,7 +75,7 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
         produces: ["text/event-stream"],
       },
     },
-    ({ query }, reply) => sendEvents(reply, "report", liveQuery(query, context), report),
+    ({ query }, reply) => sendEvents(reply, "report", questionOf(query, context), report),
   );
 
   app.get<{ Querystring: ReportQuery }>(
@@ -83,10 +87,8 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
         querystring: ReportQuery,
       },
     },
-    async ({ query }, reply) => {
-      const task = { kind: "page", query: liveQuery(query, context), producer: context.version } as const;
-      return sendJson(reply, await analyst.ask(task, { signal: callerSignal(reply) }));
-    },
+    async ({ query }, reply) =>
+      sendJson(reply, await page(questionOf(query, context), { signal: callerSignal(reply) })),
   );
 
   app.get<{ Querystring: ReportQuery }>(
@@ -100,10 +102,7 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
         produces: ["text/event-stream"],
       },
     },
-    ({ query }, reply) =>
-      sendEvents(reply, "page", liveQuery(query, context), (live, listener) =>
-        analyst.ask({ kind: "page", query: live, producer: context.version }, listener),
-      ),
+    ({ query }, reply) => sendEvents(reply, "page", questionOf(query, context), page),
   );
 
   app.post<{ Body: WhatIfBody }>(
@@ -122,6 +121,43 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
       return sendJson(reply, await analyst.ask({ kind: "what-if", range, changes }, { signal: callerSignal(reply) }));
     },
   );
+}
+
+/** What is asked, and whether its window ends at the time of asking. */
+interface Question {
+  readonly query: LiveQuery;
+  readonly endsNow: boolean;
+}
+
+type Answering = (question: Question, listener: Listener) => Promise<string>;
+
+const questionOf = (query: ReportQuery, context: ServerContext): Question => ({
+  query: liveQuery(query, context),
+  endsNow: query.to === undefined,
+});
+
+/** The answer, or the one of before where the store does not answer now. */
+async function orLast(
+  { storeState, lastAnswers, nowUnixNs }: ServerContext,
+  kind: "report" | "page",
+  query: LiveQuery,
+  endsNow: boolean,
+  work: () => Promise<string>,
+): Promise<{ readonly json: string; readonly isStale: boolean }> {
+  const state = storeState();
+  const held = state === "ready" ? undefined : lastAnswers.stale(kind, query, endsNow, state);
+  if (held !== undefined) return { json: held, isStale: true };
+  try {
+    const madeUnixNs = nowUnixNs();
+    const json = await work();
+    lastAnswers.keep(kind, query, endsNow, json, madeUnixNs);
+    return { json, isStale: false };
+  } catch (error) {
+    const { status, detail } = problemOf(error).problem;
+    const last = status === 503 || status === 504 ? lastAnswers.stale(kind, query, endsNow, detail) : undefined;
+    if (last === undefined) throw error;
+    return { json: last, isStale: true };
+  }
 }
 
 export function liveQuery(query: ReportQuery, { settings, nowUnixNs }: ServerContext): LiveQuery {
