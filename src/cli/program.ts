@@ -463,6 +463,10 @@ Changes:
   service=S,operation=CALL,batch     a loop of the call becomes one call
   service=S,operation=OP,parallel    OP's calls that don't need each other run together
   service=S,operation=OP,retries=N   at most N retries; timeout=MS cuts the calls
+  service=S,pool:NAME=N              N connections per instance of S in its pool towards NAME
+  service=S,replicas=N               N instances of S, each with its own host, threads and pools
+  service=S,cpu=N                    N cores per instance of S
+  host=H,without=S                   S no longer shares the host H
 
 Example:
   longpole what-if examples/missing-index/fault/traces.otlp.pb.gz \\

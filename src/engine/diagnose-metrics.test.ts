@@ -82,6 +82,14 @@ describe("metrics alone", () => {
     expect(report.dataQuality.metricPoints).toEqual({ received: 35, analysed: 35, notUsed: 0, rejected: [] });
   });
 
+  test("a busier processor that no request feels is no note: it would say that nothing changes", async () => {
+    const busy = { web: { ...calm.web, cpu: around(0.4) }, cart: { meanMs: () => 20, cpu: around(0.4) } };
+    const metrics = system(30, busy.web, busy.cart);
+    const before = system(30, calm.web, { meanMs: () => 20, cpu: around(0.2) });
+    const { findings } = await diagnose({ spans, metrics, baselineMetrics: before });
+    expect(findings.filter(({ impact }) => impact.now === impact.predicted)).toEqual([]);
+  });
+
   test("one odd minute is a note, not an alarm", async () => {
     const once = (level: number) => (i: number) => (i === 2 ? 100 : 0) + around(level)(i);
     const metrics = system(6, { meanMs: once(80), cpu: around(0.2) }, { meanMs: once(20), cpu: around(0.2) });

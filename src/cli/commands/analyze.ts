@@ -62,8 +62,10 @@ export function analyze(files: readonly string[], options: AnalyzeOptions, termi
       command: terminal.command,
       ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
     };
+    const isUnreadable = spans.rowCount + metrics.points.rowCount + profiles.length === 0 && intake.errors.length > 0;
     if (options.json === true) for (const piece of jsonDocument(told)) terminal.out(piece);
-    else terminal.out(`${renderReport(told, sources, lookOf(options, terminal)).join("\n")}\n`);
+    // Nothing of what was named could be read, and each error was told: a report of nothing would only hide them.
+    else if (!isUnreadable) terminal.out(`${renderReport(told, sources, lookOf(options, terminal)).join("\n")}\n`);
     if (options.html !== undefined && page !== undefined) {
       await writePage(options.html, page);
       if (options.quiet !== true) terminal.err(`longpole: wrote ${safeText(options.html)}\n`);

@@ -7,7 +7,7 @@ const diagnosis = (byService: number, byServiceAndMechanism: number): ShownDiagn
   ranks: [{ byService, byServiceAndMechanism }],
   load,
   analysisSeconds: 1.5,
-  report: { findings: [{ severity: "warning" }] },
+  report: { findings: [{ severity: "warning", remedy: { whatIf: "service=dns,operation=look-up,time=0.1" } }] },
 });
 const FAULT = { summary: "look-ups are slow", truths: [{ service: "dns", mechanism: "missing-index" }] };
 
@@ -25,7 +25,7 @@ describe("the truth", () => {
     expect(renderTruth(healthy, { ...diagnosis(0, 0), ranks: [] }, true, LOOK)).toContain(
       "  Nothing was wrong: 1 false alarm.",
     );
-    const quiet = { ...diagnosis(0, 0), ranks: [], report: { findings: [{ severity: "note" }] } };
+    const quiet = { ...diagnosis(0, 0), ranks: [], report: { findings: [{ severity: "note", remedy: {} }] } };
     expect(renderTruth(healthy, quiet, true, LOOK)).toContain(
       "  Nothing was wrong, and nothing above a note was found.",
     );
@@ -35,6 +35,8 @@ describe("the truth", () => {
 it("tells that the commands need a recording that was not kept", () => {
   expect(renderTruth(FAULT, diagnosis(1, 1), false, LOOK).at(-1)).toContain("with --record FOLDER");
   expect(renderTruth(FAULT, diagnosis(1, 1), true, LOOK).at(-1)).not.toContain("--record");
+  const withoutCommand = { ...diagnosis(1, 1), report: { findings: [{ severity: "warning", remedy: {} }] } };
+  expect(renderTruth(FAULT, withoutCommand, false, LOOK).join("\n")).not.toContain("--record");
 });
 
 it("holds predictions against measurements", () => {

@@ -53,7 +53,9 @@ export interface ShownDiagnosis {
   readonly ranks: readonly { readonly byService: number; readonly byServiceAndMechanism: number }[];
   readonly load: { readonly all: { readonly p50Ms: number; readonly p99Ms: number }; readonly sent: number };
   readonly analysisSeconds: number;
-  readonly report: { readonly findings: readonly { readonly severity: string }[] };
+  readonly report: {
+    readonly findings: readonly { readonly severity: string; readonly remedy: { readonly whatIf?: string } }[];
+  };
 }
 
 /** The truth about the fault, and at which rank the report above names it. `kept`: whether the recording still is there. */
@@ -78,7 +80,8 @@ export function renderTruth(fault: ShownTruth, diagnosis: ShownDiagnosis, kept: 
   });
   const seen = `The load generator, which knows nothing of spans, saw ${plural(sent, "request")}: p50 ${duration(all.p50Ms)}, p99 ${duration(all.p99Ms)}. Reading and diagnosing took ${duration(diagnosis.analysisSeconds * 1000)}.`;
   const gone = "The recording is removed at the end: with --record FOLDER the commands above can be pasted.";
-  for (const text of kept ? [seen] : [seen, gone])
+  const hasCommand = diagnosis.report.findings.some(({ remedy }) => remedy.whatIf !== undefined);
+  for (const text of kept || !hasCommand ? [seen] : [seen, gone])
     lines.push(...wrap(text, pen.look.width - 2).map((line) => `  ${pen.faint(line)}`));
   return finish(lines, look);
 }

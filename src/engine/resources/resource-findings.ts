@@ -63,7 +63,9 @@ export function resourceFindings(context: ResourceContext, loud: readonly Findin
   return [
     ...diskFindings(context),
     ...suspects(context)
-      .map((suspect) => draftOf(suspect, context))
+      .map((suspect) => ({ suspect, draft: draftOf(suspect, context) }))
+      .filter(({ suspect, draft }) => isShown(suspect, draft))
+      .map(({ draft }) => draft)
       // A leak is a matter of its own, whatever else is told of the service.
       .filter(({ finding }) => !(isLeak(finding) ? leaking : told).has(finding.subject.service))
       .flatMap((draft) => {
@@ -73,6 +75,18 @@ export function resourceFindings(context: ResourceContext, loud: readonly Findin
         return [isTraced || told.size > 0 ? asNote(draft) : draft];
       }),
   ];
+}
+
+/**
+ * Whether there is anything to show. A resource that is busier than usual, not used up, at a service whose requests take
+ * as long as before, to the last digit that a report prints, or are not measured at all, is no note: it would read
+ * "0 → 0 ms".
+ */
+function isShown({ root, readings, deviations }: Suspect, { severity, finding: { impact } }: RankedDraft): boolean {
+  if (severity !== "note" || root !== undefined || readings.length > 0) return true;
+  return (
+    time(impact.now * 1e6) !== time(impact.predicted * 1e6) || deviations.some((one) => one.quantity === "duration")
+  );
 }
 
 const isLeak = ({ mechanism }: Finding): boolean => mechanism === "memory-leak";
