@@ -82,6 +82,11 @@ test.each([
   ["/api/v1/red", "WINDOW&service=gateway&step=1m&roots=true"],
   ["/api/v1/edges", "WINDOW"],
   ["/api/v1/traces/search", "WINDOW&service=gateway&minDuration=1ms&limit=3&order=slowest"],
+  [
+    "/api/v1/traces/search",
+    `WINDOW&q=${encodeURIComponent('{ resource.service.name = "gateway" && duration > 1ms }')}`,
+  ],
+  ["/api/v1/traces/search", `WINDOW&limit=2&q=${encodeURIComponent("{ kind = server } >> { kind = client }")}`],
   ["/api/v1/findings", "last=1h"],
 ])("GET %s %s answers as OpenAPI describes it, with nothing else", async (path, query) => {
   const { status, type, body } = await get(`${path}?${query.replace("WINDOW", window)}`);
@@ -100,6 +105,9 @@ test.each([
   ["/api/v1/red", "step=90s", 400, "step"],
   ["/api/v1/red", "operation=x", 400, "service"],
   ["/api/v1/traces/search", "limit=100000", 400, "limit"],
+  ["/api/v1/traces/search", `q=${encodeURIComponent("{ duration > 100 }")}`, 400, "q"],
+  ["/api/v1/traces/search", "q=%7B%7D&service=x", 400, "service"],
+  ["/api/v1/trace/0123456789abcdef0123456789abcdef/view", "", 404, undefined],
   ["/api/v1/export", "format=pprof", 400, "service"],
   ["/api/v1/trace/xyz", "", 400, "id"],
   ["/api/v1/trace/0123456789abcdef0123456789abcdef", "", 404, undefined],
@@ -109,6 +117,23 @@ test.each([
   expect([status, type]).toEqual([expected, "application/problem+json"]);
   expect(body).toMatchObject({ status: expected, ...(field === undefined ? {} : { field }) });
   expect(faults("/api/v1/status", "get", "default", type, body)).toEqual([]);
+});
+
+test("a query finds traces, and one of them is there to look at", async () => {
+  const q = encodeURIComponent('{ resource.service.name = "gateway" } >> { kind = client }');
+  const { body } = await get(`/api/v1/traces/search?${window}&limit=3&order=slowest&q=${q}`);
+  const { traces, lookedAt, more } = body as {
+    traces: { traceId: string; spans: number }[];
+    lookedAt: number;
+    more: boolean;
+  };
+  expect(traces).toHaveLength(3);
+  expect(lookedAt).toBeGreaterThanOrEqual(3);
+  expect(more).toBe(true);
+  const view = (await get(`/api/v1/trace/${traces[0]!.traceId}/view`)).body as { spanId: string[]; resource: number[] };
+  expect(view).toMatchObject({ traceId: traces[0]!.traceId, role: "found", endpoint: -1 });
+  expect(view.spanId).toHaveLength(traces[0]!.spans);
+  expect(view.resource).toHaveLength(traces[0]!.spans);
 });
 
 test("a window with too many spans is thinned, says so, and still equals its export to the last digit", async () => {

@@ -123,10 +123,10 @@ export interface MapEdge {
 /** A whole trace: columns, one element per span; parents before children. Texts are indices of `strings`. */
 export interface PageTrace {
   readonly traceId: string;
-  /** index of `PageDocument.endpoints` */
+  /** index of `PageDocument.endpoints`, -1 for a trace that was searched for */
   readonly endpoint: number;
   /** why it is here */
-  readonly role: "slow" | "typical" | "evidence";
+  readonly role: "slow" | "typical" | "evidence" | "found";
   readonly startUnixNs: string;
   readonly durationMs: number;
   /** false when spans of it are missing */
@@ -145,6 +145,9 @@ export interface PageTrace {
   readonly durationsMs: readonly number[];
   /** key and value in turn, per span */
   readonly attributes: readonly (readonly number[])[];
+  /** what sends: key and value in turn, each once; per span its index. Absent in pages of before 0.2 */
+  readonly resources?: readonly (readonly number[])[];
+  readonly resource?: readonly number[];
   /** the critical path in the order of time: row of the span, start and end, name of the time kind */
   readonly path: readonly (readonly [row: number, startMs: number, endMs: number, timeKind: string])[];
 }

@@ -21,6 +21,7 @@ import {
   traceSummary,
 } from "./queries/search-traces.ts";
 import { rangeParameters } from "./queries/time-range.ts";
+import { expressionSql } from "./queries/trace-query-sql.ts";
 import { enforceSizeCap, type Dropped } from "./size-cap.ts";
 import type {
   Edges,
@@ -197,6 +198,10 @@ export class ClickHouseStore implements Store {
    */
   private async findTraces(query: TraceQuery, signal: AbortSignal | undefined): Promise<readonly FoundRow[]> {
     const limit = searchLimit(query);
+    if (query.expression !== undefined) {
+      const { sql, parameters } = expressionSql(query.expression, query.order ?? "newest");
+      return this.rows<FoundRow>(sql, { parameters: { ...rangeParameters(query), ...parameters, limit }, signal });
+    }
     for (let spans = 8 * limit; ; spans *= 32) {
       const rows = await this.rows<FoundRow>(searchSql(query), { parameters: searchParameters(query, spans), signal });
       const first = new Map<string, FoundRow>();

@@ -3,6 +3,7 @@ import type { MetricTable } from "../model/metric-table.ts";
 import type { SpanTableBuilder } from "../model/span-table-builder.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import type { StackTable } from "../model/stack-table.ts";
+import type { TraceExpression } from "../model/trace-query.ts";
 import type { Connection } from "./connection.ts";
 
 /** What starts in `[fromUnixNs, toUnixNs)`, nanoseconds since 1970. */
@@ -65,6 +66,11 @@ export interface TraceQuery extends TimeRange {
   readonly errorsOnly?: boolean;
   /** attributes that one span of the service and operation has, value as text */
   readonly attributes?: readonly { readonly key: string; readonly value: string }[];
+  /**
+   * Instead of all of these: traces in which this holds. Of `child` and `descendant` both sides are in the traces
+   * found; who lies below whom is not looked at here.
+   */
+  readonly expression?: TraceExpression;
   readonly order?: "newest" | "slowest";
   /** at most so many traces, 1 .. 1000; 20 if absent */
   readonly limit?: number;

@@ -1,4 +1,4 @@
-import { attributeText } from "../../model/attribute-table.ts";
+import { type AttributeTable, attributeText } from "../../model/attribute-table.ts";
 import type { PageTrace } from "../../model/page.ts";
 import { spanIdHex, traceIdHex } from "../../model/span-table.ts";
 import { TIME_KINDS } from "../../model/time-kind.ts";
@@ -75,16 +75,28 @@ export function pageTrace(window: Window, trace: number, endpoint: number, role:
     error: Array.from(rows, (row) => facts.error[row]!),
     startMs: Array.from(rows, (row) => inMs(forest.startNs[row]! - start)),
     durationsMs: Array.from(rows, (row) => inMs(forest.endNs[row]! - forest.startNs[row]!)),
-    attributes: Array.from(rows, (row) => attributesOf(window, row, pool)),
+    attributes: Array.from(rows, (row) => attributesOf(window, spans.attributes, row, pool)),
+    ...resourcesOf(window, rows, pool),
     path,
     strings: pool.all,
   };
 }
 
-function attributesOf(window: Window, row: number, pool: Texts): number[] {
-  const { attributes, strings } = window.spans;
+/** The resources of some spans, each once. */
+function resourcesOf(window: Window, rows: Int32Array, pool: Texts): { resources: number[][]; resource: number[] } {
+  const { spans } = window;
+  const places = new Map<number, number>();
+  for (const row of rows) if (!places.has(spans.resource[row]!)) places.set(spans.resource[row]!, places.size);
+  return {
+    resources: Array.from(places.keys(), (list) => attributesOf(window, spans.resources, list, pool)),
+    resource: Array.from(rows, (row) => places.get(spans.resource[row]!)!),
+  };
+}
+
+function attributesOf(window: Window, attributes: AttributeTable, list: number, pool: Texts): number[] {
+  const { strings } = window.spans;
   const pairs: number[] = [];
-  for (let i = attributes.listStart[row]!; i < attributes.listStart[row + 1]!; i++) {
+  for (let i = attributes.listStart[list]!; i < attributes.listStart[list + 1]!; i++) {
     const value = attributeText(attributes, strings, i);
     const shown = value.length > VALUE_LENGTH ? `${value.slice(0, VALUE_LENGTH)}…` : value;
     pairs.push(pool.add(strings.get(attributes.key[i]!)), pool.add(shown));

@@ -60,6 +60,13 @@ export const Edges = Type.Object({
 export const SearchQuery = Type.Object(
   {
     ...WindowFields,
+    q: Type.Optional(
+      Type.String({
+        maxLength: 4000,
+        description:
+          'instead of the others but order and limit: { resource.service.name = "shop" && duration > 100ms } >> { status = error }, a subset of TraceQL (docs/trace-search.md)',
+      }),
+    ),
     service: Type.Optional(Name),
     operation: Type.Optional(Name),
     minDuration: Type.Optional(Type.String({ pattern: "^\\d+(\\.\\d+)?(ms|s|m)$" })),
@@ -88,10 +95,15 @@ export const FoundTraces = Type.Object({
       spans: Type.Number(),
       errors: Type.Number(),
       services: Type.Array(Type.String()),
-      matchDurationMs: Type.Number(),
+      matchDurationMs: Type.Number({ description: "of the longest span that is as asked for" }),
     }),
   ),
+  lookedAt: Type.Optional(
+    Type.Integer({ description: "traces of which it was looked who lies below whom, where q has > or >>" }),
+  ),
+  more: Type.Boolean({ description: "there may be others: a higher limit or a shorter window would tell" }),
 });
+export type FoundTraces = Static<typeof FoundTraces>;
 
 export const TraceId = Type.Object(
   { id: Type.String({ pattern: "^[0-9a-fA-F]{1,32}$", description: "trace id in hex" }) },

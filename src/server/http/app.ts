@@ -8,6 +8,7 @@ import { addHealthRoutes } from "../routes/health.ts";
 import { addJaegerRoutes } from "../routes/jaeger.ts";
 import { addProfileRoutes } from "../routes/profiles.ts";
 import { addReportRoutes } from "../routes/report.ts";
+import { addSearchRoutes } from "../routes/search.ts";
 import { addStatusRoutes } from "../routes/status.ts";
 import { addUiRoutes } from "../routes/ui.ts";
 import { addGuards } from "./guards.ts";
@@ -69,6 +70,7 @@ export function buildApp(context: ServerContext): FastifyInstance {
   addEventRoutes(app, context);
   addExportRoutes(app, context);
   addExploreRoutes(app, context, queries);
+  addSearchRoutes(app, context, queries);
   addFindingRoutes(app, context, queries);
   addJaegerRoutes(app, context, queries);
   return app;

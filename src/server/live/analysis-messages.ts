@@ -13,6 +13,8 @@ export interface ThreadSetUp {
 export type Task =
   | { readonly kind: "report"; readonly query: LiveQuery }
   | { readonly kind: "page"; readonly query: LiveQuery; readonly producer: string }
+  /** a stored trace as pages hold it, "null" where there is none */
+  | { readonly kind: "trace"; readonly traceId: string }
   | { readonly kind: "what-if"; readonly range: TimeRange; readonly changes: readonly string[] }
   | { readonly kind: "export"; readonly range: TimeRange }
   | { readonly kind: "export-profile"; readonly range: TimeRange; readonly service: string };

@@ -6,6 +6,7 @@ import { otlpTraceLines } from "../../formats/write-otlp-traces-json.ts";
 import { writePprof } from "../../formats/write-pprof.ts";
 import { checkpointOf } from "../../engine/diagnose.ts";
 import { pageDocument } from "../../engine/page/page-document.ts";
+import { pageTrace } from "../../engine/page/page-traces.ts";
 import { whatIfIn } from "../../engine/what-if.ts";
 import { buildWindow, type Window } from "../../engine/window.ts";
 import type { MetricTable } from "../../model/metric-table.ts";
@@ -114,6 +115,12 @@ async function work(
       );
       signal.throwIfAborted();
       return json(page);
+    }
+    case "trace": {
+      const spans = await reader.store.trace(task.traceId, { signal });
+      if (spans.rowCount === 0) return "null";
+      const window = await buildWindow(spans, checkpointOf({ signal, progress }));
+      return JSON.stringify(pageTrace(window, 0, -1, "found"));
     }
     case "what-if": {
       const { window, metrics } = await windowOf(reader, task.range, { signal, progress });

@@ -29,7 +29,7 @@ export interface LiveHooks {
 }
 
 export interface LiveReader extends WindowReader {
-  readonly store: Pick<Store, "readSpans" | "readMetrics" | "readStacks" | "red" | "spansIn">;
+  readonly store: Pick<Store, "readSpans" | "readMetrics" | "readStacks" | "red" | "spansIn" | "trace">;
 }
 
 /** Everything that a diagnosis of a window is computed from. */

@@ -2,18 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { otlpTraceLines } from "../../formats/write-otlp-traces-json.ts";
 import type { SpanTable } from "../../model/span-table.ts";
 import type { RedRow } from "../../store/store.ts";
-import {
-  Edges,
-  FoundTraces,
-  Operations,
-  OperationsQuery,
-  OtlpTraces,
-  Red,
-  RedQuery,
-  SearchQuery,
-  Services,
-  TraceId,
-} from "../api/explore.ts";
+import { Edges, Operations, OperationsQuery, OtlpTraces, Red, RedQuery, Services, TraceId } from "../api/explore.ts";
 import { WindowQuery } from "../api/window-query.ts";
 import { durationMs } from "../config/quantities.ts";
 import type { ServerContext } from "../context.ts";
@@ -23,9 +12,8 @@ import type { QueryLimit } from "../http/query-limit.ts";
 import { rangeOf } from "../http/window-of.ts";
 
 const KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"];
-const NS_PER_MS = 1e6;
 
-/** What is there: services, operations, rates and latencies, calls between services, traces. */
+/** What is there: services, operations, rates and latencies, calls between services, a trace. */
 export function addExploreRoutes(app: FastifyInstance, context: ServerContext, queries: QueryLimit): void {
   const { store, nowUnixNs } = context;
 
@@ -111,47 +99,6 @@ export function addExploreRoutes(app: FastifyInstance, context: ServerContext, q
     },
   );
 
-  app.get<{ Querystring: SearchQuery }>(
-    "/api/v1/traces/search",
-    {
-      schema: {
-        summary: "Traces with a span that is as asked for",
-        tags: ["explore"],
-        querystring: SearchQuery,
-        response: { 200: FoundTraces },
-      },
-    },
-    async ({ query }, reply) => {
-      const { service, operation, minDuration, maxDuration, errors, attribute, order, limit, ...window } = query;
-      const range = rangeOf(window, nowUnixNs());
-      const traces = await queries.run(callerSignal(reply), (signal) =>
-        store.searchTraces(
-          {
-            ...range,
-            ...(service === undefined ? {} : { service }),
-            ...(operation === undefined ? {} : { operation }),
-            ...(minDuration === undefined ? {} : { minDurationNs: durationMs(minDuration)! * NS_PER_MS }),
-            ...(maxDuration === undefined ? {} : { maxDurationNs: durationMs(maxDuration)! * NS_PER_MS }),
-            ...(errors === undefined ? {} : { errorsOnly: errors }),
-            ...(attribute === undefined ? {} : { attributes: attribute.map(pair) }),
-            ...(order === undefined ? {} : { order }),
-            ...(limit === undefined ? {} : { limit }),
-          },
-          { signal },
-        ),
-      );
-      return {
-        traces: traces.map(({ startUnixNs, durationNs, matchDurationNs, ...rest }) => ({
-          ...rest,
-          services: [...rest.services],
-          startUnixNs: String(startUnixNs),
-          durationMs: ms(durationNs),
-          matchDurationMs: ms(matchDurationNs),
-        })),
-      };
-    },
-  );
-
   app.get<{ Params: TraceId }>(
     "/api/v1/trace/:id",
     {
@@ -197,9 +144,4 @@ function redRow(row: RedRow): Red["rows"][number] {
     p95Ms: msOrNull(p95Ns),
     p99Ms: msOrNull(p99Ns),
   };
-}
-
-function pair(text: string): { key: string; value: string } {
-  const at = text.indexOf("=");
-  return { key: text.slice(0, at), value: text.slice(at + 1) };
 }
