@@ -30,9 +30,9 @@ describe("OTLP protobuf", () => {
     expect(kind(metric)).toEqual({ kind: "otlp-protobuf", signal: "metrics", framing: "message" });
     expect(kind(log)).toEqual({ kind: "not-used", signal: "logs", format: "protobuf" });
     expect(kind(Buffer.concat([field(1, field(1, Buffer.alloc(0))), field(2, Buffer.from([8, 1]))]))).toEqual({
-      kind: "not-used",
-      signal: "profiles",
-      format: "protobuf",
+      kind: "profile",
+      format: "otlp-profiles",
+      what: "OTLP profiles",
     });
   });
   test("a span with ids of wrong length but with times is a span", () => {

@@ -9,10 +9,17 @@ export const PREFIX_BYTES: number = 64 * 1024;
 export type JsonFormat = "otlp-json" | "otlp-metrics-json" | "jaeger-json" | "zipkin-json";
 
 /** Signals that are told from the others, but not read. */
-type UnusedSignal = Exclude<Signal, "traces" | "metrics">;
+type UnusedSignal = Exclude<Signal, "traces" | "metrics" | "profiles">;
 
 /** Profiles, which load-profiles.ts reads. */
-export type ProfileFormat = "cpuprofile" | "heapprofile" | "pprof" | "folded" | "perf-script";
+export type ProfileFormat =
+  | "cpuprofile"
+  | "heapprofile"
+  | "pprof"
+  | "folded"
+  | "perf-script"
+  | "otlp-profiles"
+  | "otlp-profiles-json";
 
 /** What a file holds, told from its content. */
 export type ContentKind =
@@ -21,7 +28,8 @@ export type ContentKind =
   | { readonly kind: JsonFormat; readonly layout: "document" | "lines" | "unsure" }
   /** the text format of Prometheus or OpenMetrics */
   | { readonly kind: "prometheus-text" }
-  | { readonly kind: "profile"; readonly format: ProfileFormat; readonly what: string }
+  /** `inLines`: a JSON value per line, behind which other signals may follow */
+  | { readonly kind: "profile"; readonly format: ProfileFormat; readonly what: string; readonly inLines?: boolean }
   /** telemetry that the analysis does not use */
   | { readonly kind: "not-used"; readonly signal: UnusedSignal; readonly format: "protobuf" | "JSON" }
   /** known, but not readable here; `what` it is and what to do `instead` */
@@ -53,6 +61,7 @@ function protobufKind(prefix: Uint8Array): ContentKind | undefined {
   const signal = protobufSignal(request);
   if (signal === undefined) return pprofOrNothing(prefix);
   if (signal === "traces" || signal === "metrics") return { kind: "otlp-protobuf", signal, framing };
+  if (signal === "profiles") return { kind: "profile", format: "otlp-profiles", what: "OTLP profiles" };
   return { kind: "not-used", signal, format: "protobuf" };
 }
 
@@ -73,7 +82,8 @@ function jsonKind(prefix: Uint8Array, start: number): ContentKind | undefined {
   if (has("o:resourceSpans", "o:resource_spans")) return { kind: "otlp-json", layout };
   if (has("o:resourceMetrics", "o:resource_metrics")) return { kind: "otlp-metrics-json", layout };
   if (has("o:resourceLogs", "o:resource_logs")) return notUsed("logs");
-  if (has("o:resourceProfiles", "o:resource_profiles")) return notUsed("profiles");
+  if (has("o:resourceProfiles", "o:resource_profiles") || (has("o:dictionary") && has(...TABLES)))
+    return { kind: "profile", format: "otlp-profiles-json", what: "OTLP profiles", inLines: layout !== "document" };
   if (has("ao:resourceSpans", "ao:resourceMetrics"))
     return unsupported("a JSON array of OTLP requests", "write one request per line");
   if (has("o:data") && has("oao:traceID", "oao:spans", "oao:processes")) return { kind: "jaeger-json", layout };
@@ -92,6 +102,9 @@ function jsonKind(prefix: Uint8Array, start: number): ContentKind | undefined {
   if (outline === '{"data":[]}') return { kind: "jaeger-json", layout };
   return { kind: "unknown", found: `JSON with ${keyList(shape)}` };
 }
+
+/** Of the dictionary of OTLP profiles, which may come first and fill the prefix. */
+const TABLES = ["oo:stringTable", "oo:mappingTable", "oo:locationTable", "oo:functionTable", "oo:stackTable"];
 
 /** Lines need a whole value on the first line and something behind it; a single value is a document. */
 function layoutOf(prefix: Uint8Array, shape: JsonShape): "document" | "lines" | "unsure" {

@@ -47,17 +47,19 @@ export class JsonDocument {
 
 /**
  * Decodes a file with a JSON value per line as it arrives. Lines may be of different
- * kinds, as when a Collector writes all signals to one file; logs and profiles
- * are counted in `unusedLines`. A damaged line is told in `intake.errors`, the first three
+ * kinds, as when a Collector writes all signals to one file; logs
+ * are counted in `unusedLines`, profiles in `profileLines`. A damaged line is told in `intake.errors`, the first three
  * each and the rest as a number; the lines behind it are read. If the first value
  * does not end with its line, the file is one document.
  */
 export class JsonLines {
-  /** Lines of logs or profiles. */
+  /** Lines of logs. */
   unusedLines = 0;
+  /** Lines of profiles, which load-profiles.ts reads where they begin a file. */
+  profileLines = 0;
   private readonly pending: Pending;
   private document: JsonDocument | undefined;
-  private format: JsonFormat | "not-used";
+  private format: JsonFormat | "not-used" | "profiles";
   private lineStart: Uint8Array = new Uint8Array(0);
   private offset = 0;
   private lines = 0;
@@ -65,7 +67,7 @@ export class JsonLines {
   private readonly into: DecodeTarget;
   private readonly file: string;
 
-  constructor(format: JsonFormat | "not-used", into: DecodeTarget, file: string) {
+  constructor(format: JsonFormat | "not-used" | "profiles", into: DecodeTarget, file: string) {
     this.pending = new Pending(file, "split it, or write one request or trace per line");
     this.format = format;
     this.into = into;
@@ -113,7 +115,8 @@ export class JsonLines {
       this.lines++ === 0 &&
       line.at(-1) === 0x0a &&
       jsonShape(line, skipBlank(line))?.end === -1 &&
-      this.format !== "not-used"
+      this.format !== "not-used" &&
+      this.format !== "profiles"
     ) {
       this.document = new JsonDocument(this.format, this.into, this.file);
       this.document.push(line);
@@ -122,6 +125,7 @@ export class JsonLines {
     try {
       this.detect(line, at);
       if (this.format === "not-used") this.unusedLines++;
+      else if (this.format === "profiles") this.profileLines++;
       else decode(this.format, line, this.into, this.file, at);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
@@ -146,6 +150,10 @@ export class JsonLines {
         this.format = "not-used";
         return;
       default:
+        if (kind.kind === "profile" && kind.format === "otlp-profiles-json") {
+          this.format = "profiles";
+          return;
+        }
         this.lineStart = new Uint8Array(0);
         throw new InputError("malformed", {
           file: this.file,

@@ -145,7 +145,7 @@ describe("every kind of file", () => {
     const loaded = await load([path]);
     expect([loaded.spans.rowCount, loaded.metrics.points.rowCount, loaded.intake.errors.length]).toEqual([200, 2, 0]);
     expect(loaded.metrics.seriesCount).toBe(1);
-    expect(loaded.skipped).toEqual([{ path, reason: "2 lines of logs or profiles, which are not used here" }]);
+    expect(loaded.skipped).toEqual([{ path, reason: "2 lines of logs, which are not used here" }]);
   });
 
   test("metrics as text without times are of when the file was written", async () => {
@@ -188,7 +188,7 @@ describe("directories", () => {
     expect(loaded.files.map((path) => path.slice(top.length))).toEqual(["/a.pb", "/b/2.pb"]);
     expect(loaded.skipped.map(({ path, reason }) => `${path.slice(top.length)}: ${reason}`)).toEqual([
       "/loop: symbolic link to a directory",
-      "/m.json: 1 lines of logs or profiles, which are not used here",
+      "/m.json: 1 lines of logs, which are not used here",
       "/x.csv: a CSV file (give traces or metrics to this command)",
       "/zero: an empty file",
     ]);

@@ -162,6 +162,8 @@ class FileContent {
   private sink: ContentSink | undefined;
   /** Nothing more of the file is wanted: it is damaged, or not of use. */
   private over = false;
+  /** Its profiles are read by load-profiles.ts. */
+  private isOfProfiles = false;
 
   constructor(file: InputFile, into: DecodeTarget, profilesElsewhere: boolean) {
     this.file = file;
@@ -188,9 +190,12 @@ class FileContent {
     if (this.sink === undefined && ((cutOff && this.prefixBytes === 0) || !this.decide(cutOff))) return;
     if (!this.attempt((sink) => sink.finish(cutOff), cutOff) && end === "stopped")
       this.takeBackCutItem(malformedSpans, malformedPoints);
-    if (this.sink instanceof JsonLines && this.sink.unusedLines > 0) {
-      this.skipReason = `${this.sink.unusedLines} lines of logs or profiles, which are not used here`;
-    }
+    if (!(this.sink instanceof JsonLines)) return;
+    const { unusedLines, profileLines } = this.sink;
+    const missed = this.isOfProfiles ? 0 : profileLines;
+    if (unusedLines > 0) this.skipReason = `${unusedLines} lines of logs, which are not used here`;
+    if (missed > 0)
+      this.skipReason += `${unusedLines > 0 ? "; " : ""}${missed} lines of profiles, which are read where they begin a file`;
   }
 
   /** The item in which the user stopped the reading is not a malformed one, as it was counted beyond those before. */
@@ -257,6 +262,11 @@ class FileContent {
         this.skipReason = `OTLP ${kind.signal}, which are not used here`;
         return undefined;
       case "profile":
+        if (this.profilesElsewhere && kind.inLines === true) {
+          // Lines of other signals may follow.
+          this.isOfProfiles = true;
+          return new JsonLines("profiles", into, file);
+        }
         return this.profilesElsewhere
           ? undefined
           : this.refuse("unsupported", `${kind.what} (give traces to this command)`);

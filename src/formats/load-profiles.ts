@@ -8,11 +8,16 @@ import { decodeFolded } from "./folded-stacks.ts";
 import { decodeHeapProfile } from "./heapprofile.ts";
 import { type InputFile, listInputs, type SkippedFile, unreadable } from "./list-inputs.ts";
 import { PerfScript } from "./perf-script.ts";
+import { decodeOtlpProfiles } from "./otlp-profiles.ts";
+import { decodeOtlpProfilesJson } from "./otlp-profiles-json.ts";
 import { decodePprof } from "./pprof.ts";
 import { readChunks } from "./read-chunks.ts";
 
 /** A profile that is no stream is decoded as a whole and may be that large. */
 const MAX_WHOLE = 2 ** 30;
+
+const EXPECTED =
+  "a profile: OTLP profiles, pprof, .cpuprofile, .heapprofile, folded stacks or the output of perf script";
 
 export interface LoadProfilesOptions {
   /** Stops reading between chunks; what was read until then is returned. */
@@ -41,7 +46,7 @@ export interface LoadedProfiles {
 }
 
 /**
- * Reads the profiles among files and directories (with all below them): .cpuprofile and
+ * Reads the profiles among files and directories (with all below them): OTLP profiles, .cpuprofile and
  * .heapprofile of V8, pprof, folded stacks and the text of `perf script`, plain or with gzip or
  * zstd, told by content. Of other files only the first 64 KiB are read.
  *
@@ -94,8 +99,12 @@ export function decodeProfile(bytes: Uint8Array, name: string): StackTable {
   content.push(bytes);
   const profile = content.finish();
   if (profile === undefined) {
-    const expected = "a profile: .cpuprofile, .heapprofile, pprof, folded stacks or the output of perf script";
-    throw new InputError("unknown-kind", { file: name, byteOffset: 0, expected, found: foundText(content.kind) });
+    throw new InputError("unknown-kind", {
+      file: name,
+      byteOffset: 0,
+      expected: EXPECTED,
+      found: foundText(content.kind),
+    });
   }
   if (intake.errors.length > 0) throw intake.errors[0]!;
   return profile.stacks;
@@ -118,8 +127,7 @@ function refuse(file: InputFile, kind: ContentKind, intake: Intake, skipped: Ski
     return;
   }
   const code = kind.kind === "empty" ? "empty" : kind.kind === "unknown" ? "unknown-kind" : "unsupported";
-  const expected = "a profile: .cpuprofile, .heapprofile, pprof, folded stacks or the output of perf script";
-  intake.errors.push(new InputError(code, { file: file.path, byteOffset: 0, expected, found }));
+  intake.errors.push(new InputError(code, { file: file.path, byteOffset: 0, expected: EXPECTED, found }));
 }
 
 function foundText(kind: ContentKind): string {
@@ -199,6 +207,10 @@ class ProfileContent {
         return decodeCpuProfile(whole(), intake, file);
       case "heapprofile":
         return decodeHeapProfile(whole(), intake, file);
+      case "otlp-profiles":
+        return decodeOtlpProfiles(whole(), intake, file);
+      case "otlp-profiles-json":
+        return decodeOtlpProfilesJson(whole(), intake, file);
       case "pprof":
         return decodePprof(whole(), intake, file);
       case "folded":

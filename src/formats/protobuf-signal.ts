@@ -17,7 +17,7 @@ interface Field {
  *   Span       trace_id = 1 (16 bytes), span_id = 2 (8 bytes), times 7 and 8 (fixed64)
  *   Metric     name = 1 (text), data = 5, 7, 9, 10 or 11 (messages)
  *   LogRecord  times 1 and 11 (fixed64)
- *   Profile    in a request with a dictionary = 2
+ *   Profile    samples = 2 (messages), time = 3 (fixed64), of whatever release; a dictionary = 2 in the request
  *
  * A message without items is taken as traces: nothing speaks against it.
  */
@@ -73,8 +73,25 @@ function itemSignal(bytes: Uint8Array, item: Field): Signal | undefined {
   };
   if (has(7, 1) || has(8, 1) || (size(1) === 16 && size(2) === 8)) return "traces";
   if (has(1, 1) || has(11, 1)) return "logs";
+  if (isProfile(bytes, inner)) return "profiles";
   if (has(1, 2) && [5, 7, 9, 10, 11].some((number) => has(number, 2))) return "metrics";
   return undefined;
+}
+
+/**
+ * Field 3 of all other items is a text, field 4 of none a varint, and field 2 comes once. The samples of a large profile
+ * fill the prefix: then its type = 1 tells it, a message of small numbers, as no name of a metric is one.
+ */
+function isProfile(bytes: Uint8Array, fieldsOfItem: readonly Field[]): boolean {
+  const has = (number: number, wire: number): boolean =>
+    fieldsOfItem.some((field) => field.number === number && field.wire === wire);
+  if (has(2, 1) && has(3, 1)) return true;
+  if (!has(2, 2)) return false;
+  if (has(3, 1) || has(4, 0) || fieldsOfItem.filter(({ number }) => number === 2).length > 1) return true;
+  const type = fieldsOfItem.find(({ number, wire }) => number === 1 && wire === 2);
+  if (type === undefined || type.end === type.start || type.end - type.start > 12) return false;
+  const inner = fields(bytes, type.start, type.end);
+  return inner !== undefined && inner.every(({ number, wire }) => number <= 3 && wire === 0);
 }
 
 /** Fields of a message up to where `bytes` ends; undefined where it is not protobuf. */
