@@ -96,6 +96,8 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .option("--fault <name>", "which fault", "database-doubled")
     .option("--list", "name the faults")
     .option("--fix", "apply the fix, measure again, and hold the prediction against it")
+    .option("--ui", "a server beside it, with the web UI; both stay until Ctrl-C (default: on a terminal)")
+    .option("--no-ui", "end when the diagnosis is printed")
     .option("--record <folder>", "keep what was recorded: traces, metrics, profiles, load and truth")
     .option("--seconds <n>", "seconds under load in each phase (default: the fault's own, mostly 20)", seconds)
     .option("--rate <n>", "requests per second (default: the fault's own, mostly 40)", positive)
@@ -450,6 +452,7 @@ Examples:
   longpole demo
   longpole demo --fault hungry-ingest --fix
   longpole demo --fault small-pool --record recordings/small-pool
+  longpole demo --fault missing-index --no-ui
   longpole demo --list`,
   compare: `
 Examples:

@@ -35,6 +35,15 @@ export interface SinkOptions {
   readonly port?: number;
   /** a window holds no more; requests beyond are answered with 503 and counted as refused */
   readonly windowCapBytes?: number;
+  /** hears each request that is taken, also outside of windows */
+  readonly onTaken?: (taken: TakenRequest) => void;
+}
+
+/** One export request as it came, decompressed. */
+export interface TakenRequest {
+  readonly kind: "traces" | "metrics";
+  readonly isJson: boolean;
+  readonly body: Buffer;
 }
 
 /** Half a million spans of half a kilobyte each: 500 for every request of the usual load. */
@@ -52,6 +61,7 @@ const unzip = promisify(gunzip);
 export async function startSink({
   port = 0,
   windowCapBytes = WINDOW_CAP_BYTES,
+  onTaken = () => {},
 }: SinkOptions = {}): Promise<TelemetrySink> {
   let window = emptyWindow();
   const server = createServer((request, response) => void receive(request, response));
@@ -72,6 +82,7 @@ export async function startSink({
     into[isJson(request) ? (`${kind}Json` as const) : kind].push(body);
     into.bytes += body.length;
     into.exportRequests++;
+    onTaken({ kind, isJson: isJson(request), body });
     answer(request, response, 200);
   }
 

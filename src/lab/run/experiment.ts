@@ -7,7 +7,7 @@ import { USUAL_LOAD, type LoadPlan } from "../load/load-plan.ts";
 import type { LoadProgress } from "../load/run-load.ts";
 import type { PhaseName } from "../recording/lab-truth.ts";
 import { HEALTHY, withSettings, type SystemSettings } from "../settings.ts";
-import { startSink, type TelemetrySink } from "../../load/telemetry-sink.ts";
+import { startSink, type TakenRequest, type TelemetrySink } from "../../load/telemetry-sink.ts";
 import { startSystem, type RunningSystem } from "../system/start-system.ts";
 import { runPhase, type PhasePlan, type PhaseRecord, type Stage } from "./phase.ts";
 
@@ -19,6 +19,8 @@ export interface LabOptions {
   readonly observe?: boolean;
   /** folders of the caller's that go, too, where this process is killed */
   readonly removeIfKilled?: readonly string[];
+  /** hears all that the services send, as they send it */
+  readonly onTelemetry?: (taken: TakenRequest) => void;
 }
 
 export interface PhaseOptions {
@@ -29,6 +31,8 @@ export interface PhaseOptions {
   /** false: no profiles are taken */
   readonly profile?: boolean;
   readonly progress: (progress: LoadProgress) => void;
+  /** ends this phase, not the lab */
+  readonly signal?: AbortSignal;
 }
 
 /** The sample system, running, to be broken and mended. One phase at a time. */
@@ -51,7 +55,7 @@ export async function openLab(first: Fault, options: LabOptions): Promise<Lab> {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    sink = await startSink();
+    sink = await startSink(options.onTelemetry === undefined ? {} : { onTaken: options.onTelemetry });
     system = await startSystem({
       settings: settingsOf(first, "before"),
       telemetryUrl: options.observe === false ? undefined : sink.url,
@@ -70,7 +74,10 @@ export async function openLab(first: Fault, options: LabOptions): Promise<Lab> {
   return {
     system,
     run: (fault, phase, wanted) =>
-      runPhase(stage, planOf(fault, phase, wanted), { signal, progress: wanted.progress }).catch((error: unknown) => {
+      runPhase(stage, planOf(fault, phase, wanted), {
+        signal: wanted.signal === undefined ? signal : AbortSignal.any([signal, wanted.signal]),
+        progress: wanted.progress,
+      }).catch((error: unknown) => {
         // A process that died is the cause of whatever broke after it.
         throw signal.aborted ? signal.reason : error;
       }),

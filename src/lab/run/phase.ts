@@ -25,6 +25,9 @@ export interface PhasePlan {
 export interface PhaseRecord extends PhaseRecording {
   /** milliseconds of all processors that were in use */
   readonly busyMs: number;
+  /** milliseconds since 1970: from the first request on, until all that it caused has been sent and profiles are taken */
+  readonly beganUnixMs: number;
+  readonly endedUnixMs: number;
 }
 
 export interface PhaseHooks {
@@ -61,6 +64,7 @@ async function record(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise
   const { system, sink } = stage;
   await resetStatements(system);
   sink.beginWindow();
+  const beganUnixMs = Date.now();
   const before = busyTimeMs();
   const load = await loadWith(plan.during, stage, plan.load, hooks);
   const after = busyTimeMs();
@@ -70,13 +74,9 @@ async function record(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise
     const why = "more than is kept in memory of one phase, or broken off on a busy machine";
     throw new LabError("window-incomplete", `${telemetry.refused} exports of the services were not taken: ${why}`);
   }
-  return {
-    load,
-    telemetry,
-    statements: await readStatements(system),
-    profiles: plan.profile ? await takeProfiles(stage, plan, hooks) : [],
-    busyMs: after - before,
-  };
+  const statements = await readStatements(system);
+  const profiles = plan.profile ? await takeProfiles(stage, plan, hooks) : [];
+  return { load, telemetry, statements, profiles, busyMs: after - before, beganUnixMs, endedUnixMs: Date.now() };
 }
 
 /** All but the third party, of which nobody here could have a profile. */

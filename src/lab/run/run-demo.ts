@@ -4,6 +4,7 @@ import type { Finding, Mechanism, Report } from "../../model/report.ts";
 import type { Fault } from "../faults/fault.ts";
 import { probeNeeds } from "../host/probe-needs.ts";
 import { LabError } from "../lab-error.ts";
+import type { TakenRequest } from "../../load/telemetry-sink.ts";
 import type { LoadResult } from "../load/load-plan.ts";
 import type { LoadProgress } from "../load/run-load.ts";
 import type { PhaseName } from "../recording/lab-truth.ts";
@@ -23,7 +24,14 @@ export interface DemoOptions {
   readonly seconds?: number;
   readonly perSecond?: number;
   readonly signal: AbortSignal;
+  /** the system stays under its last load, to be looked at, until this is aborted or `STAY_AT_MOST_S` have passed */
+  readonly stayUntil?: AbortSignal;
+  /** folders of the caller's that go, too, where this process is killed */
+  readonly removeIfKilled?: readonly string[];
 }
+
+/** A demo that was forgotten ends by itself. */
+export const STAY_AT_MOST_S = 1800;
 
 export interface DemoHooks {
   /** what happens, a line each */
@@ -31,6 +39,12 @@ export interface DemoHooks {
   readonly progress: (phase: PhaseName, progress: LoadProgress) => void;
   /** the faulty system has been diagnosed; the fix, if it is wanted, comes after */
   readonly diagnosed: (diagnosis: Diagnosis) => void;
+  /** all that the services send, as they send it */
+  readonly onTelemetry?: (taken: TakenRequest) => void;
+  /** each phase when it is over, before anything is diagnosed; the run goes on when it resolves */
+  readonly recorded?: (phase: PhaseName, record: PhaseRecord) => Promise<void>;
+  /** all phases are over, and the system goes on under load */
+  readonly staying?: (result: DemoResult) => void;
 }
 
 /** The faulty system, as it was seen. */
@@ -80,10 +94,16 @@ export async function runDemo(options: DemoOptions, hooks: DemoHooks): Promise<D
     const lab = await openLab(fault, {
       signal,
       log: hooks.log,
-      ...(kept === undefined ? { removeIfKilled: [folder] } : {}),
+      removeIfKilled: [...(kept === undefined ? [folder] : []), ...(options.removeIfKilled ?? [])],
+      ...(hooks.onTelemetry === undefined ? {} : { onTelemetry: hooks.onTelemetry }),
     });
     try {
-      return await runPhases(lab.run, folder, options, hooks);
+      const result = await runPhases(lab.run, folder, options, hooks);
+      if (options.stayUntil !== undefined) {
+        hooks.staying?.(result);
+        await stay(lab.run, options.stayUntil, options);
+      }
+      return result;
     } finally {
       await lab.close();
     }
@@ -111,6 +131,7 @@ async function runPhases(
       progress: (progress) => hooks.progress(phase, progress),
     });
     records[phase] = record;
+    await hooks.recorded?.(phase, record);
     hooks.log(loadLine(titleOf(fault, phase), record.load));
     await writeRecording(folder, { fault, seed, recordedAt: new Date(), phases: records });
     if (phase === "before") continue;
@@ -127,6 +148,24 @@ async function runPhases(
   }
   return { diagnosis: diagnosis!, fixes, records };
 }
+
+/** One stretch after the other, so that what is kept of one does not grow. */
+async function stay(
+  run: Awaited<ReturnType<typeof openLab>>["run"],
+  until: AbortSignal,
+  { fault, fix, seed, perSecond }: DemoOptions,
+): Promise<void> {
+  const phase = phasesOf(fault, { before: true, fix }).at(-1)!;
+  const rate = perSecond === undefined ? {} : { perSecond };
+  for (let i = 1; i <= STAY_AT_MOST_S / STRETCH_S && !until.aborted; i++) {
+    const stretch = { seed: seed + i, seconds: STRETCH_S, profile: false, progress: () => {}, signal: until, ...rate };
+    await run(fault, phase, stretch).catch((error: unknown) => {
+      if (!until.aborted) throw error;
+    });
+  }
+}
+
+const STRETCH_S = 60;
 
 async function diagnoseFault(folder: string, load: LoadResult, options: DemoOptions): Promise<Diagnosis> {
   const began = performance.now();

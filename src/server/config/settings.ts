@@ -71,6 +71,8 @@ export interface LimitSettings {
 
 /** What was typed. */
 export interface UpFlags {
+  /** true: neither the environment nor a file is asked */
+  readonly bare?: boolean;
   readonly config?: string;
   readonly data?: string;
   readonly clickhouse?: readonly string[];
@@ -92,9 +94,9 @@ const QUERY_TIMEOUT_MS = 30_000;
 
 /** Flags over LONGPOLE_* over the file over defaults. Throws ConfigError for what cannot be used. */
 export function settingsOf(flags: UpFlags, environment: Environment): Settings {
-  const file = flags.config ?? environment["LONGPOLE_CONFIG"] ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
+  const file = flags.bare === true ? undefined : configFile(flags, environment);
   const config = file === undefined ? {} : readConfigFile(file);
-  const env = (name: string): string | undefined => environment[name] || undefined;
+  const env = (name: string): string | undefined => (flags.bare === true ? undefined : environment[name] || undefined);
   const listen = (flagPort: number | undefined, name: string, inFile: string | undefined, port: number) => {
     const told = env(name);
     const base = told === undefined ? (inFile ?? `127.0.0.1:${port}`) : told;
@@ -121,6 +123,9 @@ export function settingsOf(flags: UpFlags, environment: Environment): Settings {
   refuseOpenDoors(settings);
   return settings;
 }
+
+const configFile = (flags: UpFlags, environment: Environment): string | undefined =>
+  flags.config ?? environment["LONGPOLE_CONFIG"] ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
 
 const SCRAPE_EVERY_MS = 15_000;
 const SCRAPE_TIMEOUT_MS = 10_000;
