@@ -13,7 +13,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/ingest": ["src/model", "src/formats"],
   "src/server": ["src/model", "src/analysis", "src/formats", "src/engine", "src/ingest", "src/store", "src/web"],
   // What a host tells of its processes: nothing here knows what it means, and nothing stores it.
-  "src/agent": ["src/model", "src/formats"],
+  // Of the analysis it needs the normal form of statements: literals do not leave the host.
+  "src/agent": ["src/model", "src/analysis", "src/formats"],
   // The script of the flame graph's page, for browsers; the command line puts its built file into the page.
   "src/flame-page": ["src/model"],
   // Views in the browser; the command line and the server put its built files into pages.
@@ -50,7 +51,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/web",
     "src/testing",
   ],
-  e2e: ["src/model", "src/formats", "src/ingest", "src/store", "src/lab", "src/testing", "src/ui"],
+  e2e: ["src/model", "src/formats", "src/ingest", "src/store", "src/agent", "src/lab", "src/testing", "src/ui"],
   scripts: ["src/testing", "src/ui"],
 };
 

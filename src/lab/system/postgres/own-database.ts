@@ -98,7 +98,7 @@ const PORTS = { from: 15_000, to: 32_000 };
 const PORT_TRIES = 50;
 
 /** A port that was free a moment ago, and that nobody is given by chance. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (let i = 0; i < PORT_TRIES; i++) {
     const port = randomInt(PORTS.from, PORTS.to);
     if (await isFree(port)) return port;

@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { STATEMENT_COUNTERS, type StatementRow } from "./read-statements.ts";
+import { statementDeltas } from "./statement-deltas.ts";
+
+/** "id calls seconds", with 10 rows for each call; other counters are unknown. */
+function rows(...texts: readonly string[]): StatementRow[] {
+  return texts.map((text) => {
+    const [queryId = "", calls, time] = text.split(" ");
+    const known: Record<string, number> = { calls: Number(calls), time: Number(time), rows: 10 * Number(calls) };
+    return { queryId, counters: Float64Array.from(STATEMENT_COUNTERS, ({ metric }) => known[metric] ?? Number.NaN) };
+  });
+}
+
+/** The same the other way round. */
+function texts(deltas: readonly (StatementRow | undefined)[]): string[] {
+  const at = (name: string): number => STATEMENT_COUNTERS.findIndex(({ metric }) => metric === name);
+  return deltas.map((delta) =>
+    delta === undefined
+      ? "none"
+      : `${delta.queryId} ${delta.counters[at("calls")]} ${delta.counters[at("time")]} ${delta.counters[at("rows")]}`,
+  );
+}
+
+test("what was added since, most time first, and the others as one", () => {
+  const before = rows("a 10 1", "b 5 50", "c 7 7", "d 1 1");
+  const now = rows("a 12 4", "b 6 51", "c 7 7", "d 4 3");
+  const { top, rest, summed, hidden, reset } = statementDeltas(before, now, 1);
+  expect(texts(top)).toEqual(["a 2 3 20"]);
+  // b: 1 call in 1 s, d: 3 in 2 s; c did nothing.
+  expect(texts([rest])).toEqual([" 4 3 40"]);
+  expect([summed, hidden, reset]).toEqual([2, undefined, 0]);
+});
+
+test("new statements and those that counted from zero again bring all that they count", () => {
+  const { top, reset } = statementDeltas(rows("a 10 9", "gone 3 3"), rows("a 2 1", "new 5 2"), 9);
+  expect(texts(top)).toEqual(["new 5 2 50", "a 2 1 20"]);
+  expect(reset).toBe(1);
+});
+
+test("hidden statements are one row, in no sum with the others; unknown counters stay unknown", () => {
+  const { top, rest, hidden } = statementDeltas(rows(" 10 10"), rows(" 13 12", "a 1 1"), 9);
+  expect(texts([hidden])).toEqual([" 3 2 30"]);
+  expect(rest).toBeUndefined();
+  expect(top[0]!.counters.at(-1)).toBeNaN();
+});

@@ -1,0 +1,39 @@
+import type { PostgresTarget } from "./postgres-target.ts";
+
+/** What a failed connection or question means, in a sentence that says what to do. Never holds the password. */
+export function troubleOf(error: unknown, { user, database, host, port }: PostgresTarget): string {
+  const { code, message } = error as { code?: string; message: string };
+  switch (code) {
+    case "28P01":
+      return `the password of role ${user} is refused: set PGPASSWORD or its line in PGPASSFILE`;
+    case "28000":
+      return `role ${user} is not let in: ${message}`;
+    case "3D000":
+      return `there is no database ${database}`;
+    case "42501":
+      return `role ${user} may not read ${message.replace(/^permission denied for /, "")}: GRANT pg_monitor TO ${user}`;
+    case "53300":
+      return "it has no connection left (max_connections), also for this collector";
+    case "57P03":
+      return "it is starting or stopping";
+    case "57P01":
+    case "57P02":
+      return "it closed the connection, as it does when it stops";
+    case "ECONNREFUSED":
+      return `nothing listens at ${host}:${port}`;
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `the name ${host} is not known`;
+    default:
+      if (/client password must be/.test(message))
+        return `it asks for a password of role ${user}, and there is none: set PGPASSWORD or its line in PGPASSFILE`;
+      return message.replace(/\s+/g, " ");
+  }
+}
+
+/** Whether the server itself refused one question and the connection is as good as before. */
+export function isRefusal(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  // Classes of SQLSTATE in which the server gives up the connection: 08 connection, 57P0x shutdown.
+  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) && !/^(08|57P|E)/.test(code);
+}
