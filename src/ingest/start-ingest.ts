@@ -52,6 +52,11 @@ export interface Ingest {
   ledger(): LedgerCounts;
   /** the ledger and the state of the log, in Prometheus' text format */
   metricsText(): string;
+  /**
+   * Takes an OTLP metrics request (protobuf) that this process made itself, the way of what is received. Gives what was
+   * not taken and why, "" where all was.
+   */
+  takeMetrics(request: Uint8Array): Promise<string>;
   /** Resolves when the store has all that was acknowledged before the call. */
   flush(): Promise<void>;
   /** Refuses what comes, answers what is in work, stores what it can within the limit `stopMs`; the rest stays in the log. */
@@ -103,9 +108,28 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
     ports,
     ledger: () => structuredClone(ledger.counts),
     metricsText: () => ledgerText(ledger.counts) + stateText(wal, batcher, recovered),
+    takeMetrics: (request) => takeMetrics(core.receiver, request),
     flush: () => batcher.flush(),
     stop: () => (stopping ??= stop(core, listeners, limits)),
   };
+}
+
+async function takeMetrics(receiver: Receiver, sent: Uint8Array): Promise<string> {
+  const lease = receiver.admit(sent.length);
+  if ("kind" in lease) return lease.message;
+  try {
+    const receivedMs = Date.now();
+    const outcome = await receiver.take({
+      signal: "metrics",
+      format: "otlp-protobuf",
+      encoding: "identity",
+      receivedMs,
+      sent,
+    });
+    return outcome.kind === "bad" ? outcome.error.message : outcome.message;
+  } finally {
+    lease.release();
+  }
 }
 
 interface Core {

@@ -25,6 +25,8 @@ export interface Longpole {
   readonly otlpHttp: string | undefined;
   /** whether the store answers */
   storeState(): string;
+  /** Takes OTLP metrics (protobuf) of this process' own collectors; gives what was not taken and why, "" where all was. */
+  takeMetrics(request: Uint8Array): Promise<string>;
   signals(): Readonly<Record<string, SignalCounts>>;
   /** Refuses what comes, stores what it can, ends the engine. */
   stop(): Promise<void>;
@@ -80,6 +82,7 @@ export async function startLongpole(settings: Settings, version: string, log: Lo
       otlpGrpc: view.grpc,
       otlpHttp: view.http,
       storeState: () => opened.state(),
+      takeMetrics: (request) => ingest.takeMetrics(request),
       signals: () => view.signals(),
       stop: () => takeBack(undo, log),
     };

@@ -20,10 +20,11 @@ const STATUS_EVERY_MS = 1000;
  * that read files start without them, and without their packages.
  */
 export async function up(options: UpOptions, terminal: Terminal): Promise<number> {
-  const [{ settingsOf }, { startLongpole }, { jsonLog }] = await Promise.all([
+  const [{ settingsOf }, { startLongpole }, { jsonLog }, { watchPostgres }] = await Promise.all([
     import("../../server/config/settings.ts"),
     import("../../server/start-longpole.ts"),
     import("../../server/log.ts"),
+    import("../watch-postgres.ts"),
   ]);
   let stop = (): void => {};
   const stopped = new Promise<void>((resolve) => (stop = resolve));
@@ -32,7 +33,10 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
     const settings = settingsOf(options, terminal.environment);
     const status = new StatusLine(terminal, options.quiet === true);
     const log: Log = terminal.errIsTty ? status.log : jsonLog((line) => terminal.err(line));
+    // Before anything is started: a URL that cannot be read is told at once.
+    const startWatching = watchPostgres(settings.postgres);
     const longpole = await startLongpole(settings, packageJson().version, log);
+    const stopWatching = startWatching(longpole, log);
     tell(longpole, settings, options, terminal);
     const timer = setInterval(() => status.show(longpole), STATUS_EVERY_MS);
     await stopped;
@@ -40,6 +44,7 @@ export async function up(options: UpOptions, terminal: Terminal): Promise<number
     status.clear();
     if (options.quiet !== true)
       terminal.err("longpole: stopping; what was acknowledged is kept (Ctrl-C again to leave at once)\n");
+    await stopWatching();
     await longpole.stop();
     return EXIT.ok;
   } catch (error) {
@@ -136,7 +141,7 @@ const total = (reasons: Readonly<Record<string, number>>): number =>
 function adviceOn(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code, syscall, port, address, path } = error as NodeJS.ErrnoException & { port?: number; address?: string };
-  if (error.name === "ConfigError") return error.message;
+  if (error.name === "ConfigError" || error.name === "PostgresTargetError") return error.message;
   if (error.name === "StoreError") return storeAdvice(String(code), error.message);
   if (code === "EADDRINUSE") {
     const flag = "--port, --grpc-port and --http-port choose others, 0 a free one";

@@ -75,6 +75,20 @@ export const ConfigSchema = Type.Object(
         { description: "a list of targets" },
       ),
     ),
+    postgres: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            url: Type.String({ pattern: "^postgres(ql)?://", description: "a postgres:// URL" }),
+            every: Type.Optional(Duration),
+            statements: Type.Optional(Count),
+            plans: Type.Optional(Type.Boolean({ description: "true or false" })),
+          },
+          closed,
+        ),
+        { description: "a list of databases" },
+      ),
+    ),
     operations: Type.Optional(
       Type.Array(
         Type.Object(

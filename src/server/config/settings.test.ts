@@ -71,6 +71,18 @@ limits: { queryTimeout: 250ms, requestBytes: 2MB }
   expect(settings.limits).toEqual({ analysisSpans: 250_000, queryTimeoutMs: 250, requestBytes: 2_000_000 });
 });
 
+test("databases come from the file, or one from the environment, whose URL may hold a password", () => {
+  const url = "postgres://reader@db/shop";
+  const config = file(
+    "databases.yaml",
+    `postgres:\n  - url: ${url}\n    every: 30s\n    plans: true\n  - url: ${url}2\n`,
+  );
+  expect(settingsOf({ config }, {}).postgres).toEqual([{ url, intervalMs: 30_000, plans: true }, { url: `${url}2` }]);
+  expect(settingsOf({ config }, { LONGPOLE_POSTGRES: `${url}3` }).postgres).toEqual([{ url: `${url}3` }]);
+  const wrong = file("wrong.yaml", "postgres:\n  - url: host=db\n");
+  expect(() => settingsOf({ config: wrong }, {})).toThrow(/postgres:\/\/ URL/);
+});
+
 test.each([
   [{ LONGPOLE_LISTEN: "7077" }, /LONGPOLE_LISTEN: expected HOST:PORT/],
   [{ LONGPOLE_LISTEN: "127.0.0.1:70000" }, /HOST:PORT/],

@@ -26,6 +26,7 @@ export interface Settings {
   readonly hosts: readonly string[];
   readonly objectives: readonly Objective[];
   readonly scrape: readonly ScrapeTarget[];
+  readonly postgres: readonly PostgresSettings[];
   readonly operations: readonly OperationRule[];
   readonly limits: LimitSettings;
 }
@@ -51,6 +52,14 @@ export interface ScrapeTarget {
   readonly job: string;
   readonly intervalMs: number;
   readonly timeoutMs: number;
+}
+
+/** A PostgreSQL that is looked at from within; absent: as the collector decides. */
+export interface PostgresSettings {
+  readonly url: string;
+  readonly intervalMs?: number;
+  readonly topStatements?: number;
+  readonly plans?: boolean;
 }
 
 /** Operations of `service` (of all, if absent) whose name matches are called `name` ($1 is the first group). */
@@ -117,6 +126,7 @@ export function settingsOf(flags: UpFlags, environment: Environment): Settings {
     hosts: list(env("LONGPOLE_HOSTS")) ?? config.hosts ?? [],
     objectives: flags.objective ?? (config.objectives ?? []).map((text) => objectiveOf(text, file ?? "")),
     scrape: (config.scrape ?? []).map(scrapeTarget),
+    postgres: postgresOf(env, config),
     operations: config.operations ?? [],
     limits: limitsOf(env, config),
   };
@@ -133,6 +143,16 @@ const SCRAPE_TIMEOUT_MS = 10_000;
 function scrapeTarget({ url, job, every, timeout }: NonNullable<Config["scrape"]>[number]): ScrapeTarget {
   const intervalMs = durationMs(every ?? "") ?? SCRAPE_EVERY_MS;
   return { url, job, intervalMs, timeoutMs: Math.min(intervalMs, durationMs(timeout ?? "") ?? SCRAPE_TIMEOUT_MS) };
+}
+
+/** LONGPOLE_POSTGRES names one database, for URLs that hold a password. */
+function postgresOf(env: (name: string) => string | undefined, { postgres = [] }: Config): PostgresSettings[] {
+  const url = env("LONGPOLE_POSTGRES");
+  if (url !== undefined) return [{ url }];
+  return postgres.map(({ url: own, every, statements, plans }) => ({
+    url: own,
+    ...withoutAbsent({ intervalMs: durationMs(every ?? ""), topStatements: statements, plans }),
+  }));
 }
 
 /** "127.0.0.1:7077", "[::1]:7077", "localhost:0". */
