@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parseObjective, type Objective } from "../engine/objective.ts";
 import { SEVERITIES } from "../model/report.ts";
+import { agent } from "./commands/agent.ts";
 import { analyze } from "./commands/analyze.ts";
 import { changepoints } from "./commands/changepoints.ts";
 import { compareRecordings } from "./commands/compare.ts";
@@ -63,6 +64,17 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .option("--objective <text>", 'what is fast enough: "[SERVICE] OPERATION p99 < 300ms"; may be repeated', objective)
     .addHelpText("after", pasteable(EXAMPLES.up, terminal))
     .action(async (options) => done(await up(options, terminal)));
+
+  common(program.command("agent"), "what it does as one JSON document on standard output")
+    .description("Tell of this host: counters of the machine, its processes and containers, sent as OTLP until Ctrl-C.")
+    .option("--endpoint <url>", "where OTLP over HTTP is taken (default: http://127.0.0.1:4318)")
+    .option("--interval <time>", "how often, as 10s or 500ms (default: 10s)", interval)
+    .option("--queue <folder>", "where requests wait while nobody takes them")
+    .option("--queue-size <size>", "how much may wait there, the oldest goes first", bytes, 256 * 2 ** 20)
+    .option("--cpu-budget <share>", "of one core, as 1%: beyond it the agent gives up what costs most", share, 0.01)
+    .option("--memory-budget <size>", "as 250MB: beyond it likewise", bytes, 250e6)
+    .addHelpText("after", pasteable(EXAMPLES.agent, terminal))
+    .action(async (options) => done(await agent(options, terminal)));
 
   live(common(program.command("diagnose")))
     .description("Print a ranked diagnosis of what a running Longpole received lately.")
@@ -348,6 +360,32 @@ function seconds(text: string): number {
   return value;
 }
 
+/** Milliseconds. */
+function interval(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text.trim());
+  const value = Number(match?.[1]) * { ms: 1, s: 1000, m: 60_000 }[(match?.[2] ?? "s") as "ms" | "s" | "m"];
+  if (!(value >= 100 && value <= 3_600_000))
+    throw new InvalidArgumentError("Expected a time between 100ms and 60m, as 10s.");
+  return value;
+}
+
+const SIZES: Readonly<Record<string, number>> = {
+  "": 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  ki: 2 ** 10,
+  mi: 2 ** 20,
+  gi: 2 ** 30,
+};
+
+function bytes(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmg]i?)?b?$/i.exec(text.trim());
+  const value = match === null ? Number.NaN : Number(match[1]) * SIZES[match[2]?.toLowerCase() ?? ""]!;
+  if (!(value >= 1)) throw new InvalidArgumentError("Expected a size, as 250MB or 1GiB.");
+  return value;
+}
+
 function recordSeconds(text: string): number {
   const value = Number(text);
   if (!(value >= 0.1 && value <= 3600)) throw new InvalidArgumentError("Expected seconds between 0.1 and 3600.");
@@ -434,6 +472,13 @@ Examples:
   longpole up
   longpole up --data /var/lib/longpole --config longpole.yaml
   longpole up --clickhouse http://clickhouse-1:8123 --clickhouse http://clickhouse-2:8123`,
+  agent: `
+Needs nothing but /proc; what it can see besides, and what would add to it: longpole doctor
+OTEL_EXPORTER_OTLP_ENDPOINT, _HEADERS, _TIMEOUT, _COMPRESSION and _CERTIFICATE are honoured.
+
+Examples:
+  longpole agent
+  longpole agent --endpoint https://telemetry.example.org:4318 --interval 30s`,
   mcp: `
 Tools: diagnose and trace (of a running server: LONGPOLE_URL, LONGPOLE_TOKEN), analyze and trace (of files), what_if (of both).
 

@@ -123,6 +123,7 @@ interface Reading {
 
 function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
   const readings: Reading[] = [];
+  const ofAgent: Reading[] = [];
   const resources = new Map<number, ReadonlyMap<string, string>>();
   const names = new Map<string, ReturnType<typeof parseName>>();
   for (let series = 0; series < table.seriesCount; series++) {
@@ -146,7 +147,8 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
     const entity = entityOf(labels, meaning.measure.startsWith("db-"));
     // The PostgreSQL receiver makes each table a resource of its own.
     const named = meaning.measure.startsWith("db-") ? labels : own;
-    readings.push({
+    const isOfAgent = table.strings.get(table.scope[series]!) === AGENT_SCOPE;
+    (isOfAgent ? ofAgent : readings).push({
       series,
       rows: pointsOf(index, series),
       name,
@@ -161,7 +163,17 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
           : resourceName(meaning.resource.map((key) => named.get(key)).find((text) => text !== undefined) ?? ""),
     });
   }
-  return readings;
+  return [...readings, ...notToldYet(ofAgent, readings)];
+}
+
+/** Scope of what the agent on a machine tells of other processes. */
+const AGENT_SCOPE = "longpole.agent";
+
+/** What a service tells of itself is not counted again because its machine's agent tells the same of its processes. */
+function notToldYet(ofAgent: readonly Reading[], told: readonly Reading[]): Reading[] {
+  const keyOf = ({ entity, meaning }: Reading): string => `${meaning.measure} ${entity.service}`;
+  const known = new Set(told.filter(({ entity }) => entity.service !== "").map(keyOf));
+  return ofAgent.filter((reading) => !known.has(keyOf(reading)));
 }
 
 function programsOf(readings: readonly Reading[]): Map<string, Set<string>> {

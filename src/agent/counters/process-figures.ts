@@ -1,0 +1,42 @@
+import { labelBytes, type ResourceMetrics } from "../export/metric-batch.ts";
+import { numberAfter, TICKS_PER_SECOND } from "./host-figures.ts";
+import { PROCESS } from "./metrics.ts";
+import type { PrivateCounts } from "./process-peek.ts";
+import type { ProcessStat } from "./process-table.ts";
+
+/** Of all architectures that the helper is built for; pages of 16 and 64 KiB are those of some ARM kernels. */
+const PAGE_BYTES = 4096;
+
+const USER = labelBytes({ "cpu.mode": "user" });
+const SYSTEM_MODE = labelBytes({ "cpu.mode": "system" });
+const MINOR = labelBytes({ "system.paging.type": "minor" });
+const MAJOR = labelBytes({ "system.paging.type": "major" });
+const VOLUNTARY = labelBytes({ "process.context_switch.type": "voluntary" });
+const INVOLUNTARY = labelBytes({ "process.context_switch.type": "involuntary" });
+const READ = labelBytes({ "disk.io.direction": "read" });
+const WRITE = labelBytes({ "disk.io.direction": "write" });
+
+/** What /proc/PID/stat and /proc/PID/status say. */
+export function addProcess(into: ResourceMetrics, stat: ProcessStat, status: string, uptimeS: number): void {
+  into.add(PROCESS.cpuTime, stat.userTicks / TICKS_PER_SECOND, USER);
+  into.add(PROCESS.cpuTime, stat.systemTicks / TICKS_PER_SECOND, SYSTEM_MODE);
+  into.add(PROCESS.threads, stat.threads);
+  into.add(PROCESS.faults, stat.minorFaults, MINOR);
+  into.add(PROCESS.faults, stat.majorFaults, MAJOR);
+  into.add(PROCESS.memoryVirtual, stat.virtualBytes);
+  into.add(PROCESS.uptime, uptimeS);
+  const resident = numberAfter(status, "VmRSS:") * 1024;
+  into.add(PROCESS.memoryUsage, Number.isNaN(resident) ? stat.residentPages * PAGE_BYTES : resident);
+  into.add(PROCESS.memorySwapped, numberAfter(status, "VmSwap:") * 1024);
+  into.add(PROCESS.switches, numberAfter(status, "voluntary_ctxt_switches:"), VOLUNTARY);
+  into.add(PROCESS.switches, numberAfter(status, "nonvoluntary_ctxt_switches:"), INVOLUNTARY);
+}
+
+/** What only its owner may read; nothing of what is not known. */
+export function addPrivate(into: ResourceMetrics, counts: PrivateCounts | undefined, mostDescriptors: number): void {
+  into.add(PROCESS.descriptorLimit, mostDescriptors);
+  if (counts === undefined) return;
+  into.add(PROCESS.diskIo, counts.readBytes, READ);
+  into.add(PROCESS.diskIo, counts.writtenBytes, WRITE);
+  into.add(PROCESS.descriptors, counts.descriptors);
+}

@@ -1,0 +1,104 @@
+import { readFileSync, readdirSync, readlinkSync, statSync } from "node:fs";
+
+/** What a process's counters are that its owner alone may read; NaN for what is not known. */
+export interface PrivateCounts {
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  readonly descriptors: number;
+}
+
+/** What tells whose process it is. */
+export interface PrivateFacts {
+  /** NAME=VALUE, each ended by a zero; only what names a service or its container */
+  readonly environment: string;
+  readonly program: string;
+  readonly folder: string;
+}
+
+/** Looks at what of other users' processes needs CAP_SYS_PTRACE. Undefined, or absent, where it is refused. */
+export interface ProcessPeek {
+  facts(pid: number): Promise<PrivateFacts | undefined>;
+  counts(pids: readonly number[]): Promise<ReadonlyMap<number, PrivateCounts>>;
+  /** text of /proc/PID/maps, "" where it is refused */
+  maps(pid: number): Promise<string>;
+}
+
+/** The variables that are looked at; nobody's secrets leave the process. */
+const WANTED = /^(?:OTEL_SERVICE_NAME|OTEL_RESOURCE_ATTRIBUTES|JAVA_TOOL_OPTIONS|HOSTNAME|KUBERNETES_SERVICE_HOST)=/;
+
+/** By this process's own rights. */
+export class DirectPeek implements ProcessPeek {
+  async facts(pid: number): Promise<PrivateFacts | undefined> {
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`, "utf8");
+      return {
+        environment: environment
+          .split("\0")
+          .filter((line) => WANTED.test(line))
+          .join("\0"),
+        program: readlinkSync(`/proc/${pid}/exe`),
+        folder: readlinkSync(`/proc/${pid}/cwd`),
+      };
+    } catch {
+      // EACCES of another user's, ENOENT and ESRCH of one that has ended.
+      return undefined;
+    }
+  }
+
+  async counts(pids: readonly number[]): Promise<ReadonlyMap<number, PrivateCounts>> {
+    const found = new Map<number, PrivateCounts>();
+    for (const pid of pids) {
+      try {
+        found.set(pid, { ...parseIo(readFileSync(`/proc/${pid}/io`, "latin1")), descriptors: descriptorsOf(pid) });
+      } catch {
+        // As above: who asks counts those that are missing.
+      }
+    }
+    return found;
+  }
+
+  async maps(pid: number): Promise<string> {
+    try {
+      return readFileSync(`/proc/${pid}/maps`, "utf8");
+    } catch {
+      return "";
+    }
+  }
+}
+
+/** Kernels since 6.2 tell the number of open files as the size of the folder; earlier ones have to be counted. */
+function descriptorsOf(pid: number): number {
+  const { size } = statSync(`/proc/${pid}/fd`);
+  return size > 0 ? size : readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** What reached the disk or came from it, by the text of /proc/PID/io. */
+export function parseIo(text: string): Omit<PrivateCounts, "descriptors"> {
+  const of = (name: string): number => Number(new RegExp(`^${name}: (\\d+)$`, "m").exec(text)?.[1] ?? Number.NaN);
+  return { readBytes: of("read_bytes"), writtenBytes: of("write_bytes") };
+}
+
+/** First choice where it may, second choice where not. */
+export class PeekInTurn implements ProcessPeek {
+  private readonly first: ProcessPeek;
+  private readonly second: ProcessPeek;
+
+  constructor(first: ProcessPeek, second: ProcessPeek) {
+    this.first = first;
+    this.second = second;
+  }
+
+  async facts(pid: number): Promise<PrivateFacts | undefined> {
+    return (await this.first.facts(pid)) ?? this.second.facts(pid);
+  }
+
+  async counts(pids: readonly number[]): Promise<ReadonlyMap<number, PrivateCounts>> {
+    const found = await this.first.counts(pids);
+    const missing = pids.filter((pid) => !found.has(pid));
+    return missing.length === 0 ? found : new Map([...found, ...(await this.second.counts(missing))]);
+  }
+
+  async maps(pid: number): Promise<string> {
+    return (await this.first.maps(pid)) || this.second.maps(pid);
+  }
+}

@@ -1,0 +1,115 @@
+import { readFileSync } from "node:fs";
+import { posix } from "node:path";
+import type { ProcessPeek } from "../counters/process-peek.ts";
+import type { SeenProcess } from "../counters/process-table.ts";
+import { cgroupIdentity, cgroupPaths, type CgroupIdentity } from "./cgroup-identity.ts";
+import { resourceAttributes, type ServiceName, serviceName } from "./service-name.ts";
+
+/** Whose process it is. */
+export interface ProcessIdentity extends ServiceName {
+  readonly container: CgroupIdentity;
+  /** by controller, "" for version 2 */
+  readonly cgroups: ReadonlyMap<string, string>;
+  /** attributes that its own telemetry carries as well: instance, namespace, version, environment */
+  readonly attributes: ReadonlyMap<string, string>;
+  /** file name of the program, "" where it is not to be read */
+  readonly program: string;
+  readonly podName: string;
+  /** whether its environment could be read */
+  readonly isReadable: boolean;
+}
+
+/** Of OTEL_RESOURCE_ATTRIBUTES, those by which telemetry of one process finds together. */
+const SHARED = /^(?:service\.(?:namespace|version|instance\.id)|deployment\.environment(?:\.name)?|k8s\..+)$/;
+/** A process that has just begun is still what started it: what it runs shows a look or two later. */
+const SETTLED_LOOKS = 3;
+
+/** Finds out once for each process whose it is, and again while it is young. */
+export class ProcessIdentities {
+  private readonly known = new Map<
+    number,
+    { identity: ProcessIdentity; startTicks: number; looks: number; comm: string }
+  >();
+  private readonly peek: ProcessPeek;
+
+  constructor(peek: ProcessPeek) {
+    this.peek = peek;
+  }
+
+  /** Undefined where it has ended meanwhile. */
+  async of(process: SeenProcess): Promise<ProcessIdentity | undefined> {
+    const { pid, stat, looks } = process;
+    const held = this.known.get(pid);
+    const isSame = held !== undefined && held.startTicks === stat.startTicks && held.comm === stat.name;
+    if (isSame && (held.looks >= SETTLED_LOOKS || held.looks === looks)) return held.identity;
+    const identity = await this.find(pid, stat.name);
+    if (identity === undefined) this.known.delete(pid);
+    else this.known.set(pid, { identity, startTicks: stat.startTicks, looks, comm: stat.name });
+    return identity;
+  }
+
+  forget(pid: number): void {
+    this.known.delete(pid);
+  }
+
+  private async find(pid: number, comm: string): Promise<ProcessIdentity | undefined> {
+    let words: string[];
+    let groups: string;
+    try {
+      words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").filter(Boolean);
+      groups = readFileSync(`/proc/${pid}/cgroup`, "utf8");
+    } catch {
+      return undefined;
+    }
+    const facts = await this.peek.facts(pid);
+    const environment = facts === undefined ? undefined : variables(facts.environment);
+    const container = cgroupIdentity(groups);
+    const name = serviceName({
+      environment,
+      words,
+      comm,
+      program: facts?.program ?? "",
+      folder: facts?.folder ?? "",
+      unit: container.unit,
+      port: 0,
+      packageOf: (file) => packageName(pid, file),
+    });
+    const own = resourceAttributes(environment?.get("OTEL_RESOURCE_ATTRIBUTES") ?? "");
+    const program = posix.basename((facts?.program ?? "").replace(/ \(deleted\)$/, ""));
+    return {
+      ...name,
+      container,
+      cgroups: cgroupPaths(groups),
+      attributes: new Map([...own].filter(([key]) => SHARED.test(key))),
+      program: program === "" ? comm : program,
+      podName: container.podUid === "" ? "" : (environment?.get("HOSTNAME") ?? ""),
+      isReadable: facts !== undefined,
+    };
+  }
+}
+
+function variables(text: string): ReadonlyMap<string, string> {
+  return new Map(
+    text.split("\0").flatMap((line) => {
+      const at = line.indexOf("=");
+      return at <= 0 ? [] : [[line.slice(0, at), line.slice(at + 1)] as const];
+    }),
+  );
+}
+
+/** `name` of the nearest package.json above a file, within the process's own root; "" where there is none to read. */
+function packageName(pid: number, file: string): string {
+  for (let folder = posix.dirname(file); ; folder = posix.dirname(folder)) {
+    for (const root of [`/proc/${pid}/root`, ""]) {
+      try {
+        const { name } = JSON.parse(readFileSync(`${root}${posix.join(folder, "package.json")}`, "utf8")) as {
+          name?: unknown;
+        };
+        return typeof name === "string" ? name : "";
+      } catch {
+        // Not there, not to be read, or no JSON: the next one above.
+      }
+    }
+    if (folder === "/") return "";
+  }
+}

@@ -1,0 +1,95 @@
+import { mkdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { exportSettings } from "../../agent/export/export-settings.ts";
+import { hostCapabilities } from "../../agent/host-capabilities.ts";
+import { helperPath } from "../../agent/probe-helper.ts";
+import { runAgent } from "../../agent/run-agent.ts";
+import { EXIT } from "../exit-code.ts";
+import { packageJson } from "../package-json.ts";
+import { safeText } from "../render/safe-text.ts";
+import type { Terminal } from "../terminal.ts";
+
+export interface AgentFlags {
+  readonly endpoint?: string;
+  /** milliseconds */
+  readonly interval?: number;
+  readonly queue?: string;
+  /** bytes */
+  readonly queueSize: number;
+  /** of one core, 0 .. 1 */
+  readonly cpuBudget: number;
+  /** bytes */
+  readonly memoryBudget: number;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+const DEFAULT_INTERVAL_MS = 10_000;
+
+/** `longpole agent`: what this host tells of itself and of its processes, sent as OTLP until Ctrl-C. */
+export async function agent(flags: AgentFlags, terminal: Terminal): Promise<number> {
+  if (process.platform !== "linux") {
+    terminal.err(`longpole: the agent looks at Linux hosts; this is ${process.platform}\n`);
+    return EXIT.unusable;
+  }
+  const stop = new AbortController();
+  const stopListening = terminal.onInterrupt(() => stop.abort());
+  const log = (text: string): void => {
+    if (flags.quiet !== true) terminal.err(`longpole: ${safeText(text)}\n`);
+  };
+  try {
+    const settings = exportSettings(flags.endpoint, terminal.environment);
+    const intervalMs = flags.interval ?? intervalOf(terminal.environment);
+    const queueFolder = flags.queue ?? defaultQueue(terminal.environment);
+    mkdirSync(queueFolder, { recursive: true, mode: 0o700 });
+    const capabilities = hostCapabilities(helperPath(terminal.environment));
+    const version = packageJson().version;
+    if (flags.json === true) {
+      const told = {
+        schema: "longpole.agent/1",
+        pid: process.pid,
+        endpoint: settings.metrics.url.href,
+        intervalMs,
+        queueFolder,
+        capabilities,
+      };
+      terminal.out(`${JSON.stringify(told)}\n`);
+    } else log(`sending to ${settings.metrics.url.href} every ${intervalMs / 1000} s; Ctrl-C ends it`);
+    await runAgent({
+      settings,
+      intervalMs,
+      queueFolder,
+      queueBytes: flags.queueSize,
+      cpuBudget: flags.cpuBudget,
+      memoryBudgetBytes: flags.memoryBudget,
+      version,
+      capabilities,
+      log,
+      signal: stop.signal,
+    });
+    return EXIT.ok;
+  } catch (error) {
+    if (!isTrouble(error)) throw error;
+    terminal.err(`longpole: ${safeText(error.message)}\n`);
+    return EXIT.unusable;
+  } finally {
+    stopListening();
+  }
+}
+
+/** Something that the user can mend: a setting, or a folder that the system refuses. */
+const isTrouble = (error: unknown): error is Error =>
+  error instanceof Error && (error.name === "SettingError" || "syscall" in error);
+
+/** OTEL_METRIC_EXPORT_INTERVAL, milliseconds, where it is one. */
+function intervalOf(environment: Terminal["environment"]): number {
+  const told = Number(environment["OTEL_METRIC_EXPORT_INTERVAL"]);
+  return told >= 100 && told <= 3_600_000 ? told : DEFAULT_INTERVAL_MS;
+}
+
+function defaultQueue(environment: Terminal["environment"]): string {
+  if (process.getuid?.() === 0) return "/var/lib/longpole-agent";
+  const state = environment["XDG_STATE_HOME"] ?? join(environment["HOME"] ?? homedir(), ".local", "state");
+  return join(state, "longpole-agent");
+}
