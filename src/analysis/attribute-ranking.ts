@@ -1,6 +1,7 @@
 import { benjaminiHochberg } from "./false-discovery.ts";
 import { fisherExact } from "./hypothesis-tests.ts";
-import { ascendingOrder } from "./weighted-quantile.ts";
+import { ascendingOrder } from "./ascending-order.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** Traces of an endpoint, with what is known of each. All columns have one element per trace. */
 export interface TraceAttributes {
@@ -89,7 +90,7 @@ export function rankAttributes(input: TraceAttributes, options: AttributeOptions
   const tests: Candidate[] = [];
   for (const column of input.categorical) testValues(input.slow, column, tests, excluded);
   for (const column of input.numeric) testSplits(input.slow, column, tests, excluded);
-  const qValues = benjaminiHochberg(Float64Array.from(tests, (t) => t.p));
+  const qValues = benjaminiHochberg(mapToFloats(tests, (t) => t.p));
   const significant = tests
     .map((test, i) => ({ ...test, q: qValues[i]! }))
     .filter((test) => test.q <= rate)

@@ -1,6 +1,8 @@
 import { Random } from "./random.ts";
-import { ascendingOrder, quantileOfAscending, quantileRank, sortSample } from "./weighted-quantile.ts";
+import { ascendingOrder } from "./ascending-order.ts";
+import { quantileOfAscending, quantileRank, sortSample } from "./weighted-quantile.ts";
 import type { PercentileWindow, SortedSample } from "./weighted-quantile.ts";
+import { mapToInts } from "../model/map-column.ts";
 
 /**
  * Bootstrap over observations (traces): each resample draws as many observations as there are, with
@@ -46,7 +48,7 @@ export function bootstrapMean(
 ): Estimate {
   const n = values.length;
   const rows: SparseRows = {
-    rowStart: Int32Array.from({ length: n + 1 }, (_, i) => i),
+    rowStart: mapToInts({ length: n + 1 }, (_, i) => i),
     column: new Int32Array(n),
     value: values,
     columnCount: 1,

@@ -1,4 +1,5 @@
 import { solveLinear } from "./linear-system.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** A sum of squares to be made small; parameters should be of order 1, so that one step width suits them all. */
 export interface LeastSquaresProblem {
@@ -24,7 +25,7 @@ const MAX_ROUNDS = 200;
 export function fitWithinBounds(problem: LeastSquaresProblem, start: readonly number[]): LeastSquaresFit {
   const { observations, low, high } = problem;
   const n = start.length;
-  let at = Float64Array.from(start, (value, i) => clamp(value, low[i]!, high[i]!));
+  let at = mapToFloats(start, (value, i) => clamp(value, low[i]!, high[i]!));
   let residuals = new Float64Array(observations);
   problem.residuals(at, residuals);
   let sum = sumOfSquares(residuals);

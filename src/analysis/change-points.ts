@@ -1,6 +1,7 @@
 import { mannWhitney, momentsOf, studentTest } from "./hypothesis-tests.ts";
 import { Random } from "./random.ts";
-import { ascendingOrder } from "./weighted-quantile.ts";
+import { ascendingOrder } from "./ascending-order.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 export interface ChangePointOptions {
   /** highest accepted chance that a series of mere noise shows any change point, default 0.05 */
@@ -94,10 +95,7 @@ function candidates(x: Float64Array, minSize: number, weakP: number): number[] {
   }
   // Steps too small for a window are seen in block means, to the width of a block; `withoutWeak` places them.
   const block = Math.ceil(n / (WHOLE_SERIES / 2));
-  const means = Float64Array.from(
-    { length: Math.floor(n / block) },
-    (_, b) => momentsOf(x, b * block, (b + 1) * block).mean,
-  );
+  const means = mapToFloats({ length: Math.floor(n / block) }, (_, b) => momentsOf(x, b * block, (b + 1) * block).mean);
   for (const b of divide(means, 0, means.length, 2, weakP)) found.add(b * block);
   return [...found].filter((index) => index >= minSize && index <= n - minSize).sort((a, b) => a - b);
 }

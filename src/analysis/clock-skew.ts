@@ -1,6 +1,7 @@
 import type { SpanFacts } from "../model/span-facts.ts";
 import { SpanKind, type SpanTable } from "../model/span-table.ts";
 import { SpanFlag, type ClockSkew } from "../model/trace-forest.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** Two readings of one clock may be this far off: Jaeger and Zipkin carry whole microseconds. */
 export const CLOCK_GRANULARITY_NS = 1000;
@@ -177,8 +178,8 @@ function estimateOffset(low: readonly number[], high: readonly number[]): Estima
     return { lowNs: Math.min(0, lowNs), highNs: Math.max(0, highNs), appliedNs: 0, violations, consistent: true };
   }
   const best = mostPermitted(
-    Float64Array.from(possible, (i) => low[i]!).sort(),
-    Float64Array.from(possible, (i) => Math.max(low[i]!, high[i]!)).sort(),
+    mapToFloats(possible, (i) => low[i]!).sort(),
+    mapToFloats(possible, (i) => Math.max(low[i]!, high[i]!)).sort(),
   );
   const consistent = n - best.depth <= MAX_VIOLATIONS * n;
   const appliedNs = consistent ? Math.round((best.low + best.high) / 2) : 0;

@@ -1,4 +1,5 @@
-import { ascendingOrder } from "./weighted-quantile.ts";
+import { ascendingOrder } from "./ascending-order.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** Uses of something that may be limited: connections of a pool, worker threads, a lock. Columns of one length, any order. */
 export interface Uses {
@@ -68,30 +69,38 @@ const MIN_WAIT_NS = 1e5;
 export function findConcurrencyLimit(uses: Uses): ConcurrencyLimit | NoConcurrencyLimit {
   const n = uses.startNs.length;
   if (n < MIN_USES) return { kind: "insufficient-data", detail: `${n} uses, ${MIN_USES} are needed`, highest: 0 };
-  const levels = timeAtLevels(uses);
+  const events = eventsOf(uses);
+  const levels = timeAtLevels(uses, events);
   const highest = highestThatLasts(levels, NOISE);
   if (highest < 1) return { kind: "insufficient-data", detail: "no use lasts any time", highest: 0 };
-  const lowest = Number.isNaN(waitsAt(uses, highest).whenFullNs) ? highest : highestThatLasts(levels, COARSE_NOISE);
+  const asked = askedOf(uses);
+  const lowest = asked.use.length === 0 ? highest : highestThatLasts(levels, COARSE_NOISE);
   let first: NoConcurrencyLimit | undefined;
   for (let limit = highest; limit >= lowest; limit--) {
-    const found = limitAt(uses, levels, limit);
+    const found = limitAt(uses, events, asked, levels, limit);
     if (found.kind === "limit") return found;
     first ??= found;
   }
   return first!;
 }
 
-function limitAt(uses: Uses, levels: Levels, limit: number): ConcurrencyLimit | NoConcurrencyLimit {
+function limitAt(
+  uses: Uses,
+  events: Events,
+  asked: Asked,
+  levels: Levels,
+  limit: number,
+): ConcurrencyLimit | NoConcurrencyLimit {
   const episodes = levels.entries[limit]!;
   if (episodes < MIN_EPISODES) {
     const detail = `at most ${limit} at once, reached ${episodes} times only: no limit shows`;
     return { kind: "no-limit", detail, highest: limit };
   }
-  const { whenFullNs, elseNs } = waitsAt(uses, limit);
+  const { whenFullNs, elseNs } = waitsAt(uses, events, asked, limit);
   const excess = excessAt(levels.timeNs, limit);
   const fullShare = shareFrom(levels.timeNs, limit);
   const isSeen = !Number.isNaN(whenFullNs);
-  const holds = holdsAt(uses, limit);
+  const holds = holdsAt(uses, events, limit);
   const release = (MIN_RELEASE * holds.holdWhenFullNs) / limit;
   const grows = whenFullNs >= Math.max(MIN_WAIT_NS, release, MIN_WAIT_RATIO * (Number.isNaN(elseNs) ? 0 : elseNs));
   // A single use at once is what anything seldom used shows.
@@ -116,48 +125,71 @@ interface Levels {
   readonly groups: number;
 }
 
-/** Starts (2 × use) and ends (2 × use + 1) in order of time; ends before starts at equal times: a release makes room for the next. */
-function eventsOf(uses: Uses): { order: Int32Array; at: (event: number) => number } {
-  const n = uses.startNs.length;
-  const starts = ascendingOrder(uses.startNs);
-  const ends = ascendingOrder(uses.endNs);
+/** Starts and ends in order of time. */
+interface Events {
+  /** 2 × use for a start, 2 × use + 1 for an end; ends before starts at equal times: a release makes room for the next */
+  readonly order: Int32Array;
+  /** time of each of `order` */
+  readonly atNs: Float64Array;
+  /** per use: its group as a number from 0 on, -1 where it lasts no time */
+  readonly place: Int32Array;
+  /** the number of each group with a use that lasts */
+  readonly places: ReadonlyMap<number, number>;
+  readonly groups: number;
+}
+
+function eventsOf({ startNs, endNs, group }: Uses): Events {
+  const n = startNs.length;
+  const starts = ascendingOrder(startNs);
+  const ends = ascendingOrder(endNs);
   const order = new Int32Array(2 * n);
+  const atNs = new Float64Array(2 * n);
   let started = 0;
   let ended = 0;
   for (let i = 0; i < 2 * n; i++) {
-    const isEnd = started === n || (ended < n && uses.endNs[ends[ended]!]! <= uses.startNs[starts[started]!]!);
-    order[i] = isEnd ? 2 * ends[ended++]! + 1 : 2 * starts[started++]!;
+    const isEnd = started === n || (ended < n && endNs[ends[ended]!]! <= startNs[starts[started]!]!);
+    const use = isEnd ? ends[ended++]! : starts[started++]!;
+    order[i] = 2 * use + (isEnd ? 1 : 0);
+    atNs[i] = isEnd ? endNs[use]! : startNs[use]!;
   }
-  return { order, at: (event) => ((event & 1) === 0 ? uses.startNs[event >> 1]! : uses.endNs[event >> 1]!) };
+  const places = new Map<number, number>();
+  const place = new Int32Array(n).fill(-1);
+  for (let use = 0; use < n; use++) {
+    if (endNs[use]! <= startNs[use]!) continue;
+    let held = places.get(group[use]!);
+    if (held === undefined) places.set(group[use]!, (held = places.size));
+    place[use] = held;
+  }
+  return { order, atNs, place, places, groups: places.size };
 }
 
-function timeAtLevels(uses: Uses): Levels {
-  const { order, at } = eventsOf(uses);
-  const inUse = new Map<number, { count: number; since: number }>();
+function timeAtLevels(uses: Uses, { order, atNs, place, groups }: Events): Levels {
+  const count = new Int32Array(groups);
+  const since = new Float64Array(groups);
   const timeNs: number[] = [0];
   const entries: number[] = [0];
   let usedNs = 0;
-  for (const event of order) {
-    const use = event >> 1;
-    if (uses.endNs[use]! <= uses.startNs[use]!) continue;
-    const group = uses.group[use]!;
-    let state = inUse.get(group);
-    if (state === undefined) inUse.set(group, (state = { count: 0, since: 0 }));
-    if (state.count > 0) {
-      const passed = at(event) - state.since;
-      timeNs[state.count]! += passed;
-      usedNs += passed * state.count;
+  for (let i = 0; i < order.length; i++) {
+    const event = order[i]!;
+    const at = place[event >> 1]!;
+    if (at < 0) continue;
+    const inUse = count[at]!;
+    if (inUse > 0) {
+      const passed = atNs[i]! - since[at]!;
+      timeNs[inUse]! += passed;
+      usedNs += passed * inUse;
     }
-    state.count += (event & 1) === 0 ? 1 : -1;
-    state.since = at(event);
-    while (timeNs.length <= state.count) {
+    const then = inUse + ((event & 1) === 0 ? 1 : -1);
+    count[at] = then;
+    since[at] = atNs[i]!;
+    while (timeNs.length <= then) {
       timeNs.push(0);
       entries.push(0);
     }
-    if ((event & 1) === 0) entries[state.count]!++;
+    if ((event & 1) === 0) entries[then]!++;
   }
-  const lengthNs = at(order.at(-1)!) - at(order[0]!);
-  return { timeNs, entries, meanInUse: lengthNs > 0 ? usedNs / lengthNs : 0, groups: inUse.size };
+  const lengthNs = atNs.at(-1)! - atNs[0]!;
+  return { timeNs, entries, meanInUse: lengthNs > 0 ? usedNs / lengthNs : 0, groups };
 }
 
 /** Highest count that, with those above it, is no mere noise of the clocks. */
@@ -187,50 +219,72 @@ function excessAt(timeNs: readonly number[], highest: number): number {
 }
 
 /** Mean length of uses that began when one place at most was left in their group, and of the others. */
-function holdsAt(uses: Uses, limit: number): { holdWhenFullNs: number; holdElseNs: number } {
-  const { order } = eventsOf(uses);
-  const inUse = new Map<number, number>();
+function holdsAt(
+  { startNs, endNs }: Uses,
+  { order, place, groups }: Events,
+  limit: number,
+): { holdWhenFullNs: number; holdElseNs: number } {
+  const count = new Int32Array(groups);
   const sums = [0, 0];
   const counts = [0, 0];
-  for (const event of order) {
+  for (let i = 0; i < order.length; i++) {
+    const event = order[i]!;
     const use = event >> 1;
-    const lengthNs = uses.endNs[use]! - uses.startNs[use]!;
-    if (lengthNs <= 0) continue;
-    const count = (inUse.get(uses.group[use]!) ?? 0) + ((event & 1) === 0 ? 1 : -1);
-    inUse.set(uses.group[use]!, count);
+    const at = place[use]!;
+    if (at < 0) continue;
+    const inUse = (count[at]! += (event & 1) === 0 ? 1 : -1);
     if ((event & 1) !== 0) continue;
-    const side = count >= limit ? 0 : 1;
-    sums[side]! += lengthNs;
+    const side = inUse >= limit ? 0 : 1;
+    sums[side]! += endNs[use]! - startNs[use]!;
     counts[side]!++;
   }
   const mean = (side: number): number => (counts[side]! === 0 ? Number.NaN : sums[side]! / counts[side]!);
   return { holdWhenFullNs: mean(0), holdElseNs: mean(1) };
 }
 
+/** Uses whose wait was seen, by the time from which on they waited. */
+interface Asked {
+  readonly use: Int32Array;
+  readonly atNs: Float64Array;
+}
+
+function askedOf({ startNs, waitNs }: Uses): Asked {
+  let seen = 0;
+  for (let use = 0; use < waitNs.length; use++) if (!Number.isNaN(waitNs[use]!)) seen++;
+  const uses = new Int32Array(seen);
+  const atNs = new Float64Array(seen);
+  for (let use = 0, k = 0; use < waitNs.length; use++) {
+    if (Number.isNaN(waitNs[use]!)) continue;
+    uses[k] = use;
+    atNs[k++] = startNs[use]! - waitNs[use]!;
+  }
+  const order = ascendingOrder(atNs);
+  return { use: order.map((k) => uses[k]!), atNs: mapToFloats(order, (k) => atNs[k]!) };
+}
+
 /** Mean wait of uses that began to wait while `limit` were in use in their group, and of the others. */
-function waitsAt(uses: Uses, limit: number): { whenFullNs: number; elseNs: number } {
-  const n = uses.startNs.length;
-  const { order, at } = eventsOf(uses);
-  const askedNs = uses.startNs.map((start, i) => start - uses.waitNs[i]!);
-  const seen = Int32Array.from({ length: n }, (_, i) => i).filter((i) => !Number.isNaN(uses.waitNs[i]!));
-  const asked = ascendingOrder(Float64Array.from(seen, (i) => askedNs[i]!)).map((i) => seen[i]!);
-  const inUse = new Map<number, number>();
+function waitsAt(
+  { waitNs, group }: Uses,
+  { order, atNs, place, places, groups }: Events,
+  asked: Asked,
+  limit: number,
+): { whenFullNs: number; elseNs: number } {
+  const count = new Int32Array(groups);
   const sums = [0, 0];
   const counts = [0, 0];
   let next = 0;
-  for (const use of asked) {
-    const askedAt = askedNs[use]!;
-    for (; next < order.length && at(order[next]!) <= askedAt; next++) {
+  for (let k = 0; k < asked.use.length; k++) {
+    const use = asked.use[k]!;
+    for (; next < order.length && atNs[next]! <= asked.atNs[k]!; next++) {
       const event = order[next]!;
-      const other = event >> 1;
-      if (uses.endNs[other]! <= uses.startNs[other]!) continue;
-      const group = uses.group[other]!;
-      inUse.set(group, (inUse.get(group) ?? 0) + ((event & 1) === 0 ? 1 : -1));
+      const at = place[event >> 1]!;
+      if (at >= 0) count[at]! += (event & 1) === 0 ? 1 : -1;
     }
     // A use that did not wait starts in the instant it is asked for, and must not count itself.
-    const own = uses.waitNs[use] === 0 ? 1 : 0;
-    const side = (inUse.get(uses.group[use]!) ?? 0) - own >= limit ? 0 : 1;
-    sums[side]! += uses.waitNs[use]!;
+    const own = waitNs[use] === 0 ? 1 : 0;
+    const at = places.get(group[use]!);
+    const side = (at === undefined ? 0 : count[at]!) - own >= limit ? 0 : 1;
+    sums[side]! += waitNs[use]!;
     counts[side]!++;
   }
   const mean = (side: number): number => (counts[side]! === 0 ? Number.NaN : sums[side]! / counts[side]!);

@@ -1,4 +1,5 @@
 import type { TraceForest } from "../model/trace-forest.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** A root operation that a user waits for, with its complete traces. */
 export interface Endpoint {
@@ -34,7 +35,7 @@ export function groupEndpoints(forest: TraceForest): Endpoint[] {
   const endpoints = [...groups.values()].map((members): Endpoint => {
     const duration = (trace: number): number => endNs[root[trace]!]! - startNs[root[trace]!]!;
     const traces = Int32Array.from(members).sort((a, b) => duration(a) - duration(b) || a - b);
-    const weight = Float64Array.from(traces, (trace) => forest.weight[trace]!);
+    const weight = mapToFloats(traces, (trace) => forest.weight[trace]!);
     const totalWeight = weight.reduce((sum, w) => sum + w, 0);
     const errors = traces.reduce((sum, trace, i) => sum + (facts.error[root[trace]!] === 1 ? weight[i]! : 0), 0);
     const first = root[traces[0]!]!;
@@ -42,7 +43,7 @@ export function groupEndpoints(forest: TraceForest): Endpoint[] {
       service: facts.service[first]!,
       operation: facts.operation[first]!,
       traces,
-      durationNs: Float64Array.from(traces, duration),
+      durationNs: mapToFloats(traces, duration),
       weight,
       totalWeight,
       errorRatio: totalWeight > 0 ? errors / totalWeight : 0,

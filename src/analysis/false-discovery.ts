@@ -1,4 +1,4 @@
-import { ascendingOrder } from "./weighted-quantile.ts";
+import { ascendingOrder } from "./ascending-order.ts";
 
 /**
  * Benjamini and Hochberg's adjusted p-values (1995): rejecting those <= q keeps the expected share of false

@@ -1,6 +1,7 @@
 import { SpanKind, type SpanTable } from "../model/span-table.ts";
 import { SpanFlag, type TraceForest } from "../model/trace-forest.ts";
 import { linksTo } from "./parent-links.ts";
+import { mapToInts } from "../model/map-column.ts";
 
 /** Messages from the span that sent them to the spans that handled them: one row per pair of sender and handler. */
 export interface FlowTable {
@@ -62,8 +63,8 @@ export function findFlows(forest: TraceForest): FlowTable {
   const keys = Float64Array.from(pairs.keys()).sort();
   return measureFlows(
     forest,
-    Int32Array.from(keys, (key) => Math.floor(key / n)),
-    Int32Array.from(keys, (key) => key % n),
+    mapToInts(keys, (key) => Math.floor(key / n)),
+    mapToInts(keys, (key) => key % n),
   );
 }
 
@@ -157,7 +158,7 @@ function groupFlows(
     group[i] = g;
     flows[g]!++;
   }
-  const pick = (column: Int32Array, rows: Int32Array): Int32Array => Int32Array.from(first, (i) => column[rows[i]!]!);
+  const pick = (column: Int32Array, rows: Int32Array): Int32Array => mapToInts(first, (i) => column[rows[i]!]!);
   return {
     group,
     groups: {

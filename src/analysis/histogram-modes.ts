@@ -1,6 +1,7 @@
 import { NS_PER_MS, NS_PER_S } from "../model/units.ts";
 import { incompleteBeta } from "./special-functions.ts";
-import { ascendingOrder } from "./weighted-quantile.ts";
+import { ascendingOrder } from "./ascending-order.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** A narrow mode of a latency distribution, apart from the bulk and above it. */
 export interface LatencyMode {
@@ -106,7 +107,7 @@ interface Sample {
 
 function sorted(durationsNs: Float64Array, error: Uint8Array): Sample {
   const order = ascendingOrder(durationsNs).filter((i) => durationsNs[i]! > 0);
-  const ns = Float64Array.from(order, (i) => durationsNs[i]!);
+  const ns = mapToFloats(order, (i) => durationsNs[i]!);
   const errorsBefore = new Int32Array(ns.length + 1);
   let tickNs = 0;
   for (let k = 0; k < ns.length; k++) {

@@ -5,7 +5,7 @@ import {
   normalUpperTail,
   studentTwoSided,
 } from "./special-functions.ts";
-import { ascendingOrder } from "./weighted-quantile.ts";
+import { ascendingOrder } from "./ascending-order.ts";
 
 export type Alternative = "greater" | "less" | "two-sided";
 

@@ -1,4 +1,4 @@
-import { ascendingOrder } from "./weighted-quantile.ts";
+import { ascendingOrder } from "./ascending-order.ts";
 
 /**
  * How many other spans of its group each span finds in flight when it starts: those with

@@ -1,3 +1,5 @@
+import { mapToInts } from "../model/map-column.ts";
+
 /** The word of `known` that `word` was probably meant to be: the one with the fewest edits, undefined if none is near. */
 export function nearestWord(word: string, known: Iterable<string>): string | undefined {
   // More than 40 % of the letters wrong is another word, not a slip.
@@ -17,7 +19,7 @@ export function nearestWord(word: string, known: Iterable<string>): string | und
 /** Fewest insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
 export function editDistance(a: string, b: string): number {
   let beforeLast = new Int32Array(b.length + 1);
-  let last = Int32Array.from(beforeLast, (_, j) => j);
+  let last = mapToInts(beforeLast, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const row = new Int32Array(b.length + 1);
     row[0] = i;

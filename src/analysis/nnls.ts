@@ -1,4 +1,5 @@
 import { solveLinear } from "./linear-system.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** Least squares in its normal equations: A'A (k × k, by rows) and A'y. Sums over observations, so stretches of them add up. */
 export interface NormalEquations {
@@ -14,7 +15,7 @@ export function normalEquations(columns: readonly Float64Array[], target: Float6
   for (let i = 0; i < size; i++) {
     for (let j = 0; j <= i; j++) gram[i * size + j] = gram[j * size + i] = dot(columns[i]!, columns[j]!);
   }
-  return { size, gram, cross: Float64Array.from(columns, (column) => dot(column, target)) };
+  return { size, gram, cross: mapToFloats(columns, (column) => dot(column, target)) };
 }
 
 /** Relative to the largest entry: smaller gradients are rounding. */

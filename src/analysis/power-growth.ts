@@ -1,6 +1,7 @@
 import type { Estimate } from "./bootstrap.ts";
 import { Random } from "./random.ts";
 import { quantileOf } from "./weighted-quantile.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** How a time grows with a size: time = constant + factor x size^exponent. */
 export interface PowerGrowth {
@@ -57,7 +58,7 @@ export function fitPowerGrowth(size: Float64Array, time: Float64Array, seed: num
   const points = bins.map(({ size: at, times }) => ({ size: at, time: quantileOf(times, 0.5), weight: times.length }));
   const best = fitPoints(points, withConstant);
   const random = new Random(seed);
-  const exponents = Float64Array.from({ length: RESAMPLES }, () => {
+  const exponents = mapToFloats({ length: RESAMPLES }, () => {
     const resampled = bins.map(({ size: at, times }) => {
       const drawn = times.map(() => times[random.below(times.length)]!);
       return { size: at, time: quantileOf(drawn, 0.5), weight: times.length };
@@ -102,7 +103,7 @@ function binsOf(
     .filter((bin) => bin.length >= MIN_IN_BIN)
     .map((bin) => ({
       size: Math.exp(bin.reduce((sum, i) => sum + Math.log(size[i]!), 0) / bin.length),
-      times: Float64Array.from(bin, (i) => time[i]!),
+      times: mapToFloats(bin, (i) => time[i]!),
     }));
 }
 

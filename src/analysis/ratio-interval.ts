@@ -1,6 +1,7 @@
 import type { Estimate } from "./bootstrap.ts";
 import { Random } from "./random.ts";
 import { quantileOfAscending } from "./weighted-quantile.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 const RESAMPLES = 400;
 /** Fewer blocks do not show how much they differ. */
@@ -26,7 +27,7 @@ export function ratioOfSums(above: Float64Array, below: Float64Array, seed: numb
   if (n < MIN_BLOCKS || Number.isNaN(value)) return undefined;
   const random = new Random(seed);
   const counts = new Int32Array(n);
-  const samples = Float64Array.from({ length: RESAMPLES }, () => {
+  const samples = mapToFloats({ length: RESAMPLES }, () => {
     counts.fill(0);
     random.tally(counts, n);
     return ratio(counts);

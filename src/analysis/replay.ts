@@ -1,5 +1,6 @@
 import { GreatestEnds } from "./greatest-ends.ts";
 import { Join, type ReplayPlan } from "./replay-plan.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** Values of `Edits.gone`. */
 export const Gone = {
@@ -57,7 +58,7 @@ export interface Replayed {
 /** New duration of the root of each trace of the plan, in its order. Without edits exactly the observed ones. */
 export function replay(plan: ReplayPlan, edits: Edits): Float64Array {
   const { durationNs } = replaySpans(plan, edits);
-  return Float64Array.from(plan.traces, (_, t) => durationNs[plan.traceStart[t]!]!);
+  return mapToFloats(plan.traces, (_, t) => durationNs[plan.traceStart[t]!]!);
 }
 
 /**

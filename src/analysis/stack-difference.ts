@@ -2,6 +2,7 @@ import type { StackTable } from "../model/stack-table.ts";
 import { benjaminiHochberg } from "./false-discovery.ts";
 import { fisherExact, twoProportions } from "./hypothesis-tests.ts";
 import { groupFrames, selfAndTotal, sumByStack } from "./stack-totals.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** A function in two windows. Shares are of the window's samples. */
 export interface FunctionChange {
@@ -55,7 +56,7 @@ export function compareStacks(before: StackTable, after: StackTable): StackDiffe
       pValue: pValueOf(was.self, a.samples, is.self, b.samples),
     };
   });
-  const adjusted = benjaminiHochberg(Float64Array.from(rows, (row) => row.pValue));
+  const adjusted = benjaminiHochberg(mapToFloats(rows, (row) => row.pValue));
   const functions = rows
     .map((row, i) => ({ ...row, qValue: adjusted[i]! }))
     .sort((x, y) => byChange(x, y) || y.selfChange - x.selfChange || (x.name < y.name ? -1 : 1));

@@ -1,5 +1,6 @@
 import type { StackTable, StackTree } from "../model/stack-table.ts";
 import { TuplePool } from "../model/tuple-pool.ts";
+import { mapToInts } from "../model/map-column.ts";
 
 /** By what frames are told apart: all of a frame; its function and file, whatever the line; its file. */
 export type FrameGrouping = "frame" | "function" | "file";
@@ -13,9 +14,9 @@ export interface FrameGroups {
 /** Functions without a name are told apart by their line. */
 export function groupFrames({ frames, strings }: StackTable, by: FrameGrouping): FrameGroups {
   if (by === "frame")
-    return { groupCount: frames.rowCount, groupOf: Int32Array.from({ length: frames.rowCount }, (_, row) => row) };
+    return { groupCount: frames.rowCount, groupOf: mapToInts({ length: frames.rowCount }, (_, row) => row) };
   const pool = new TuplePool(3);
-  const groupOf = Int32Array.from(frames.function, (name, row) => {
+  const groupOf = mapToInts(frames.function, (name, row) => {
     const file = frames.file[row]!;
     if (by === "file") return pool.intern(0, file, 0);
     return pool.intern(name, file, strings.get(name) === "(anonymous)" ? frames.line[row]! : 0);

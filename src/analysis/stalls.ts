@@ -1,3 +1,5 @@
+import { mapToFloats } from "../model/map-column.ts";
+
 /** A time in which an instance did nothing visible although requests were open. */
 export interface Stall {
   readonly fromNs: number;
@@ -56,7 +58,7 @@ export function findStalls(
     openAtLast = a + s - e;
   }
   if (gaps.length < MIN_SPANS) return [];
-  const lengths = Float64Array.from(gaps, (gap) => gap.to - gap.from).sort();
+  const lengths = mapToFloats(gaps, (gap) => gap.to - gap.from).sort();
   const median = Math.max(1, lengths[lengths.length >> 1]!);
   const longest = Math.max(minStallNs, (Math.log(gaps.length / FALSE_ALARMS) * median) / Math.LN2);
   return gaps

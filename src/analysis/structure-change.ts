@@ -1,6 +1,7 @@
 import type { TraceForest } from "../model/trace-forest.ts";
 import { benjaminiHochberg } from "./false-discovery.ts";
 import { fisherExact, mannWhitney } from "./hypothesis-tests.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** What the spans of one operation call, in one window. */
 export interface CallingHabit {
@@ -116,7 +117,7 @@ export function compareHabits(
 }
 
 function significant<T extends { p: number }>(tests: readonly T[]): (T & { qValue: number })[] {
-  const qValues = benjaminiHochberg(Float64Array.from(tests, (test) => test.p));
+  const qValues = benjaminiHochberg(mapToFloats(tests, (test) => test.p));
   return tests.map((test, i) => ({ ...test, qValue: qValues[i]! })).filter((test) => test.qValue <= Q);
 }
 

@@ -2,6 +2,7 @@ import type { SparseRows } from "./bootstrap.ts";
 import { benjaminiHochberg } from "./false-discovery.ts";
 import { studentTwoSided } from "./special-functions.ts";
 import type { InsufficientData } from "./weighted-quantile.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** The traces of one window of time: all of them, or those around a percentile. */
 export interface TraceWindow {
@@ -176,7 +177,7 @@ function varianceOfMean(sums: GroupSums, column: number): number {
 
 function columnRows(columns: Map<number, ColumnSum>): ColumnChange[] {
   const list = [...columns];
-  const pValues = Float64Array.from(list, ([, sum]) => pValueOf(sum));
+  const pValues = mapToFloats(list, ([, sum]) => pValueOf(sum));
   const qValues = benjaminiHochberg(pValues);
   return list
     .map(([column, { slowdown }], i) => ({ column, slowdown, pValue: pValues[i]!, qValue: qValues[i]! }))

@@ -1,5 +1,6 @@
 import { fitWithinBounds, type LeastSquaresProblem } from "./bounded-least-squares.ts";
 import { studentQuantile } from "./special-functions.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** null: not bounded by the data on that side. */
 export interface UslInterval {
@@ -77,9 +78,9 @@ export function fitUsl(
   const scale: Scale = { load: largest, throughput: Array.from(throughputs).reduce((a, b) => Math.max(a, b)) };
   if (!(scale.throughput > 0)) return insufficient("points", 0, MIN_LOADS);
   const data: Data = {
-    loads: Float64Array.from(loads, (load) => load / scale.load),
+    loads: mapToFloats(loads, (load) => load / scale.load),
     one: 1 / scale.load,
-    throughputs: Float64Array.from(throughputs, (x) => x / scale.throughput),
+    throughputs: mapToFloats(throughputs, (x) => x / scale.throughput),
   };
   const best = bestFit(data);
   // An exact fit has no error to speak of; rounding takes its place.

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { ascendingOrder } from "./ascending-order.ts";
 import {
-  ascendingOrder,
   observationsAround,
   quantileOfSorted,
   sortSample,

@@ -1,4 +1,5 @@
 import { ratio, type Ratio } from "../model/units.ts";
+import { ascendingOrder } from "./ascending-order.ts";
 
 /** A sample in ascending order, with what is needed to read quantiles off it. */
 export interface SortedSample {
@@ -129,20 +130,6 @@ export function observationsAround(sample: SortedSample, window: PercentileWindo
     to = from + 1;
   }
   return { kind: "window", members: sample.order.slice(from, to) };
-}
-
-/** Indices of `values` in ascending order of value, equal ones by index; NaN last. */
-export function ascendingOrder(values: Float64Array): Int32Array {
-  const order = new Int32Array(values.length);
-  for (let i = 0; i < order.length; i++) order[i] = i;
-  return order.sort((i, j) => {
-    const a = values[i]!;
-    const b = values[j]!;
-    if (a < b) return -1;
-    if (a > b) return 1;
-    if (a === b) return i - j;
-    return Number(Number.isNaN(a)) - Number(Number.isNaN(b)) || i - j;
-  });
 }
 
 /** First sorted position whose cumulative weight reaches `rank`; the last one if none does. */

@@ -1,7 +1,8 @@
 import { type Blocks, bootstrapQuantilePairs, type PairedEstimate } from "./bootstrap.ts";
-import { ascendingOrder } from "./weighted-quantile.ts";
+import { ascendingOrder } from "./ascending-order.ts";
 import { replay, type Edits } from "./replay.ts";
 import type { ReplayPlan } from "./replay-plan.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** Percentiles of an endpoint's root spans now and after a change, nanoseconds. */
 export interface EndpointPrediction {
@@ -34,10 +35,10 @@ export function predictEndpoints(
     else held.push(t);
   }
   const out = [...groups.values()].map((members): EndpointPrediction => {
-    const now = Float64Array.from(members, (t) => plan.durationNs[plan.traceStart[t]!]!);
-    const then = Float64Array.from(members, (t) => predicted[t]!);
-    const weight = Float64Array.from(members, (t) => forest.weight[plan.traces[t]!]!);
-    const blocks = stretches(Float64Array.from(members, (t) => forest.startNs[forest.root[plan.traces[t]!]!]!));
+    const now = mapToFloats(members, (t) => plan.durationNs[plan.traceStart[t]!]!);
+    const then = mapToFloats(members, (t) => predicted[t]!);
+    const weight = mapToFloats(members, (t) => forest.weight[plan.traces[t]!]!);
+    const blocks = stretches(mapToFloats(members, (t) => forest.startNs[forest.root[plan.traces[t]!]!]!));
     const [p50, p95, p99] = bootstrapQuantilePairs(now, then, weight, [0.5, 0.95, 0.99], options, blocks);
     const root = forest.root[plan.traces[members[0]!]!]!;
     return {

@@ -3,6 +3,7 @@ import type { Legs } from "./legs.ts";
 import { oncePerWindow } from "./once-per-window.ts";
 import { medianOf } from "./sibling-calls.ts";
 import type { Window } from "./window.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** A number of requests that are let into a service at once; the next one waits until one of them has gone. */
 export interface Admission {
@@ -85,8 +86,8 @@ const entriesByInstance = oncePerWindow(({ facts, forest }): ReadonlyMap<number,
       instance,
       {
         rows: list,
-        startNs: Float64Array.from(list, (row) => forest.startNs[row]!).sort(),
-        endNs: Float64Array.from(list, (row) => forest.endNs[row]!).sort(),
+        startNs: mapToFloats(list, (row) => forest.startNs[row]!).sort(),
+        endNs: mapToFloats(list, (row) => forest.endNs[row]!).sort(),
       },
     ]),
   );

@@ -3,6 +3,7 @@ import { traceIdHex } from "../model/span-table.ts";
 import type { EndpointView } from "./endpoint-view.ts";
 import { rowsOf } from "./rows-by-node.ts";
 import type { Window } from "./window.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** What every explanation may look at: a window, the endpoint in question, and columns derived once. */
 export interface Case {
@@ -26,7 +27,7 @@ export const spanDuration = (window: Window, row: number): number =>
 
 /** Durations of the spans of a node, in the order of its rows. */
 export function durationsOf(window: Window, node: number): Float64Array {
-  return Float64Array.from(spanRows(window, node), (row) => spanDuration(window, row));
+  return mapToFloats(spanRows(window, node), (row) => spanDuration(window, row));
 }
 
 /** Ids of traces worth opening: those of the slow ones in which `node` takes the most of its own time. */

@@ -5,6 +5,7 @@ import { NS_PER_MS, NS_PER_S } from "../model/units.ts";
 import type { EndpointView } from "./endpoint-view.ts";
 import { jumpAt } from "./jump.ts";
 import type { Window } from "./window.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** A window in two: what became worse within it, and when. */
 export interface WindowSplit {
@@ -108,9 +109,9 @@ function seriesOf({ forest, facts }: Window, view: EndpointView): Series[] {
   const traces = view.endpoint.traces.toSorted((a, b) => start(a) - start(b) || a - b);
   const requests: Requests = {
     view,
-    startNs: Float64Array.from(traces, start),
-    durationNs: Float64Array.from(traces, (trace) => forest.endNs[forest.root[trace]!]! - start(trace)),
-    failed: Float64Array.from(traces, (trace) => (facts.error[forest.root[trace]!] === 1 ? 1 : 0)),
+    startNs: mapToFloats(traces, start),
+    durationNs: mapToFloats(traces, (trace) => forest.endNs[forest.root[trace]!]! - start(trace)),
+    failed: mapToFloats(traces, (trace) => (facts.error[forest.root[trace]!] === 1 ? 1 : 0)),
   };
   const median = (from: number, to: number): number => quantile(requests.durationNs, from, to, 0.5);
   const tail = (from: number, to: number): number => quantile(requests.durationNs, from, to, 0.95);
@@ -143,8 +144,8 @@ function bucketed(
     view,
     metric,
     order,
-    values: Float64Array.from({ length: buckets }, (_, bucket) => over(first(bucket), first(bucket + 1))),
-    starts: Float64Array.from({ length: buckets }, (_, bucket) => startNs[first(bucket)]!),
+    values: mapToFloats({ length: buckets }, (_, bucket) => over(first(bucket), first(bucket + 1))),
+    starts: mapToFloats({ length: buckets }, (_, bucket) => startNs[first(bucket)]!),
     over: (from, to) => over(first(from), first(to)),
     perSecond: (from, to) => {
       const requests = first(to) - first(from) - 1;

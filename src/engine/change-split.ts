@@ -4,6 +4,7 @@ import type { MeanChange, PathChange } from "../model/compare-report.ts";
 import { NS_PER_MS } from "../model/units.ts";
 import type { Slice } from "./regression/operations.ts";
 import type { Window } from "./window.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** Traces of a slice by endpoint; the same numbers of endpoints on both sides, some of them empty. */
 export interface GroupedTraces {
@@ -109,7 +110,7 @@ function traceWindow({ slice: { window }, groups }: GroupedTraces, columns: Path
   });
   return {
     group: Int32Array.from(groups.flatMap((members, group) => members.map(() => group))),
-    weights: Float64Array.from(traces, (trace) => forest.weight[trace]!),
+    weights: mapToFloats(traces, (trace) => forest.weight[trace]!),
     blame: { rowStart, column: Int32Array.from(column), value: Float64Array.from(value), columnCount: columns.count },
   };
 }

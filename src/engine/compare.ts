@@ -17,6 +17,7 @@ import { splitChange, type ChangeSplit } from "./change-split.ts";
 import { quantileChange, quantileEstimates, type QuantileEstimate } from "./quantile-change.ts";
 import { countsIn, type Slice } from "./regression/operations.ts";
 import { percent } from "./wording.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 export interface CompareOptions {
   /** smallest relative change that counts, default 0.05 */
@@ -109,8 +110,8 @@ function requestsByEndpoint(slice: Slice): Map<string, Requests> {
       service,
       operation,
       traces,
-      durationNs: Float64Array.from(traces, (trace) => forest.endNs[forest.root[trace]!]! - start(trace)),
-      weights: Float64Array.from(traces, (trace) => forest.weight[trace]!),
+      durationNs: mapToFloats(traces, (trace) => forest.endNs[forest.root[trace]!]! - start(trace)),
+      weights: mapToFloats(traces, (trace) => forest.weight[trace]!),
       failed: traces.filter((trace) => facts.error[forest.root[trace]!] === 1).length,
     });
   }

@@ -4,6 +4,7 @@ import { spanRows } from "./case.ts";
 import { expectedNs, growthWithInFlight, inFlightCounts, isGrowth, withoutWaiting, type Growth } from "./contention.ts";
 import { sampledRows } from "./sampled-rows.ts";
 import type { Window } from "./window.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** A database or the processes of a service, in which work waits for other work. */
 export interface SharedResource {
@@ -123,11 +124,11 @@ function member(window: Window, ownNs: Float64Array, kind: "database" | "process
   all.reduce((at, some) => (joined.set(some, at), at + some.length), 0);
   const rows = sampledRows(window, joined, MAX_ROWS);
   const counts = inFlightCounts(window);
-  const own = Float64Array.from(rows, (row) => ownNs[row]!);
+  const own = mapToFloats(rows, (row) => ownNs[row]!);
   const against = (column: Int32Array): Growth | undefined =>
     growthWithInFlight(
       own,
-      Float64Array.from(rows, (row) => column[row]!),
+      mapToFloats(rows, (row) => column[row]!),
     );
   const shared = against(kind === "database" ? counts.callee : counts.process);
   const byOwn = against(kind === "database" ? counts.statement : counts.operation);
@@ -221,11 +222,10 @@ export function isHog(resource: SharedResource): boolean {
 export function workOf(window: Window, ownNs: Float64Array, node: number, rows: ArrayLike<number>): Float64Array {
   const found = resourceOfNode(window, ownNs, node);
   const growth = found?.member.shared;
-  if (found === undefined || growth === undefined || !isGrowth(growth))
-    return Float64Array.from(rows, (row) => ownNs[row]!);
+  if (found === undefined || growth === undefined || !isGrowth(growth)) return mapToFloats(rows, (row) => ownNs[row]!);
   const counts = inFlightCounts(window);
   const column = found.resource.kind === "database" ? counts.callee : counts.process;
-  return Float64Array.from(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, growth));
+  return mapToFloats(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, growth));
 }
 
 /** The resource and the kind of work of a call-path node. */

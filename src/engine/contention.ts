@@ -4,6 +4,7 @@ import { quantileOf, quantileOfAscending } from "../analysis/weighted-quantile.t
 import { SpanRole } from "../model/span-facts.ts";
 import { oncePerWindow } from "./once-per-window.ts";
 import type { Window } from "./window.ts";
+import { mapToFloats, mapToInts } from "../model/map-column.ts";
 
 /** How a column of own times grows with the number of others in flight. */
 export interface Growth {
@@ -76,7 +77,7 @@ export const inFlightCounts: (window: Window) => InFlightCounts = oncePerWindow(
   const n = window.spans.rowCount;
   const ofNode = (key: (node: number) => string): Int32Array => {
     const ids = new Map<string, number>();
-    return Int32Array.from({ length: paths.nodeCount }, (_, node) => idOf(ids, key(node)));
+    return mapToInts({ length: paths.nodeCount }, (_, node) => idOf(ids, key(node)));
   };
   const work = ofNode((node) => `${paths.service[node]} ${paths.operation[node]} ${paths.role[node]}`);
   const request = ofNode((node) => `${paths.callee[node]} ${paths.operation[node]} ${paths.statement[node]}`);
@@ -122,8 +123,8 @@ function openRequests(window: Window): Int32Array {
     const isEntry = (row: number): boolean =>
       facts.role[row] === SpanRole.server || facts.role[row] === SpanRole.consumer;
     const entries = rows.filter(isEntry);
-    const starts = Float64Array.from(entries, (row) => forest.startNs[row]!).sort();
-    const ends = Float64Array.from(entries, (row) => forest.endNs[row]!).sort();
+    const starts = mapToFloats(entries, (row) => forest.startNs[row]!).sort();
+    const ends = mapToFloats(entries, (row) => forest.endNs[row]!).sort();
     for (const row of rows) {
       const at = forest.startNs[row]!;
       open[row] = countBelow(starts, at) - countBelow(ends, at);

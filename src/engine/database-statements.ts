@@ -1,8 +1,10 @@
-import { ascendingOrder, quantileRank } from "../analysis/weighted-quantile.ts";
+import { ascendingOrder } from "../analysis/ascending-order.ts";
+import { quantileRank } from "../analysis/weighted-quantile.ts";
 import { SpanRole } from "../model/span-facts.ts";
 import { spanDuration, spanRows } from "./case.ts";
 import { oncePerWindow } from "./once-per-window.ts";
 import type { Window } from "./window.ts";
+import { mapToFloats, mapToInts } from "../model/map-column.ts";
 
 /** All calls of one database: ascending durations, and per call the number of its statement. */
 interface DatabaseCalls {
@@ -72,8 +74,8 @@ function callsOf(window: Window, nodes: readonly number[]): DatabaseCalls {
   for (const work of workAt) calls[work]!++;
   const order = ascendingOrder(duration);
   return {
-    durationNs: Float64Array.from(order, (i) => duration[i]!),
-    work: Int32Array.from(order, (i) => workAt[i]!),
+    durationNs: mapToFloats(order, (i) => duration[i]!),
+    work: mapToInts(order, (i) => workAt[i]!),
     workOf,
     calls,
   };

@@ -40,6 +40,7 @@ import { analyseThroughput, type Throughput } from "./throughput/throughput.ts";
 import { idleServices } from "./code/idle-services.ts";
 import { unexplainedTime } from "./unexplained.ts";
 import { buildWindow, type Checkpoint, type Window } from "./window.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 export interface DiagnoseInput {
   readonly spans: SpanTable;
@@ -323,8 +324,8 @@ function windowOf(window: Window, metrics: MetricTable | undefined): { start: bi
   if (rows.length === 0) return { start: window.spans.baseUnixNs, end: window.spans.baseUnixNs };
   return rangeOf(
     window.spans.baseUnixNs,
-    Float64Array.from(rows, (row) => startNs[row]!),
-    Float64Array.from(rows, (row) => endNs[row]!),
+    mapToFloats(rows, (row) => startNs[row]!),
+    mapToFloats(rows, (row) => endNs[row]!),
   );
 }
 

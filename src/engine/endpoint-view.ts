@@ -9,6 +9,7 @@ import {
   type SortedSample,
 } from "../analysis/weighted-quantile.ts";
 import type { Window } from "./window.ts";
+import { mapToInts } from "../model/map-column.ts";
 
 /** An endpoint with its percentiles and the traces that stand for them. */
 export interface EndpointView {
@@ -77,5 +78,5 @@ export function viewEndpoint(window: Window, index: number): EndpointView {
 
 /** from, from + 1, ..., to - 1 */
 function span(from: number, to: number): Int32Array {
-  return Int32Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
+  return mapToInts({ length: Math.max(0, to - from) }, (_, i) => from + i);
 }

@@ -4,6 +4,7 @@ import type { FlameTree } from "../model/flame-tree.ts";
 import { mergeStackTables } from "../model/merge-stack-tables.ts";
 import { FRAME_KINDS, type StackTable } from "../model/stack-table.ts";
 import { TuplePool } from "../model/tuple-pool.ts";
+import { mapToInts } from "../model/map-column.ts";
 
 /** Smaller parts of the whole are narrower than a tenth of a pixel of the widest screens, and are left out and counted. */
 const MIN_SHARE = 1 / 40_000;
@@ -69,7 +70,7 @@ class Calls {
     const functionOf = this.functionsOf();
     // Stacks of each process in turn: the same stack in two of them stands in two places.
     const rows = new Map<number, Int32Array>();
-    this.rowOf = Int32Array.from(samples.stack, (stack, row) => {
+    this.rowOf = mapToInts(samples.stack, (stack, row) => {
       const top = processes.rowCount === 0 ? 0 : tops[threads.process[samples.thread[row]!]!]!;
       if (!rows.has(top)) rows.set(top, new Int32Array(table.stacks.rowCount).fill(-1));
       return this.place(stack, top, rows.get(top)!, functionOf);
@@ -102,7 +103,7 @@ class Calls {
     const { frames, strings } = this.table;
     const { groupOf } = groupFrames(this.table, "function");
     const numbers = new Map<number, number>();
-    return Int32Array.from(groupOf, (group, frame) => {
+    return mapToInts(groupOf, (group, frame) => {
       let number = numbers.get(group);
       if (number === undefined) {
         const place = placeText(strings.get(frames.file[frame]!), frames.line[frame]!);

@@ -1,4 +1,5 @@
 import { changePoints } from "../analysis/change-points.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** How an endpoint was in the steps of a stretch of time; ascending, steps without a request left out. */
 export interface EndpointHistory {
@@ -47,7 +48,7 @@ export function levelChanges(histories: readonly EndpointHistory[], pValue = 0.0
   const each = pValue / Math.max(1, histories.length * metrics.length);
   return histories.flatMap((history) =>
     metrics.flatMap((metric) => {
-      const values = Float64Array.from(history.steps, (step) => (metric === "mean" ? step.meanNs : step.p99Ns));
+      const values = mapToFloats(history.steps, (step) => (metric === "mean" ? step.meanNs : step.p99Ns));
       const points = changePoints(values, { pValue: each, scale: "rank" });
       return points.map(({ index, before, after, pValue: p }, i): LevelChange => {
         const end = points[i + 1]?.index ?? history.steps.length;

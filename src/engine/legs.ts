@@ -2,6 +2,7 @@ import { SpanRole } from "../model/span-facts.ts";
 import { spanRows } from "./case.ts";
 import { oncePerWindow } from "./once-per-window.ts";
 import type { Window } from "./window.ts";
+import { mapToFloats, mapToInts } from "../model/map-column.ts";
 
 /**
  * The two ways of calls into a service that sends spans: there (CLIENT start to SERVER start) and back (SERVER end to
@@ -30,10 +31,10 @@ export function legsOf(window: Window, rows: ArrayLike<number>): Legs {
   const { startNs, endNs } = window.forest;
   const pairs = Array.from(rows, (row) => [row, serverOf(window, row)] as const).filter(([, server]) => server >= 0);
   return {
-    client: Int32Array.from(pairs, ([row]) => row),
-    server: Int32Array.from(pairs, ([, server]) => server),
-    requestNs: Float64Array.from(pairs, ([row, server]) => startNs[server]! - startNs[row]!),
-    responseNs: Float64Array.from(pairs, ([row, server]) => endNs[row]! - endNs[server]!),
+    client: mapToInts(pairs, ([row]) => row),
+    server: mapToInts(pairs, ([, server]) => server),
+    requestNs: mapToFloats(pairs, ([row, server]) => startNs[server]! - startNs[row]!),
+    responseNs: mapToFloats(pairs, ([row, server]) => endNs[row]! - endNs[server]!),
   };
 }
 

@@ -1,7 +1,9 @@
 import { momentsOf } from "../analysis/hypothesis-tests.ts";
 import { Random } from "../analysis/random.ts";
 import { incompleteBetaInverse } from "../analysis/special-functions.ts";
-import { ascendingOrder, quantileOfSorted, sortSample } from "../analysis/weighted-quantile.ts";
+import { ascendingOrder } from "../analysis/ascending-order.ts";
+import { quantileOfSorted, sortSample } from "../analysis/weighted-quantile.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /** Durations of the requests of one recording, in the order in which they started. */
 export interface OrderedSample {
@@ -46,7 +48,7 @@ export function quantileEstimates(sample: OrderedSample, ps: readonly number[], 
   const sorted = sortSample(sample.durationNs, sample.weights);
   const blocks = Math.min(n, BLOCKS);
   const block = sorted.order.map((i) => Math.floor((i * blocks) / n));
-  const weight = Float64Array.from(sorted.order, (i) => sample.weights[i]!);
+  const weight = mapToFloats(sorted.order, (i) => sample.weights[i]!);
   const random = new Random(seed);
   const drawn = new Int32Array(blocks);
   const logs = ps.map(() => new Float64Array(RESAMPLES));

@@ -8,6 +8,7 @@ import type { Undo } from "./hot-spot.ts";
 import { oncePerWindow } from "./once-per-window.ts";
 import type { Predict } from "./prediction.ts";
 import type { Window } from "./window.ts";
+import { mapToFloats } from "../model/map-column.ts";
 
 /**
  * Traces of an endpoint that are replayed: every k-th of them in order of
@@ -51,8 +52,8 @@ function prepared({ forest }: Window, plan: ReplayPlan): Prepared {
   return {
     plan,
     position: positionOfRow(plan),
-    now: Float64Array.from(plan.traces, (_, t) => plan.durationNs[plan.traceStart[t]!]!),
-    weight: Float64Array.from(plan.traces, (trace) => forest.weight[trace]!),
+    now: mapToFloats(plan.traces, (_, t) => plan.durationNs[plan.traceStart[t]!]!),
+    weight: mapToFloats(plan.traces, (trace) => forest.weight[trace]!),
   };
 }
 

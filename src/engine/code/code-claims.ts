@@ -10,6 +10,7 @@ import { ms, percent } from "../wording.ts";
 import { codeCauses, type CodeCause } from "./code-causes.ts";
 import { factorWithout, splitOwnTime, waitingWithout, type OwnTimeSplit } from "./own-time-without.ts";
 import type { ServiceCode } from "./service-profiles.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** Busy for so much of the time, a thread makes requests wait for 5.7 times their work (M/M/1, ρ / (1 - ρ)). */
 const NEAR_ITS_LIMIT = 0.85;
@@ -206,7 +207,7 @@ function undoOf(
   const factor = factorWithout(split, share);
   const own = Int32Array.from(spots.flatMap((spot) => [...rowsOf(spot)]));
   const undo: Explanation["undo"][number][] = [
-    { kind: "own-time", rows: own, ownNs: Float64Array.from(own, (row) => ownNs[row]! * factor) },
+    { kind: "own-time", rows: own, ownNs: mapToFloats(own, (row) => ownNs[row]! * factor) },
   ];
   const waiting = waitingWithout(split, share);
   for (const spot of between) {
@@ -214,13 +215,10 @@ function undoOf(
     if (rows.length < 5) continue;
     // The quickest tenth shows the way itself; what exceeds it is waiting.
     const way = quantileOf(
-      Float64Array.from(rows, (row) => ownNs[row]!),
+      mapToFloats(rows, (row) => ownNs[row]!),
       0.1,
     );
-    const left = Float64Array.from(
-      rows,
-      (row) => Math.min(ownNs[row]!, way) + Math.max(0, ownNs[row]! - way) * waiting,
-    );
+    const left = mapToFloats(rows, (row) => Math.min(ownNs[row]!, way) + Math.max(0, ownNs[row]! - way) * waiting);
     undo.push({ kind: "own-time", rows, ownNs: left });
   }
   return undo;

@@ -3,6 +3,7 @@ import { legsByEdge, type EdgeLegs } from "../legs.ts";
 import type { Window } from "../window.ts";
 import { count, ms, percent } from "../wording.ts";
 import { NOTHING, together, type CheckResult, type ConfigurationCheck } from "./configuration-check.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** Fewer calls that were given up tell no limit. */
 const MIN_GIVEN_UP = 10;
@@ -23,7 +24,7 @@ function judge(window: Window, legs: EdgeLegs): CheckResult {
   const { forest, facts, text } = window;
   let [wasted, all] = [0, 0];
   const limits: number[] = [];
-  const own = Float64Array.from(legs.server, (row) => forest.endNs[row]! - forest.startNs[row]!);
+  const own = mapToFloats(legs.server, (row) => forest.endNs[row]! - forest.startNs[row]!);
   legs.client.forEach((row, i) => {
     const server = legs.server[i]!;
     all += own[i]!;

@@ -9,6 +9,7 @@ import { count, ms, percent } from "../wording.ts";
 import type { NamedSetting } from "./configuration-check.ts";
 import { nodesOf, rowsOf } from "./finding-spans.ts";
 import { connectionsFor } from "./pool-size.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** Room above what nearly all successful calls take. */
 const MARGIN = 1.5;
@@ -18,7 +19,7 @@ export function timeoutOf(finding: Finding, window: Window): NamedSetting | unde
   const { forest, facts } = window;
   const rows = rowsOf(window, nodesOf(window, finding));
   const durations = (isError: number): Float64Array =>
-    Float64Array.from(
+    mapToFloats(
       rows.filter((row) => facts.error[row] === isError),
       (row) => forest.endNs[row]! - forest.startNs[row]!,
     );

@@ -7,6 +7,7 @@ import type { Window } from "../window.ts";
 import { ms, percent } from "../wording.ts";
 import type { NamedSetting } from "./configuration-check.ts";
 import { nodesOf, rowsOf } from "./finding-spans.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 const MAX_ROWS = 5_000;
 
@@ -54,7 +55,7 @@ export function timerOf(finding: Finding, window: Window): NamedSetting | undefi
   const all = Int32Array.from(rowsOf(window, nodesOf(window, finding)).filter((row) => own[row]! > 0));
   const rows = sampledRows(window, all, MAX_ROWS);
   const modes = latencyModes(
-    Float64Array.from(rows, (row) => own[row]!),
+    mapToFloats(rows, (row) => own[row]!),
     Uint8Array.from(rows, (row) => window.facts.error[row]!),
   );
   const mode = modes

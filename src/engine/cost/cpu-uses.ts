@@ -7,6 +7,7 @@ import type { ResourceContext } from "../resources/resource-context.ts";
 import { valuesOf } from "../resources/service-measures.ts";
 import type { Window } from "../window.ts";
 import { type Blocks, type BusyWork, type WorkByClass } from "./busy-work.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** What a service's processes computed, and the work of the classes that stands for it. */
 export interface CpuUse {
@@ -74,7 +75,7 @@ function inBlocks(
   values: Float64Array,
 ): Float64Array {
   const shiftNs = Number(window.spans.baseUnixNs - baseUnixNs) - grid.startNs;
-  return Float64Array.from({ length: count }, (_, block) => {
+  return mapToFloats({ length: count }, (_, block) => {
     const from = startNs + block * widthNs + shiftNs;
     let [sum, known] = [0, 0];
     for (
@@ -101,9 +102,9 @@ const MIN_R2 = 0.8;
  */
 function backgroundOf(used: Float64Array, work: WorkByClass, spans: Float64Array | undefined, seed: number): number {
   const known = Array.from(used.keys()).filter((b) => Number.isFinite(used[b]!));
-  const busy = Float64Array.from(known, (b) => used[b]!);
-  const seconds = Float64Array.from(known, (b) => work.reduce((sum, of) => sum + of[b]!, 0) / 1e9);
-  const counts = Float64Array.from(known, (b) => spans?.[b] ?? 0);
+  const busy = mapToFloats(known, (b) => used[b]!);
+  const seconds = mapToFloats(known, (b) => work.reduce((sum, of) => sum + of[b]!, 0) / 1e9);
+  const counts = mapToFloats(known, (b) => spans?.[b] ?? 0);
   const left = [seconds, counts].map((perSecond) => {
     const found = serviceDemands([{ name: "work", perSecond }], busy, { seed });
     return found.kind === "demands" && found.r2 >= MIN_R2 ? found.background.value : 0;
@@ -124,8 +125,8 @@ function weighed(used: Float64Array, work: WorkByClass, seed: number): WorkByCla
   const active = work.map((of, c) => ({ of, c })).filter(({ of }) => of.some((ns) => ns > 0));
   if (active.length < 2 || known.length < BLOCKS_PER_CLASS * active.length) return work;
   const found = serviceDemands(
-    active.map(({ of, c }) => ({ name: String(c), perSecond: Float64Array.from(known, (b) => of[b]! / 1e9) })),
-    Float64Array.from(known, (b) => used[b]!),
+    active.map(({ of, c }) => ({ name: String(c), perSecond: mapToFloats(known, (b) => of[b]! / 1e9) })),
+    mapToFloats(known, (b) => used[b]!),
     { seed },
   );
   if (found.kind !== "demands" || !(found.r2 >= MIN_R2) || found.demands.length < active.length) return work;

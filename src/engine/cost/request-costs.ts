@@ -10,6 +10,7 @@ import { costClasses, type CostClass } from "./cost-classes.ts";
 import { cpuUses, type CpuUse } from "./cpu-uses.ts";
 import { tenantAttribute } from "./tenant-attribute.ts";
 import { unitCosts } from "./unit-costs.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /**
  * Who uses it all: CPU, time of databases and bytes per endpoint and tenant, what callees and handlers of messages use
@@ -82,7 +83,7 @@ const NO_GRID = { startNs: 0, stepNs: 0 };
 function usesOf(works: readonly WorkByClass[], { widthNs, count }: Blocks, unit: number): SharedUse[] {
   const rate = NS_PER_S / widthNs / unit;
   return works.map((work) => ({
-    used: Float64Array.from({ length: count }, (_, b) => work.reduce((sum, of) => sum + of[b]! * rate, 0)),
+    used: mapToFloats({ length: count }, (_, b) => work.reduce((sum, of) => sum + of[b]! * rate, 0)),
     background: 0,
     work,
   }));

@@ -3,6 +3,7 @@ import { attributeText, AttributeType } from "../../model/attribute-table.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import type { Window } from "../window.ts";
 import { plural } from "../wording.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** The attribute by which costs are told apart beside the endpoint, and its value for each trace. */
 export interface TenantAttribute {
@@ -124,7 +125,7 @@ function momentsByEndpoint({ forest }: Window, workNs: Float64Array): { mean: Fl
   const sums = new Map<number, { n: number; sum: number; squares: number }>();
   const { service, operation } = forest.facts;
   // Two string ids in one double: exact as long as a pool holds fewer than 67 million strings.
-  const keys = Float64Array.from(forest.root, (row) => service[row]! * 2 ** 26 + operation[row]!);
+  const keys = mapToFloats(forest.root, (row) => service[row]! * 2 ** 26 + operation[row]!);
   keys.forEach((key, trace) => {
     let held = sums.get(key);
     if (held === undefined) sums.set(key, (held = { n: 0, sum: 0, squares: 0 }));
@@ -132,8 +133,8 @@ function momentsByEndpoint({ forest }: Window, workNs: Float64Array): { mean: Fl
     held.sum += workNs[trace]!;
     held.squares += workNs[trace]! ** 2;
   });
-  const mean = Float64Array.from(keys, (key) => sums.get(key)!.sum / sums.get(key)!.n);
-  const variance = Float64Array.from(keys, (key, trace) => {
+  const mean = mapToFloats(keys, (key) => sums.get(key)!.sum / sums.get(key)!.n);
+  const variance = mapToFloats(keys, (key, trace) => {
     const { n, squares } = sums.get(key)!;
     return Math.max(0, squares / n - mean[trace]! ** 2);
   });

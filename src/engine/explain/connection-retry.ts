@@ -6,6 +6,7 @@ import { edgeKey, legsByEdge, serverOf } from "../legs.ts";
 import type { Window } from "../window.ts";
 import { count, ms, percent } from "../wording.ts";
 import { calleeOf } from "./transit.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /**
  * When the kernel of a caller sends the first packet of a connection again: after the initial retransmission timeout
@@ -64,7 +65,7 @@ export function explainConnectionRetry(theCase: Case, spot: HotSpot): Explanatio
     confidence: harmful ? 0.9 : 0.5,
     harmful,
     nodes: [spot.node],
-    undo: [{ kind: "own-time", rows: here, ownNs: Float64Array.from(here, (row) => Math.min(ownNs[row]!, usual)) }],
+    undo: [{ kind: "own-time", rows: here, ownNs: mapToFloats(here, (row) => Math.min(ownNs[row]!, usual)) }],
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
       { claim: `${ms(lostNs)} of such a request pass before ${callee} takes the call up`, evidence: [0] },

@@ -7,6 +7,7 @@ import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { ms, percent, shorten, times } from "../wording.ts";
 import { statementCause } from "./slow-statement.ts";
 import { pooledCallee } from "./unseen-pool.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /**
  * Time that grows with the number of others in flight is waiting, not work. For
@@ -54,7 +55,7 @@ function explainCongestion(
         kind: "own-time",
         rows,
         // With the heaviest user mended the others hardly wait; it keeps a tenth of what it needs.
-        ownNs: Float64Array.from(rows, (row) => {
+        ownNs: mapToFloats(rows, (row) => {
           const without = growth === undefined ? ownNs[row]! : withoutWaiting(ownNs[row]!, column[row]!, growth);
           return isHeaviest && mechanism !== "cpu-saturated" && mechanism !== "pool-exhausted"
             ? without * 0.1
@@ -203,7 +204,7 @@ function explainLock(theCase: Case, spot: HotSpot, resource: SharedResource, mem
       {
         kind: "own-time",
         rows,
-        ownNs: Float64Array.from(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, growth)),
+        ownNs: mapToFloats(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, growth)),
       },
     ],
     chain: [

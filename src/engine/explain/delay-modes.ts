@@ -4,6 +4,7 @@ import { exampleTraces, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { sampledRows } from "../sampled-rows.ts";
 import { ms, percent } from "../wording.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** Spans that are looked at; more do not make a mode clearer. */
 const MAX_ROWS = 5_000;
@@ -19,7 +20,7 @@ export function explainFixedDelay(theCase: Case, spot: HotSpot): Explanation | u
   const rows = sampledRows(window, all, MAX_ROWS);
   if (rows.length < 50) return undefined;
   const modes = latencyModes(
-    Float64Array.from(rows, (row) => ownNs[row]!),
+    mapToFloats(rows, (row) => ownNs[row]!),
     Uint8Array.from(rows, (row) => window.facts.error[row]!),
   );
   const mode = modes.find(
@@ -53,9 +54,7 @@ export function explainFixedDelay(theCase: Case, spot: HotSpot): Explanation | u
     confidence: harmful ? 0.88 : 0.35,
     harmful,
     nodes: [spot.node],
-    undo: [
-      { kind: "own-time", rows: delayed, ownNs: Float64Array.from(delayed, (row) => Math.max(0, ownNs[row]! - delay)) },
-    ],
+    undo: [{ kind: "own-time", rows: delayed, ownNs: mapToFloats(delayed, (row) => Math.max(0, ownNs[row]! - delay)) }],
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
       { claim: `${spot.service} ${spot.operation}: ${ms(spot.slowNs)} of it`, evidence: [0] },

@@ -3,6 +3,7 @@ import { workOf } from "../congestion.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { medianOf } from "../sibling-calls.ts";
 import { ms, percent, times } from "../wording.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 const MIN_ERRORS = 10;
 
@@ -37,7 +38,7 @@ export function explainErrorHandling(theCase: Case, spot: HotSpot): Explanation 
     harmful,
     nodes: [spot.node],
     undo: [
-      { kind: "own-time", rows: failed, ownNs: Float64Array.from(failed, (row) => Math.min(ownNs[row]!, passedNs)) },
+      { kind: "own-time", rows: failed, ownNs: mapToFloats(failed, (row) => Math.min(ownNs[row]!, passedNs)) },
       { kind: "own-time", rows: passed, ownNs: passedWork },
     ],
     chain: [

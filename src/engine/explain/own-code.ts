@@ -2,6 +2,7 @@ import { quantileOfAscending } from "../../analysis/weighted-quantile.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { ms, percent } from "../wording.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /**
  * The fallback for time inside a service that nothing else explains: its own code,
@@ -13,7 +14,7 @@ export function explainOwnCode(theCase: Case, spot: HotSpot): Explanation | unde
   const { window, view, ownNs } = theCase;
   const rows = spanRows(window, spot.node).filter((row) => ownNs[row]! > 0);
   if (rows.length === 0) return undefined;
-  const ascending = Float64Array.from(rows, (row) => ownNs[row]!).sort();
+  const ascending = mapToFloats(rows, (row) => ownNs[row]!).sort();
   const share = spot.slowNs / Math.max(1, view.p99);
   return {
     mechanism: "slow-code",

@@ -3,6 +3,7 @@ import { exampleTraces, spanDuration, spanRows, type Case } from "../case.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { nodesOfService } from "../path-index.ts";
 import { count, ms, percent } from "../wording.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** A wait below this is the bookkeeping of the pool, not a queue. */
 const MIN_WAIT_NS = 1e6;
@@ -16,7 +17,7 @@ export function explainPoolWait(theCase: Case, spot: HotSpot): Explanation | und
   if (spot.timeKind !== "pool-wait") return undefined;
   const { window, view } = theCase;
   const rows = poolRows(theCase, spot);
-  const waits = Float64Array.from(rows, (row) => spanDuration(window, row)).sort();
+  const waits = mapToFloats(rows, (row) => spanDuration(window, row)).sort();
   const waiting = waits.filter((ns) => ns >= MIN_WAIT_NS).length / Math.max(1, waits.length);
   const towards = spot.callee === "" ? "its database" : spot.callee;
   const pool = `pool:${spot.callee === "" ? "database" : spot.callee}`;

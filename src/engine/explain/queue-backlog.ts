@@ -6,6 +6,7 @@ import type { EndpointView } from "../endpoint-view.ts";
 import type { Claim } from "../findings.ts";
 import type { Window } from "../window.ts";
 import { ms, percent, times } from "../wording.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 const MIN_FLOWS = 50;
 
@@ -38,10 +39,7 @@ function explainQueue(
   seed: number,
 ): Claim | undefined {
   const { text, forest } = window;
-  const handling = Float64Array.from(
-    members,
-    (i) => forest.endNs[flows.consumer[i]!]! - forest.startNs[flows.consumer[i]!]!,
-  );
+  const handling = mapToFloats(members, (i) => forest.endNs[flows.consumer[i]!]! - forest.startNs[flows.consumer[i]!]!);
   const quantile = (values: Float64Array, p: number): number => quantileOf(values, p);
   // Those that nobody has taken up yet have waited until the end of the window at least.
   const end = endOf(window);
@@ -133,7 +131,7 @@ function stillWaiting(
 ): number[] {
   if (members.length === 0) return [];
   const handled = new Set(flows.producer);
-  const sent = Float64Array.from(members, (i) => forest.startNs[flows.producer[i]!]!);
+  const sent = mapToFloats(members, (i) => forest.startNs[flows.producer[i]!]!);
   const service = flows.groups.producerService[group]!;
   const operation = flows.groups.producerOperation[group]!;
   const without = Array.from(forest.rows).filter(

@@ -9,6 +9,7 @@ import { oncePerWindow } from "../once-per-window.ts";
 import { sampledRows } from "../sampled-rows.ts";
 import { count, ms } from "../wording.ts";
 import { calleeOf } from "./transit.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /**
  * Names of numeric attributes that say how much there was to do: those of the semantic conventions (http.response.body.size,
@@ -41,7 +42,7 @@ export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefin
   const best = bestSize(theCase, sampledRows(window, all, MAX_ROWS));
   if (best === undefined) return undefined;
   const { key, name, sizes, having, correlation } = best;
-  const own = Float64Array.from(having, (row) => ownNs[row]!);
+  const own = mapToFloats(having, (row) => ownNs[row]!);
   const ascending = sizes.slice().sort();
   const small = quantileOfAscending(ascending, 0.25);
   const large = quantileOfAscending(ascending, 0.95);
@@ -77,7 +78,7 @@ export function explainSize(theCase: Case, spot: HotSpot): Explanation | undefin
       {
         kind: "own-time",
         rows: Int32Array.from(every.rows),
-        ownNs: Float64Array.from(every.rows, (row, i) =>
+        ownNs: mapToFloats(every.rows, (row, i) =>
           every.sizes[i]! > median
             ? Math.min(ownNs[row]!, Math.max(smallNs, (ownNs[row]! * median) / every.sizes[i]!))
             : ownNs[row]!,
@@ -141,7 +142,7 @@ function bestSize(theCase: Case, rows: Int32Array): SizeColumn | undefined {
     const sizes = Float64Array.from(held.sizes);
     const correlation = rankCorrelation(
       sizes,
-      Float64Array.from(held.rows, (row) => theCase.ownNs[row]!),
+      mapToFloats(held.rows, (row) => theCase.ownNs[row]!),
     );
     const here: SizeColumn = { key, name: theCase.window.text(key), sizes, having: held.rows, correlation };
     if (correlation >= 0.5 && (best === undefined || isBetter(here, best))) best = here;

@@ -6,6 +6,7 @@ import { inFlightCounts } from "../contention.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { oncePerWindow } from "../once-per-window.ts";
 import { count, ms, percent, plural } from "../wording.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** A pause below this does not hurt a request. */
 const MIN_STALL_NS = 5e6;
@@ -57,7 +58,7 @@ export function explainStalls(theCase: Case, spot: HotSpot): Explanation | undef
       {
         kind: "own-time",
         rows,
-        ownNs: Float64Array.from(rows, (row) => Math.max(0, ownNs[row]! - (hit.stalledNs.get(row) ?? 0))),
+        ownNs: mapToFloats(rows, (row) => Math.max(0, ownNs[row]! - (hit.stalledNs.get(row) ?? 0))),
       },
     ],
     chain: [
@@ -162,7 +163,7 @@ const LONGER_THAN_WORK = 1.5;
 /** 95th percentile of the own time of a process's spans while it has little else to do. */
 function usualWork(theCase: Case, rows: Int32Array): number {
   const { process } = inFlightCounts(theCase.window);
-  const own = Float64Array.from(
+  const own = mapToFloats(
     rows.filter((row) => process[row]! <= 1 && theCase.ownNs[row]! > 0),
     (row) => theCase.ownNs[row]!,
   );

@@ -4,6 +4,7 @@ import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { nodesOfService } from "../path-index.ts";
 import type { Window } from "../window.ts";
 import { ms, percent, times } from "../wording.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** Spans an instance needs before it is compared. */
 const MIN_SPANS = 20;
@@ -32,7 +33,7 @@ export function explainStraggler(theCase: Case, spot: HotSpot): Explanation | un
     instance,
     rows,
     median: quantileOf(
-      Float64Array.from(rows, (row) => ownNs[row]!),
+      mapToFloats(rows, (row) => ownNs[row]!),
       0.5,
     ),
   }));
@@ -40,7 +41,7 @@ export function explainStraggler(theCase: Case, spot: HotSpot): Explanation | un
   const slowest = medians[0]!;
   const peers = medians.slice(1);
   const peerMedian = quantileOf(
-    Float64Array.from(peers, (peer) => peer.median),
+    mapToFloats(peers, (peer) => peer.median),
     0.5,
   );
   const slowestPeer = peers[0]!.median;
@@ -65,7 +66,7 @@ export function explainStraggler(theCase: Case, spot: HotSpot): Explanation | un
       {
         kind: "own-time",
         rows: Int32Array.from(slowest.rows),
-        ownNs: Float64Array.from(slowest.rows, (row) => ownNs[row]! * factor),
+        ownNs: mapToFloats(slowest.rows, (row) => ownNs[row]! * factor),
       },
     ],
     chain: [

@@ -11,6 +11,7 @@ import { shareOfTime } from "../share-of-time.ts";
 import { medianOf } from "../sibling-calls.ts";
 import type { Window } from "../window.ts";
 import { ms, percent, times } from "../wording.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /**
  * Time between two services that grows with the calls in flight is no property of the network: something on the way
@@ -27,7 +28,7 @@ export function explainTransitQueue(theCase: Case, spot: HotSpot, rows: Int32Arr
   const caller = facts.service[rows[0]!]!;
   const callee = facts.service[legs.server[0]!]!;
   const edge = legsByEdge(window).get(edgeKey(caller, callee)) ?? legs;
-  const own = Float64Array.from(rows, (row) => ownNs[row]!);
+  const own = mapToFloats(rows, (row) => ownNs[row]!);
   const bothNs = edge.requestNs.map((ns, i) => ns + edge.responseNs[i]!);
   // Where this call path has too few calls to tell, all calls from the one service to the other have to.
   const growth = growthOf(window, rows, own) ?? growthOf(window, edge.client, bothNs);
@@ -47,7 +48,7 @@ function growthOf(window: Window, rows: Int32Array, ns: Float64Array): { g: Grow
   const growths = [callee, operation].flatMap((column) => {
     const g = growthWithInFlight(
       ns,
-      Float64Array.from(rows, (row) => column[row]!),
+      mapToFloats(rows, (row) => column[row]!),
     );
     return g !== undefined && isGrowth(g) && g.crowdedNs >= 3 * g.aloneNs ? [{ g, column }] : [];
   });
@@ -158,9 +159,7 @@ function common(
     kind: "resource",
     waitsInTransit: true,
     nodes: [spot.node],
-    undo: [
-      { kind: "own-time", rows, ownNs: Float64Array.from(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, g)) },
-    ],
+    undo: [{ kind: "own-time", rows, ownNs: mapToFloats(rows, (row) => withoutWaiting(ownNs[row]!, column[row]!, g)) }],
     evidence: [
       {
         kind: "trace",

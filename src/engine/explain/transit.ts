@@ -8,6 +8,7 @@ import { oncePerWindow } from "../once-per-window.ts";
 import { shareOfTime } from "../share-of-time.ts";
 import { ms, times } from "../wording.ts";
 import { explainTransitQueue } from "./transit-queue.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 const TRANSIT = timeKindId("transit");
 
@@ -27,7 +28,7 @@ export function explainTransit(theCase: Case, spot: HotSpot): Explanation | unde
   // Calls of which the callee's span is missing would pass for transit all through.
   const rows = spanRows(window, spot.node).filter((row) => ownNs[row]! > 0 && window.kinds[row] === TRANSIT);
   if (rows.length < 5) return undefined;
-  const transit = Float64Array.from(rows, (row) => ownNs[row]!);
+  const transit = mapToFloats(rows, (row) => ownNs[row]!);
   const queue = explainTransitQueue(theCase, spot, rows);
   if (queue !== undefined) return queue;
   const { facts } = window;

@@ -5,6 +5,7 @@ import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { medianOf } from "../sibling-calls.ts";
 import { ms, times } from "../wording.ts";
 import { statementShape } from "../../analysis/statement.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 const PARTS = 10;
 const MIN_ROWS = 200;
@@ -23,10 +24,10 @@ export function explainGrowth(theCase: Case, spot: HotSpot): Explanation | undef
   if (rows.length < MIN_ROWS) return undefined;
   const part = Math.floor(rows.length / PARTS);
   const medians = Array.from({ length: PARTS }, (_, i) =>
-    medianOf(Float64Array.from(rows.subarray(i * part, (i + 1) * part), (row) => ownNs[row]!)),
+    medianOf(mapToFloats(rows.subarray(i * part, (i + 1) * part), (row) => ownNs[row]!)),
   );
   const trend = rankCorrelation(
-    Float64Array.from(medians, (_, i) => i),
+    mapToFloats(medians, (_, i) => i),
     Float64Array.from(medians),
   );
   const first = (medians[0]! + medians[1]!) / 2;
@@ -56,7 +57,7 @@ export function explainGrowth(theCase: Case, spot: HotSpot): Explanation | undef
       {
         kind: "own-time",
         rows,
-        ownNs: Float64Array.from(
+        ownNs: mapToFloats(
           rows,
           (row, i) =>
             ownNs[row]! *

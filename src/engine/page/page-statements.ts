@@ -4,6 +4,7 @@ import { SpanRole } from "../../model/span-facts.ts";
 import { NS_PER_MS, NS_PER_S } from "../../model/units.ts";
 import { rowsOf } from "../rows-by-node.ts";
 import type { Window } from "../window.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** More are not read. */
 const STATEMENTS = 100;
@@ -56,8 +57,8 @@ interface Calls {
 function callsOf(window: Window, nodes: readonly number[]): Calls {
   const { forest, facts } = window;
   const rows = nodes.flatMap((node) => Array.from(rowsOf(window.rows, node)));
-  const durationNs = Float64Array.from(rows, (row) => forest.endNs[row]! - forest.startNs[row]!);
-  const weights = Float64Array.from(rows, (row) => forest.weight[forest.trace[row]!]!);
+  const durationNs = mapToFloats(rows, (row) => forest.endNs[row]! - forest.startNs[row]!);
+  const weights = mapToFloats(rows, (row) => forest.weight[forest.trace[row]!]!);
   let weight = 0;
   let timeNs = 0;
   let errors = 0;

@@ -6,6 +6,7 @@ import { ms } from "../wording.ts";
 import type { Explanation, Undo } from "../hot-spot.ts";
 import type { Claim } from "../findings.ts";
 import type { Operations } from "./operations.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** An explanation of a change, with harm that is not latency: requests that fail or get only a part of their answer. */
 export interface RegressionExplanation extends Explanation {
@@ -56,7 +57,7 @@ export function shrunkOwnTime(ownNs: Float64Array, rows: readonly number[], fact
   return {
     kind: "own-time",
     rows: Int32Array.from(onPath),
-    ownNs: Float64Array.from(onPath, (row) => ownNs[row]! * factorOf(row)),
+    ownNs: mapToFloats(onPath, (row) => ownNs[row]! * factorOf(row)),
   };
 }
 

@@ -17,6 +17,7 @@ import {
 } from "./affected.ts";
 import { isCall } from "./attribution.ts";
 import type { Operation, SliceRows } from "./operations.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** Failures that begin in a service: spans in error of which no child is, and spans that stop short of their usual calls. */
 interface Breakage {
@@ -106,7 +107,7 @@ function newErrors({ operations }: Comparison): Breakage[] {
   const { list, now, before } = operations;
   const tested = list.filter(({ id }) => now.rows[id]!.length > 0 && before.rows[id]!.length > 0);
   const counts = tested.map(({ id }) => ({ rows: originsOf(now, id), earlier: originsOf(before, id).length }));
-  const pValues = Float64Array.from(tested, ({ id }, i) => {
+  const pValues = mapToFloats(tested, ({ id }, i) => {
     const { rows, earlier } = counts[i]!;
     return fisherExact(
       rows.length,
@@ -137,7 +138,7 @@ export function newFailures({ operations }: Comparison): Set<number> {
   const failed = ({ slice, rows }: SliceRows, id: number): number =>
     rows[id]!.reduce((sum, row) => sum + slice.window.facts.error[row]!, 0);
   const qValues = benjaminiHochberg(
-    Float64Array.from(tested, ({ id }) => {
+    mapToFloats(tested, ({ id }) => {
       const [errorsNow, errorsBefore] = [failed(now, id), failed(before, id)];
       return fisherExact(
         errorsNow,

@@ -12,6 +12,7 @@ import type { PredictedEndpoint } from "../prediction.ts";
 import { ms, percent } from "../wording.ts";
 import { tracesEvidence, type Comparison, type RegressionClaim } from "./affected.ts";
 import { countsIn, type Slice } from "./operations.ts";
+import { mapToFloats, mapToInts } from "../../model/map-column.ts";
 
 /**
  * Growth of the mean over all requests of a service that is worth a claim, and the part of the growth that the shares
@@ -78,11 +79,11 @@ function requestsOf(slice: Slice, views: readonly EndpointView[]): Requests {
     traces: Int32Array.from(traces),
     window: {
       group: Int32Array.from(group),
-      weights: Float64Array.from(traces, (trace) => forest.weight[trace]!),
+      weights: mapToFloats(traces, (trace) => forest.weight[trace]!),
       blame: {
-        rowStart: Int32Array.from({ length: traces.length + 1 }, (_, i) => i),
+        rowStart: mapToInts({ length: traces.length + 1 }, (_, i) => i),
         column: new Int32Array(traces.length),
-        value: Float64Array.from(
+        value: mapToFloats(
           traces,
           (trace) => forest.endNs[forest.root[trace]!]! - forest.startNs[forest.root[trace]!]!,
         ),

@@ -1,6 +1,7 @@
 import { benjaminiHochberg } from "../../analysis/false-discovery.ts";
 import { growthOf, type SampleGrowth } from "../../analysis/sample-change.ts";
 import type { Operation, Operations } from "./operations.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** An operation whose self time (of a call: transit, or time in the callee) can be compared. */
 export interface OperationGrowth {
@@ -41,7 +42,7 @@ export function growthByOperation(operations: Operations, ownNs: Float64Array): 
     ({ id }) => now.rows[id]!.length > 0 && before.rows[id]!.length >= MIN_SPANS && isOnPath(now, id, ownNs),
   );
   const growths = compared.map(({ id }) => growthOf(selfOf(before, id), selfOf(now, id)));
-  const qValues = benjaminiHochberg(Float64Array.from(growths, (growth) => growth.pValue));
+  const qValues = benjaminiHochberg(mapToFloats(growths, (growth) => growth.pValue));
   return compared
     .map((operation, i): OperationGrowth => {
       const growth = growths[i]!;
@@ -77,4 +78,4 @@ function isOnPath({ rows, selfNs }: Operations["now"], id: number, ownNs: Float6
 }
 
 const selfOf = (side: Operations["now"], id: number): Float64Array =>
-  Float64Array.from(side.rows[id]!, (row) => side.selfNs[row]!);
+  mapToFloats(side.rows[id]!, (row) => side.selfNs[row]!);

@@ -5,6 +5,7 @@ import { count, percent } from "../wording.ts";
 import type { Comparison, RegressionClaim } from "./affected.ts";
 import type { Culprit } from "./attribution.ts";
 import { countsIn, type Slice } from "./operations.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** Requests per second before and now, where both can be told. */
 export interface LoadChange {
@@ -52,8 +53,8 @@ export function growsWithLoad({ operations }: Comparison, culprit: Culprit): num
   const { process } = inFlightCounts(slice.window);
   const own = rows[main.operation.id]!;
   const correlation = rankCorrelation(
-    Float64Array.from(own, (row) => selfNs[row]!),
-    Float64Array.from(own, (row) => process[row]!),
+    mapToFloats(own, (row) => selfNs[row]!),
+    mapToFloats(own, (row) => process[row]!),
   );
   return own.length >= MIN_TRACES && correlation >= MIN_CORRELATION ? correlation : undefined;
 }

@@ -15,6 +15,7 @@ import {
 } from "./affected.ts";
 import type { OperationGrowth } from "./growth.ts";
 import { countsIn, type Slice } from "./operations.ts";
+import { mapToFloats, mapToInts } from "../../model/map-column.ts";
 
 /** The change of an endpoint's mean by what is asked of it (mix) and by what each kind of request costs (slowdown). */
 export interface MixSplit {
@@ -170,14 +171,11 @@ function traceWindow({ window }: Slice, traces: Int32Array, kinds: Int32Array): 
   const n = traces.length;
   return {
     group: traces.map((trace) => kinds[trace]!),
-    weights: Float64Array.from(traces, (trace) => forest.weight[trace]!),
+    weights: mapToFloats(traces, (trace) => forest.weight[trace]!),
     blame: {
-      rowStart: Int32Array.from({ length: n + 1 }, (_, i) => i),
+      rowStart: mapToInts({ length: n + 1 }, (_, i) => i),
       column: new Int32Array(n),
-      value: Float64Array.from(
-        traces,
-        (trace) => forest.endNs[forest.root[trace]!]! - forest.startNs[forest.root[trace]!]!,
-      ),
+      value: mapToFloats(traces, (trace) => forest.endNs[forest.root[trace]!]! - forest.startNs[forest.root[trace]!]!),
       columnCount: 1,
     },
   };

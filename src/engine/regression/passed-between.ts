@@ -15,6 +15,7 @@ import {
 import { isCall } from "./attribution.ts";
 import type { OperationGrowth } from "./growth.ts";
 import type { SliceRows } from "./operations.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** Fewest requests whose times at both ends are held against each other: chance brings 50 to a correlation of 0.35 once in a hundred times. */
 const MIN_REQUESTS = 50;
@@ -106,8 +107,8 @@ function together(
   const [a, b] = [sums(caller.operation.id), sums(callee.operation.id)];
   const both = [...a.keys()].filter((one) => b.has(one));
   const correlation = rankCorrelation(
-    Float64Array.from(both, (one) => a.get(one)!),
-    Float64Array.from(both, (one) => b.get(one)!),
+    mapToFloats(both, (one) => a.get(one)!),
+    mapToFloats(both, (one) => b.get(one)!),
   );
   return { requests: both.length, correlation: Number.isFinite(correlation) ? correlation : 0 };
 }

@@ -12,6 +12,7 @@ import {
 } from "./affected.ts";
 import { isCall } from "./attribution.ts";
 import type { Operation, SliceRows } from "./operations.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 const Q = 0.01;
 /** Calls ran together in at least this share of the spans before, and in at most a fifth of that now. */
@@ -29,7 +30,7 @@ export function claimSerialised(comparison: Comparison): RegressionClaim[] {
     }))
     .filter((entry) => entry.now.apart + entry.now.together > 0 && entry.before.apart + entry.before.together > 0);
   const qValues = benjaminiHochberg(
-    Float64Array.from(tested, (entry) =>
+    mapToFloats(tested, (entry) =>
       fisherExact(entry.now.together, entry.now.apart, entry.before.together, entry.before.apart, "less"),
     ),
   );

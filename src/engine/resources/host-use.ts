@@ -2,12 +2,13 @@ import { rankCorrelation } from "../../analysis/rank-correlation.ts";
 import type { HostUse, MeasuredProcess, QuotaUse } from "../../model/resource-samples.ts";
 import type { Measures } from "./read-measures.ts";
 import { byService, meanOf, measureOf, type ServiceMeasures, valuesOf } from "./service-measures.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** Processors of each machine of which busy and idle time are known, with the part of each service measured on it. */
 export function hostUses(measures: Measures): HostUse[] {
   const all = byService(measures);
   const { grid } = all;
-  const startNs = Float64Array.from({ length: grid.count }, (_, w) => grid.startNs + w * grid.stepNs);
+  const startNs = mapToFloats({ length: grid.count }, (_, w) => grid.startNs + w * grid.stepNs);
   return [...all.hosts].flatMap(([host, machine]): HostUse[] => {
     const busy = valuesOf(machine, "host-cpu-busy");
     const idle = valuesOf(machine, "host-cpu-idle");
@@ -102,8 +103,8 @@ const MIN_CORRELATION = 0.5;
 export function loopShare(active: Float64Array, used: Float64Array, stretch: number): Float64Array {
   const seen = Array.from(active, (_, w) => w).filter((w) => Number.isFinite(active[w]!) && Number.isFinite(used[w]!));
   const r = rankCorrelation(
-    Float64Array.from(seen, (w) => active[w]!),
-    Float64Array.from(seen, (w) => used[w]!),
+    mapToFloats(seen, (w) => active[w]!),
+    mapToFloats(seen, (w) => used[w]!),
   );
   if (!(r >= MIN_CORRELATION))
     return used.map((value, w) => Math.min(value, Number.isNaN(active[w]!) ? value : active[w]!));
@@ -114,7 +115,7 @@ export function loopShare(active: Float64Array, used: Float64Array, stretch: num
 export function quotaUses(measures: Measures): QuotaUse[] {
   const all = byService(measures);
   const { grid } = all;
-  const startNs = Float64Array.from({ length: grid.count }, (_, w) => grid.startNs + w * grid.stepNs);
+  const startNs = mapToFloats({ length: grid.count }, (_, w) => grid.startNs + w * grid.stepNs);
   return [...all.services].flatMap(([service, of]): QuotaUse[] => {
     const stopped = measureOf(of, "throttled-periods");
     const periods = measureOf(of, "quota-periods");

@@ -3,6 +3,7 @@ import type { HostUse, ResourceSamples } from "../../model/resource-samples.ts";
 import type { Window } from "../window.ts";
 import { requestLoad } from "./request-load.ts";
 import type { ResourceUse } from "./resource-use.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** The processors of one machine, with who uses them. */
 export interface HostResource {
@@ -59,8 +60,8 @@ function hostResource(
   });
   if (windows.length === 0) return undefined;
   const usedBy = own.map(([service, used]) => ({ service, used: windows.map((w) => used[w]! || 0) }));
-  const busy = Float64Array.from(windows, (_, i) => usedBy.reduce((sum, { used }) => sum + used[i]!, 0));
-  const all = Float64Array.from(windows, (w) => host.busy[w]!);
+  const busy = mapToFloats(windows, (_, i) => usedBy.reduce((sum, { used }) => sum + used[i]!, 0));
+  const all = mapToFloats(windows, (w) => host.busy[w]!);
   const [mean, ownMean] = [meanOf(all), meanOf(busy)];
   const othersSeen = Math.max(0, mean - ownMean);
   const taken = Number.isNaN(host.activePerUsed) ? mean : coresTaken(host.cores, host.activePerUsed);
@@ -77,7 +78,7 @@ function hostResource(
     utilisation: mean / host.cores,
     worstUtilisation: measured.reduce((a, b) => Math.max(a, b), 0),
     shareAboveLine: measured.filter((share) => share > 0.8).length / measured.length,
-    startNs: Float64Array.from(windows, (w) => host.startNs[w]! + shiftNs),
+    startNs: mapToFloats(windows, (w) => host.startNs[w]! + shiftNs),
     widthNs: host.windowNs,
     busy,
     measured,

@@ -2,6 +2,7 @@ import { ownTimeNs } from "../../analysis/interventions.ts";
 import type { ReplayPlan } from "../../analysis/replay-plan.ts";
 import { quantileOf } from "../../analysis/weighted-quantile.ts";
 import { SpanRole } from "../../model/span-facts.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** Spans in which work waits for its turn on an event loop, and how long each did. */
 export interface LoopWaits {
@@ -38,11 +39,11 @@ export function loopWaits(
     if (held === undefined) byNode.set(node, [positions.length - 1]);
     else held.push(positions.length - 1);
   }
-  const time = Float64Array.from(positions, (at) => waitableNs(plan, at));
+  const time = mapToFloats(positions, (at) => waitableNs(plan, at));
   const excess = new Float64Array(positions.length);
   for (const items of byNode.values()) {
     const quiet = quantileOf(
-      Float64Array.from(items, (i) => time[i]!),
+      mapToFloats(items, (i) => time[i]!),
       QUIET,
     );
     for (const i of items) excess[i] = Math.max(0, time[i]! - quiet) * share[i]!;

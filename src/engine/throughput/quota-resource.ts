@@ -7,6 +7,7 @@ import { NS_PER_S } from "../../model/units.ts";
 import type { Window } from "../window.ts";
 import { requestLoad } from "./request-load.ts";
 import type { ResourceUse } from "./resource-use.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** A quota with its use, and between what it may lie where it was told by its stops. */
 export interface QuotaResource {
@@ -34,7 +35,7 @@ export function quotaResources(window: Window, resources: ResourceSamples | unde
       return start >= fromNs && start + quota.windowNs <= toNs && Number.isFinite(quota.used[w]!);
     });
     if (windows.length === 0) return [];
-    const busy = Float64Array.from(windows, (w) => quota.used[w]!);
+    const busy = mapToFloats(windows, (w) => quota.used[w]!);
     const size = sizeOf(window, quota, busy.reduce((a, b) => a + b, 0) / busy.length);
     if (size === undefined) return [];
     const total = size.value * quota.instances;
@@ -50,7 +51,7 @@ export function quotaResources(window: Window, resources: ResourceSamples | unde
       utilisation: shares.reduce((a, b) => a + b, 0) / shares.length,
       worstUtilisation: shares.reduce((a, b) => Math.max(a, b), 0),
       shareAboveLine: shares.filter((share) => share > 0.8).length / shares.length,
-      startNs: Float64Array.from(windows, (w) => quota.startNs[w]! + shiftNs),
+      startNs: mapToFloats(windows, (w) => quota.startNs[w]! + shiftNs),
       widthNs: quota.windowNs,
       busy,
       measured: shares,
@@ -99,7 +100,7 @@ function workByPeriod(window: Window, service: string, periodNs: number): Float6
   const work = new Float64Array(Math.max(0, Math.floor((toNs - fromNs) / periodNs)));
   for (const rows of byNode.values()) {
     const usual = quantileOf(
-      Float64Array.from(rows, (row) => own[row]!),
+      mapToFloats(rows, (row) => own[row]!),
       0.5,
     );
     for (const row of rows) {

@@ -4,6 +4,7 @@ import { SpanFlag } from "../../model/trace-forest.ts";
 import { NS_PER_S } from "../../model/units.ts";
 import { oncePerWindow } from "../once-per-window.ts";
 import type { Window } from "../window.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** The requests of all user-facing endpoints, and the time in which they came. */
 export interface RequestLoad {
@@ -30,7 +31,7 @@ export const requestLoad: (window: Window) => RequestLoad = oncePerWindow((windo
   }
   const users = all.filter((row) => forest.facts.role[row] !== SpanRole.consumer);
   const rows = Int32Array.from(users.length > 0 ? users : all);
-  const weight = Float64Array.from(rows, (row) => forest.weight[forest.trace[row]!]!);
+  const weight = mapToFloats(rows, (row) => forest.weight[forest.trace[row]!]!);
   let [fromNs, toNs] = [Infinity, -Infinity];
   for (const row of rows) {
     fromNs = Math.min(fromNs, forest.startNs[row]!);

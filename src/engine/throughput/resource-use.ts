@@ -3,6 +3,7 @@ import type { ResourceSample, ResourceSamples } from "../../model/resource-sampl
 import { NS_PER_S } from "../../model/units.ts";
 import type { Window } from "../window.ts";
 import { requestLoad } from "./request-load.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** How one resource of one service, all instances together, was used over the window. */
 export interface ResourceUse {
@@ -87,7 +88,7 @@ function useOf(window: Window, samples: readonly ResourceSample[], shiftNs: numb
   const widthNs = Math.max(
     MIN_BIN_NS,
     quantileOf(
-      Float64Array.from(inWindow, (s) => s.windowNs),
+      mapToFloats(inWindow, (s) => s.windowNs),
       0.5,
     ),
   );
@@ -144,7 +145,7 @@ function summary(
   const whole = Array.from({ length: bins }, (_, bin) => bin).filter((bin) =>
     each.every((of) => !Number.isNaN(of[bin]!)),
   );
-  const busy = Float64Array.from(whole, (bin) => each.reduce((sum, of) => sum + of[bin]!, 0));
+  const busy = mapToFloats(whole, (bin) => each.reduce((sum, of) => sum + of[bin]!, 0));
   if (busy.length === 0) return undefined;
   const shares = busy.map((b) => b / total);
   const resource = of.resource === "event-loop" ? "cpu" : of.resource;
@@ -161,10 +162,10 @@ function summary(
     worstUtilisation: shares.reduce((a, b) => Math.max(a, b), 0),
     shareAboveLine: shares.filter((share) => share > LINE).length / shares.length,
     ...(apart === undefined ? {} : { hottest: apart }),
-    startNs: Float64Array.from(whole, (bin) => startAt + bin * widthNs),
+    startNs: mapToFloats(whole, (bin) => startAt + bin * widthNs),
     widthNs,
     busy,
-    measured: Float64Array.from(series.flat(), (s) => s.utilisation),
+    measured: mapToFloats(series.flat(), (s) => s.utilisation),
   };
 }
 
@@ -177,7 +178,7 @@ function hottest(
   if (series.length < 2) return undefined;
   const shares = each.map((of, i) => {
     const capacity = Number.isFinite(capacities[i]!) ? capacities[i]! : 1;
-    return Float64Array.from(whole, (bin) => of[bin]! / capacity);
+    return mapToFloats(whole, (bin) => of[bin]! / capacity);
   });
   const means = shares.map(meanOf);
   const top = means.indexOf(Math.max(...means));

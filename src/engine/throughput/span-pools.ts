@@ -6,6 +6,7 @@ import type { Window } from "../window.ts";
 import { databaseKey } from "./call-graph.ts";
 import { requestLoad } from "./request-load.ts";
 import type { ResourceUse } from "./resource-use.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** A pool that spans show: connections of a service towards a database or another service, with the limit that was found. */
 export interface SpanPool {
@@ -180,7 +181,7 @@ function useOfPool(window: Window, held: Connections, size: number, instances: n
     utilisation: shares.reduce((a, b) => a + b, 0) / bins,
     worstUtilisation: shares.reduce((a, b) => Math.max(a, b), 0),
     shareAboveLine: shares.filter((share) => share > 0.8).length / bins,
-    startNs: Float64Array.from({ length: bins }, (_, bin) => fromNs + bin * widthNs),
+    startNs: mapToFloats({ length: bins }, (_, bin) => fromNs + bin * widthNs),
     widthNs,
     busy,
     measured: shares,

@@ -21,6 +21,7 @@ import { measureResources, type MeasuredResource } from "./measured-resources.ts
 import { missingResources, type MissingResource } from "./missing-resources.ts";
 import { requestLoad } from "./request-load.ts";
 import { workGates } from "./work-gates.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** What limits the throughput, as far as the data tell. */
 export interface Throughput {
@@ -168,7 +169,7 @@ export function measuredOf(measured: readonly MeasuredResource[], resource: Mode
 function gatesOf(window: Window, graph: CallGraph, measured: readonly MeasuredResource[]): Gate[] {
   const load = requestLoad(window);
   const { forest } = window;
-  const column = (of: Float64Array): Float64Array => Float64Array.from(load.rows, (row) => of[row]!);
+  const column = (of: Float64Array): Float64Array => mapToFloats(load.rows, (row) => of[row]!);
   const complete = forest.rows.filter((row) => forest.complete[forest.trace[row]!] === 1).length;
   const gates = [
     littlesLaw(column(forest.startNs), column(forest.endNs), load.fromNs, load.toNs),

@@ -3,6 +3,7 @@ import type { ReplayPlan } from "../../analysis/replay-plan.ts";
 import { quantileOf } from "../../analysis/weighted-quantile.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import type { ModelResource } from "./capacity-model.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 /** Spans in which a connection was waited for that no span of its own shows, and how long. */
 export interface UnseenWaits {
@@ -40,7 +41,7 @@ export function unseenWaits(
   let [all, statements] = [0, 0];
   for (const positions of byNode.values()) {
     const quiet = quantileOf(
-      Float64Array.from(positions, (at) => plan.ownThinkNs[at]!),
+      mapToFloats(positions, (at) => plan.ownThinkNs[at]!),
       QUIET,
     );
     for (const at of positions) {
@@ -54,6 +55,6 @@ export function unseenWaits(
   if (!(all > 0)) return undefined;
   const taken = Math.min(1, (meanNs * statements) / all);
   const positions = [...waits.keys()].sort((a, b) => a - b);
-  const waitNs = Float64Array.from(positions, (at) => Math.min(ownTimeNs(plan, at), waits.get(at)! * taken));
+  const waitNs = mapToFloats(positions, (at) => Math.min(ownTimeNs(plan, at), waits.get(at)! * taken));
   return { positions, waitNs };
 }

@@ -13,6 +13,7 @@ import { loopWaits } from "./loop-waits.ts";
 import { requestLoad } from "./request-load.ts";
 import { unseenWaits } from "./unseen-waits.ts";
 import { waitsOf, type CapacityModel, type ModelResource, type ModelWaits } from "./capacity-model.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 
 type WritableEdits = { -readonly [K in keyof Edits]: Edits[K] };
 
@@ -124,7 +125,7 @@ function changeOf(
  * (bookkeeping, a connection that is opened), and does not grow with the queue.
  */
 function acquisitionWaits(plan: ReplayPlan, positions: readonly number[], modelledNs: number): Float64Array {
-  const lasted = Float64Array.from(positions, (at) => plan.durationNs[at]!);
+  const lasted = mapToFloats(positions, (at) => plan.durationNs[at]!);
   const mean = lasted.reduce((sum, ns) => sum + ns, 0) / lasted.length;
   const queued = mean > 0 ? Math.min(1, (MOST_OVER_MODEL * modelledNs) / mean) : 0;
   return lasted.map((ns) => ns * queued);
@@ -174,7 +175,7 @@ function burstsAt(window: Window, { demandS, capacityEach, instances }: ModelRes
   const load = requestLoad(window);
   const forgetsNs = (demandS * NS_PER_S) / (capacityEach * instances) / Math.max(1e-3, 1 - utilisation) ** 2;
   const gapNs = NS_PER_S / load.perSecond;
-  const startNs = Float64Array.from(load.rows, (row) => window.forest.startNs[row]!);
+  const startNs = mapToFloats(load.rows, (row) => window.forest.startNs[row]!);
   return burstFactor(startNs, Math.max(forgetsNs, 5 * gapNs));
 }
 
@@ -196,11 +197,11 @@ function processorWaits(
   const isStatement = facts.role[plan.row[positions[0]!]!] === SpanRole.database;
   const counts = inFlightCounts(window);
   const cores = Math.max(1, Math.floor(resource.capacityEach * (isStatement ? resource.instances : 1)));
-  const before = Float64Array.from(positions, (at) => {
+  const before = mapToFloats(positions, (at) => {
     const others = (isStatement ? counts.callee : counts.process)[plan.row[at]!]!;
     return Math.max(0, others + 1 - cores);
   });
-  const time = Float64Array.from(positions, (at) => (isStatement ? plan.durationNs[at]! : ownTimeNs(plan, at)));
+  const time = mapToFloats(positions, (at) => (isStatement ? plan.durationNs[at]! : ownTimeNs(plan, at)));
   const work = resource.demandS * NS_PER_S * requestsOf(plan);
   const total = time.reduce((sum, ns) => sum + ns, 0);
   // A statement's time holds the network as well, which is no wait.
