@@ -56,6 +56,8 @@ export function codeProfile(table: StackTable, values: Float64Array, keep?: (sam
   for (let row = 0; row < samples.rowCount; row++) {
     if (keep !== undefined && !keep(row)) continue;
     const value = values[row]!;
+    // A sample of another kind: of memory, of a wait.
+    if (value === 0) continue;
     const stack = samples.stack[row]!;
     total += value;
     const kind = stack < 0 ? FrameKind.native : frames.kind[stacks.frame[stack]!]!;

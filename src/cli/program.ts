@@ -524,7 +524,7 @@ Example:
   longpole critical-path examples/missing-index/fault/traces.otlp.pb.gz --limit 3
   longpole critical-path examples/missing-index/fault/traces.otlp.pb.gz --json | head -1`,
   flame: `
-Reads OTLP profiles, pprof, .cpuprofile, .heapprofile, folded stacks and the output of perf script.
+Reads OTLP profiles, pprof, JFR, .cpuprofile, .heapprofile, folded stacks and the output of perf script.
 
 Example:
   printf 'main;parse 7\\nmain;write 3\\n' | longpole flame -

@@ -27,7 +27,8 @@ export function flameReport(table: StackTable, value: number, base?: StackTable)
     schema: FLAME_SCHEMA,
     value: table.valueTypes[value] ?? { type: "samples", unit: "count" },
     otherValues: valueTypes,
-    samples: table.samples.rowCount,
+    // Rows of a profile with several kinds of values have some of them.
+    samples: values.reduce((count, one) => count + (one === 0 ? 0 : 1), 0),
     total,
     idle,
     processes: processesOf(table, values, isIdle, total),

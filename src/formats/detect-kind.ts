@@ -19,7 +19,8 @@ export type ProfileFormat =
   | "folded"
   | "perf-script"
   | "otlp-profiles"
-  | "otlp-profiles-json";
+  | "otlp-profiles-json"
+  | "jfr";
 
 /** What a file holds, told from its content. */
 export type ContentKind =
@@ -133,14 +134,17 @@ const MAGICS: readonly (readonly [at: number, text: string, what: string, instea
   [0, "\x04\x22\x4d\x18", "an lz4-compressed file", "decompress it first, or use gzip or zstd"],
   [0, "\x1f\x8b", "a file compressed more than twice", "decompress it first"],
   [0, "PERFILE2", "a perf.data file", "give the output of `perf script`"],
-  [0, "FLR\0", "a JFR recording", "give traces or metrics to this command"],
   [0, "PAR1", "a Parquet file", "export OTLP, Jaeger or Zipkin traces"],
   [0, "SQLite format 3", "an SQLite database", "export OTLP, Jaeger or Zipkin traces"],
   [0, "\xff\xfe", "UTF-16 text", "convert it to UTF-8"],
   [0, "\xfe\xff", "UTF-16 text", "convert it to UTF-8"],
 ];
 
+const JFR = Buffer.from("FLR\0", "latin1");
+
 function magicKind(prefix: Uint8Array): ContentKind | undefined {
+  if (JFR.equals(prefix.subarray(0, JFR.length)))
+    return { kind: "profile", format: "jfr", what: "a recording of JDK Flight Recorder" };
   for (const [at, text, what, instead] of MAGICS) {
     if (prefix.length < at + text.length) continue;
     if (Array.from(text, (char) => char.charCodeAt(0)).every((byte, i) => prefix[at + i] === byte)) {

@@ -6,6 +6,7 @@ import { decompress } from "./decompress.ts";
 import { detectKind, PREFIX_BYTES, type ContentKind, type ProfileFormat } from "./detect-kind.ts";
 import { decodeFolded } from "./folded-stacks.ts";
 import { decodeHeapProfile } from "./heapprofile.ts";
+import { decodeJfr } from "./jfr.ts";
 import { type InputFile, listInputs, type SkippedFile, unreadable } from "./list-inputs.ts";
 import { PerfScript } from "./perf-script.ts";
 import { decodeOtlpProfiles } from "./otlp-profiles.ts";
@@ -17,7 +18,7 @@ import { readChunks } from "./read-chunks.ts";
 const MAX_WHOLE = 2 ** 30;
 
 const EXPECTED =
-  "a profile: OTLP profiles, pprof, .cpuprofile, .heapprofile, folded stacks or the output of perf script";
+  "a profile: OTLP profiles, pprof, JFR, .cpuprofile, .heapprofile, folded stacks or the output of perf script";
 
 export interface LoadProfilesOptions {
   /** Stops reading between chunks; what was read until then is returned. */
@@ -46,7 +47,7 @@ export interface LoadedProfiles {
 }
 
 /**
- * Reads the profiles among files and directories (with all below them): OTLP profiles, .cpuprofile and
+ * Reads the profiles among files and directories (with all below them): OTLP profiles, JFR, .cpuprofile and
  * .heapprofile of V8, pprof, folded stacks and the text of `perf script`, plain or with gzip or
  * zstd, told by content. Of other files only the first 64 KiB are read.
  *
@@ -211,6 +212,8 @@ class ProfileContent {
         return decodeOtlpProfiles(whole(), intake, file);
       case "otlp-profiles-json":
         return decodeOtlpProfilesJson(whole(), intake, file);
+      case "jfr":
+        return decodeJfr(whole(), intake, file);
       case "pprof":
         return decodePprof(whole(), intake, file);
       case "folded":

@@ -206,9 +206,12 @@ class JsonValue {
     return typeof this.value === "string" ? this.value : this.fail("a string", this.value);
   }
 
-  /** An id of so many hexadecimal digits; "" for none and for zeros. */
+  /** An id of so many hexadecimal digits, or base64 as protobuf's own JSON has bytes; "" for none and for zeros. */
   id(name: string, digits: number): string {
-    const text = this.has(name) ? this.get(name).text() : "";
+    const sent = this.has(name) ? this.get(name).text() : "";
+    const decoded = Buffer.from(sent, "base64");
+    const isBase64 = sent.endsWith("=") && decoded.length === digits / 2;
+    const text = isBase64 ? decoded.toString("hex") : sent;
     if (/^0*$/.test(text)) return "";
     if (text.length !== digits || !/^[\da-f]+$/i.test(text))
       return this.fail(`${digits} hexadecimal digits`, text, name);

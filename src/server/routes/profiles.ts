@@ -23,7 +23,7 @@ export function addProfileRoutes(app: FastifyInstance, context: ServerContext): 
         bodyLimit: BODY_LIMIT,
         schema: {
           summary:
-            "Keeps a profile of a service: OTLP profiles, pprof, .cpuprofile, .heapprofile, folded stacks or perf script; plain, gzip or zstd",
+            "Keeps a profile of a service: OTLP profiles, pprof, JFR, .cpuprofile, .heapprofile, folded stacks or perf script; plain, gzip or zstd",
           tags: ["profiles"],
           querystring: ProfileQuery,
           consumes: ["application/octet-stream"],
