@@ -144,7 +144,9 @@ describe("damage", () => {
       fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, by) => {
         const changed = Uint8Array.from(bytes);
         changed[at] = changed[at]! ^ by;
-        assertStackTable(decodeJfr(changed, new Intake(), "a.jfr"));
+        const table = decodeJfr(changed, new Intake(), "a.jfr");
+        assertStackTable(table);
+        expect(table.samples.rowCount).toBeLessThanOrEqual(645);
       }),
       { numRuns: 60, seed: 5 },
     );
