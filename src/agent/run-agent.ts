@@ -98,6 +98,7 @@ function addAgent(
   own: OwnUse,
 ): void {
   into.add(AGENT.cpuShare, own.cores());
+  into.add(AGENT.interval, options.intervalMs / 1000);
   into.add(AGENT.cpuBudget, options.cpuBudget);
   into.add(AGENT.memory, process.memoryUsage.rss());
   into.add(AGENT.memoryBudget, options.memoryBudgetBytes);

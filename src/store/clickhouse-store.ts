@@ -91,8 +91,8 @@ export class ClickHouseStore implements Store {
     return writeStacks(this.insert, stacks, token, BigInt(Date.now()) * 1_000_000n);
   }
 
-  readMetrics(range: TimeRange, { builder, signal }: ReadMetricsOptions = {}): Promise<MetricTable> {
-    return readMetrics(this.reader({ parameters: rangeParameters(range), signal }), builder);
+  readMetrics(range: TimeRange, { builder, signal, names = [] }: ReadMetricsOptions = {}): Promise<MetricTable> {
+    return readMetrics(this.reader({ parameters: { names: [...names], ...rangeParameters(range) }, signal }), builder);
   }
 
   readStacks(range: TimeRange, { service = "", signal }: ReadStacksOptions = {}): Promise<StackTable> {

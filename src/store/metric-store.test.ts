@@ -88,6 +88,22 @@ function content(table: MetricTable): unknown[] {
   }).toSorted(byText);
 }
 
+test("only the metrics that are named", async () => {
+  const table = metricTableOf(
+    { name: "named.a", kind: "gauge", points: [[500_001, 1]] },
+    { name: "named.b", kind: "gauge", points: [[500_002, 2]] },
+    { name: "named.c", kind: "histogram", points: [{ at: 500_003, value: 3, count: 1, buckets: [[1, 1]] }] },
+  );
+  await store.insertMetrics(table, "named");
+  const namesOf = async (names?: readonly string[]): Promise<string[]> => {
+    const found = await store.readMetrics(range(500_000, 500_010), names === undefined ? {} : { names });
+    return Array.from(found.points.series, (series) => found.strings.get(found.name[series]!)).toSorted();
+  };
+  expect(await namesOf(["named.a", "named.c", "unknown"])).toEqual(["named.a", "named.c"]);
+  expect(await namesOf(["unknown"])).toEqual([]);
+  expect(await namesOf()).toEqual(["named.a", "named.b", "named.c"]);
+});
+
 describe("metrics come back as they were", () => {
   const resource = { "service.name": "orders", "host.name": "a" };
   const sum = { kind: "sum", temporality: "cumulative", monotonic: true } as const;

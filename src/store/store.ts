@@ -25,6 +25,8 @@ export interface ReadSpansOptions extends ReadOptions {
 }
 
 export interface ReadMetricsOptions extends ReadOptions {
+  /** only series of these metrics */
+  readonly names?: readonly string[];
   /** takes the points behind those it holds; a new one if absent */
   readonly builder?: MetricTableBuilder;
 }

@@ -54,7 +54,9 @@ export const PROCESS = {
   descriptorLimit: { name: "process.unix.file_descriptor.limit", unit: "{file_descriptor}", kind: "amount" },
   uptime: { name: "process.uptime", unit: "s", kind: "level" },
   /** by longpole.time.kind: what the threads of the process spent the time on */
-  threadTime: { name: "longpole.process.thread.time", unit: "s", kind: "counter" },
+  time: { name: "longpole.process.time", unit: "s", kind: "counter" },
+  /** by longpole.taker.*: how often another process was given the processor instead */
+  cpuTaken: { name: "longpole.process.cpu.taken", unit: "{preemption}", kind: "counter" },
 } as const;
 
 export const CONTAINER = {
@@ -74,6 +76,7 @@ export const CONTAINER = {
 export const AGENT = {
   cpuShare: { name: "longpole.agent.cpu.utilization", unit: "1", kind: "level" },
   memory: { name: "longpole.agent.memory.usage", unit: "By", kind: "level" },
+  interval: { name: "longpole.agent.interval", unit: "s", kind: "level" },
   cpuBudget: { name: "longpole.agent.cpu.budget", unit: "1", kind: "level" },
   memoryBudget: { name: "longpole.agent.memory.budget", unit: "By", kind: "level" },
   queueSize: { name: "longpole.agent.queue.size", unit: "By", kind: "level" },

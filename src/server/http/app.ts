@@ -4,6 +4,7 @@ import { addExploreRoutes } from "../routes/explore.ts";
 import { addEventRoutes } from "../routes/events.ts";
 import { addExportRoutes } from "../routes/export.ts";
 import { addFindingRoutes } from "../routes/findings.ts";
+import { addHostRoutes } from "../routes/hosts.ts";
 import { addHealthRoutes } from "../routes/health.ts";
 import { addJaegerRoutes } from "../routes/jaeger.ts";
 import { addProfileRoutes } from "../routes/profiles.ts";
@@ -72,6 +73,7 @@ export function buildApp(context: ServerContext): FastifyInstance {
   addExploreRoutes(app, context, queries);
   addSearchRoutes(app, context, queries);
   addFindingRoutes(app, context, queries);
+  addHostRoutes(app, context, queries);
   addJaegerRoutes(app, context, queries);
   return app;
 }

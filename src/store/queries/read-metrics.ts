@@ -1,7 +1,9 @@
 import { DISTRIBUTION_COLUMNS, EXEMPLAR_COLUMNS, SAMPLE_COLUMNS } from "../native/metric-blocks.ts";
 import { inRange } from "./time-range.ts";
 
-const WITHIN = inRange("time");
+const IN_RANGE = inRange("time");
+/** Of the metrics `names` alone; of all where there are none. */
+const WITHIN = `${IN_RANGE} AND (empty({names:Array(String)}) OR series IN (SELECT id FROM series WHERE has({names:Array(String)}, CAST(name AS String))))`;
 
 /** Series that have a point in the range. Dictionaries are of no use to who reads each once. */
 export const READ_SERIES: string = `SELECT id, CAST(name AS String) AS name, CAST(unit AS String) AS unit, kind, temporality, monotonic,
