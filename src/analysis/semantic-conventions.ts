@@ -38,6 +38,10 @@ export const CONVENTIONS: Readonly<Record<Convention, readonly string[]>> = {
   zipkinShared: ["zipkin.shared"],
 };
 
+/** Whether an attribute tells how a request ended rather than what was asked for. */
+export const isOutcome = (key: string): boolean =>
+  /^(?:error|exception|otel\.status)(?:$|[._])|(?:^|\.)(?:status|status_code|status_text|status_message)$/i.test(key);
+
 /** Resource attributes, likewise. */
 export const RESOURCE_CONVENTIONS: Readonly<Record<ResourceConvention, readonly string[]>> = {
   serviceName: ["service.name", "app.name"],

@@ -1,6 +1,7 @@
 import type { AddedCalls } from "../../analysis/structure-change.ts";
 import type { Mechanism } from "../../model/report.ts";
 import { SpanRole } from "../../model/span-facts.ts";
+import { givenUpCalls } from "../given-up-calls.ts";
 import type { Undo } from "../hot-spot.ts";
 import { count, ms, percent, shorten } from "../wording.ts";
 import {
@@ -32,13 +33,20 @@ const LOOP = 3;
 export function claimAddedCalls(comparison: Comparison, added: readonly AddedCalls[]): RegressionClaim[] {
   const { list } = comparison.operations;
   return added
-    .filter((entry) => isCall(list[entry.called]!.role))
+    .filter((entry) => isCall(list[entry.called]!.role) && !isGivenUp(comparison, entry.called))
     .filter((entry) => moreParents(entry) || entry.timesNow >= MIN_TIMES_FACTOR * entry.timesBefore)
     .flatMap((entry) => {
       if (!isReplacement(comparison, entry)) return claimOf(comparison, entry);
       const replaced = replacedTime(comparison, entry);
       return replaced === undefined ? [] : claimOf(comparison, entry, replaced);
     });
+}
+
+/** Calls that nobody took up in time go by another name than those that were answered: the same call nevertheless. */
+function isGivenUp({ operations: { now } }: Comparison, called: number): boolean {
+  const givenUp = givenUpCalls(now.slice.window);
+  const rows = now.rows[called]!;
+  return rows.reduce((sum, row) => sum + givenUp[row]!, 0) > 0.5 * rows.length;
 }
 
 const moreParents = (entry: AddedCalls): boolean => entry.shareNow - entry.shareBefore >= MIN_SHARE_GROWTH;

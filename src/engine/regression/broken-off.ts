@@ -3,6 +3,7 @@ import { fisherExact } from "../../analysis/hypothesis-tests.ts";
 import { attributeText, findAttribute } from "../../model/attribute-table.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import type { LostCalls } from "../../analysis/structure-change.ts";
+import { givenUpCalls } from "../given-up-calls.ts";
 import { serverOf } from "../legs.ts";
 import type { Window } from "../window.ts";
 import { percent } from "../wording.ts";
@@ -155,9 +156,13 @@ export function newFailures({ operations }: Comparison): Set<number> {
   );
 }
 
-/** Rows in error without a child in error, and not made good by another call of the same that followed. */
+/**
+ * Rows in error without an error below, and not made good by another call of the same that followed. Not those whose
+ * caller stopped waiting: there the callee is late, and nothing breaks off.
+ */
 function originsOf({ slice, rows, operation }: SliceRows, id: number): number[] {
   const { forest, facts } = slice.window;
+  const givenUp = givenUpCalls(slice.window);
   const madeGood = (row: number): boolean => {
     const up = forest.parent[row]!;
     if (up < 0) return false;
@@ -169,11 +174,22 @@ function originsOf({ slice, rows, operation }: SliceRows, id: number): number[] 
     return false;
   };
   return Array.from(rows[id]!).filter((row) => {
-    if (facts.error[row] !== 1) return false;
-    for (let i = forest.childStart[row]!; i < forest.childStart[row + 1]!; i++)
-      if (facts.error[forest.child[i]!] === 1) return false;
+    if (facts.error[row] !== 1 || givenUp[row] === 1 || hasErrorBelow(slice.window, row)) return false;
     return !madeGood(row) && !isAnswer(slice.window, row);
   });
+}
+
+/** Whether a child is in error, or a span below it with none but spans of this service between: a handler may pass a failure on without one. */
+function hasErrorBelow({ forest, facts }: Window, row: number): boolean {
+  const open = [row];
+  for (let up = open.pop(); up !== undefined; up = open.pop()) {
+    for (let i = forest.childStart[up]!; i < forest.childStart[up + 1]!; i++) {
+      const child = forest.child[i]!;
+      if (facts.error[child] === 1) return true;
+      if (facts.role[child] === SpanRole.internal && facts.service[child] === facts.service[row]) open.push(child);
+    }
+  }
+  return false;
 }
 
 /** Status of an HTTP answer, by its present and its former name. */

@@ -26,6 +26,8 @@ interface Wrong {
   readonly breakOff?: number;
   /** share of the cart's spans in error, passed on by its callers */
   readonly cartErrors?: number;
+  /** share of the requests for which the cart is not heard of, and its callers stop waiting after a second */
+  readonly cartSilent?: number;
 }
 
 /**
@@ -41,6 +43,7 @@ function drawnSystem(seed: number, wrong: Wrong = {}): SpanTable {
   for (let trace = 1; trace <= 400; trace++) {
     const root = trace % 4 === 0 ? "admin" : "shop";
     const broken = root === "shop" && random.uniform() < (wrong.breakOff ?? 0);
+    const isSilent = random.uniform() < (wrong.cartSilent ?? 0);
     const fails = random.uniform() < (wrong.cartErrors ?? 0);
     const callees = root === "admin" ? ["cart"] : broken ? ["cart"] : ["cart", "offers"];
     const rootRow =
@@ -57,7 +60,8 @@ function drawnSystem(seed: number, wrong: Wrong = {}): SpanTable {
     let at = trace * 50 + (vary(2) + (wrong.own?.[root] ?? 0)) * MS;
     callees.forEach((callee, i) => {
       const way = vary(0.6) + (wrong.way?.[`${root}>${callee}`] ?? 0);
-      const work = vary(3) + (wrong.own?.[callee] ?? 0);
+      const silent = isSilent && callee === "cart";
+      const work = silent ? 1000 - way : vary(3) + (wrong.own?.[callee] ?? 0);
       const client =
         rows.push({
           trace,
@@ -70,16 +74,18 @@ function drawnSystem(seed: number, wrong: Wrong = {}): SpanTable {
           name: `call ${callee}`,
         }) - 1;
       const from = at + (way / 2) * MS;
-      rows.push({
-        trace,
-        id: 3 + 2 * i,
-        parent: 2 + 2 * i,
-        startNs: from,
-        endNs: from + work * MS,
-        kind: SpanKind.server,
-        service: callee,
-        name: `GET /${callee}`,
-      });
+      if (silent) errors.push(client, rootRow);
+      else
+        rows.push({
+          trace,
+          id: 3 + 2 * i,
+          parent: 2 + 2 * i,
+          startNs: from,
+          endNs: from + work * MS,
+          kind: SpanKind.server,
+          service: callee,
+          name: `GET /${callee}`,
+        });
       if (fails && callee === "cart") errors.push(client, client + 1, rootRow);
       at += (way + work) * MS + vary(0.5) * MS;
     });
@@ -162,6 +168,12 @@ describe("requests that break off", () => {
     expect(harm(result)).toEqual(["error-handling cart"]);
     expect(new Set(result.claims.map((claim) => claim.view.service))).toEqual(new Set(["shop", "admin"]));
   });
+});
+
+test("a caller that stops waiting does not break off", async () => {
+  const { claims } = await compare(drawnSystem(2, { cartSilent: 0.2 }), drawnSystem(1));
+  const mechanisms = claims.filter(({ explanation }) => explanation.harmful).map(({ explanation }) => explanation);
+  expect(mechanisms.filter(({ mechanism }) => mechanism === "error-handling")).toEqual([]);
 });
 
 test("masks compare two halves of one window", async () => {

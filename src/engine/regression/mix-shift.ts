@@ -1,4 +1,5 @@
 import { growthOf } from "../../analysis/sample-change.ts";
+import { isOutcome } from "../../analysis/semantic-conventions.ts";
 import { twoProportions } from "../../analysis/hypothesis-tests.ts";
 import { compareWindows, type WindowComparison } from "../../analysis/two-windows.ts";
 import { attributeText } from "../../model/attribute-table.ts";
@@ -128,6 +129,7 @@ function attributesOf({ window }: Slice, traces: Int32Array): string[] {
   return [...counts]
     .filter(([, count]) => count >= MIN_CARRIED * traces.length)
     .map(([key]) => strings.get(key))
+    .filter((key) => !isOutcome(key))
     .sort();
 }
 
@@ -252,7 +254,7 @@ function claimOf(
         tracesEvidence(`requests with ${what}`, exampleTracesOf(comparison, cost, rows), `root spans with ${what}`),
         {
           kind: "statistic",
-          text: `share ${shares}, mean ${ms(change.meanA)} -> ${ms(change.meanB)}`,
+          text: `share ${shares}, mean ${Number.isNaN(change.meanA) ? "-" : ms(change.meanA)} -> ${ms(change.meanB)}`,
           query: `requests of ${view.name} by ${attribute}, both windows`,
         },
       ],
