@@ -1,5 +1,6 @@
 import type { Intake } from "../model/intake.ts";
 import type { MetricTable } from "../model/metric-table.ts";
+import type { ProcessLedger } from "../model/process-ledger.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import type { LoadedInputs } from "../formats/load-inputs.ts";
 import { loadProfiles, type LoadedProfile } from "../formats/load-profiles.ts";
@@ -12,10 +13,16 @@ import type { Terminal } from "./terminal.ts";
 export interface Inputs {
   /** Spans and metrics of files and folders; what could not be read is told on stderr and stands in `intake.errors`. */
   read(paths: readonly string[]): Promise<{ spans: SpanTable; metrics: MetricTable; intake: Intake }>;
-  /** The same, with the profiles among them; their errors stand in `intake.errors`, too. */
+  /** The same, with the profiles and recordings of processes among them; their errors stand in `intake.errors`, too. */
   readWithProfiles(
     paths: readonly string[],
-  ): Promise<{ spans: SpanTable; metrics: MetricTable; intake: Intake; profiles: readonly LoadedProfile[] }>;
+  ): Promise<{
+    spans: SpanTable;
+    metrics: MetricTable;
+    intake: Intake;
+    profiles: readonly LoadedProfile[];
+    ledgers: readonly ProcessLedger[];
+  }>;
   readonly progress: Progress;
   /** aborted by the first Ctrl-C: the work ends early with what is known */
   readonly signal: AbortSignal;
@@ -52,11 +59,11 @@ export async function withInputs(
     },
     readWithProfiles: async (paths) => {
       const loaded = await read(paths, true);
-      const { profiles, errors, remarks } = await loadProfiles(paths, { others: "pass-over", signal: abort.signal });
+      const { profiles, ledgers, errors, remarks } = await loadProfiles(paths, { others: "pass-over", signal: abort.signal });
       for (const error of errors) loaded.intake.errors.push(error);
       if (!quiet) for (const remark of remarks) terminal.err(`longpole: ${safeText(remark)}\n`);
       tellErrors(loaded.intake);
-      return { ...loaded, profiles };
+      return { ...loaded, profiles, ledgers };
     },
     progress,
     signal: abort.signal,

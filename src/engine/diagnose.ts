@@ -1,6 +1,14 @@
 import type { Intake } from "../model/intake.ts";
-import { REPORT_SCHEMA, type DataQuality, type Finding, type ObjectiveResult, type Report } from "../model/report.ts";
+import {
+  REPORT_SCHEMA,
+  type DataQuality,
+  type EndpointReport,
+  type Finding,
+  type ObjectiveResult,
+  type Report,
+} from "../model/report.ts";
 import type { MetricTable } from "../model/metric-table.ts";
+import type { ProcessLedger } from "../model/process-ledger.ts";
 import type { ResourceSamples } from "../model/resource-samples.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import { againstBaseline, sinceChange } from "./against-baseline.ts";
@@ -26,6 +34,9 @@ import { newlyRefusing } from "./explain/connection-retry.ts";
 import { explainQueues } from "./explain/queue-backlog.ts";
 import { checkObjectives, endpointWeight, type Objective } from "./objective.ts";
 import { explainRegressions } from "./regression/explain-regressions.ts";
+import { endpointLedger, type HostEvidence } from "./ledger/endpoint-ledger.ts";
+import { hostEvidence } from "./ledger/host-evidence.ts";
+import { matchLedgers } from "./ledger/services-of-ledgers.ts";
 import { furtherUse } from "./resources/further-use.ts";
 import { judgeClaims } from "./resources/judge-claims.ts";
 import type { Measures } from "./resources/read-measures.ts";
@@ -54,6 +65,8 @@ export interface DiagnoseInput {
   readonly resources?: ResourceSamples;
   /** profiles of the services at the same time */
   readonly profiles?: readonly ProfileInput[];
+  /** what the threads of their processes spent their time on, as `longpole record --json` tells it */
+  readonly ledgers?: readonly ProcessLedger[];
   /** what the endpoints are to reach; a missed one weighs more in the ranking */
   readonly objectives?: readonly Objective[];
   /** keeps only endpoints whose "SERVICE OPERATION" contains this text (case-insensitive) */
@@ -104,17 +117,19 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
   const told = resourceContext(input.metrics, input.baselineMetrics, window, baseline);
   const span = windowOf(window, input.metrics);
   const before = baseline === undefined ? undefined : baselineOf(baseline);
+  const profiles = matchProfiles(window, input.profiles ?? []);
+  const ledgers = matchLedgers(window, input.ledgers ?? []);
   const endpoints = views.map((view) => ({
     ...reportEndpoint(window, view, Number(span.end - span.start), seed),
     ...before?.(view),
   }));
   const objectives = checkObjectives(endpoints, input.objectives ?? []);
-  const profiles = matchProfiles(window, input.profiles ?? []);
   await checkpoint("looking for the limit", 0, 1);
   const throughput = analyseThroughput(window, input.resources ?? (told && resourceSamples(told.measures)), seed);
   const resources = isMistimed(throughput)
     ? resourceContext(input.metrics, input.baselineMetrics, window, baseline, withoutProcessorTimes)
     : told;
+  const evidence = hostEvidence(window, ledgers.services, profiles.inputs, resources?.now);
   const falls = objectiveLoads(window, throughput, objectives, seed);
   const reported = falls.length === 0 ? throughput.report : { ...throughput.report, objectives: falls };
   const code = codeContext(throughput.report, baseline);
@@ -137,13 +152,17 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
     views.filter((view) => view.endpoint.traces.length >= MIN_TRACES),
     replayPredictor(window, ownTime(window.segments, window.spans.rowCount), seed),
   );
-  const quality = dataQuality(window, input.intake, views, stopped, resources, profiles.warnings);
+  const ledgered = withLedgers(window, views, endpoints, evidence);
+  const quality = dataQuality(window, input.intake, views, stopped, resources, [
+    ...profiles.warnings,
+    ...ledgers.warnings,
+  ]);
   const report: Report = {
     schema: REPORT_SCHEMA,
     window: { startUnixNs: String(span.start), endUnixNs: String(span.end) },
     dataQuality: { ...quality, gates: [...quality.gates, ...gatesOf(throughput)] } satisfies DataQuality,
     ...(objectives.length === 0 ? {} : { objectives }),
-    endpoints,
+    endpoints: ledgered,
     throughput: resources === undefined ? reported : withUse(reported, resources.readings, furtherUse(resources.now)),
     ...requestCosts(window, resources, seed),
     findings,
@@ -157,9 +176,23 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
       ...settingsThatFit(configuration, findings),
       ...idleServices(profiles.services, findings),
     ],
-    unexplained: unexplainedTime(window, views, profiles.services),
+    unexplained: unexplainedTime(window, views, ledgered, {
+      profiled: profiles.services,
+      recorded: ledgers.services,
+    }),
   };
   return { report, window, views, profiles, measures: resources?.measures };
+}
+
+/** Endpoints with the kinds of their time, where a host was looked at. */
+function withLedgers(
+  window: Window,
+  views: readonly EndpointView[],
+  endpoints: readonly EndpointReport[],
+  evidence: HostEvidence,
+): EndpointReport[] {
+  if (evidence.hosts.size + evidence.samples.size === 0) return [...endpoints];
+  return endpoints.map((one, i) => ({ ...one, ledger: endpointLedger(window, views[i]!, evidence) }));
 }
 
 /** What the settings that spans and metrics tell of are like; the baseline is looked at only where one does harm. */

@@ -20,7 +20,8 @@ export type ProfileFormat =
   | "perf-script"
   | "otlp-profiles"
   | "otlp-profiles-json"
-  | "jfr";
+  | "jfr"
+  | "record";
 
 /** What a file holds, told from its content. */
 export type ContentKind =
@@ -95,6 +96,8 @@ function jsonKind(prefix: Uint8Array, start: number): ContentKind | undefined {
   if (has("o:traceEvents", "ao:ph")) return unsupported("a Chrome trace", "give OTLP, Jaeger or Zipkin traces");
   if (has("o:nodes") && has("o:samples", "o:timeDeltas", "oao:callFrame"))
     return { kind: "profile", format: "cpuprofile", what: "a .cpuprofile" };
+  if (has("o:schema") && has("o:recording"))
+    return { kind: "profile", format: "record", what: "a report of longpole record" };
   if (has("o:head") && has("oo:callFrame", "oo:selfSize"))
     return { kind: "profile", format: "heapprofile", what: "a .heapprofile" };
   const outline = shape.end > 0 ? outlineOf(prefix, start, shape.end) : "";

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { InputError, Intake } from "../model/intake.ts";
+import type { ProcessLedger } from "../model/process-ledger.ts";
 import type { StackTable } from "../model/stack-table.ts";
 import { decodeCpuProfile } from "./cpuprofile.ts";
 import { decompress } from "./decompress.ts";
@@ -13,6 +14,7 @@ import { decodeOtlpProfiles } from "./otlp-profiles.ts";
 import { decodeOtlpProfilesJson } from "./otlp-profiles-json.ts";
 import { decodePprof } from "./pprof.ts";
 import { readChunks } from "./read-chunks.ts";
+import { decodeRecordReport } from "./record-report.ts";
 
 /** A profile that is no stream is decoded as a whole and may be that large. */
 const MAX_WHOLE = 2 ** 30;
@@ -31,14 +33,19 @@ export interface LoadProfilesOptions {
   readonly onProgress?: (file: string, bytesRead: number) => void;
 }
 
+/** Formats of stacks; what `longpole record` reports has none. */
+type StackFormat = Exclude<ProfileFormat, "record">;
+
 export interface LoadedProfile {
   readonly file: string;
-  readonly format: ProfileFormat;
+  readonly format: StackFormat;
   readonly stacks: StackTable;
 }
 
 export interface LoadedProfiles {
   readonly profiles: readonly LoadedProfile[];
+  /** what `longpole record --json` wrote */
+  readonly ledgers: readonly ProcessLedger[];
   readonly errors: readonly InputError[];
   /** files that could be read but were not used */
   readonly skipped: readonly SkippedFile[];
@@ -58,6 +65,7 @@ export async function loadProfiles(paths: readonly string[], options: LoadProfil
   const inputs = await listInputs(paths);
   const isStopped = (): boolean => options.signal?.aborted === true;
   const profiles: LoadedProfile[] = [];
+  const ledgers: ProcessLedger[] = [];
   const remarks: string[] = [];
   // Files that cannot be opened are told by whoever reads the rest of them.
   if (options.others === "refuse") intake.errors.push(...inputs.errors);
@@ -77,6 +85,10 @@ export async function loadProfiles(paths: readonly string[], options: LoadProfil
       failed = error instanceof InputError ? error : unreadable(file.path, error);
     }
     const errorsBefore = intake.errors.length;
+    if (options.others === "pass-over" && content.isLedger()) {
+      takeLedger(content, failed, ledgers, intake);
+      continue;
+    }
     const profile = content.finish();
     const isOurs = profile !== undefined || options.others === "refuse";
     if (failed !== undefined && isOurs) {
@@ -87,7 +99,7 @@ export async function loadProfiles(paths: readonly string[], options: LoadProfil
     if (profile !== undefined) profiles.push(profile);
     if (content.remark !== "") remarks.push(`${file.path}: ${content.remark}`);
   }
-  return { profiles, errors: intake.errors, skipped, remarks };
+  return { profiles, ledgers, errors: intake.errors, skipped, remarks };
 }
 
 /**
@@ -109,6 +121,22 @@ export function decodeProfile(bytes: Uint8Array, name: string): StackTable {
   }
   if (intake.errors.length > 0) throw intake.errors[0]!;
   return profile.stacks;
+}
+
+function takeLedger(
+  content: ProfileContent,
+  failed: InputError | undefined,
+  ledgers: ProcessLedger[],
+  { errors }: Intake,
+): void {
+  if (failed !== undefined) errors.push(failed);
+  else
+    try {
+      ledgers.push(content.ledger());
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      errors.push(error);
+    }
 }
 
 async function* openInput(file: InputFile, options: LoadProfilesOptions, intake: Intake): AsyncGenerator<Uint8Array> {
@@ -185,9 +213,20 @@ class ProfileContent {
   /** The profile; undefined where the content is none. */
   finish(): LoadedProfile | undefined {
     if (!this.isDecided) this.decide();
-    if (this.kind.kind !== "profile") return undefined;
+    if (this.kind.kind !== "profile" || this.kind.format === "record") return undefined;
     const { format } = this.kind;
     return { file: this.file, format, stacks: this.decode(format) };
+  }
+
+  /** Whether it is what `longpole record --json` wrote, which is no profile. */
+  isLedger(): boolean {
+    if (!this.isDecided) this.decide();
+    return this.kind.kind === "profile" && this.kind.format === "record";
+  }
+
+  /** Throws InputError where it is damaged. */
+  ledger(): ProcessLedger {
+    return decodeRecordReport(Buffer.concat(this.chunks), this.file);
   }
 
   private decide(): void {
@@ -200,7 +239,7 @@ class ProfileContent {
     this.chunks = [];
   }
 
-  private decode(format: ProfileFormat): StackTable {
+  private decode(format: StackFormat): StackTable {
     const { file, intake } = this;
     const whole = (): Uint8Array => Buffer.concat(this.chunks);
     switch (format) {

@@ -34,7 +34,8 @@ export interface ThreadLedger {
   readonly wallMs: number;
   /** of its wall time; waits for something to do are not work */
   readonly busyShare: number;
-  readonly ledger: readonly { readonly timeKind: LedgerKind; readonly share: number }[];
+  /** `idleShare`: the part of `share` in which it had nothing to do */
+  readonly ledger: readonly { readonly timeKind: LedgerKind; readonly share: number; readonly idleShare: number }[];
 }
 
 /** The contract of `longpole record --json`: a report, and what the threads' time went to. */

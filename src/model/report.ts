@@ -144,6 +144,8 @@ export interface EndpointReport {
   /** why a percentile cannot be trusted, where it cannot */
   readonly caution?: string;
   readonly blame: readonly BlameRow[];
+  /** the same time by what it was spent on, as far as spans and hosts tell; absent where no host was looked at */
+  readonly ledger?: EndpointLedger;
   readonly baseline?: {
     readonly requests: number;
     readonly p50Ms: number;
@@ -166,6 +168,36 @@ export interface ObjectiveResult {
   readonly met: boolean | null;
   /** why it cannot be told, or why the figure is to be taken with care */
   readonly detail?: string;
+}
+
+/** What ties a time to the spans, the strongest first; docs/time-kinds.md has the meaning of each. */
+export const LEDGER_LINKS = ["spans", "span-id", "thread-time", "statistical", "metrics", "none"] as const;
+export type LedgerLink = (typeof LEDGER_LINKS)[number];
+
+/** Time of the critical path by service, operation and kind. */
+export interface EndpointLedger {
+  /** milliseconds at p99 that requests spend within services that send spans, and the share of it whose kind is known */
+  readonly ownMs: number;
+  readonly explainedShare: number;
+  /** sum to the blame's: kinds and what is unexplained together are the time exactly */
+  readonly rows: readonly EndpointLedgerRow[];
+}
+
+export interface EndpointLedgerRow {
+  readonly service: string;
+  readonly operation: string;
+  /** kinds of docs/time-kinds.md, and "throttled" */
+  readonly timeKind: string;
+  readonly link: LedgerLink;
+  /** what told it: a file, a profile, metrics; absent for what spans tell, and what nothing does */
+  readonly source?: string;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** of p99Ms, as far as the link tells: with 90 % for samples, between bounds for what was attributed statistically */
+  readonly lowMs: number;
+  readonly highMs: number;
+  /** of all the time at p99 */
+  readonly share: number;
 }
 
 /** Mean time of the critical path of the traces around a percentile, by (service, operation, kind). */

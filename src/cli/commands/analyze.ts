@@ -29,12 +29,13 @@ export interface AnalyzeOptions extends LookOptions {
 /** `longpole analyze`: recordings → report. Ctrl-C prints what is known by then. */
 export function analyze(files: readonly string[], options: AnalyzeOptions, terminal: Terminal): Promise<number> {
   return withInputs(options.quiet === true, terminal, async ({ read, readWithProfiles, progress, signal }) => {
-    const { spans, metrics, intake, profiles } = await readWithProfiles(files);
+    const { spans, metrics, intake, profiles, ledgers } = await readWithProfiles(files);
     const baseline = options.baseline === undefined ? undefined : await read(options.baseline);
     const input = {
       spans,
       metrics,
       intake,
+      ledgers,
       profiles: profiles.map(({ file, stacks }) => ({
         source: file,
         stacks,

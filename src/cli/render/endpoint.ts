@@ -1,5 +1,6 @@
 import type { BlameRow, EndpointReport } from "../../model/report.ts";
 import { stackedBar, texture } from "./bar.ts";
+import { renderLedger } from "./endpoint-ledger.ts";
 import { clip, clipMiddle, columns, padEnd, padStart, wrap } from "./layout.ts";
 import { count, difference, duration, percent, plural, range, rate } from "./numbers.ts";
 import type { Pen } from "./pen.ts";
@@ -13,6 +14,7 @@ export function renderEndpoint(endpoint: EndpointReport, pen: Pen): string[] {
     ...baseline(endpoint, pen),
     ...caution(endpoint, pen),
     ...blame(endpoint, pen),
+    ...renderLedger(endpoint.ledger, pen),
   ];
 }
 

@@ -26,6 +26,8 @@ export interface ServiceCode {
 
 export interface MatchedProfiles {
   readonly services: ReadonlyMap<string, ServiceCode>;
+  /** all profiles that are of a service, also those that tell no processor time */
+  readonly inputs: ReadonlyMap<string, readonly ProfileInput[]>;
   /** profiles that could not be joined with the traces, and why */
   readonly warnings: readonly string[];
 }
@@ -61,7 +63,7 @@ export function matchProfiles(window: Window, inputs: readonly ProfileInput[]): 
     const code = serviceCode(service, profiles);
     if (code !== undefined) services.set(service, code);
   }
-  return { services, warnings };
+  return { services, inputs: found, warnings };
 }
 
 function servicesOf({ paths, text }: Window): Set<string> {

@@ -26,6 +26,29 @@ export function recordReport(recording: ProcessRecording, again: (flags: string)
   const { quality, durationNs, startUnixNs } = recording;
   return {
     schema: REPORT_SCHEMA,
+    // First, so that the beginning of a file tells what it is.
+    recording: {
+      collector: recording.collector,
+      pid: recording.pid,
+      command: recording.command,
+      name: recording.name,
+      durationMs: durationNs / NS_PER_MS,
+      threadMs: ledger.wallNs / NS_PER_MS,
+      threads: busiest.slice(0, THREADS).map(threadLedger),
+      threadsLeft: Math.max(0, busiest.length - THREADS),
+      counters: { ...recording.counters },
+      latencies: latencies(recording),
+      preemptedBy: recording.preemptedBy.slice(0, PREEMPTORS),
+      quality: { ...quality, notObserved: quality.notObserved, remarks: quality.remarks },
+      cost:
+        quality.cost === undefined
+          ? null
+          : {
+              attachMs: quality.cost.attachMs,
+              coreShare: quality.cost.cpuNs / durationNs,
+              residentBytes: quality.cost.residentBytes,
+            },
+    },
     window: {
       startUnixNs: String(startUnixNs),
       endUnixNs: String(startUnixNs + BigInt(Math.round(durationNs))),
@@ -49,28 +72,6 @@ export function recordReport(recording: ProcessRecording, again: (flags: string)
     checkedNotCause: notCauses(recording, ledger, findings),
     unexplained: [],
     ledger: ledger.rows,
-    recording: {
-      collector: recording.collector,
-      pid: recording.pid,
-      command: recording.command,
-      name: recording.name,
-      durationMs: durationNs / NS_PER_MS,
-      threadMs: ledger.wallNs / NS_PER_MS,
-      threads: busiest.slice(0, THREADS).map(threadLedger),
-      threadsLeft: Math.max(0, busiest.length - THREADS),
-      counters: { ...recording.counters },
-      latencies: latencies(recording),
-      preemptedBy: recording.preemptedBy.slice(0, PREEMPTORS),
-      quality: { ...quality, notObserved: quality.notObserved, remarks: quality.remarks },
-      cost:
-        quality.cost === undefined
-          ? null
-          : {
-              attachMs: quality.cost.attachMs,
-              coreShare: quality.cost.cpuNs / durationNs,
-              residentBytes: quality.cost.residentBytes,
-            },
-    },
   };
 }
 
@@ -83,6 +84,7 @@ const threadLedger = (time: ThreadTime): ThreadLedger => ({
   ledger: LEDGER_KINDS.filter((kind) => time.ns[kind] > 0).map((timeKind) => ({
     timeKind,
     share: time.ns[timeKind] / time.thread.wallNs,
+    idleShare: Math.min(time.ns[timeKind], time.idle.get(timeKind) ?? 0) / time.thread.wallNs,
   })),
 });
 

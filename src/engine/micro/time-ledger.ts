@@ -10,6 +10,8 @@ export interface ThreadTime {
   readonly ns: Readonly<Record<LedgerKind, number>>;
   /** waits for something to do, but for those that are told as sleep */
   readonly idleNs: number;
+  /** of each kind the part in which there was nothing to do */
+  readonly idle: ReadonlyMap<LedgerKind, number>;
 }
 
 /** A part of the ledger in words. */
@@ -55,7 +57,7 @@ export function timeLedger(recording: ProcessRecording, waits: readonly WaitClas
     ns.runnable = thread.runnableNs - ns.throttled;
     const told = LEDGER_KINDS.reduce((sum, kind) => sum + ns[kind], 0);
     ns.unexplained += Math.max(0, thread.wallNs - told);
-    return { thread, ns, idleNs: waited?.idleNs ?? 0 };
+    return { thread, ns, idleNs: waited?.idleNs ?? 0, idle: waited?.idle ?? new Map() };
   });
   const rows = LEDGER_KINDS.map((timeKind): LedgerRow => {
     const ns = threads.reduce((sum, one) => sum + one.ns[timeKind], 0);
@@ -72,6 +74,7 @@ export function timeLedger(recording: ProcessRecording, waits: readonly WaitClas
 
 interface Waited {
   readonly kinds: Map<LedgerKind, number>;
+  readonly idle: Map<LedgerKind, number>;
   idleNs: number;
 }
 
@@ -87,8 +90,9 @@ function waitsByThread(
     const tid = threads.tid[samples.thread[row]!]!;
     const told = ledgerKindOf(kind);
     let thread = found.get(tid);
-    if (thread === undefined) found.set(tid, (thread = { kinds: new Map(), idleNs: 0 }));
+    if (thread === undefined) found.set(tid, (thread = { kinds: new Map(), idle: new Map(), idleNs: 0 }));
     thread.kinds.set(told, (thread.kinds.get(told) ?? 0) + ns);
+    if (isIdle) thread.idle.set(told, (thread.idle.get(told) ?? 0) + ns);
     if (isIdle && told !== "sleep") thread.idleNs += ns;
     add(told, what, ns, samples.values[1]?.[row] ?? 0);
   }

@@ -15,7 +15,7 @@ export async function diagnosePhase(folder: string, baseline?: string, signal?: 
   const baselines = before === undefined ? {} : { baseline: before.spans, baselineMetrics: before.metrics };
   const loaded = await loadProfiles([folder], { others: "pass-over", ...hooks });
   const profiles = loaded.profiles.map(({ file, stacks }) => ({ source: file, stacks }));
-  return diagnose({ spans, metrics, intake, profiles, ...baselines }, hooks);
+  return diagnose({ spans, metrics, intake, profiles, ledgers: loaded.ledgers, ...baselines }, hooks);
 }
 
 /** What `longpole what-if PHASE --change ...` says. */

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { FINDING_KINDS, MECHANISMS, SEVERITIES, type Report } from "../../model/report.ts";
+import { FINDING_KINDS, LEDGER_LINKS, MECHANISMS, SEVERITIES, type Report } from "../../model/report.ts";
 import { UnixNsText } from "./common.ts";
 
 const Numbers = Type.Number();
@@ -55,6 +55,26 @@ const EndpointReport = Type.Object({
       p99Ms: Numbers,
       lowMs: Numbers,
       highMs: Numbers,
+    }),
+  ),
+  ledger: Type.Optional(
+    Type.Object({
+      ownMs: Numbers,
+      explainedShare: Numbers,
+      rows: Type.Array(
+        Type.Object({
+          service: Text,
+          operation: Text,
+          timeKind: Text,
+          link: oneOf(LEDGER_LINKS),
+          source: Type.Optional(Text),
+          p50Ms: Numbers,
+          p99Ms: Numbers,
+          lowMs: Numbers,
+          highMs: Numbers,
+          share: Numbers,
+        }),
+      ),
     }),
   ),
   baseline: Type.Optional(Type.Object({ requests: Numbers, p50Ms: Numbers, p95Ms: Numbers, p99Ms: Numbers })),

@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { ownTimeShares } from "./own-time-shares.ts";
+import { Random } from "./random.ts";
+
+const shares = (result: ReturnType<typeof ownTimeShares<string>>) =>
+  Object.fromEntries([...result.kinds].map(([kind, { low, share, high }]) => [kind, [low, share, high]]));
+
+test("by hand: half a request inside, a quarter of a thread busy", () => {
+  // own 0.5, in calls 0.3: cpu 0.2 / 0.5, at least 0.2 / 0.8; gc 0.05 / 0.5, at least 0.05 / 0.8.
+  const found = ownTimeShares(
+    [
+      { kind: "cpu", perSecond: 0.2 },
+      { kind: "gc", perSecond: 0.05 },
+    ],
+    { own: 0.5, inCalls: 0.3 },
+    0.25,
+  );
+  expect(shares(found)).toEqual({ cpu: [0.25, 0.4, 0.4], gc: [0.0625, 0.1, 0.1] });
+  // Work is half; a queue at 0.25 adds a third of it (M/M/1), a sixth (M/D/1) at least; half is left at most.
+  expect(found.loop!.share).toBeCloseTo(0.5 / 3, 12);
+  expect(found.loop!.low).toBeCloseTo(0.5 / 6, 12);
+  expect(found.loop!.high).toBe(0.5);
+});
+
+test("threads that do more than requests wait for explain all of it, in their own proportions", () => {
+  const found = ownTimeShares(
+    [
+      { kind: "cpu", perSecond: 0.3 },
+      { kind: "disk", perSecond: 0.1 },
+    ],
+    { own: 0.1, inCalls: 0 },
+    0.4,
+  );
+  expect(shares(found)["cpu"]![1]).toBeCloseTo(0.75, 12);
+  expect(shares(found)["disk"]!.slice(1)).toEqual([0.25, 1]);
+  expect(found.loop!.share).toBe(0);
+});
+
+test("nothing inside, or nothing done: nothing is told", () => {
+  expect(ownTimeShares([{ kind: "cpu", perSecond: 1 }], { own: 0, inCalls: 1 }).kinds.size).toBe(0);
+  expect(ownTimeShares([], { own: 1, inCalls: 0 }, 0).loop).toBeUndefined();
+});
+
+test("never more than the whole, and each within its bounds", () => {
+  const random = new Random(3);
+  for (let run = 0; run < 2000; run++) {
+    const occupied = Array.from({ length: 4 }, (_, i) => ({ kind: `k${i}`, perSecond: 2 * random.uniform() ** 3 }));
+    const requests = { own: 3 * random.uniform(), inCalls: random.uniform() };
+    const { kinds, loop } = ownTimeShares(occupied, requests, random.uniform());
+    const all = [...kinds.values(), ...(loop === undefined ? [] : [loop])];
+    expect(all.reduce((sum, { share }) => sum + share, 0)).toBeLessThanOrEqual(1 + 1e-12);
+    for (const { low, share, high } of all) {
+      expect(low).toBeLessThanOrEqual(share + 1e-12);
+      expect(share).toBeLessThanOrEqual(high + 1e-12);
+    }
+  }
+});

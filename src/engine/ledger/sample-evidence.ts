@@ -1,0 +1,365 @@
+import { ownersOfSamples, type OwnStretches, type SampleOwner } from "../../analysis/sample-owners.ts";
+import { UNEXPLAINED } from "../../analysis/time-kinds.ts";
+import { workClassOf } from "../../analysis/work-class.ts";
+import { attributeText, findAttribute } from "../../model/attribute-table.ts";
+import { FrameKind, labelText, type StackTable } from "../../model/stack-table.ts";
+import { spanIdHex, traceIdHex } from "../../model/span-table.ts";
+import { SpanFlag } from "../../model/trace-forest.ts";
+import { classifyWaits } from "../micro/classified-waits.ts";
+import type { ProfileInput } from "../code/service-profiles.ts";
+import { oncePerWindow } from "../once-per-window.ts";
+import type { Window } from "../window.ts";
+import { kindOfWork, nanosecondColumn } from "./host-times.ts";
+import { OWN_KINDS, type KnownKind } from "./ledger-kind.ts";
+import { processesOfSpans } from "./services-of-ledgers.ts";
+
+/** How samples were tied to a span, the strongest first. */
+export type SampleLink = "span-id" | "thread-time" | "statistical";
+const LINKS: readonly SampleLink[] = ["span-id", "thread-time", "statistical"];
+
+/** Sampled time of segments of critical paths. */
+export interface SegmentSamples {
+  /** whether samples were taken in the segment's process at its time: then what is not among `times` was not on those threads */
+  isCovered(segment: number): boolean;
+  /** kind, link and nanoseconds (estimates: a sample stands for its whole interval) of a segment */
+  times(segment: number): readonly { readonly kind: KnownKind; readonly link: SampleLink; readonly ns: number }[];
+  /** kinds that the tables could have shown */
+  readonly kinds: ReadonlySet<KnownKind>;
+}
+
+/**
+ * Ties the samples of a service to the own time of its spans: by the span id that they carry; else by their time where only one
+ * request was at work; else dealt out among those that were. Undefined where the samples carry neither ids nor times.
+ */
+export function sampleEvidence(
+  window: Window,
+  service: string,
+  profiles: readonly ProfileInput[],
+): SegmentSamples | undefined {
+  const isLoop = processesOfSpans(window).some((one) => one.service === service && one.isEventLoop);
+  const sums = new Map<number, Float64Array>();
+  const covered: { fromNs: number; toNs: number }[] = [];
+  const kinds = new Set<KnownKind>();
+  const stretches = ownStretches(window).get(service);
+  if (stretches === undefined) return undefined;
+  const give = (segment: number, kind: KnownKind, link: SampleLink, ns: number): void => {
+    let held = sums.get(segment);
+    if (held === undefined) sums.set(segment, (held = new Float64Array(OWN_KINDS.length * LINKS.length)));
+    held[OWN_KINDS.indexOf(kind) * LINKS.length + LINKS.indexOf(link)]! += ns;
+  };
+  for (const { stacks } of profiles) {
+    for (const group of timedGroups(window, stacks, stretches)) {
+      covered.push(group.covered);
+      for (const kind of group.couldShow) kinds.add(kind);
+      const [timeNs, ns] = [Float64Array.from(group.timeNs), Float64Array.from(group.ns)];
+      const samples = { timeNs, ns, owner: Int32Array.from(group.owner) };
+      ownersOfSamples(group.stretches, samples, isLoop, (sample, row, part, how) => {
+        const segment = segmentAt(window, row, timeNs[sample]!);
+        if (segment < 0) return;
+        give(segment, how === "waits" ? "event-loop" : group.kinds[sample]!, linkOf(how), part);
+      });
+    }
+    for (const { row, kind, ns } of untimedNamed(window, stacks)) {
+      for (const [segment, share] of segmentsOfRow(window, row)) give(segment, kind, "span-id", ns * share);
+    }
+  }
+  if (sums.size === 0) return undefined;
+  if (isLoop) kinds.add("event-loop");
+  const { startNs, endNs } = window.segments;
+  return {
+    kinds,
+    isCovered: (segment) => {
+      if (sums.has(segment)) return true;
+      const middle = (startNs[segment]! + endNs[segment]!) / 2;
+      return covered.some(({ fromNs, toNs }) => middle >= fromNs && middle < toNs);
+    },
+    times: (segment) => {
+      const held = sums.get(segment);
+      if (held === undefined) return [];
+      return OWN_KINDS.flatMap((kind, k) =>
+        LINKS.flatMap((link, l) => {
+          const ns = held[k * LINKS.length + l]!;
+          return ns > 0 ? [{ kind, link, ns }] : [];
+        }),
+      );
+    },
+  };
+}
+
+function linkOf(how: SampleOwner): SampleLink {
+  switch (how) {
+    case "named":
+      return "span-id";
+    case "sole":
+      return "thread-time";
+    case "one-of":
+    case "waits":
+      return "statistical";
+  }
+}
+
+/** Samples with a time on the calendar of one process, or of one thread that spans name; idle ones are left out. */
+interface TimedGroup {
+  readonly stretches: OwnStretches;
+  readonly kinds: KnownKind[];
+  readonly timeNs: number[];
+  readonly ns: number[];
+  /** span row that the sample names, -1 for none */
+  readonly owner: number[];
+  readonly covered: { readonly fromNs: number; readonly toNs: number };
+  readonly couldShow: readonly KnownKind[];
+}
+
+function timedGroups(window: Window, stacks: StackTable, of: ServiceStretches): TimedGroup[] {
+  const { samples, threads, processes, strings } = stacks;
+  const groups = new Map<string, TimedGroup>();
+  kindColumns(stacks).forEach(({ column, kindOf, couldShow }, c) => {
+    for (let row = 0; row < samples.rowCount; row++) {
+      const value = samples.values[column]![row]!;
+      const thread = samples.thread[row]!;
+      const process = threads.process[thread]!;
+      const start = processes.startUnixNs[process]!;
+      const kind = value > 0 && samples.timeOffsetNs[row]! >= 0 && start >= 0n ? kindOf(row) : undefined;
+      if (kind === undefined) continue;
+      const fromNs = Number(start - window.spans.baseUnixNs);
+      const names = [strings.get(threads.name[thread]!), String(threads.tid[thread]!)];
+      const held = stretchesFor(of, processes.pid[process]!, names);
+      const key = `${c} ${process} ${held.key}`;
+      let group = groups.get(key);
+      if (group === undefined) {
+        const covered = { fromNs, toNs: fromNs + Math.max(0, processes.durationNs[process]!) };
+        group = { stretches: held.stretches, kinds: [], timeNs: [], ns: [], owner: [], covered, couldShow };
+        groups.set(key, group);
+      }
+      group.kinds.push(kind);
+      group.timeNs.push(fromNs + samples.timeOffsetNs[row]!);
+      group.ns.push(value);
+      group.owner.push(namedRow(window, stacks, samples.labelSet[row]!));
+    }
+  });
+  return [...groups.values()];
+}
+
+/** Of the thread where spans name it, else of the process, else of the whole service. */
+function stretchesFor(
+  of: ServiceStretches,
+  pid: number,
+  threadNames: readonly string[],
+): { key: string; stretches: OwnStretches } {
+  const process = of.byPid.get(pid);
+  const held = process ?? of.all;
+  const thread = threadNames.find((name) => name !== "" && held.byThread.has(name));
+  if (thread !== undefined) return { key: `thread ${thread}`, stretches: held.byThread.get(thread)! };
+  return { key: process === undefined ? "all" : "process", stretches: held.stretches };
+}
+
+/** Samples that name their span, but not their time. */
+function untimedNamed(window: Window, stacks: StackTable): { row: number; kind: KnownKind; ns: number }[] {
+  const { samples, threads, processes } = stacks;
+  const found: { row: number; kind: KnownKind; ns: number }[] = [];
+  for (const { column, kindOf } of kindColumns(stacks)) {
+    for (let sample = 0; sample < samples.rowCount; sample++) {
+      const ns = samples.values[column]![sample]!;
+      const isTimed =
+        samples.timeOffsetNs[sample]! >= 0 && processes.startUnixNs[threads.process[samples.thread[sample]!]!]! >= 0n;
+      if (!(ns > 0) || isTimed) continue;
+      const row = namedRow(window, stacks, samples.labelSet[sample]!);
+      const kind = row < 0 ? undefined : kindOf(sample);
+      if (kind !== undefined) found.push({ row, kind, ns });
+    }
+  }
+  return found;
+}
+
+interface KindColumn {
+  readonly column: number;
+  /** undefined: the thread had nothing to do, or it is not known what */
+  readonly kindOf: (sample: number) => KnownKind | undefined;
+  readonly couldShow: readonly KnownKind[];
+}
+
+const WAITS: ReadonlySet<string> = new Set(["lock", "disk", "network", "sleep"]);
+
+function kindColumns(stacks: StackTable): KindColumn[] {
+  const columns: KindColumn[] = [];
+  const on = nanosecondColumn(stacks, ["cpu", "wall"]);
+  if (on >= 0) {
+    const isWall = stacks.valueTypes[on]!.type === "wall";
+    const kinds = kindsOfStackRows(stacks, isWall);
+    columns.push({
+      column: on,
+      kindOf: (sample) => {
+        const stack = stacks.samples.stack[sample]!;
+        return stack < 0 ? "cpu" : kinds[stack];
+      },
+      couldShow: isWall ? ["cpu", "gc", "disk"] : ["cpu", "gc"],
+    });
+  }
+  const off = nanosecondColumn(stacks, ["off-cpu"]);
+  if (off >= 0) {
+    const waits = classifyWaits(stacks);
+    columns.push({
+      column: off,
+      kindOf: (sample) => {
+        const { kind, isIdle } = waits[sample]!;
+        return isIdle || !WAITS.has(kind) ? undefined : (kind as KnownKind);
+      },
+      couldShow: ["lock", "disk", "network", "sleep"],
+    });
+  }
+  return columns;
+}
+
+/** Per stack: the kind of its innermost telling frame, as `codeProfile` classes it; undefined for idling. */
+function kindsOfStackRows({ stacks, frames, strings }: StackTable, isWall: boolean): (KnownKind | undefined)[] {
+  const kinds: (KnownKind | undefined)[] = [];
+  for (let row = 0; row < stacks.rowCount; row++) {
+    const frame = stacks.frame[row]!;
+    const kind = frames.kind[frame] as FrameKind;
+    if (kind === FrameKind.idle) {
+      kinds.push(undefined);
+      continue;
+    }
+    const own = workClassOf(strings.get(frames.function[frame]!), strings.get(frames.file[frame]!), kind);
+    const parent = stacks.parent[row]!;
+    kinds.push(own !== undefined ? kindOfWork(own, isWall) : parent < 0 ? "cpu" : (kinds[parent] ?? "cpu"));
+  }
+  return kinds;
+}
+
+const SPAN_LABELS = ["span_id", "span.id", "spanId"];
+const TRACE_LABELS = ["trace_id", "trace.id", "traceId"];
+
+function namedRow(window: Window, stacks: StackTable, labelSet: number): number {
+  if (labelSet === 0) return -1;
+  const text = (keys: readonly string[]): string =>
+    keys.map((key) => labelText(stacks, labelSet, key)).find((value) => value !== "") ?? "";
+  const span = text(SPAN_LABELS).toLowerCase();
+  if (span === "") return -1;
+  const rows = rowsById(window).get(span) ?? [];
+  const trace = text(TRACE_LABELS).toLowerCase();
+  return rows.find((row) => trace === "" || traceIdHex(window.spans, row) === trace) ?? -1;
+}
+
+const rowsById = oncePerWindow(({ spans, forest }): ReadonlyMap<string, readonly number[]> => {
+  const found = new Map<string, number[]>();
+  for (const row of forest.rows) {
+    const id = spanIdHex(spans, row);
+    const held = found.get(id);
+    if (held === undefined) found.set(id, [row]);
+    else held.push(row);
+  }
+  return found;
+});
+
+/** The segment of the critical path that belongs to the span at that time; -1 where the path is elsewhere. */
+function segmentAt({ segments, forest, kinds }: Window, row: number, atNs: number): number {
+  if (kinds[row] !== UNEXPLAINED) return -1;
+  const trace = forest.trace[row]!;
+  let [low, high] = [segments.traceStart[trace]!, segments.traceStart[trace + 1]! - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    if (segments.endNs[middle]! <= atNs) low = middle + 1;
+    else if (segments.startNs[middle]! > atNs) high = middle - 1;
+    else return segments.row[middle] === row ? middle : -1;
+  }
+  return -1;
+}
+
+/** Segments of a span on its critical path, with the share of its own time that each is. */
+function* segmentsOfRow(window: Window, row: number): Generator<[segment: number, share: number]> {
+  const { segments, forest, kinds } = window;
+  if (kinds[row] !== UNEXPLAINED) return;
+  const trace = forest.trace[row]!;
+  let own = 0;
+  for (const [from, to] of stretchesOf(window, row)) own += to - from;
+  if (!(own > 0)) return;
+  for (let i = segments.traceStart[trace]!; i < segments.traceStart[trace + 1]!; i++) {
+    if (segments.row[i] === row) yield [i, (segments.endNs[i]! - segments.startNs[i]!) / own];
+  }
+}
+
+interface Stretches {
+  readonly stretches: OwnStretches;
+  /** by `thread.name` and by `thread.id`, as far as the spans name them */
+  readonly byThread: ReadonlyMap<string, OwnStretches>;
+}
+
+interface ServiceStretches {
+  readonly all: Stretches;
+  readonly byPid: ReadonlyMap<number, Stretches>;
+}
+
+/** By service: when its spans were at work of their own, on the critical path or not. */
+const ownStretches = oncePerWindow((window): ReadonlyMap<string, ServiceStretches> => {
+  const { forest, facts, kinds, spans, text } = window;
+  const found = new Map<number, { all: Gathered; byPid: Map<number, Gathered> }>();
+  const pidKey = spans.strings.intern("process.pid");
+  const threadKeys = ["thread.name", "thread.id"].map((key) => spans.strings.intern(key));
+  for (const row of forest.rows) {
+    if (kinds[row] !== UNEXPLAINED) continue;
+    const service = facts.service[row]!;
+    let held = found.get(service);
+    if (held === undefined) found.set(service, (held = { all: new Gathered(), byPid: new Map() }));
+    const pidAt = findAttribute(spans.resources, spans.resource[row]!, pidKey);
+    const into = [held.all];
+    if (pidAt >= 0) {
+      const pid = Number(attributeText(spans.resources, spans.strings, pidAt));
+      let process = held.byPid.get(pid);
+      if (process === undefined) held.byPid.set(pid, (process = new Gathered()));
+      into.push(process);
+    }
+    const threads = threadKeys.flatMap((key) => {
+      const at = findAttribute(spans.attributes, row, key);
+      return at < 0 ? [] : [attributeText(spans.attributes, spans.strings, at)];
+    });
+    for (const [from, to] of stretchesOf(window, row)) for (const one of into) one.add(row, from, to, threads);
+  }
+  return new Map(
+    [...found].map(([service, { all, byPid }]) => [
+      text(service),
+      { all: all.finish(), byPid: new Map([...byPid].map(([pid, one]) => [pid, one.finish()])) },
+    ]),
+  );
+});
+
+/** Stretches of spans, in all and by thread. */
+class Gathered {
+  private readonly all: [row: number, from: number, to: number][] = [];
+  private readonly byThread = new Map<string, [row: number, from: number, to: number][]>();
+
+  add(row: number, from: number, to: number, threads: readonly string[]): void {
+    this.all.push([row, from, to]);
+    for (const thread of new Set(threads)) {
+      const held = this.byThread.get(thread);
+      if (held === undefined) this.byThread.set(thread, [[row, from, to]]);
+      else held.push([row, from, to]);
+    }
+  }
+
+  finish(): Stretches {
+    const columns = (rows: readonly (readonly [number, number, number])[]): OwnStretches => ({
+      row: Int32Array.from(rows, ([row]) => row),
+      startNs: Float64Array.from(rows, ([, from]) => from),
+      endNs: Float64Array.from(rows, ([, , to]) => to),
+    });
+    return {
+      stretches: columns(this.all),
+      byThread: new Map([...this.byThread].map(([thread, rows]) => [thread, columns(rows)])),
+    };
+  }
+}
+
+/** The span without the time of the children that it waits for. */
+function* stretchesOf({ forest }: Window, row: number): Generator<[from: number, to: number]> {
+  const { childStart, child, startNs, endNs, flags } = forest;
+  let reached = startNs[row]!;
+  for (let i = childStart[row]!; i < childStart[row + 1]!; i++) {
+    const other = child[i]!;
+    if ((flags[other]! & SpanFlag.asynchronous) !== 0) continue;
+    if (startNs[other]! > reached) yield [reached, Math.min(startNs[other]!, endNs[row]!)];
+    reached = Math.max(reached, endNs[other]!);
+    if (reached >= endNs[row]!) return;
+  }
+  if (reached < endNs[row]!) yield [reached, endNs[row]!];
+}

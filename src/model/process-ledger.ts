@@ -1,0 +1,45 @@
+import type { LedgerKind } from "./record-report.ts";
+
+/** What the threads of one process spent a stretch of time on, as `longpole record --json` and the agent tell it. */
+export interface ProcessLedger {
+  /** the file that it was read from, or what sent it */
+  readonly source: string;
+  /** `service.name` where the source says it; "" otherwise */
+  readonly service: string;
+  /** of the program, without its folder */
+  readonly name: string;
+  readonly pid: number;
+  readonly startUnixNs: bigint;
+  readonly durationNs: number;
+  readonly threads: readonly LedgerThread[];
+  /** what the waits were by kind, most first: "fsync", "mutex" */
+  readonly parts: readonly { readonly kind: LedgerKind; readonly what: string; readonly ns: number }[];
+  /** who got the processor when a thread was taken off it, most often first */
+  readonly preemptedBy: readonly { readonly pid: number; readonly name: string; readonly count: number }[];
+  /** what makes its system calls or waits, as findings of the recording name it, the gravest first */
+  readonly calls: readonly ProcessCall[];
+}
+
+export interface LedgerThread {
+  readonly pid: number;
+  readonly tid: number;
+  readonly name: string;
+  readonly wallNs: number;
+  readonly times: readonly LedgerTime[];
+}
+
+export interface LedgerTime {
+  readonly kind: LedgerKind;
+  readonly ns: number;
+  /** the part in which the thread had nothing to do, at most `ns` */
+  readonly idleNs: number;
+}
+
+/** A system call that a process waits in or spends its processor time in. */
+export interface ProcessCall {
+  readonly syscall: string;
+  /** the function that makes it; "" where not known */
+  readonly frame: string;
+  /** in words, with its figures */
+  readonly text: string;
+}
