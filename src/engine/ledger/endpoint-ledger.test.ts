@@ -250,6 +250,7 @@ test("the sum law on random systems with random recordings and samples", async (
       profiles: [{ source: "a.pb", stacks, service: "a" }],
       ledgers: [recorded(1, [thread], "a-0.json"), recorded(2, [thread], "b-0.json")],
     });
+    expect(report.endpoints[0]!.ledger!.rows.length).toBeGreaterThan(2);
     expectSums(report);
   }
 });
