@@ -14,9 +14,7 @@ export interface Inputs {
   /** Spans and metrics of files and folders; what could not be read is told on stderr and stands in `intake.errors`. */
   read(paths: readonly string[]): Promise<{ spans: SpanTable; metrics: MetricTable; intake: Intake }>;
   /** The same, with the profiles and recordings of processes among them; their errors stand in `intake.errors`, too. */
-  readWithProfiles(
-    paths: readonly string[],
-  ): Promise<{
+  readWithProfiles(paths: readonly string[]): Promise<{
     spans: SpanTable;
     metrics: MetricTable;
     intake: Intake;
@@ -59,7 +57,10 @@ export async function withInputs(
     },
     readWithProfiles: async (paths) => {
       const loaded = await read(paths, true);
-      const { profiles, ledgers, errors, remarks } = await loadProfiles(paths, { others: "pass-over", signal: abort.signal });
+      const { profiles, ledgers, errors, remarks } = await loadProfiles(paths, {
+        others: "pass-over",
+        signal: abort.signal,
+      });
       for (const error of errors) loaded.intake.errors.push(error);
       if (!quiet) for (const remark of remarks) terminal.err(`longpole: ${safeText(remark)}\n`);
       tellErrors(loaded.intake);
