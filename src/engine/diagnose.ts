@@ -25,6 +25,8 @@ import type { ConfigurationCase } from "./configuration/configuration-check.ts";
 import { withSettings } from "./configuration/with-settings.ts";
 import { requestCosts } from "./cost/request-costs.ts";
 import { dataQuality } from "./data-quality.ts";
+import { type DatabaseStatistics, readDatabaseStatistics } from "./database/database-statistics.ts";
+import { withDatabaseEvidence } from "./database/with-database-evidence.ts";
 import { withObjectiveForecast } from "./objective-forecast.ts";
 import { reportEndpoint } from "./endpoint-report.ts";
 import { MIN_TRACES, viewEndpoint, type EndpointView } from "./endpoint-view.ts";
@@ -133,12 +135,25 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
   const falls = objectiveLoads(window, throughput, objectives, seed);
   const reported = falls.length === 0 ? throughput.report : { ...throughput.report, objectives: falls };
   const code = codeContext(throughput.report, baseline);
+  const database = input.metrics === undefined ? undefined : readDatabaseStatistics(input.metrics);
   const {
     findings: causes,
     cases,
     unchanged,
     stopped,
-  } = await findCauses(window, baseline, profiles, code, views, objectives, resources, seed, hooks, checkpoint);
+  } = await findCauses(
+    window,
+    baseline,
+    profiles,
+    code,
+    views,
+    objectives,
+    resources,
+    database,
+    seed,
+    hooks,
+    checkpoint,
+  );
   const configuration = await configurationOf(
     input,
     { window, views, resources, quotas: quotasOf(throughput.report) },
@@ -156,6 +171,7 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
   const quality = dataQuality(window, input.intake, views, stopped, resources, [
     ...profiles.warnings,
     ...ledgers.warnings,
+    ...(database?.missing ?? []).map(({ what, mend }) => `PostgreSQL: ${what}${mend === "" ? "" : ` (${mend})`}`),
   ]);
   const report: Report = {
     schema: REPORT_SCHEMA,
@@ -278,6 +294,7 @@ async function findCauses(
   views: readonly EndpointView[],
   objectives: readonly ObjectiveResult[],
   resources: ResourceContext | undefined,
+  database: DatabaseStatistics | undefined,
   seed: number,
   hooks: DiagnoseHooks,
   checkpoint: Checkpoint,
@@ -320,7 +337,14 @@ async function findCauses(
     resources === undefined
       ? folded
       : // Again: what the metrics showed to grow may be what holds the connections.
-        foldConsequences(window, withTableGrowth(judgeClaims(folded, resources), window, resources.measures, seed));
+        foldConsequences(
+          window,
+          withDatabaseEvidence(
+            withTableGrowth(judgeClaims(folded, resources), window, resources.measures, seed),
+            window,
+            database,
+          ),
+        );
   const foretold = withObjectiveForecast(measured, objectives);
   const joined = joinCode(window, ownNs, explained, foretold, profiles.services, code);
   const named = nameFunctions(joined, profiles.services);

@@ -38,6 +38,12 @@ export const IDLE: RegExp = /^(idle|iowait|io[-_ ]?wait|steal_idle)$/i;
  * Micrometer, HikariCP, and the service-graph and span-metrics connectors.
  */
 export const RULES: readonly Rule[] = [
+  // Of statements, sessions, tables and settings of a database: src/engine/database reads these by themselves.
+  { measure: "db-buffer-size", name: /^postgresql_setting_shared_buffers$/, dimension: "bytes", combine: "max" },
+  {
+    measure: undefined,
+    name: /^postgresql_(statement|wait|lock|plan|collector|setting|io|wal|index|block|table_(count|left_out|sequential|index|modified|vacuum|analyze|size))(_|$)/,
+  },
   // What the runtime makes of its processors, before what the processors do.
   {
     measure: "runtime-threads",

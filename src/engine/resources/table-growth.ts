@@ -131,8 +131,8 @@ function grown(window: Window, explanation: Explanation, { table, fit }: TableGr
     subject: { ...explanation.subject, ...cause.subject },
     title:
       cause.mechanism === "missing-index"
-        ? `${table} grew ${times(largest / smallest)}, and looking up its rows takes the longer for it: an index on (${columns}) seems to be missing`
-        : `${table} grew ${times(largest / smallest)}, and ${shorten(statement, 60)} takes the longer for it`,
+        ? `${table} ${growthWords(largest / smallest)}, and looking up its rows takes the longer for it: an index on (${columns}) seems to be missing`
+        : `${table} ${growthWords(largest / smallest)}, and ${shorten(statement, 60)} takes the longer for it`,
     why: `${explanation.why} Its time grows ${reads}, as rows^${exponent.value.toFixed(1)} (${interval}): ${next}.`,
     confidence: Math.max(explanation.confidence, CONFIDENCE),
     growth: {
@@ -147,6 +147,12 @@ function grown(window: Window, explanation: Explanation, { table, fit }: TableGr
     evidence: [...explanation.evidence, evidence],
     refutedBy: "EXPLAIN shows that it reads few rows by an index: then something else grew at the same time",
   };
+}
+
+/** As people say it where it is about that; 15 % is what nobody minds in words. */
+function growthWords(factor: number): string {
+  const near = (whole: number): boolean => Math.abs(factor / whole - 1) <= 0.15;
+  return near(2) ? "doubled" : near(3) ? "tripled" : `grew ${times(factor)}`;
 }
 
 /** From the first to the last request. */

@@ -1,0 +1,28 @@
+/** What a session spends its time on, as PostgreSQL tells it. */
+export type WaitKind = "cpu" | "lock" | "disk" | "network" | "sleep" | "idle" | "other";
+
+/**
+ * By the wait event of pg_stat_activity (PostgreSQL's manual, "Wait Events"). No event while active is the processor, or
+ * waiting for one. A session in an open transaction that runs nothing is idle, whatever it waits for.
+ * Light-weight locks around the log and buffers in transit are waits for another's write or read.
+ */
+export function waitKind(type: string, event: string, state: string): WaitKind {
+  if (state.startsWith("idle")) return "idle";
+  switch (type) {
+    case "":
+      return "cpu";
+    case "Lock":
+    case "BufferPin":
+      return "lock";
+    case "LWLock":
+      return /^(WALWrite|BufferIO|BufferIo)/.test(event) ? "disk" : "lock";
+    case "IO":
+      return "disk";
+    case "Client":
+      return "network";
+    case "Timeout":
+      return "sleep";
+    default:
+      return "other";
+  }
+}
