@@ -13,20 +13,64 @@ export function inFlightAtStart(
   group: Int32Array,
   { byStart, byEnd }: SpanOrders = orderSpans(startNs, endNs),
 ): Int32Array {
-  const active = new Map<number, number>();
-  const change = (g: number, by: number): void => void active.set(g, (active.get(g) ?? 0) + by);
+  const { place, count } = placesOf(group);
+  const active = new Int32Array(count);
   const seen = new Int32Array(startNs.length);
   let ended = 0;
-  for (const row of byStart) {
+  for (let k = 0; k < byStart.length; k++) {
+    const row = byStart[k]!;
     const now = startNs[row]!;
     for (; ended < byEnd.length && endNs[byEnd[ended]!]! <= now; ended++) {
       const gone = byEnd[ended]!;
-      if (lasts(startNs, endNs, gone)) change(group[gone]!, -1);
+      if (lasts(startNs, endNs, gone)) active[place[gone]!]!--;
     }
-    seen[row] = active.get(group[row]!) ?? 0;
-    if (lasts(startNs, endNs, row)) change(group[row]!, 1);
+    seen[row] = active[place[row]!]!;
+    if (lasts(startNs, endNs, row)) active[place[row]!]!++;
   }
   return seen;
+}
+
+/**
+ * Of spans of some kind (`counts` is 1) how many are open when each span starts: those of its group that started before it
+ * less those that ended before it. One count per span.
+ */
+export function openAtStart(
+  startNs: Float64Array,
+  endNs: Float64Array,
+  group: Int32Array,
+  counts: Uint8Array,
+  { byStart, byEnd }: SpanOrders,
+): Int32Array {
+  const { place, count } = placesOf(group);
+  const open = new Int32Array(count);
+  const seen = new Int32Array(startNs.length);
+  let [started, ended] = [0, 0];
+  for (let k = 0; k < byStart.length; k++) {
+    const now = startNs[byStart[k]!]!;
+    for (; startNs[byStart[started]!]! < now; started++)
+      if (counts[byStart[started]!] === 1) open[place[byStart[started]!]!]!++;
+    for (; ended < byEnd.length && endNs[byEnd[ended]!]! < now; ended++)
+      if (counts[byEnd[ended]!] === 1) open[place[byEnd[ended]!]!]!--;
+    seen[byStart[k]!] = open[place[byStart[k]!]!]!;
+  }
+  return seen;
+}
+
+/** Groups as numbers from 0 on: an array counts some ten times as fast as a map. */
+function placesOf(group: Int32Array): { place: Int32Array; count: number } {
+  const places = new Map<number, number>();
+  const place = new Int32Array(group.length);
+  let [last, held] = [Number.NaN, 0];
+  for (let row = 0; row < group.length; row++) {
+    const one = group[row]!;
+    if (one !== last) {
+      held = places.get(one) ?? places.size;
+      places.set(one, held);
+      last = one;
+    }
+    place[row] = held;
+  }
+  return { place, count: places.size };
 }
 
 /** Rows by start and by end, which several groupings of the same spans share. */

@@ -74,7 +74,24 @@ function describeResources(table: SpanTable): ResourceColumns {
 }
 
 const CONVENTION_NAMES = Object.keys(CONVENTIONS) as Convention[];
-const indexOf = (convention: Convention): number => CONVENTION_NAMES.indexOf(convention);
+/** Place of each convention: looked up several times a span. */
+const PLACE = Object.fromEntries(CONVENTION_NAMES.map((name, place) => [name, place])) as Record<Convention, number>;
+
+/** Where the name of a callee is looked for, the best first. */
+const CALLEE_OF_PRODUCER: readonly Convention[] = [
+  "messagingDestination",
+  "peerService",
+  "serverAddress",
+  "messagingSystem",
+];
+const CALLEE_OF_CLIENT: readonly Convention[] = [
+  "peerService",
+  "serverAddress",
+  "rpcService",
+  "urlFull",
+  "messagingDestination",
+];
+const CALLEE_OF_DATABASE: readonly Convention[] = ["dbNamespace", "peerService", "serverAddress", "dbSystem"];
 
 /** The span that is being read: attribute row by convention, -1 where it has none. */
 class SpanReader {
@@ -89,8 +106,10 @@ class SpanReader {
   private readonly foundPreference: Uint8Array = new Uint8Array(CONVENTION_NAMES.length);
   private readonly poolNames = new Map<number, boolean>();
   private readonly statements = new Map<number, number>();
-  private readonly routedNames = new Map<string, number>();
-  private readonly calleeNames = new Map<string, number>();
+  /** by name and route */
+  private readonly routedNames = new Map<number, number>();
+  /** by convention and, where it counts, port: callees by the string id that names them */
+  private readonly calleeNames = new Map<number, Map<number, number>>();
 
   constructor(table: SpanTable) {
     this.table = table;
@@ -151,49 +170,64 @@ class SpanReader {
   /** Span name; a bare method is completed by its route, which is what users group by. */
   name(): number {
     const name = this.table.name[this.row]!;
-    const route = this.found[indexOf("httpRoute")]!;
+    const route = this.found[PLACE.httpRoute]!;
     if (route < 0 || this.table.kind[this.row] !== SpanKind.server) return name;
-    const key = `${name} ${this.attributes.value[route]}`;
-    let id = this.routedNames.get(key);
+    // Two string ids: exact below 2^53 for any two of 2^26, and looked at again where that does not do.
+    const value = this.attributes.value[route]!;
+    const key = this.attributes.type[route] === AttributeType.string && value < 2 ** 26 ? name * 2 ** 26 + value : -1;
+    let id = key < 0 ? undefined : this.routedNames.get(key);
     if (id === undefined) {
       const text = this.table.strings.get(name);
       const path = attributeText(this.attributes, this.table.strings, route);
       id =
         /^(?:HTTP )?[A-Z]+$/.test(text) && path.startsWith("/") ? this.table.strings.intern(`${text} ${path}`) : name;
-      this.routedNames.set(key, id);
+      if (key >= 0) this.routedNames.set(key, id);
     }
     return id;
   }
 
   callee(role: SpanRole): number {
-    const order: Convention[] =
+    const order =
       role === SpanRole.producer
-        ? ["messagingDestination", "peerService", "serverAddress", "messagingSystem"]
+        ? CALLEE_OF_PRODUCER
         : role === SpanRole.client
-          ? ["peerService", "serverAddress", "rpcService", "urlFull", "messagingDestination"]
-          : ["dbNamespace", "peerService", "serverAddress", "dbSystem"];
+          ? CALLEE_OF_CLIENT
+          : CALLEE_OF_DATABASE;
     for (const convention of order) {
-      const at = this.found[indexOf(convention)]!;
+      const at = this.found[PLACE[convention]]!;
       if (at < 0) continue;
-      const port = this.found[indexOf("serverPort")]!;
-      const key = `${convention} ${this.attributes.type[at]} ${this.attributes.value[at]} ${port < 0 ? "" : this.attributes.value[port]}`;
-      let id = this.calleeNames.get(key);
-      if (id === undefined) {
-        id = this.calleeName(convention, at, port);
-        this.calleeNames.set(key, id);
-      }
+      const id = this.calleeBy(convention, at);
       if (id >= 0) return id;
     }
     return -1;
   }
 
+  private calleeBy(convention: Convention, at: number): number {
+    const port = convention === "serverAddress" ? this.found[PLACE.serverPort]! : -1;
+    if (this.attributes.type[at] !== AttributeType.string) return this.calleeName(convention, at, port);
+    const value = this.attributes.value[at]!;
+    // Ports are small numbers, or string ids; those of other types are told apart by their sign.
+    const portKey =
+      port < 0
+        ? 0
+        : this.attributes.type[port] === AttributeType.number
+          ? 1 + this.attributes.value[port]!
+          : -1 - this.attributes.value[port]!;
+    const key = portKey * 64 + PLACE[convention];
+    let names = this.calleeNames.get(key);
+    if (names === undefined) this.calleeNames.set(key, (names = new Map()));
+    let id = names.get(value);
+    if (id === undefined) names.set(value, (id = this.calleeName(convention, at, port)));
+    return id;
+  }
+
   statement(): number {
-    const at = this.found[indexOf("dbStatement")]!;
+    const at = this.found[PLACE.dbStatement]!;
     if (at < 0 || this.attributes.type[at] !== AttributeType.string) return -1;
     const raw = this.attributes.value[at]!;
     let id = this.statements.get(raw);
     if (id === undefined) {
-      const system = this.found[indexOf("dbSystem")]!;
+      const system = this.found[PLACE.dbSystem]!;
       const dialect = system < 0 ? "" : attributeText(this.attributes, this.table.strings, system);
       id = this.table.strings.intern(normaliseStatement(this.table.strings.get(raw), dialect));
       this.statements.set(raw, id);
@@ -202,11 +236,11 @@ class SpanReader {
   }
 
   private has(convention: Convention): boolean {
-    return this.found[indexOf(convention)]! >= 0;
+    return this.found[PLACE[convention]]! >= 0;
   }
 
   private number(convention: Convention): number {
-    const at = this.found[indexOf(convention)]!;
+    const at = this.found[PLACE[convention]]!;
     if (at < 0) return Number.NaN;
     if (this.attributes.type[at] === AttributeType.number) return this.attributes.value[at]!;
     return Number(attributeText(this.attributes, this.table.strings, at));

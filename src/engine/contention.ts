@@ -1,13 +1,14 @@
-import { inFlightAtStart, orderSpans } from "../analysis/in-flight.ts";
+import { inFlightAtStart, openAtStart, orderSpans } from "../analysis/in-flight.ts";
 import { rankCorrelation } from "../analysis/rank-correlation.ts";
 import { quantileOf, quantileOfAscending } from "../analysis/weighted-quantile.ts";
 import { SpanRole } from "../model/span-facts.ts";
 import { oncePerWindow } from "./once-per-window.ts";
 import type { Window } from "./window.ts";
-import { mapToFloats, mapToInts } from "../model/map-column.ts";
+import { mapToInts } from "../model/map-column.ts";
 
 /** How a column of own times grows with the number of others in flight. */
 export interface Growth {
+  /** rank correlation of time and count; NaN where the crowded take hardly longer */
   readonly correlation: number;
   /** median where few others are in flight: what the work takes by itself */
   readonly aloneNs: number;
@@ -36,7 +37,9 @@ export function growthWithInFlight(ownNs: Float64Array, inFlight: Float64Array):
   const aloneNs = medianWhere((count) => count <= few);
   const crowdedNs = medianWhere((count) => count >= many);
   if (Number.isNaN(aloneNs) || Number.isNaN(crowdedNs)) return undefined;
-  return { correlation: rankCorrelation(ownNs, inFlight), aloneNs, crowdedNs, few, many };
+  // Where the crowded take no longer nobody asks how closely the two go together, and ranks are dear.
+  const correlation = waits(aloneNs, crowdedNs) ? rankCorrelation(ownNs, inFlight) : Number.NaN;
+  return { correlation, aloneNs, crowdedNs, few, many };
 }
 
 /** Rank correlation of own time and in-flight below which nothing is read into it. */
@@ -44,9 +47,10 @@ const MIN_CORRELATION = 0.35;
 /** How much longer the crowded have to take. */
 const MIN_GROWTH = 1.8;
 
+const waits = (aloneNs: number, crowdedNs: number): boolean => crowdedNs >= MIN_GROWTH * Math.max(1e5, aloneNs);
+
 /** Whether the crowded wait; differences under 0.1 ms are not looked at. */
-export const isGrowth = (g: Growth): boolean =>
-  g.correlation >= MIN_CORRELATION && g.crowdedNs >= MIN_GROWTH * Math.max(1e5, g.aloneNs);
+export const isGrowth = (g: Growth): boolean => g.correlation >= MIN_CORRELATION && waits(g.aloneNs, g.crowdedNs);
 
 /** Time at an in-flight count by the line from `few` to `many`: robust against outliers that have other reasons. */
 export function expectedNs(inFlight: number, g: Growth): number {
@@ -94,7 +98,7 @@ export const inFlightCounts: (window: Window) => InFlightCounts = oncePerWindow(
   const endNs = forest.endNs.map((end, row) => (forest.trace[row]! < 0 ? forest.startNs[row]! : end));
   const orders = orderSpans(forest.startNs, endNs);
   return {
-    process: openRequests(window),
+    process: openAtStart(forest.startNs, endNs, facts.instance, isEntry(window), orders),
     operation: inFlightAtStart(forest.startNs, endNs, operation, orders),
     callee: inFlightAtStart(forest.startNs, endNs, facts.callee, orders),
     statement: inFlightAtStart(forest.startNs, endNs, statement, orders),
@@ -107,40 +111,8 @@ function idOf<K>(ids: Map<K, number>, key: K): number {
   return id;
 }
 
-/** Requests open in each span's process at its start: entries count, whatever else the process does does not. */
-function openRequests(window: Window): Int32Array {
-  const { facts, forest } = window;
-  const n = window.spans.rowCount;
-  const byInstance = new Map<number, number[]>();
-  for (let row = 0; row < n; row++) {
-    if (forest.trace[row]! < 0) continue;
-    const held = byInstance.get(facts.instance[row]!);
-    if (held === undefined) byInstance.set(facts.instance[row]!, [row]);
-    else held.push(row);
-  }
-  const open = new Int32Array(n);
-  for (const rows of byInstance.values()) {
-    const isEntry = (row: number): boolean =>
-      facts.role[row] === SpanRole.server || facts.role[row] === SpanRole.consumer;
-    const entries = rows.filter(isEntry);
-    const starts = mapToFloats(entries, (row) => forest.startNs[row]!).sort();
-    const ends = mapToFloats(entries, (row) => forest.endNs[row]!).sort();
-    for (const row of rows) {
-      const at = forest.startNs[row]!;
-      open[row] = countBelow(starts, at) - countBelow(ends, at);
-    }
-  }
-  return open;
-}
-
-/** How many of the ascending values are below `at`. */
-function countBelow(ascending: Float64Array, at: number): number {
-  let low = 0;
-  let high = ascending.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ascending[middle]! < at) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+/** 1 for requests that arrive at a process: entries count, whatever else the process does does not; nor do duplicates. */
+const isEntry = ({ facts, forest }: Window): Uint8Array =>
+  facts.role.map((role, row) =>
+    (role === SpanRole.server || role === SpanRole.consumer) && forest.trace[row]! >= 0 ? 1 : 0,
+  );

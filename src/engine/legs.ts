@@ -29,12 +29,14 @@ export function serverOf({ forest, facts }: Window, row: number): number {
 /** Legs of those of the rows that have a SERVER span. */
 export function legsOf(window: Window, rows: ArrayLike<number>): Legs {
   const { startNs, endNs } = window.forest;
-  const pairs = Array.from(rows, (row) => [row, serverOf(window, row)] as const).filter(([, server]) => server >= 0);
+  const servers = mapToInts(rows, (row) => serverOf(window, row));
+  const client = mapToInts(rows, (row) => row).filter((_, i) => servers[i]! >= 0);
+  const server = servers.filter((row) => row >= 0);
   return {
-    client: mapToInts(pairs, ([row]) => row),
-    server: mapToInts(pairs, ([, server]) => server),
-    requestNs: mapToFloats(pairs, ([row, server]) => startNs[server]! - startNs[row]!),
-    responseNs: mapToFloats(pairs, ([row, server]) => endNs[row]! - endNs[server]!),
+    client,
+    server,
+    requestNs: mapToFloats(client, (row, i) => startNs[server[i]!]! - startNs[row]!),
+    responseNs: mapToFloats(client, (row, i) => endNs[row]! - endNs[server[i]!]!),
   };
 }
 

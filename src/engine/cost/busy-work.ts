@@ -105,7 +105,9 @@ export function busyWork(
 /** Bytes of a span; of a call, those of the answering span count, unless it is not there. */
 function sizeReader(window: Window): (row: number) => number | undefined {
   const { spans, forest, facts } = window;
-  const keys = SIZE_KEYS.map((names) => names.map((name) => spans.strings.intern(name)));
+  const keys = usedKeys(window);
+  // Few systems tell any: what is not there is not looked for in each span.
+  if (keys.every((ids) => ids.length === 0)) return () => undefined;
   return (row) => {
     const isCall = facts.role[row] === SpanRole.client || facts.role[row] === SpanRole.producer;
     if (isCall && forest.childStart[row + 1]! > forest.childStart[row]!) return undefined;
@@ -118,6 +120,18 @@ function sizeReader(window: Window): (row: number) => number | undefined {
     }
     return bytes;
   };
+}
+
+/** String ids of those of SIZE_KEYS that some span has. */
+function usedKeys({ spans }: Window): number[][] {
+  const ids = SIZE_KEYS.map((names) => names.map((name) => spans.strings.intern(name)));
+  const wanted = new Set(ids.flat());
+  const used = new Set<number>();
+  for (let at = 0; at < spans.attributes.key.length && used.size < wanted.size; at++) {
+    const key = spans.attributes.key[at]!;
+    if (wanted.has(key)) used.add(key);
+  }
+  return ids.map((names) => names.filter((id) => used.has(id)));
 }
 
 function workOf(into: Map<number, Float64Array[]>, key: number, classes: number, blocks: Blocks): Float64Array[] {

@@ -96,9 +96,11 @@ interface WaitedOut {
 
 function waitedOut({ window }: Case, node: number): WaitedOut | undefined {
   if (!spanRows(window, node).some((row) => window.facts.error[row] === 1)) return undefined;
-  const rows = sameCalls(window, node).flatMap((other) => [...spanRows(window, other)]);
-  const failed = rows.filter((row) => window.facts.error[row] === 1);
-  const passed = rows.filter((row) => window.facts.error[row] !== 1);
+  const failed: number[] = [];
+  const passed: number[] = [];
+  for (const other of sameCalls(window, node)) {
+    for (const row of spanRows(window, other)) (window.facts.error[row] === 1 ? failed : passed).push(row);
+  }
   const total = failed.reduce((sum, row) => sum + spanDuration(window, row), 0);
   // By time, not by number: quick refusals among them cost nothing.
   let passedTime = 0;

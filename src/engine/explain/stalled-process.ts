@@ -1,3 +1,4 @@
+import { ascendingOrder } from "../../analysis/ascending-order.ts";
 import { findStalls, type Stall } from "../../analysis/stalls.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import { quantileOf } from "../../analysis/weighted-quantile.ts";
@@ -234,9 +235,8 @@ function blockerOf(
   const ends = new Map<number, number>();
   let total = 0;
   for (const { instance, stalls } of found) {
-    const rows = processesOf(window)
-      .get(instance)!
-      .rows.toSorted((a, b) => forest.endNs[a]! - forest.endNs[b]! || a - b);
+    const unsorted = processesOf(window).get(instance)!.rows;
+    const rows = ascendingOrder(mapToFloats(unsorted, (row) => forest.endNs[row]!)).map((i) => unsorted[i]!);
     for (const stall of stalls) {
       total++;
       const row = firstEndingAt(rows, forest.endNs, stall.toNs);

@@ -5,7 +5,7 @@ import { admissionLimit, type Admission } from "../admission.ts";
 import { exampleTraces, type Case } from "../case.ts";
 import { growthWithInFlight, inFlightCounts, isGrowth, withoutWaiting, type Growth } from "../contention.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
-import { edgeKey, legsByEdge, legsOf } from "../legs.ts";
+import { edgeKey, legsByEdge, legsOf, type Legs } from "../legs.ts";
 import { oncePerWindow } from "../once-per-window.ts";
 import { shareOfTime } from "../share-of-time.ts";
 import { medianOf } from "../sibling-calls.ts";
@@ -29,9 +29,8 @@ export function explainTransitQueue(theCase: Case, spot: HotSpot, rows: Int32Arr
   const callee = facts.service[legs.server[0]!]!;
   const edge = legsByEdge(window).get(edgeKey(caller, callee)) ?? legs;
   const own = mapToFloats(rows, (row) => ownNs[row]!);
-  const bothNs = edge.requestNs.map((ns, i) => ns + edge.responseNs[i]!);
   // Where this call path has too few calls to tell, all calls from the one service to the other have to.
-  const growth = growthOf(window, rows, own) ?? growthOf(window, edge.client, bothNs);
+  const growth = growthOf(window, rows, own) ?? growthOfEdge(window, edge);
   if (growth === undefined) return undefined;
   const queue = { ...growth, rows, meanNs: own.reduce((sum, ns) => sum + ns, 0) / own.length };
   const halfWay = (queue.g.aloneNs + queue.g.crowdedNs) / 2;
@@ -54,6 +53,19 @@ function growthOf(window: Window, rows: Int32Array, ns: Float64Array): { g: Grow
   });
   return growths.sort((a, b) => b.g.correlation - a.g.correlation)[0];
 }
+
+/** That of all calls of an edge, worked out once for all call paths that go over it. */
+function growthOfEdge(window: Window, edge: Legs): ReturnType<typeof growthOf> {
+  const known = growthsOfEdges(window);
+  let held = known.get(edge);
+  if (held === undefined) {
+    const bothNs = edge.requestNs.map((ns, i) => ns + edge.responseNs[i]!);
+    known.set(edge, (held = { growth: growthOf(window, edge.client, bothNs) }));
+  }
+  return held.growth;
+}
+
+const growthsOfEdges = oncePerWindow(() => new Map<Legs, { readonly growth: ReturnType<typeof growthOf> }>());
 
 interface Queue {
   readonly rows: Int32Array;

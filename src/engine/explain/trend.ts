@@ -1,3 +1,4 @@
+import { ascendingOrder } from "../../analysis/ascending-order.ts";
 import { rankCorrelation } from "../../analysis/rank-correlation.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
@@ -18,10 +19,9 @@ const MIN_ROWS = 200;
 export function explainGrowth(theCase: Case, spot: HotSpot): Explanation | undefined {
   if (spot.role !== SpanRole.database || spot.timeKind !== "callee") return undefined;
   const { window, view, ownNs } = theCase;
-  const rows = spanRows(window, spot.node)
-    .filter((row) => ownNs[row]! > 0)
-    .sort((a, b) => window.forest.startNs[a]! - window.forest.startNs[b]!);
-  if (rows.length < MIN_ROWS) return undefined;
+  const some = spanRows(window, spot.node).filter((row) => ownNs[row]! > 0);
+  if (some.length < MIN_ROWS) return undefined;
+  const rows = ascendingOrder(mapToFloats(some, (row) => window.forest.startNs[row]!)).map((i) => some[i]!);
   const part = Math.floor(rows.length / PARTS);
   const medians = Array.from({ length: PARTS }, (_, i) =>
     medianOf(mapToFloats(rows.subarray(i * part, (i + 1) * part), (row) => ownNs[row]!)),

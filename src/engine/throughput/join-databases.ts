@@ -147,22 +147,38 @@ export function calledDatabases(window: Window): CalledDatabase[] {
   const { attributes, strings } = spans;
   const idsOf = (convention: Convention): number[] => CONVENTIONS[convention].map((name) => strings.intern(name));
   const ids = { system: idsOf("dbSystem"), address: idsOf("serverAddress"), port: idsOf("serverPort") };
-  const read = (row: number, keys: readonly number[]): string => {
+  const place = (row: number, keys: readonly number[]): number => {
     for (const key of keys) {
       const at = findAttribute(attributes, row, key);
-      if (at >= 0) return attributeText(attributes, strings, at);
+      if (at >= 0) return at;
     }
-    return "";
+    return -1;
   };
-  const found = new Map<number, { systems: Set<string>; addresses: Set<string>; hosts: Set<string> }>();
+  const read = (at: number): string => (at < 0 ? "" : attributeText(attributes, strings, at));
+  const value = (at: number): number => (at < 0 ? -1 : attributes.value[at]!);
+  interface Found {
+    readonly systems: Set<string>;
+    readonly addresses: Set<string>;
+    readonly hosts: Set<string>;
+    /** values of the span read last, which the next mostly shares */
+    last: readonly [system: number, address: number, port: number, host: number];
+  }
+  const found = new Map<number, Found>();
   for (const row of forest.rows) {
     if (facts.role[row] !== SpanRole.database || facts.callee[row]! < 0) continue;
     let of = found.get(facts.callee[row]!);
     if (of === undefined)
-      found.set(facts.callee[row]!, (of = { systems: new Set(), addresses: new Set(), hosts: new Set() }));
-    const system = read(row, ids.system);
+      found.set(
+        facts.callee[row]!,
+        (of = { systems: new Set(), addresses: new Set(), hosts: new Set(), last: [-1, -1, -1, -1] }),
+      );
+    const at = [place(row, ids.system), place(row, ids.address), place(row, ids.port)] as const;
+    const now = [value(at[0]), value(at[1]), value(at[2]), facts.host[row]!] as const;
+    if (now.every((one, i) => one === of.last[i])) continue;
+    of.last = now;
+    const system = read(at[0]);
     if (system !== "") of.systems.add(databaseSystem(system));
-    const [address, port] = [read(row, ids.address), read(row, ids.port)];
+    const [address, port] = [read(at[1]), read(at[2])];
     if (address !== "") of.addresses.add(port === "" ? address : `${address}:${port}`);
     of.hosts.add(text(facts.host[row]!));
   }
