@@ -186,6 +186,62 @@ describe("a page from disk", () => {
     await page.close();
   });
 
+  test("traces are searched by fields and by query; a query that does not fit shows where", async () => {
+    const { page } = await watchedPage(browser);
+    const { traces } = documentOf("hungry");
+    await page.goto(urlOf("hungry"));
+    await page.getByRole("tab", { selected: true }).waitFor();
+    await page.keyboard.press("g");
+    await page.keyboard.press("s");
+    await page.getByLabel("Service").fill("zones");
+    await page.getByRole("button", { name: "Find" }).click();
+    const withZones = traces.filter((trace) => trace.service.some((id) => trace.strings[id] === "zones")).length;
+    expect(withZones).toBeGreaterThan(0);
+    await page.getByRole("heading", { name: `${withZones} traces` }).waitFor();
+    expect(await page.getByLabel("Query").inputValue()).toBe('{ resource.service.name = "zones" }');
+    expect(await violations(page)).toEqual([]);
+
+    await page.getByLabel("Query").fill("{ duration > 5 }");
+    await page.keyboard.press("Enter");
+    await page.getByText('letter 14: expected a duration: 100ms, 1.5s, 20us, 2m, found "5"').waitFor();
+    expect(await violations(page)).toEqual([]);
+
+    await page.getByLabel("Query").fill('{ resource.service.name = "gateway" } > { resource.service.name = "ingest" }');
+    await page.keyboard.press("Enter");
+    await page.getByRole("row").nth(1).getByRole("button").click();
+    await page.getByRole("tree", { name: "Spans" }).waitFor();
+    // The spans that match are told apart from the others.
+    await page.getByText(/^\d+ matches?$/).waitFor();
+    await page.close();
+  });
+
+  test("moments are written in local time, UTC or from the start of the window", async () => {
+    const { page } = await watchedPage(browser, { timezoneId: "Asia/Tokyo" });
+    const { startUnixNs } = documentOf("hungry").report.window;
+    const start = Number(BigInt(startUnixNs) / 1_000_000_000n);
+    const day = (plusSeconds: number): string =>
+      new Date((start + plusSeconds) * 1000).toISOString().slice(0, 19).replace("T", " ");
+    await page.goto(urlOf("hungry"));
+    await page
+      .getByText(day(9 * 3600))
+      .first()
+      .waitFor();
+    await page.getByRole("button", { name: "Local time" }).click();
+    await page.getByText(day(0)).first().waitFor();
+    expect(page.url()).toContain("times=utc");
+    await page.getByRole("button", { name: "UTC" }).click();
+    await page.goto(urlOf("hungry", "#/search?query=%7B%7D&times=relative"));
+    await page.getByRole("cell", { name: /^\+\d/ }).first().waitFor();
+    await page.close();
+  });
+
+  test("a trace that is not in the page is said to be missing", async () => {
+    const { page } = await watchedPage(browser);
+    await page.goto(urlOf("hungry", "#/traces?trace=0123"));
+    await page.getByText("Trace 0123 is not in this page").waitFor();
+    await page.close();
+  });
+
   test("what is exported is the same page", async () => {
     const { page } = await watchedPage(browser);
     await page.goto(urlOf("doubled", "#/throughput"));

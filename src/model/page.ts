@@ -140,6 +140,8 @@ export interface PageTrace {
   /** OTLP's SpanKind */
   readonly kind: readonly number[];
   readonly error: readonly number[];
+  /** OTLP's status code. Absent in pages of before 0.2 */
+  readonly status?: readonly number[];
   /** milliseconds after the start of the trace, corrected for clocks */
   readonly startMs: readonly number[];
   readonly durationsMs: readonly number[];

@@ -1,34 +1,54 @@
-import { type JSX, useEffect, useState } from "react";
+import { type JSX, useEffect, useReducer, useState } from "react";
 import type { PageDocument } from "../model/page.ts";
 import styles from "./app.module.css";
+import { Banners } from "./parts/banners.tsx";
+import { showTimesAs } from "./parts/clock.ts";
 import { Footer } from "./parts/footer.tsx";
 import { Header } from "./parts/header.tsx";
 import { KeyHelp } from "./parts/key-help.tsx";
 import { Palette } from "./parts/palette.tsx";
 import { Tabs } from "./parts/tabs.tsx";
 import { SCREENS } from "./screens/screens.tsx";
-import { useKeys } from "./state/keys.ts";
+import { useKeys, useKeysAfter } from "./state/keys.ts";
 import type { Loading } from "./state/load-page.ts";
-import { VIEWS } from "./state/page-state.ts";
+import { VIEW_KEYS, VIEWS } from "./state/page-state.ts";
 import { SelectionContext } from "./state/selection.ts";
+import { unixMs, useServerStatus } from "./state/server-status.ts";
 import { usePageState } from "./state/use-page-state.ts";
+
+/** What is shown, what is on its way, and why the last attempt brought nothing. */
+interface Held {
+  readonly page: PageDocument | undefined;
+  /** what is being done; "" when nothing is */
+  readonly stage: string;
+  readonly failed: string;
+}
+
+/** A page that is shown stays until there is another one. */
+function next(held: Held, loading: Loading): Held {
+  switch (loading.kind) {
+    case "loading":
+      return { ...held, stage: loading.stage, failed: "" };
+    case "loaded":
+      return { page: loading.page, stage: loading.isWhole ? "" : "trying fixes", failed: "" };
+    case "failed":
+      return { ...held, stage: "", failed: loading.why };
+  }
+}
 
 /** The whole UI: what is loaded, or how far that is. */
 export function App({ load }: { load: (tell: (loading: Loading) => void) => Promise<void> }): JSX.Element {
-  const [loading, setLoading] = useState<Loading>({ kind: "loading", stage: "reading the page" });
-  useEffect(() => void load(setLoading), [load]);
-  switch (loading.kind) {
-    case "loading":
-      return <Message title="Longpole">{loading.stage} …</Message>;
-    case "failed":
-      return (
-        <Message title="The data could not be loaded">
-          {loading.why}. <button onClick={() => location.reload()}>Try again</button>
-        </Message>
-      );
-    case "loaded":
-      return <Page page={loading.page} />;
+  const [held, tell] = useReducer(next, { page: undefined, stage: "reading the page", failed: "" });
+  useEffect(() => void load(tell), [load]);
+  if (held.page !== undefined) {
+    return <Page page={held.page} stage={held.stage} failed={held.failed} refresh={() => void load(tell)} />;
   }
+  if (held.failed === "") return <Message title="Longpole">{held.stage} …</Message>;
+  return (
+    <Message title="The data could not be loaded">
+      {held.failed}. <button onClick={() => void load(tell)}>Try again</button>
+    </Message>
+  );
 }
 
 function Message({ title, children }: { title: string; children: React.ReactNode }): JSX.Element {
@@ -40,25 +60,36 @@ function Message({ title, children }: { title: string; children: React.ReactNode
   );
 }
 
-function Page({ page }: { page: PageDocument }): JSX.Element {
+interface PageProps {
+  readonly page: PageDocument;
+  readonly stage: string;
+  readonly failed: string;
+  readonly refresh: () => void;
+}
+
+function Page({ page, stage, failed, refresh }: PageProps): JSX.Element {
   const [state, go] = usePageState();
   const [dialog, setDialog] = useState<"" | "keys" | "palette">("");
+  const link = useServerStatus();
+  showTimesAs(state.times, unixMs(page.report.window.startUnixNs));
   useKeys({
     "?": () => setDialog("keys"),
     "ctrl+k": () => setDialog("palette"),
     "/": () => setDialog("palette"),
     ...Object.fromEntries(VIEWS.slice(0, 9).map((view, i) => [String(i + 1), () => go({ view })])),
   });
+  useKeysAfter("g", Object.fromEntries(VIEWS.map((view) => [VIEW_KEYS[view], () => go({ view })])));
   const Screen = SCREENS[state.view];
   return (
-    <SelectionContext value={{ page, state, go }}>
+    <SelectionContext value={{ page, state, go, link, refresh }}>
       <div className={styles["app"]}>
         <Header openPalette={() => setDialog("palette")} />
         <Tabs />
+        <Banners failed={failed} />
         <main className={styles["main"]} id="screen" role="tabpanel" aria-labelledby={`tab-${state.view}`} tabIndex={0}>
-          <Screen />
+          <Screen key={state.times} />
         </main>
-        <Footer showKeys={() => setDialog("keys")} />
+        <Footer stage={stage} showKeys={() => setDialog("keys")} />
         {dialog === "keys" && <KeyHelp close={() => setDialog("")} />}
         {dialog === "palette" && <Palette close={() => setDialog("")} />}
       </div>

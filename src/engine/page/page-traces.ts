@@ -73,6 +73,7 @@ export function pageTrace(window: Window, trace: number, endpoint: number, role:
     operation: Array.from(rows, (row) => text(spans.name[row]!)),
     kind: Array.from(rows, (row) => spans.kind[row]!),
     error: Array.from(rows, (row) => facts.error[row]!),
+    status: Array.from(rows, (row) => spans.status[row]!),
     startMs: Array.from(rows, (row) => inMs(forest.startNs[row]! - start)),
     durationsMs: Array.from(rows, (row) => inMs(forest.endNs[row]! - forest.startNs[row]!)),
     attributes: Array.from(rows, (row) => attributesOf(window, spans.attributes, row, pool)),

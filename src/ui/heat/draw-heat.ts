@@ -1,5 +1,6 @@
 import type { HeatMap } from "../../model/page.ts";
-import { clock, ms } from "../parts/numbers.ts";
+import { clock } from "../parts/clock.ts";
+import { ms } from "../parts/numbers.ts";
 import type { Box } from "../state/page-state.ts";
 
 /** Places in the canvas, in CSS pixels: the cells without the axes. */

@@ -1,6 +1,7 @@
 import { type JSX, type PointerEvent, useRef, useState } from "react";
 import type { PageEndpoint } from "../../model/page.ts";
-import { clock, digits, ms, plural, signedMs } from "../parts/numbers.ts";
+import { clock } from "../parts/clock.ts";
+import { digits, ms, plural, signedMs } from "../parts/numbers.ts";
 import { Panel } from "../parts/panel.tsx";
 import { wordOf } from "../parts/time-kinds.ts";
 import { useCanvas } from "../parts/use-canvas.ts";

@@ -2,21 +2,15 @@ import type { JSX } from "react";
 import type { BlameRow, EndpointReport } from "../../model/report.ts";
 import { ms, percent, perSecond, plural, signedMs } from "../parts/numbers.ts";
 import { colorOf, HUES, hueOf, wordOf } from "../parts/time-kinds.ts";
-import { Empty } from "../parts/panel.tsx";
 import { chosenEndpoint, useSelection } from "../state/selection.ts";
 import styles from "./home.module.css";
+import { NoRequests } from "./no-requests.tsx";
 
 /** The headline: p99 of the endpoint against objective and baseline, and where the slowest requests spend their time. */
 export function Strip(): JSX.Element {
   const selection = useSelection();
   const chosen = chosenEndpoint(selection);
-  if (chosen === undefined)
-    return (
-      <Empty>
-        No requests in this window. Services send traces with OTEL_EXPORTER_OTLP_ENDPOINT set to the OTLP address of
-        longpole up; the Data screen says what was read.
-      </Empty>
-    );
+  if (chosen === undefined) return <NoRequests />;
   return (
     <section className={styles["strip"]} aria-label="Where the time goes">
       <Headline endpoint={chosen.report} />

@@ -2,7 +2,11 @@ import { type JSX, useState } from "react";
 import styles from "../app.module.css";
 import { chosenEndpoint, useSelection } from "../state/selection.ts";
 import { switchTheme } from "../state/theme.ts";
-import { clock, dateOf, plural } from "./numbers.ts";
+import { isServed } from "../state/load-page.ts";
+import { type PageState, TIME_STYLES } from "../state/page-state.ts";
+import { unixMs } from "../state/server-status.ts";
+import { moment, timeOfDay, zone } from "./clock.ts";
+import { ms, plural } from "./numbers.ts";
 
 /** Which endpoint and window are looked at, and what can be done with the page. */
 export function Header({ openPalette }: { openPalette: () => void }): JSX.Element {
@@ -19,8 +23,8 @@ export function Header({ openPalette }: { openPalette: () => void }): JSX.Elemen
       () => say("copy the address of this page: it holds what you see"),
     );
   };
-  const start = Number(BigInt(page.report.window.startUnixNs) / 1_000_000n);
-  const end = Number(BigInt(page.report.window.endUnixNs) / 1_000_000n);
+  const start = unixMs(page.report.window.startUnixNs);
+  const end = unixMs(page.report.window.endUnixNs);
   const { baseline } = page.source;
   return (
     <header className={styles["header"]}>
@@ -41,7 +45,9 @@ export function Header({ openPalette }: { openPalette: () => void }): JSX.Elemen
         </select>
       )}
       <span className={styles["window"]} title={`${new Date(start).toISOString()} to ${new Date(end).toISOString()}`}>
-        {dateOf(start)} {clock(start)}–{clock(end)}
+        {moment(start)}–{timeOfDay(end)}
+        {zone()}
+        {selection.state.times === "relative" && ` (${ms(end - start)})`}
         {baseline.length > 0 && `, against ${baseline.length === 1 ? baseline[0] : plural(baseline.length, "file")}`}
       </span>
       {isServed() && <WindowChoice />}
@@ -51,6 +57,13 @@ export function Header({ openPalette }: { openPalette: () => void }): JSX.Elemen
       </span>
       <button onClick={openPalette}>
         Search or jump <kbd>Ctrl K</kbd>
+      </button>
+      <button
+        onClick={() => go({ times: NEXT_TIMES[selection.state.times] }, true)}
+        className={styles["hideSmall"]}
+        title="how moments are written: local time, UTC, or after the start of the window"
+      >
+        {TIMES[selection.state.times]}
       </button>
       <button onClick={switchTheme} className={styles["hideSmall"]}>
         Light / dark
@@ -63,13 +76,20 @@ export function Header({ openPalette }: { openPalette: () => void }): JSX.Elemen
   );
 }
 
-/** Whether the page comes from a server, which has other windows and newer data. */
-const isServed = (): boolean => document.getElementById("page") === null;
+const TIMES: Readonly<Record<PageState["times"], string>> = {
+  local: "Local time",
+  utc: "UTC",
+  relative: "From the start",
+};
+const NEXT_TIMES = Object.fromEntries(
+  TIME_STYLES.map((style, i) => [style, TIME_STYLES[(i + 1) % TIME_STYLES.length]!]),
+) as Record<PageState["times"], PageState["times"]>;
 
 const WINDOWS = ["5m", "15m", "1h", "6h", "24h"];
 
 /** Which stretch of time until now: the page is loaded anew, so that its address says what it shows. */
 function WindowChoice(): JSX.Element {
+  const { refresh } = useSelection();
   const params = new URLSearchParams(location.search);
   const last = params.get("last") ?? (params.has("from") ? "" : "15m");
   return (
@@ -90,7 +110,7 @@ function WindowChoice(): JSX.Element {
           </option>
         ))}
       </select>
-      <button onClick={() => location.reload()}>Refresh</button>
+      <button onClick={refresh}>Refresh</button>
     </>
   );
 }

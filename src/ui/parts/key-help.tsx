@@ -1,18 +1,20 @@
 import { type JSX, useEffect, useRef } from "react";
 import styles from "../app.module.css";
-import { VIEWS } from "../state/page-state.ts";
+import { VIEW_KEYS, VIEWS } from "../state/page-state.ts";
 import { nameOfView } from "./tabs.tsx";
 
 const KEYS: readonly (readonly [string, string])[] = [
   ["?", "these keys"],
   ["Ctrl K, /", "search or jump"],
-  ["1 – 9, then Data", VIEWS.map(nameOfView).join(", ")],
+  ["1 – 9", `the first nine screens: ${VIEWS.slice(0, 9).map(nameOfView).join(", ")}`],
+  ["g, then", VIEWS.map((view) => `${VIEW_KEYS[view]} ${nameOfView(view)}`).join(", ")],
   ["j, k", "next and previous finding"],
   ["Enter", "open or close a finding"],
   ["f, b", "traces: next and previous span"],
-  ["a, d", "traces: pan; flame graph: the same"],
+  ["a, d", "traces and flame graph: pan"],
   ["↑, ↓", "traces: zoom in and out"],
   ["[, ]", "traces: collapse and expand"],
+  ["Ctrl F", "flame graph and traces: search"],
   ["0, Esc", "flame graph and traces: back to the whole"],
 ];
 

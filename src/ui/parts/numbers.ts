@@ -27,16 +27,3 @@ export const perSecond = (value: number): string => `${digits(value)}/s`;
 
 export const plural = (count: number, noun: string, many = `${noun}s`): string =>
   `${digits(count)} ${count === 1 ? noun : many}`;
-
-/** Local time of day of milliseconds since 1970. */
-export function clock(unixMs: number, withSeconds = true): string {
-  const date = new Date(unixMs);
-  const two = (value: number): string => String(value).padStart(2, "0");
-  return `${two(date.getHours())}:${two(date.getMinutes())}${withSeconds ? `:${two(date.getSeconds())}` : ""}`;
-}
-
-export function dateOf(unixMs: number): string {
-  const date = new Date(unixMs);
-  const two = (value: number): string => String(value).padStart(2, "0");
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-}

@@ -7,11 +7,13 @@ const NAMES: Readonly<Record<View, string>> = {
   findings: "Findings",
   endpoint: "Endpoint",
   traces: "Traces",
+  search: "Search",
   flame: "Flame graphs",
   throughput: "Throughput",
   resources: "Resources",
   database: "Database",
   configuration: "Configuration",
+  hosts: "Hosts",
   metrics: "Metrics",
   data: "Data",
 };

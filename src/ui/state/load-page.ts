@@ -1,12 +1,15 @@
 import { PAGE_SCHEMA, type PageDocument } from "../../model/page.ts";
 
-/** What became of loading; `done` of `total` where the server tells how far it is. */
+/** A step of loading: how far it is, the page (or what is known of it so far), or why there is none. */
 export type Loading =
   | { readonly kind: "loading"; readonly stage: string }
-  | { readonly kind: "loaded"; readonly page: PageDocument }
+  | { readonly kind: "loaded"; readonly page: PageDocument; readonly isWhole: boolean }
   | { readonly kind: "failed"; readonly why: string };
 
-/** The page's document: the one within the page, or else the server's of the last 15 minutes. */
+/** Whether the page comes from a server, which has other windows and newer data. */
+export const isServed = (): boolean => document.getElementById("page") === null;
+
+/** The page's document: the one within the page, or else the server's of the window in the address. */
 export async function loadPage(tell: (loading: Loading) => void): Promise<void> {
   const within = document.getElementById("page");
   try {
@@ -22,28 +25,19 @@ export async function loadPage(tell: (loading: Loading) => void): Promise<void> 
   }
 }
 
-/**
- * Asks the server for the window in the address and tells how far it is. What is known early is shown early; where that
- * was shown, a failure later leaves it as it is.
- */
+/** Asks the server for the window in the address and tells how far it is. What is known early is shown early. */
 function listen(tell: (loading: Loading) => void): Promise<void> {
   tell({ kind: "loading", stage: "asking the server" });
   return new Promise((resolve) => {
     const events = new EventSource(`api/v1/page/events${location.search}`);
-    let isShown = false;
     const end = (loading: Loading): void => {
       events.close();
-      if (loading.kind === "loaded" || !isShown) tell(loading);
+      tell(loading);
       resolve();
     };
     const told = (event: MessageEvent<string>): unknown => JSON.parse(event.data);
-    events.addEventListener("progress", (event) => {
-      if (!isShown) tell({ kind: "loading", stage: progressText(told(event)) });
-    });
-    events.addEventListener("partial", (event) => {
-      isShown = true;
-      tell(checked(told(event)));
-    });
+    events.addEventListener("progress", (event) => tell({ kind: "loading", stage: progressText(told(event)) }));
+    events.addEventListener("partial", (event) => tell(checked(told(event), false)));
     events.addEventListener("page", (event) => end(checked(told(event))));
     events.addEventListener("problem", (event) => end({ kind: "failed", why: problemText(told(event)) }));
     events.addEventListener("error", () =>
@@ -65,7 +59,7 @@ async function unpacked(base64: string): Promise<string> {
   return new Response(stream).text();
 }
 
-function checked(document: unknown): Loading {
+function checked(document: unknown, isWhole = true): Loading {
   const schema =
     typeof document === "object" && document !== null && "schema" in document ? document.schema : undefined;
   if (schema !== PAGE_SCHEMA) {
@@ -74,12 +68,17 @@ function checked(document: unknown): Loading {
       why: `this page shows "${PAGE_SCHEMA}", the data are "${String(schema)}": reload the page, or use the same version of both`,
     };
   }
-  return { kind: "loaded", page: document as PageDocument };
+  return { kind: "loaded", page: document as PageDocument, isWhole };
 }
 
 function problemText(body: unknown): string {
+  return `the server says: ${reasonIn(body)}`;
+}
+
+/** What a problem document (RFC 9457) says. */
+export function reasonIn(body: unknown): string {
   const { title, detail } =
     typeof body === "object" && body !== null ? (body as { title?: unknown; detail?: unknown }) : {};
   const text = [detail, title].find((part) => typeof part === "string");
-  return `the server says: ${text ?? "no reason"}`;
+  return text ?? "no reason";
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { formatState, parseState, START, VIEWS } from "./page-state.ts";
+import { formatState, parseState, START, TIME_STYLES, VIEWS } from "./page-state.ts";
 
 describe("the state in the address", () => {
   test("what is written is read again", () => {
@@ -21,6 +21,9 @@ describe("the state in the address", () => {
       flame: fc.integer({ min: -1, max: 999_999 }),
       search: text,
       service: text,
+      host: text,
+      query: text,
+      times: fc.constantFrom(...TIME_STYLES),
       box: fc.option(box, { nil: undefined }),
     });
     fc.assert(

@@ -3,15 +3,37 @@ export const VIEWS = [
   "findings",
   "endpoint",
   "traces",
+  "search",
   "flame",
   "throughput",
   "resources",
   "database",
   "configuration",
+  "hosts",
   "metrics",
   "data",
 ] as const;
 export type View = (typeof VIEWS)[number];
+
+/** Pressed after "g", these go to a screen. */
+export const VIEW_KEYS: Readonly<Record<View, string>> = {
+  findings: "h",
+  endpoint: "e",
+  traces: "t",
+  search: "s",
+  flame: "f",
+  throughput: "p",
+  resources: "r",
+  database: "b",
+  configuration: "c",
+  hosts: "o",
+  metrics: "m",
+  data: "d",
+};
+
+/** How moments are written: local time of day, UTC, or seconds after the start of the window. */
+export const TIME_STYLES = ["local", "utc", "relative"] as const;
+export type TimeStyle = (typeof TIME_STYLES)[number];
 
 /** A part of the heat map: milliseconds since 1970, and of duration. */
 export interface Box {
@@ -35,6 +57,11 @@ export interface PageState {
   readonly flame: number;
   readonly search: string;
   readonly service: string;
+  /** "" for the first */
+  readonly host: string;
+  /** the question for traces, as src/analysis/parse-trace-query.ts reads it */
+  readonly query: string;
+  readonly times: TimeStyle;
   readonly box: Box | undefined;
 }
 
@@ -47,6 +74,9 @@ export const START: PageState = {
   flame: -1,
   search: "",
   service: "",
+  host: "",
+  query: "",
+  times: "local",
   box: undefined,
 };
 
@@ -68,6 +98,9 @@ export function parseState(hash: string): PageState {
     flame: whole("flame", -1),
     search: text("search"),
     service: text("service"),
+    host: text("host"),
+    query: text("query"),
+    times: TIME_STYLES.find((style) => style === text("times")) ?? START.times,
     box: parseBox(text("box")),
   };
 }
@@ -75,9 +108,10 @@ export function parseState(hash: string): PageState {
 export function formatState(state: PageState): string {
   const params = new URLSearchParams();
   if (state.endpoint >= 0) params.set("endpoint", String(state.endpoint));
-  for (const name of ["finding", "trace", "span", "search", "service"] as const) {
+  for (const name of ["finding", "trace", "span", "search", "service", "host", "query"] as const) {
     if (state[name] !== "") params.set(name, state[name]);
   }
+  if (state.times !== START.times) params.set("times", state.times);
   if (state.flame >= 0) params.set("flame", String(state.flame));
   const { box } = state;
   if (box !== undefined) params.set("box", [box.fromMs, box.toMs, box.shortestMs, box.longestMs].join(","));

@@ -1,6 +1,7 @@
 import { createContext, useContext } from "react";
 import type { PageDocument, PageEndpoint, PageTrace } from "../../model/page.ts";
 import type { EndpointReport, Finding } from "../../model/report.ts";
+import type { ServerLink } from "./server-status.ts";
 import type { PageState } from "./page-state.ts";
 
 /** The page, what is chosen in it, and how to choose something else. */
@@ -8,6 +9,10 @@ export interface Selection {
   readonly page: PageDocument;
   readonly state: PageState;
   readonly go: (patch: Partial<PageState>, replace?: boolean) => void;
+  /** the server that the page comes from, if one does */
+  readonly link: ServerLink;
+  /** loads the page anew; what is shown stays until then */
+  readonly refresh: () => void;
 }
 
 export const SelectionContext: React.Context<Selection | undefined> = createContext<Selection | undefined>(undefined);
@@ -38,13 +43,13 @@ export function chosenFinding({ page, state }: Selection): Finding | undefined {
   return page.report.findings.find((finding) => finding.id === state.finding) ?? page.report.findings[0];
 }
 
-/** Traces of the chosen endpoint, and the one that is open. */
+/** Traces of the chosen endpoint, and the one that is open; a trace that is named and not in the page opens none. */
 export function chosenTrace(selection: Selection): { traces: readonly PageTrace[]; open: PageTrace | undefined } {
   const { page, state } = selection;
   const index = chosenEndpoint(selection)?.index ?? 0;
   const named = page.traces.find((trace) => trace.traceId === state.trace);
   const traces = page.traces.filter((trace) => trace.endpoint === (named?.endpoint ?? index));
-  return { traces, open: named ?? traces[0] };
+  return { traces, open: named ?? (state.trace === "" ? traces[0] : undefined) };
 }
 
 /** Index of the page's endpoints that a finding is about, or -1. */

@@ -1,8 +1,13 @@
 import { type JSX, useMemo, useState } from "react";
+import { matchTrace } from "../../analysis/match-traces.ts";
+import { parseTraceQuery } from "../../analysis/parse-trace-query.ts";
 import type { PageTrace } from "../../model/page.ts";
 import { ms, percent, plural } from "../parts/numbers.ts";
 import { Empty, Panel } from "../parts/panel.tsx";
 import { colorOf, wordOf } from "../parts/time-kinds.ts";
+import { pageTraceSpans } from "../search/page-trace-spans.ts";
+import { type Answer, useServer } from "../state/ask-server.ts";
+import { isServed } from "../state/load-page.ts";
 import { chosenTrace, useSelection } from "../state/selection.ts";
 import { timeLedger } from "./trace-rows.ts";
 import { Waterfall } from "./waterfall.tsx";
@@ -11,14 +16,19 @@ import styles from "./trace.module.css";
 /** Slow and typical requests of the endpoint: one as a waterfall with its critical path, and what its spans say. */
 export function TraceScreen(): JSX.Element {
   const selection = useSelection();
-  const { page, go } = selection;
-  const { traces, open } = chosenTrace(selection);
-  if (open === undefined) return <Empty>No trace is kept in this page.</Empty>;
+  const { page, state, go } = selection;
+  const { traces, open: within } = chosenTrace(selection);
+  const isElsewhere = within === undefined && state.trace !== "";
+  const answer = useServer<PageTrace>(
+    isElsewhere && isServed() ? `api/v1/trace/${encodeURIComponent(state.trace)}/view` : undefined,
+  );
+  const open = within ?? (answer.kind === "answered" ? answer.value : undefined);
+  if (open === undefined) return <Empty>{missing(answer, state.trace)}</Empty>;
   return (
     <div className={styles["screen"]}>
       <Panel title="Traces" sub={page.tracesLeft > 0 ? `${page.tracesLeft} more did not fit` : undefined}>
         <ul className={styles["list"]}>
-          {traces.map((trace) => (
+          {(isElsewhere ? [open, ...traces] : traces).map((trace) => (
             <li key={trace.traceId}>
               <button aria-current={trace === open} onClick={() => go({ trace: trace.traceId, span: "" })}>
                 <b>{ms(trace.durationMs)}</b> {trace.role} · {plural(trace.parent.length, "span")}
@@ -34,11 +44,21 @@ export function TraceScreen(): JSX.Element {
   );
 }
 
+function missing(answer: Answer<PageTrace>, named: string): string {
+  if (answer.kind === "waiting") return `reading trace ${named} …`;
+  if (answer.kind === "failed") return `Trace ${named} cannot be shown: ${answer.why}.`;
+  if (named !== "") return `Trace ${named} is not in this page, which holds slow and typical ones of each endpoint.`;
+  return "No trace is kept in this page.";
+}
+
 function OpenTrace({ trace }: { trace: PageTrace }): JSX.Element {
   const { state, go } = useSelection();
   const span = Math.max(0, trace.spanId.indexOf(state.span));
   const [match, setMatch] = useState("");
-  const found = useMemo(() => matching(trace, match), [trace, match]);
+  const found = useMemo(
+    () => (match === "" ? asked(trace, state.query) : matching(trace, match)),
+    [trace, match, state.query],
+  );
   return (
     <>
       <Panel
@@ -52,22 +72,24 @@ function OpenTrace({ trace }: { trace: PageTrace }): JSX.Element {
               value={match}
               onChange={(event) => setMatch(event.target.value)}
             />
-            {match !== "" && plural(found.size, "match")}
+            {found !== undefined && plural(found.size, "match", "matches")}
           </>
         }
       >
-        <Waterfall
-          trace={trace}
-          span={span}
-          found={match === "" ? undefined : found}
-          choose={(row) => go({ span: trace.spanId[row]! }, true)}
-        />
+        <Waterfall trace={trace} span={span} found={found} choose={(row) => go({ span: trace.spanId[row]! }, true)} />
       </Panel>
       <Panel title="Span" sub={trace.strings[trace.operation[span]!]} className={styles["side"]}>
         <SpanDetail trace={trace} span={span} />
       </Panel>
     </>
   );
+}
+
+/** Spans that the search asked for, where it was by a query that finds some here. */
+function asked(trace: PageTrace, query: string): ReadonlySet<number> | undefined {
+  const parsed = query === "" ? undefined : parseTraceQuery(query);
+  const rows = parsed?.kind === "query" ? matchTrace(parsed.expression, pageTraceSpans(trace)) : [];
+  return rows.length === 0 || rows.length === trace.parent.length ? undefined : new Set(rows);
 }
 
 /** Spans whose service, name or attributes have the words in them. */
@@ -83,16 +105,18 @@ function matching(trace: PageTrace, text: string): ReadonlySet<number> {
 }
 
 function SpanDetail({ trace, span }: { trace: PageTrace; span: number }): JSX.Element {
-  const pairs = trace.attributes[span]!;
+  const texts = (pairs: readonly number[]): [string, string][] =>
+    Array.from({ length: pairs.length / 2 }, (_, i) => [
+      trace.strings[pairs[2 * i]!]!,
+      trace.strings[pairs[2 * i + 1]!]!,
+    ]);
+  const sender = trace.resources?.[trace.resource?.[span] ?? -1];
   const rows: [string, string][] = [
     ["service", trace.strings[trace.service[span]!]!],
     ["starts after", ms(trace.startMs[span]!)],
     ["takes", ms(trace.durationsMs[span]!)],
     ["span id", trace.spanId[span]!],
-    ...Array.from({ length: pairs.length / 2 }, (_, i): [string, string] => [
-      trace.strings[pairs[2 * i]!]!,
-      trace.strings[pairs[2 * i + 1]!]!,
-    ]),
+    ...texts(trace.attributes[span]!),
   ];
   return (
     <>
@@ -108,6 +132,21 @@ function SpanDetail({ trace, span }: { trace: PageTrace; span: number }): JSX.El
           ))}
         </tbody>
       </table>
+      {sender !== undefined && sender.length > 0 && (
+        <details>
+          <summary>Sent by ({sender.length / 2})</summary>
+          <table>
+            <tbody>
+              {texts(sender).map(([name, value], i) => (
+                <tr key={`${name} ${i}`}>
+                  <td>{name}</td>
+                  <td>{value}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </details>
+      )}
     </>
   );
 }
