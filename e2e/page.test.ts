@@ -211,7 +211,7 @@ describe("a page from disk", () => {
     await page.getByRole("row").nth(1).getByRole("button").click();
     await page.getByRole("tree", { name: "Spans" }).waitFor();
     // The spans that match are told apart from the others.
-    await page.getByText(/^\d+ matches?$/).waitFor();
+    await page.getByText(/^\d+ match(es)?$/).waitFor();
     await page.close();
   });
 
