@@ -239,6 +239,7 @@ describe("a page from disk", () => {
     const { page } = await watchedPage(browser);
     await page.goto(urlOf("hungry", "#/traces?trace=0123"));
     await page.getByText("Trace 0123 is not in this page").waitFor();
+    expect(await page.getByRole("tree").count()).toBe(0);
     await page.close();
   });
 
