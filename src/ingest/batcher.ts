@@ -6,6 +6,7 @@ import type { Inserted } from "./block-rows.ts";
 import type { Ledger, Reasons } from "./ledger.ts";
 import type { IngestLimits } from "./limits.ts";
 import { rebuildRows } from "./rebuild-block.ts";
+import { RowPool } from "./row-pool.ts";
 import { KEPT_SIGNALS, type KeptSignal, type Signal } from "./signal.ts";
 import { isPermanent, type Sink } from "./sink.ts";
 import { RecordKind } from "./wal/record.ts";
@@ -39,6 +40,7 @@ export class Batcher {
   private readonly unsettled = new Set<Block>();
   private flushes: { readonly awaited: Set<Block>; readonly resolve: () => void }[] = [];
   private readonly stopping = new AbortController();
+  private readonly pool = new RowPool();
   private readonly totals: Record<KeptSignal, number> = { traces: 0, metrics: 0, profiles: 0 };
   private readonly ageTimer: NodeJS.Timeout;
   private readonly wal: Wal;
@@ -126,7 +128,7 @@ export class Batcher {
   private openBlock(signal: KeptSignal): Block {
     let block = this.open.get(signal);
     if (block === undefined) {
-      block = Block.open(signal);
+      block = new Block(signal, this.pool.take(signal));
       this.open.set(signal, block);
     }
     return block;
@@ -143,6 +145,13 @@ export class Batcher {
   private closeOld(): void {
     const before = performance.now() - this.limits.blockAgeMs;
     for (const block of this.open.values()) if (block.openedMs <= before) this.close(block);
+    this.pool.dropUnused();
+  }
+
+  /** The block is only in the log from here on. */
+  private release(block: Block): void {
+    const rows = block.release();
+    if (rows !== undefined) this.pool.giveBack(block.signal, rows);
   }
 
   private close(block: Block): void {
@@ -171,7 +180,7 @@ export class Batcher {
 
   private enqueue(shipment: Shipment): void {
     this.ready.push(shipment);
-    if (this.ready.length + this.inFlight > this.limits.blocksInMemory) shipment.block.rows = undefined;
+    if (this.ready.length + this.inFlight > this.limits.blocksInMemory) this.release(shipment.block);
     this.pump();
   }
 
@@ -205,7 +214,7 @@ export class Batcher {
   }
 
   private async insert(block: Block, token: string): Promise<Inserted> {
-    block.rows ??= await rebuildRows(block, this.wal, this.limits.decompressedBytes);
+    block.rows ??= await rebuildRows(block, this.pool.take(block.signal), this.wal, this.limits.decompressedBytes);
     const lost = block.items - block.rows.rowCount;
     const damaged: Reasons = lost > 0 ? { "wal-damaged": lost } : {};
     try {
@@ -237,7 +246,7 @@ export class Batcher {
   }
 
   private settled(block: Block): void {
-    block.rows = undefined;
+    this.release(block);
     this.unsettled.delete(block);
     for (const { awaited } of this.flushes) awaited.delete(block);
     this.flushes = this.flushes.filter(({ awaited, resolve }) => {

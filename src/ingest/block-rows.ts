@@ -20,4 +20,6 @@ export interface BlockRows<Mark = unknown> {
   mark(): Mark;
   rewind(mark: Mark): void;
   insertInto(sink: Sink, token: string): Promise<Inserted>;
+  /** Forgets all rows for another block, which then needs no new memory; false where too much would be held. */
+  reuse(): boolean;
 }

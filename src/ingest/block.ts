@@ -1,6 +1,5 @@
 import type { Body, Decoded } from "./body.ts";
 import type { BlockRows } from "./block-rows.ts";
-import { rowsOfSignal } from "./rows-of-signal.ts";
 import type { KeptSignal } from "./signal.ts";
 import type { Segment } from "./wal/segment.ts";
 import type { Place } from "./wal/wal.ts";
@@ -42,10 +41,6 @@ export class Block {
     this.synced = { seq: -1, items: 0, bytes: 0, mark: rows?.mark() };
   }
 
-  static open(signal: KeptSignal): Block {
-    return new Block(signal, rowsOfSignal(signal));
-  }
-
   /** Takes the items of a request, or throws InputError and stays as it was. */
   decode(body: Body, bytes: Uint8Array): Decoded {
     return this.rows!.decode(body, bytes);
@@ -75,6 +70,13 @@ export class Block {
     this.last = place;
     this.items += items;
     this.records.set(place.segment, (this.records.get(place.segment) ?? 0) + 1);
+  }
+
+  /** Gives its rows away: they are in the log. */
+  release(): BlockRows | undefined {
+    const { rows } = this;
+    this.rows = undefined;
+    return rows;
   }
 
   /** Takes back all that waits. */

@@ -5,6 +5,7 @@ import { unsnappy } from "../formats/snappy.ts";
 import { unzstd } from "../formats/unzstd.ts";
 import { InputError } from "../model/intake.ts";
 import type { BodyEncoding } from "./body.ts";
+import { makeInflater } from "./inflate-in-place.ts";
 
 const gunzipAll = promisify(gunzip);
 const inflateAll = promisify(inflate);
@@ -19,6 +20,18 @@ const AT_A_TIME = 4;
 const INLINE_BYTES = 128 * 1024;
 const MIN_CHUNK = 1024;
 const USUAL_RATIO = 64;
+
+const inPlace = makeInflater();
+
+/**
+ * The content of a body that is inflated at once, good until the next call; undefined where `inflated` has to do it,
+ * because it takes long, or in order to say what is wrong.
+ */
+export function inflatedNow(sent: Uint8Array, encoding: BodyEncoding, limit: number): Uint8Array | undefined {
+  if (encoding !== "gzip" || sent.length > INLINE_BYTES) return undefined;
+  const bytes = inPlace?.inflate(sent);
+  return bytes === undefined || bytes.length > limit ? undefined : bytes;
+}
 
 /**
  * The content of a body, at most `limit` bytes.

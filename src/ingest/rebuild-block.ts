@@ -2,7 +2,6 @@ import { open } from "node:fs/promises";
 import { InputError } from "../model/intake.ts";
 import type { Block } from "./block.ts";
 import type { BlockRows } from "./block-rows.ts";
-import { rowsOfSignal } from "./rows-of-signal.ts";
 import type { DataMeta } from "./body.ts";
 import { inflated } from "./inflate.ts";
 import { parseMeta, RecordKind, scanSegment } from "./wal/record.ts";
@@ -16,11 +15,15 @@ interface Stored {
 }
 
 /**
- * The rows of a block from the log, the same as when it was built from the requests.
+ * Fills `rows`, which are empty, from the log with those of a block, the same as when it was built from the requests.
  * Records that are damaged are missing: `rowCount` is below the block's `items` by what they held.
  */
-export async function rebuildRows(block: Block, wal: Pick<Wal, "isVoid">, limit: number): Promise<BlockRows> {
-  const rows = rowsOfSignal(block.signal);
+export async function rebuildRows(
+  block: Block,
+  rows: BlockRows,
+  wal: Pick<Wal, "isVoid">,
+  limit: number,
+): Promise<BlockRows> {
   // The block's own list: that of the log changes while this waits for the disk.
   for (const segment of block.records.keys()) {
     for (const { meta, receivedMs, sent } of await recordsOf(block, segment, wal)) {

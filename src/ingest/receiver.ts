@@ -2,7 +2,7 @@ import type { Written } from "../formats/remote-write.ts";
 import { InputError } from "../model/intake.ts";
 import type { Batcher } from "./batcher.ts";
 import type { Body, BodyEncoding } from "./body.ts";
-import { inflated } from "./inflate.ts";
+import { inflated, inflatedNow } from "./inflate.ts";
 import { type Ledger, sumOf } from "./ledger.ts";
 import type { IngestLimits } from "./limits.ts";
 import { countLogRecords, countLogRecordsJson } from "./log-records.ts";
@@ -133,7 +133,10 @@ export class Receiver {
 
   private async outcomeOf(body: Body): Promise<Outcome> {
     try {
-      const bytes = await inflated(body.sent, body.encoding, this.limits.decompressedBytes);
+      const { decompressedBytes } = this.limits;
+      const bytes =
+        inflatedNow(body.sent, body.encoding, decompressedBytes) ??
+        (await inflated(body.sent, body.encoding, decompressedBytes));
       const { spanAgeMs, pointAgeMs } = this.limits;
       const ageMs = body.signal === "traces" ? spanAgeMs : body.signal === "metrics" ? pointAgeMs : Infinity;
       const oldestMs = Number.isFinite(ageMs) ? body.receivedMs - ageMs : undefined;

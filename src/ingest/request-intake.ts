@@ -17,12 +17,12 @@ export function clear(intake: Intake): void {
 }
 
 /** Rejected items by reason, and the first example. */
-export function rejectedSpans({ rejected }: Intake): { rejected: Reasons; example: string } {
+export function rejectedSpans(rejected: Intake["rejected"]): { rejected: Reasons; example: string } {
   return summed(Array.from(rejected, ([reason, { spans, example }]) => [reason, spans, example]));
 }
 
-export function rejectedPoints({ points }: Intake): { rejected: Reasons; example: string } {
-  return summed(Array.from(points.rejected, ([reason, held]) => [reason, held.points, held.example]));
+export function rejectedPoints(rejected: Intake["points"]["rejected"]): { rejected: Reasons; example: string } {
+  return summed(Array.from(rejected, ([reason, held]) => [reason, held.points, held.example]));
 }
 
 function summed(all: readonly [reason: string, count: number, example: string][]): {
@@ -39,15 +39,4 @@ function summed(all: readonly [reason: string, count: number, example: string][]
 export function nsWords(ms: number): { high: number; low: number } {
   const ns = BigInt(Math.floor(ms)) * 1_000_000n;
   return { high: Number(ns >> 32n), low: Number(ns & 0xffff_ffffn) };
-}
-
-/** Rows of `[from, to)` whose time is before `ms`; two words per row, the upper first. */
-export function countBefore(words: Uint32Array, from: number, to: number, ms: number): number {
-  const { high, low } = nsWords(ms);
-  let count = 0;
-  for (let row = from; row < to; row++) {
-    const upper = words[2 * row]!;
-    if (upper < high || (upper === high && words[2 * row + 1]! < low)) count++;
-  }
-  return count;
 }

@@ -7,7 +7,8 @@ import type { StackTable } from "../model/stack-table.ts";
  *
  * A call resolves when the block will survive a crash. A block may come again with the same token and the same rows,
  * after a crash or a lost answer, and must then be stored once. A rejection is tried again, for as long as it takes,
- * but for an error whose `permanent` is true: that block is dropped and counted.
+ * but for an error whose `permanent` is true: that block is dropped and counted. A table is the sink's until the call
+ * settles, and is then written over by another block.
  */
 export interface Sink {
   insertSpans(table: SpanTable, token: string): Promise<void>;

@@ -31,6 +31,11 @@ export class StackRows implements BlockRows<number> {
     return { accepted, rejected: {}, example: "" };
   }
 
+  reuse(): boolean {
+    this.tables.length = 0;
+    return true;
+  }
+
   async insertInto(sink: Sink, token: string): Promise<Inserted> {
     const table = mergeStackTables(this.tables);
     await sink.insertStacks(table, token);

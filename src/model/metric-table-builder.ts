@@ -178,6 +178,11 @@ export class MetricTableBuilder {
     this.begin();
   }
 
+  /** Texts and series, which stay after a `rewind`. */
+  get dictionarySize(): number {
+    return this.strings.size + this.seriesInstrument.length;
+  }
+
   /** How much is committed and assigned, for `rewind`. */
   mark(): MetricMark {
     return { points: this.open, distributions: this.distributions, exemplars: this.committedExemplars };

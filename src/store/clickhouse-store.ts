@@ -3,8 +3,10 @@ import type { MetricTable } from "../model/metric-table.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import type { StackTable } from "../model/stack-table.ts";
 import { type Connection, Link, type QueryOptions, type Settings } from "./connection.ts";
+import { inSlices } from "./in-slices.ts";
+import { BlockMemory } from "./native/block-memory.ts";
 import { nativeBlocks } from "./native/native-reader.ts";
-import { SPAN_COLUMNS, spanBlock } from "./native/span-block.ts";
+import { SPAN_COLUMNS, spanBlockSteps } from "./native/span-block.ts";
 import { SpanRows } from "./native/span-rows.ts";
 import { EDGES, type EdgeRow } from "./queries/edges.ts";
 import { findingValues, type FindingRow, READ_FINDINGS, storedFinding } from "./queries/findings.ts";
@@ -67,6 +69,7 @@ export class ClickHouseStore implements Store {
   private readonly link: Link;
   /** a link to each node, for what is done node by node; the same one where there is one node */
   private readonly nodes: readonly Link[];
+  private readonly memory = new BlockMemory();
   private readonly metrics: MetricInserts = new MetricInserts((...block) => this.insert(...block));
 
   constructor(connection: Connection) {
@@ -80,7 +83,10 @@ export class ClickHouseStore implements Store {
 
   async insertSpans(spans: SpanTable, token: string): Promise<void> {
     if (spans.rowCount === 0) return;
-    await this.insert("spans", SPAN_COLUMNS, spanBlock(spans), token);
+    const block = await inSlices(spanBlockSteps(spans, this.memory.take()));
+    await this.insert("spans", SPAN_COLUMNS, block, token);
+    // Only here: of a request that failed, a socket may still hold it.
+    this.memory.giveBack(block);
   }
 
   insertMetrics(metrics: MetricTable, token: string): Promise<void> {

@@ -1,6 +1,7 @@
 import type { MetricTable } from "../model/metric-table.ts";
 import { type SpanTable, spanIdHex } from "../model/span-table.ts";
 import type { StackTable } from "../model/stack-table.ts";
+import { StringPool } from "../model/string-pool.ts";
 
 /** Keeps what it is given, each token once, as the store does. */
 export class RecordingSink {
@@ -24,10 +25,14 @@ export class RecordingSink {
     await this.keep(this.stacks, table, token);
   }
 
-  private async keep<Table>(into: Map<string, Table>, table: Table, token: string): Promise<void> {
+  private async keep<Table extends { readonly strings: StringPool }>(
+    into: Map<string, Table>,
+    table: Table,
+    token: string,
+  ): Promise<void> {
     this.calls.push(token);
     await this.before(token);
-    if (!into.has(token)) into.set(token, table);
+    if (!into.has(token)) into.set(token, copyOf(table));
   }
 
   /** Ids of all spans, in hex, in the order of their blocks. */
@@ -40,4 +45,11 @@ export class RecordingSink {
   pointCount(): number {
     return [...this.metrics.values()].reduce((sum, table) => sum + table.points.rowCount, 0);
   }
+}
+
+/** What ingest gives is written over by the next block. */
+function copyOf<Table extends { readonly strings: StringPool }>(table: Table): Table {
+  const copy = structuredClone(table);
+  Object.setPrototypeOf(copy.strings, StringPool.prototype);
+  return copy;
 }

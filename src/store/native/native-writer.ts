@@ -25,15 +25,18 @@ const OWN_KEYS = 0x200 | 0x400;
  * In Array(LowCardinality(String)) the leading 1 stands before the ends.
  */
 export class NativeWriter {
-  private bytes = new Uint8Array(1 << 20);
-  private view: DataView = new DataView(this.bytes.buffer);
+  private bytes: Uint8Array;
+  private view: DataView;
   private at = 0;
   private readonly rows: number;
   private readonly strings: StringPool;
   /** position + 1 of a string in the dictionary being written, 0 for none */
   private readonly keyOf: Int32Array;
 
-  constructor(columns: number, rows: number, strings: StringPool) {
+  /** `memory`: bytes to write to; a larger array is made where they are too few. */
+  constructor(columns: number, rows: number, strings: StringPool, memory: Uint8Array = new Uint8Array(1 << 16)) {
+    this.bytes = memory;
+    this.view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
     this.rows = rows;
     this.strings = strings;
     this.keyOf = new Int32Array(strings.size);
@@ -73,31 +76,33 @@ export class NativeWriter {
     const high = Number(BigInt.asIntN(64, base) >> 32n);
     const low = Number(base & 0xffff_ffffn);
     this.reserve(8 * offsetsNs.length);
-    for (let i = 0; i < offsetsNs.length; i++) {
+    const { view } = this;
+    let { at } = this;
+    for (let i = 0; i < offsetsNs.length; i++, at += 8) {
       const offset = offsetsNs[i]!;
-      if (Number.isNaN(offset)) {
-        this.word64(0);
-        continue;
-      }
+      const isSaid = !Number.isNaN(offset);
       const words = Math.floor(offset / TWO_32);
       const sum = low + (offset - words * TWO_32);
       const carry = sum >= TWO_32 ? 1 : 0;
-      this.view.setUint32(this.at, sum - carry * TWO_32, true);
-      this.view.setInt32(this.at + 4, high + words + carry, true);
-      this.at += 8;
+      view.setUint32(at, isSaid ? sum - carry * TWO_32 : 0, true);
+      view.setInt32(at + 4, isSaid ? high + words + carry : 0, true);
     }
+    this.at = at;
   }
 
-  /** Whole numbers of at most 53 bits. */
-  integers(name: string, column: Float64Array): void {
+  /** `ends` minus `starts`: whole numbers of at most 53 bits. */
+  differences(name: string, ends: Float64Array, starts: Float64Array): void {
     this.head(name, "Int64");
-    this.reserve(8 * column.length);
-    for (let i = 0; i < column.length; i++) {
-      const words = Math.floor(column[i]! / TWO_32);
-      this.view.setUint32(this.at, column[i]! - words * TWO_32, true);
-      this.view.setInt32(this.at + 4, words, true);
-      this.at += 8;
+    this.reserve(8 * ends.length);
+    const { view } = this;
+    let { at } = this;
+    for (let i = 0; i < ends.length; i++, at += 8) {
+      const value = ends[i]! - starts[i]!;
+      const words = Math.floor(value / TWO_32);
+      view.setUint32(at, value - words * TWO_32, true);
+      view.setInt32(at + 4, words, true);
     }
+    this.at = at;
   }
 
   unsigned64(name: string, column: BigUint64Array): void {
@@ -112,11 +117,11 @@ export class NativeWriter {
     for (let i = 0; i < column.length; i++, this.at += 4) this.view.setInt32(this.at, column[i]!, true);
   }
 
-  /** LowCardinality(String) of string ids. */
-  dictionary(name: string, column: Int32Array): void {
+  /** LowCardinality(String) of string ids, or of those that `ids` has at the column's numbers. */
+  dictionary(name: string, column: Int32Array, ids?: Int32Array): void {
     this.head(name, "LowCardinality(String)");
     this.word64(1);
-    this.dictionaryItems(column, column.length);
+    this.dictionaryItems(ids === undefined ? column : gathered(ids, column), column.length);
   }
 
   stringColumn(name: string, column: Int32Array): void {
@@ -156,7 +161,11 @@ export class NativeWriter {
 
   private ends(ends: Int32Array): void {
     this.reserve(8 * ends.length);
-    for (let i = 0; i < ends.length; i++) this.word64(ends[i]!);
+    const { view } = this;
+    for (let i = 0; i < ends.length; i++, this.at += 8) {
+      view.setUint32(this.at, ends[i]!, true);
+      view.setUint32(this.at + 4, 0, true);
+    }
   }
 
   private doubleItems(items: Float64Array, count: number): void {
@@ -231,8 +240,14 @@ export class NativeWriter {
   private reserve(need: number): void {
     if (this.at + need <= this.bytes.length) return;
     const bigger = new Uint8Array(Math.max(this.at + need, 2 * this.bytes.length));
-    bigger.set(this.bytes);
+    bigger.set(this.bytes.subarray(0, this.at));
     this.bytes = bigger;
     this.view = new DataView(bigger.buffer);
   }
+}
+
+function gathered(column: Int32Array, rows: Int32Array): Int32Array {
+  const out = new Int32Array(rows.length);
+  for (let i = 0; i < rows.length; i++) out[i] = column[rows[i]!]!;
+  return out;
 }
