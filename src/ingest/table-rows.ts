@@ -1,4 +1,4 @@
-import { Intake } from "../model/intake.ts";
+import type { Intake } from "../model/intake.ts";
 import type { BlockRows, Inserted } from "./block-rows.ts";
 import type { Decoded, Reading } from "./body.ts";
 import type { Reasons } from "./ledger.ts";
