@@ -15,6 +15,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // What a host tells of its processes: nothing here knows what it means, and nothing stores it.
   // Of the analysis it needs the normal form of statements: literals do not leave the host.
   "src/agent": ["src/model", "src/analysis", "src/formats"],
+  // Loaded into programs that are looked at: small, and none of what it sends to is here.
+  "src/node": ["src/model", "src/formats"],
   // The script of the flame graph's page, for browsers; the command line puts its built file into the page.
   "src/flame-page": ["src/model"],
   // Views in the browser; the command line and the server put its built files into pages.

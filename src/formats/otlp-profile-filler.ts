@@ -1,11 +1,7 @@
 import { InputError } from "../model/intake.ts";
 import type { Label, StackTableBuilder } from "../model/stack-table-builder.ts";
-import { FrameKind } from "../model/stack-table.ts";
+import { FrameKind, SPAN_LABEL, TRACE_LABEL } from "../model/stack-table.ts";
 import { frameKindOf } from "./frame-kind.ts";
-
-/** Labels of samples that were taken while a span was active. */
-export const TRACE_LABEL = "trace_id";
-export const SPAN_LABEL = "span_id";
 
 export type OtlpAttributes = ReadonlyMap<string, string | number>;
 

@@ -27,6 +27,11 @@ export function readCallFrame(reader: JsonReader, into: StackTableBuilder): numb
     else if (key === Key.lineNumber && reader.kind() === JsonKind.number) line = reader.readNumber();
     else reader.skipValue();
   }
+  return addCallFrame(into, name, url, line);
+}
+
+/** Row of the frame, or ROOT; `line` from 0. */
+export function addCallFrame(into: StackTableBuilder, name: string, url: string, line: number): number {
   if (name === "(root)") return ROOT;
   const file = into.strings.intern(pathOf(url));
   const called = into.strings.intern(name === "" ? "(anonymous)" : name);

@@ -1,8 +1,7 @@
 import { AttributeType } from "../model/attribute-table.ts";
-import { FrameKind, type StackTable } from "../model/stack-table.ts";
+import { FrameKind, SPAN_LABEL, type StackTable, TRACE_LABEL } from "../model/stack-table.ts";
 import { TuplePool } from "../model/tuple-pool.ts";
 import { JIT_MAPPING, KERNEL_MAPPING } from "./frame-kind.ts";
-import { SPAN_LABEL, TRACE_LABEL } from "./otlp-profile-filler.ts";
 import { Message } from "./protobuf-writer.ts";
 
 /** What is said of the sender besides the process. */

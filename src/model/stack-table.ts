@@ -22,6 +22,10 @@ export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 /** Names of the kinds, by number. */
 export const FRAME_KINDS: readonly (keyof typeof FrameKind)[] = Object.keys(FrameKind) as (keyof typeof FrameKind)[];
 
+/** Labels of samples that were taken while a span was active: its ids in hexadecimal digits, 32 and 16 of them. */
+export const TRACE_LABEL = "trace_id";
+export const SPAN_LABEL = "span_id";
+
 /** What a column of values counts, as pprof names it: "cpu" in "nanoseconds", "alloc_space" in "bytes". */
 export interface ValueType {
   readonly type: string;

@@ -138,9 +138,9 @@ function serviceCode(service: string, inputs: readonly ProfileInput[]): ServiceC
 /** The best of TIMES that a profile has, "" for none (a heap). */
 function timeOf({ valueTypes }: StackTable): string {
   const own = new Set(valueTypes.map(({ type }) => bare(type)));
-  // Counts of samples stand beside other values in profiles of memory, too.
-  if (valueTypes.some(({ unit }) => unit === "bytes")) return "";
-  return TIMES.find((type) => own.has(type)) ?? "";
+  // Counts of samples stand beside other values in profiles of memory, too; times do only where they were sampled as well.
+  const isOfMemory = valueTypes.some(({ unit }) => unit === "bytes");
+  return TIMES.find((type) => own.has(type) && !(isOfMemory && type === "samples")) ?? "";
 }
 
 /** "cycles:ppp" → "cycles". */

@@ -1,0 +1,123 @@
+import { createHook, type AsyncHook } from "node:async_hooks";
+import type { SpanIds, SpanSwitches } from "./span-switches.ts";
+
+/*
+ * OpenTelemetry's API is looked up and not imported: it keeps what the process registered under a symbol of the global
+ * object, whichever copy of it the process has loaded.
+ */
+
+/** A context of OpenTelemetry; its keys are symbols of the global registry. */
+export interface OtelContext {
+  getValue(key: symbol): unknown;
+  setValue(key: symbol, value: unknown): OtelContext;
+}
+
+export interface OtelContextManager {
+  active(): OtelContext;
+  with(context: OtelContext, fn: (...args: unknown[]) => unknown, thisArg?: unknown, ...args: unknown[]): unknown;
+}
+
+interface OtelSpan {
+  spanContext(): SpanIds;
+  readonly resource?: { readonly attributes?: Readonly<Record<string, unknown>> };
+}
+
+const API = Symbol.for("opentelemetry.js.api.1");
+const SPAN_KEY = Symbol.for("OpenTelemetry Context Key SPAN");
+const SUPPRESS_KEY = Symbol.for("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
+
+/** What the process registered as its manager of contexts, if it did. */
+export function contextManager(): OtelContextManager | undefined {
+  const api = (globalThis as Readonly<Record<symbol, { readonly context?: OtelContextManager } | undefined>>)[API];
+  return api?.context;
+}
+
+/** Runs `fn` so that what it calls makes no spans. */
+export function withoutSpans(fn: () => void): void {
+  const manager = contextManager();
+  if (manager === undefined) fn();
+  else manager.with(manager.active().setValue(SUPPRESS_KEY, true), fn);
+}
+
+/** Microseconds of the clock that V8 stamps its samples with. */
+export function hrtimeUs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e6 + nanoseconds / 1e3;
+}
+
+/**
+ * Keeps `switches` up to date with the active span. "sync": what `context.with` calls, until it returns. "async":
+ * the callbacks and continuations that follow from it, too, by hooks of Node around each of them.
+ */
+export class ActiveSpan {
+  /** attributes of the resource that the process's own SDK gives its spans */
+  resource: Readonly<Record<string, unknown>> | undefined;
+  private readonly switches: SpanSwitches;
+  private readonly hook: AsyncHook | undefined;
+  private manager: OtelContextManager | undefined;
+  private unwrap: () => void = () => {};
+  private span: OtelSpan | undefined;
+  private ids: SpanIds | undefined;
+
+  constructor(switches: SpanSwitches, links: "async" | "sync") {
+    this.switches = switches;
+    if (links === "sync") return;
+    // What throws in a hook ends the process: `active` does nothing but look up.
+    this.hook = createHook({
+      before: () => this.switches.note(this.active(), hrtimeUs()),
+      after: () => this.switches.note(undefined, hrtimeUs()),
+    });
+  }
+
+  /** To be called now and then: the process may register its manager late, and another one later. */
+  attach(): void {
+    const manager = contextManager();
+    if (manager === this.manager) return;
+    this.detach();
+    if (manager === undefined) return;
+    this.manager = manager;
+    const { switches } = this;
+    const original = manager.with;
+    const wrapped: OtelContextManager["with"] = (context, fn, thisArg, ...args) => {
+      const before = this.active();
+      const within = (...rest: unknown[]): unknown => {
+        switches.note(this.idsOf(context), hrtimeUs());
+        try {
+          return fn.apply(thisArg, rest);
+        } finally {
+          switches.note(before, hrtimeUs());
+        }
+      };
+      return original.call(manager, context, within, undefined, ...args);
+    };
+    manager.with = wrapped;
+    this.unwrap = () => {
+      // Another wrapper above this one has to stay.
+      if (manager.with === wrapped) manager.with = original;
+    };
+    this.hook?.enable();
+  }
+
+  detach(): void {
+    this.hook?.disable();
+    this.unwrap();
+    this.unwrap = () => {};
+    this.manager = undefined;
+  }
+
+  private active(): SpanIds | undefined {
+    return this.manager === undefined ? undefined : this.idsOf(this.manager.active());
+  }
+
+  private idsOf(context: OtelContext): SpanIds | undefined {
+    const span = context.getValue(SPAN_KEY) as OtelSpan | undefined;
+    // Most changes are from a span to nothing and back.
+    if (span === this.span) return this.ids;
+    if (span === undefined) return undefined;
+    this.span = span;
+    this.ids = span.spanContext();
+    if (this.resource === undefined && span.resource?.attributes !== undefined)
+      this.resource = span.resource.attributes;
+    return this.ids;
+  }
+}

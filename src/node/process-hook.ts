@@ -1,0 +1,192 @@
+import { appendFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { writeOtlpProfiles } from "../formats/write-otlp-profiles.ts";
+import type { StackTable } from "../model/stack-table.ts";
+import { ActiveSpan, hrtimeUs } from "./active-span.ts";
+import { V8Profilers } from "./cpu-profiler.ts";
+import type { HookSettings } from "./hook-settings.ts";
+import { metricsRequest } from "./otlp-metrics-request.ts";
+import { OtlpSender } from "./otlp-sender.ts";
+import { allocationTable, cpuTable, isBusy } from "./profile-table.ts";
+import { RuntimeMetrics } from "./runtime-metrics.ts";
+import { SpanSwitches } from "./span-switches.ts";
+
+const SCOPE = "longpole/node";
+/** How often is looked whether OpenTelemetry was loaded, the log of spans fills up, and the pool of threads answers. */
+const TICK_MS = 250;
+/** A program that ends by itself waits so long for what is being sent. */
+const LAST_WORDS_MS = 1_000;
+/** Requests that wait for the process's SDK to say what the service is called, which the first span tells: three a window. */
+const MAX_NAMELESS = 18;
+/** No window is shorter, whatever changes there are. */
+const MIN_WINDOW_MS = 1_000;
+
+/** The hook within a process: windows of profiles and readings of metrics, until the process ends. */
+export class ProcessHook {
+  private readonly settings: HookSettings;
+  private readonly log: (text: string) => void;
+  private readonly profilers = new V8Profilers();
+  private readonly switches = new SpanSwitches();
+  private readonly span: ActiveSpan | undefined;
+  private readonly metrics = new RuntimeMetrics();
+  private readonly profileSender: OtlpSender | undefined;
+  private readonly metricSender: OtlpSender | undefined;
+  private readonly startUnixNs = unixNs();
+  private windowStartUnixNs = this.startUnixNs;
+  private windowStartMs = performance.now();
+  private timer: NodeJS.Timeout | undefined;
+  private isOver = false;
+  private hasFile: boolean;
+  private nameless: (() => void)[] = [];
+
+  constructor(settings: HookSettings, log: (text: string) => void) {
+    this.settings = settings;
+    this.log = log;
+    this.hasFile = settings.file !== "";
+    if (settings.links !== "off") this.span = new ActiveSpan(this.switches, settings.links);
+    const sender = (url: URL | undefined, type: string): OtlpSender | undefined =>
+      url === undefined ? undefined : new OtlpSender(url, { ...settings.headers, "content-type": type }, log);
+    this.profileSender = sender(settings.profilesUrl, "application/x-protobuf");
+    this.metricSender = sender(settings.metricsUrl, "application/json");
+  }
+
+  private get isProfiling(): boolean {
+    return this.profileSender !== undefined || this.hasFile;
+  }
+
+  start(): void {
+    const { settings } = this;
+    if (this.isProfiling) {
+      this.profilers.startCpu(settings.samplesPerSecond);
+      if (settings.allocations) this.profilers.startAllocations();
+      this.span?.attach();
+    }
+    if (this.metricSender !== undefined) this.metrics.start();
+    this.timer = setInterval(() => this.safely(() => this.tick()), TICK_MS);
+    this.timer.unref();
+    process.once("beforeExit", () => this.safely(() => this.lastWords()));
+    process.once("exit", () => this.safely(() => this.finish()));
+  }
+
+  private tick(): void {
+    if (this.isProfiling) this.span?.attach();
+    if (this.metricSender !== undefined) this.metrics.probePool();
+    const lengthMs = performance.now() - this.windowStartMs;
+    const isFull = this.switches.isNearlyFull && lengthMs >= MIN_WINDOW_MS;
+    if (lengthMs >= this.settings.windowMs || isFull) this.closeWindow(false);
+  }
+
+  private closeWindow(isLast: boolean): void {
+    const nowUnixNs = unixNs();
+    const lengthNs = (performance.now() - this.windowStartMs) * 1e6;
+    const window = { startUnixNs: this.windowStartUnixNs, durationNs: lengthNs, pid: process.pid };
+    if (this.isProfiling) this.sendProfiles(window, isLast);
+    this.windowStartUnixNs = nowUnixNs;
+    this.windowStartMs = performance.now();
+    if (this.metricSender === undefined) return;
+    const interval = { startUnixNs: this.startUnixNs, nowUnixNs };
+    const points = this.metrics.read();
+    this.whenNamed(isLast, () =>
+      this.metricSender?.send(Buffer.from(metricsRequest(points, interval, this.resource(), SCOPE))),
+    );
+  }
+
+  /** Sends now, or as soon as it is known what the service is called: under another name it would be another service. */
+  private whenNamed(isLast: boolean, send: () => void): void {
+    this.nameless.push(send);
+    const isNamed = this.settings.resource["service.name"] !== undefined || this.span?.resource !== undefined;
+    if (!isNamed && !isLast && this.nameless.length <= MAX_NAMELESS) return;
+    for (const waiting of this.nameless.splice(0)) waiting();
+  }
+
+  private sendProfiles(window: Parameters<typeof cpuTable>[1], isLast: boolean): void {
+    const cpu = this.profilers.takeCpu(isLast);
+    if (cpu !== undefined) {
+      // The profile's own clock tells its beginning better than when the window was closed.
+      const sinceUs = hrtimeUs() - cpu.startTime;
+      const startUnixNs = unixNs() - BigInt(Math.round(sinceUs * 1e3));
+      const own = { ...window, startUnixNs, durationNs: (cpu.endTime - cpu.startTime) * 1e3 };
+      const table = cpuTable(cpu, own, this.span === undefined ? undefined : this.switches);
+      if (this.switches.lost > 0) this.log(`${this.switches.lost} changes of the active span beyond what is kept`);
+      this.switches.clear(hrtimeUs());
+      if (isBusy(table)) this.whenNamed(isLast, () => this.put(table));
+    }
+    const head = this.settings.allocations ? this.profilers.takeAllocations(isLast) : undefined;
+    const allocations = head === undefined ? undefined : allocationTable(head, window);
+    if (allocations !== undefined && allocations.samples.rowCount > 0)
+      this.whenNamed(isLast, () => this.put(allocations));
+  }
+
+  private put(table: StackTable): void {
+    const request = writeOtlpProfiles(table, { resource: this.resource(), scope: SCOPE });
+    this.profileSender?.send(request);
+    if (this.hasFile) this.append(request);
+  }
+
+  /** A request behind its length, as the Collector writes files; in one write, so that processes may share a file. */
+  private append(request: Uint8Array): void {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(request.length);
+    try {
+      appendFileSync(this.settings.file, Buffer.concat([length, request]));
+    } catch (error) {
+      this.hasFile = false;
+      this.log(`${this.settings.file}: ${String(error)}; no more is written to it`);
+    }
+  }
+
+  /** What the process's own SDK says of it goes before what the environment does. */
+  private resource(): Record<string, string | number> {
+    const found: Record<string, string | number> = {
+      "service.name": "unknown_service:node",
+      "host.name": hostname(),
+      "process.pid": process.pid,
+      "process.runtime.name": "nodejs",
+      "process.runtime.version": process.versions.node,
+      ...this.settings.resource,
+    };
+    for (const [key, value] of Object.entries(this.span?.resource ?? {}))
+      if (typeof value === "string" || typeof value === "number") found[key] = value;
+    return found;
+  }
+
+  /** The event loop has nothing left: the last window is sent while the process still can. */
+  private lastWords(): void {
+    this.closeWindow(true);
+    this.end();
+    const senders = [this.profileSender, this.metricSender].filter((sender) => sender !== undefined);
+    const limit = setTimeout(() => {}, LAST_WORDS_MS);
+    void Promise.all(senders.map((sender) => sender.settled())).then(() => clearTimeout(limit));
+  }
+
+  /** By `process.exit` or a signal's handler: a file is all that can still be written. */
+  private finish(): void {
+    if (this.isOver) return;
+    if (this.hasFile) this.closeWindow(true);
+    this.end();
+  }
+
+  private end(): void {
+    this.isOver = true;
+    clearInterval(this.timer);
+    this.span?.detach();
+    this.metrics.stop();
+    this.profilers.stop();
+  }
+
+  /** Whatever goes wrong here ends the hook, not the process. */
+  private safely(step: () => void): void {
+    if (this.isOver) return;
+    try {
+      step();
+    } catch (error) {
+      this.isOver = true;
+      clearInterval(this.timer);
+      this.span?.detach();
+      this.log(`stopped: ${String(error)}`);
+    }
+  }
+}
+
+/** Nanoseconds since 1970 by the monotonic clock's distance to it, so that windows follow one another. */
+const unixNs = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n;
