@@ -26,6 +26,7 @@ import { withSettings } from "./configuration/with-settings.ts";
 import { requestCosts } from "./cost/request-costs.ts";
 import { dataQuality } from "./data-quality.ts";
 import { type DatabaseStatistics, readDatabaseStatistics } from "./database/database-statistics.ts";
+import { lockClaims } from "./database/lock-claims.ts";
 import { withDatabaseEvidence } from "./database/with-database-evidence.ts";
 import { withObjectiveForecast } from "./objective-forecast.ts";
 import { reportEndpoint } from "./endpoint-report.ts";
@@ -340,7 +341,10 @@ async function findCauses(
         foldConsequences(
           window,
           withDatabaseEvidence(
-            withTableGrowth(judgeClaims(folded, resources), window, resources.measures, seed),
+            [
+              ...withTableGrowth(judgeClaims(folded, resources), window, resources.measures, seed),
+              ...lockClaims(cases, database),
+            ],
             window,
             database,
           ),

@@ -15,7 +15,7 @@ export function withLock(explanation: Explanation, reading: StatementReading): E
     ...explanation,
     mechanism: "lock-contention",
     subject: { ...subject, resource: `lock:${where}` },
-    title: `${shorten(reading.told.statement, 50)} waits for a lock on ${where} that ${holderText(worst!, 50)} holds`,
+    title: lockTitle(reading),
     why: `${explanation.why} ${percent(locked)} of the time its sessions wait for a lock.`,
     confidence: 0.95,
     chain: [...explanation.chain, { claim: lockText(worst!), evidence: [at] }],
@@ -36,6 +36,12 @@ export function withLock(explanation: Explanation, reading: StatementReading): E
       ),
     },
   };
+}
+
+export function lockTitle({ told, locks }: StatementReading): string {
+  const [worst] = locks;
+  const on = worst!.relation === "" ? "" : ` on ${worst!.relation}`;
+  return `${shorten(told.statement, 50)} waits for a lock${on} that ${holderText(worst!, 50)} holds`;
 }
 
 /** "sessions waited 42 s, the longest 12 s, for a lock on public.orders that ... holds". */

@@ -152,6 +152,29 @@ test("a statement whose sessions wait for a lock is not slow: the finding names 
   expect(finding.severity).not.toBe("note");
 });
 
+test("a lock that one call in ten meets shows in the tail alone, and is found by what the database saw", async () => {
+  const labels = { "db.query.text": UPDATE, "postgresql.lock.relation": "public.records" };
+  const spans = statementSpans({
+    requests: 600,
+    statement: UPDATE,
+    takesMs: (second) => (Math.round(second * 10) % 10 === 0 ? 700 : 8),
+  });
+  const metrics = [
+    // 100 calls in each interval: 10 of 700 ms and 90 of 8 ms.
+    ...counters(UPDATE, 77.2),
+    ...wait(UPDATE, "Lock", "transactionid", 7),
+    delta("lock.wait.time", 7, labels),
+  ];
+  const report = await diagnose({ spans, metrics: metricTableOf(...metrics) });
+  const [finding] = report.findings;
+  expect(finding).toMatchObject({ mechanism: "lock-contention", subject: { resource: "lock:public.records" } });
+  expect(finding!.title).toContain("waits for a lock on public.records that a session that was gone");
+  expect([finding!.impact.metric, finding!.severity]).toEqual(["p99", "critical"]);
+  // 700 ms, give or take the 5 % that the spans vary by, and 3 ms around the statement; then 8 ms and 3.
+  expect(finding!.impact.now).toBeGreaterThan(650);
+  expect(finding!.impact.predicted).toBeLessThan(15);
+});
+
 test("a database that is done at once is not what takes the time", async () => {
   const finding = await diagnosed(SELECT, 30, ...counters(SELECT, 2));
   expect(finding.counter.join()).toContain("zones_db itself takes 2.00 ms of the 29.9 ms");

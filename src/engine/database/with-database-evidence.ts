@@ -5,7 +5,7 @@ import type { Window } from "../window.ts";
 import { ms, percent, shorten } from "../wording.ts";
 import type { Evidence } from "../../model/report.ts";
 import type { DatabaseStatistics } from "./database-statistics.ts";
-import { lockRemedy, lockText, withLock } from "./lock-claim.ts";
+import { lockRemedy, lockText, lockTitle, withLock } from "./lock-claim.ts";
 import {
   countersText,
   growthText,
@@ -37,19 +37,28 @@ export function withDatabaseEvidence(
   statistics: DatabaseStatistics | undefined,
 ): readonly Claim[] {
   if (statistics === undefined) return claims;
-  return claims.map((claim) => {
+  const locked = new Set(claims.filter(isLock).map(keyOf));
+  return claims.flatMap((claim) => {
     const { statement, service } = claim.explanation.subject;
     const reading = statement === undefined ? undefined : readingOf(statement, service, statistics);
-    return reading === undefined ? claim : { ...claim, explanation: judged(window, claim.explanation, reading) };
+    if (reading === undefined) return [claim];
+    // What says the same with the lock as the reason stands beside it (lock-claims.ts).
+    if (!isLock(claim) && isMostlyLocked(claim.explanation, reading) && locked.has(keyOf(claim))) return [];
+    return [{ ...claim, explanation: judged(window, claim.explanation, reading) }];
   });
 }
+
+const isLock = ({ explanation }: Claim): boolean => explanation.mechanism === "lock-contention";
+const keyOf = ({ view, explanation }: Claim): string => JSON.stringify([view.name, explanation.subject.statement]);
+
+const isMostlyLocked = ({ mechanism }: Explanation, { told, locks }: StatementReading): boolean =>
+  OF_STATEMENTS.has(mechanism) && locks.length > 0 && (waitShares(told)?.get("lock") ?? 0) >= MOSTLY_LOCKED;
 
 function judged(window: Window, explanation: Explanation, reading: StatementReading): Explanation {
   const told = withEvidence(explanation, reading);
   const locked = waitShares(reading.told)?.get("lock") ?? Number.NaN;
   const isLockClaim = explanation.mechanism === "lock-contention";
-  if (locked >= MOSTLY_LOCKED && OF_STATEMENTS.has(explanation.mechanism) && reading.locks.length > 0)
-    return withLock(told, reading);
+  if (isMostlyLocked(explanation, reading)) return withLock(told, reading);
   if (isLockClaim && reading.locks.length > 0 && !(locked < HARDLY_LOCKED)) return namedHolder(told, reading);
   if (isLockClaim && locked < HARDLY_LOCKED)
     return against(told, `sessions of the statement wait for locks in ${percent(locked)} of the time only`, 0.5);
@@ -109,11 +118,13 @@ function withScan(explanation: Explanation): Explanation {
 
 function namedHolder(explanation: Explanation, reading: StatementReading): Explanation {
   const [worst] = reading.locks;
+  const { relation } = worst!;
   const at = explanation.evidence.length;
   return {
     ...explanation,
     confidence: Math.max(explanation.confidence, 0.95),
-    ...(worst!.relation === "" ? {} : { title: `${explanation.title}, on ${worst!.relation}` }),
+    title: lockTitle(reading),
+    ...(relation === "" ? {} : { subject: { ...explanation.subject, resource: `lock:${relation}` } }),
     chain: [...explanation.chain, { claim: lockText(worst!), evidence: [at] }],
     evidence: [
       ...explanation.evidence,
