@@ -27,6 +27,7 @@ import { requestCosts } from "./cost/request-costs.ts";
 import { dataQuality } from "./data-quality.ts";
 import { type DatabaseStatistics, readDatabaseStatistics } from "./database/database-statistics.ts";
 import { lockClaims } from "./database/lock-claims.ts";
+import { statementFindings } from "./database/statement-findings.ts";
 import { withDatabaseEvidence } from "./database/with-database-evidence.ts";
 import { withObjectiveForecast } from "./objective-forecast.ts";
 import { reportEndpoint } from "./endpoint-report.ts";
@@ -356,7 +357,11 @@ async function findCauses(
     named,
     replayPredictor(window, ownNs, seed),
     (view) => endpointWeight(view, objectives),
-    (told) => (resources === undefined ? [] : resourceFindings(resources, told)),
+    (told) => [
+      ...(resources === undefined ? [] : resourceFindings(resources, told)),
+      // Where spans show who waits for a database, they say which of its statements matter.
+      ...(explained.length === 0 ? statementFindings(database, told) : []),
+    ],
   );
   return { findings, cases, unchanged: regressions?.unchanged ?? [], stopped };
 }

@@ -1,5 +1,6 @@
 import { isSpace, jsonShape, type JsonShape } from "./json-shape.ts";
 import type { Framing } from "./otlp-protobuf-stream.ts";
+import { areStatementColumns } from "./pg-stat-statements.ts";
 import { profileTextKind } from "./profile-text.ts";
 import { protobufSignal, type Signal } from "./protobuf-signal.ts";
 
@@ -30,6 +31,8 @@ export type ContentKind =
   | { readonly kind: JsonFormat; readonly layout: "document" | "lines" | "unsure" }
   /** the text format of Prometheus or OpenMetrics */
   | { readonly kind: "prometheus-text" }
+  /** a snapshot of PostgreSQL's statistics of statements */
+  | { readonly kind: "pg-stat-statements"; readonly format: "csv" | "json" }
   /** `inLines`: a JSON value per line, behind which other signals may follow */
   | { readonly kind: "profile"; readonly format: ProfileFormat; readonly what: string; readonly inLines?: boolean }
   /** telemetry that the analysis does not use */
@@ -100,6 +103,10 @@ function jsonKind(prefix: Uint8Array, start: number): ContentKind | undefined {
     return { kind: "profile", format: "record", what: "a report of longpole record" };
   if (has("o:head") && has("oo:callFrame", "oo:selfSize"))
     return { kind: "profile", format: "heapprofile", what: "a .heapprofile" };
+  const columns = (path: string): string[] =>
+    [...shape.keys].filter((key) => key.startsWith(path)).map((key) => key.slice(path.length));
+  if (areStatementColumns(columns("ao:")) || areStatementColumns(columns("o:")))
+    return { kind: "pg-stat-statements", format: "json" };
   const outline = shape.end > 0 ? outlineOf(prefix, start, shape.end) : "";
   if (outline === "{}") return { kind: "otlp-json", layout };
   if (outline === "[]" || outline === "[[]]") return { kind: "zipkin-json", layout };
@@ -185,6 +192,7 @@ function textKind(prefix: Uint8Array, start: number): ContentKind | undefined {
   if (format === "folded") return { kind: "profile", format, what: "folded stacks" };
   if (format === "perf-script") return { kind: "profile", format, what: "the output of perf script" };
   if (PROMETHEUS.some((pattern) => pattern.test(line))) return { kind: "prometheus-text" };
+  if (areStatementColumns(line.replaceAll('"', "").split(","))) return { kind: "pg-stat-statements", format: "csv" };
   for (const [pattern, what, instead] of TEXTS) if (pattern.test(line)) return { kind: "unsupported", what, instead };
   return undefined;
 }

@@ -12,6 +12,7 @@ import { type InputFile, listInputs, type SkippedFile, unreadable } from "./list
 import { OtlpMetricDecoder } from "./otlp-metrics-protobuf.ts";
 import { OtlpTraceDecoder } from "./otlp-protobuf.ts";
 import { OtlpProtobufStream } from "./otlp-protobuf-stream.ts";
+import { PgStatStatements } from "./pg-stat-statements.ts";
 import { PrometheusText } from "./prometheus-text.ts";
 import { readChunks } from "./read-chunks.ts";
 
@@ -65,7 +66,7 @@ export interface ContentSink {
 /**
  * Reads the spans and metrics of files, directories (with all below them) and stdin ("-")
  * into a table each: OTLP protobuf and JSON, Jaeger JSON, Zipkin v2 JSON, Prometheus text
- * and OpenMetrics, gzip or zstd, told by content. Yields progress first and at least every 100 ms of reading.
+ * and OpenMetrics, snapshots of pg_stat_statements, gzip or zstd, told by content. Yields progress first and at least every 100 ms of reading.
  *
  * Bad input never throws: it is told in `intake.errors`, what was read before it in the
  * same file stays, and the other files are still read. In directories files that hold
@@ -250,6 +251,8 @@ class FileContent {
         );
       case "prometheus-text":
         return new PrometheusText(into.metrics, intake, file, this.file.modifiedUnixNs);
+      case "pg-stat-statements":
+        return new PgStatStatements(into.metrics, intake, file, kind.format, this.file.modifiedUnixNs);
       case "otlp-json":
       case "otlp-metrics-json":
       case "jaeger-json":
@@ -285,7 +288,8 @@ class FileContent {
       this.skipReason = found;
       return undefined;
     }
-    const expected = "traces as OTLP, Jaeger JSON or Zipkin v2 JSON, or metrics as OTLP or Prometheus text";
+    const expected =
+      "traces as OTLP, Jaeger JSON or Zipkin v2 JSON, or metrics as OTLP, Prometheus text or pg_stat_statements";
     this.intake.errors.push(new InputError(code, { file: this.file.path, byteOffset: 0, expected, found }));
     return undefined;
   }

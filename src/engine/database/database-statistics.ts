@@ -135,8 +135,12 @@ class Collected {
 
   finish(): DatabaseStatistics | undefined {
     if (!this.#any) return undefined;
+    const statements = [...this.#statements.values()];
+    // Where others have two snapshots, a statement that is in one of them was new then: all that it counts is of the window.
+    const compared = new Set(statements.filter((one) => !one.isSinceReset).map(({ database }) => database));
+    for (const one of statements) one.isSinceReset &&= !compared.has(one.database);
     return {
-      statements: [...this.#statements.values()].map(finishStatement).toSorted((a, b) => b.seconds - a.seconds),
+      statements: statements.map(finishStatement).toSorted((a, b) => b.seconds - a.seconds),
       lockWaits: [...this.#locks.values()].toSorted((a, b) => b.seconds - a.seconds),
       tables: [...this.#tables.values()].map(finishTable),
       databases: [...this.#totals].map(([database, { seconds, first, last, fromNs, toNs }]) => ({

@@ -1,0 +1,67 @@
+import { expect, test } from "vitest";
+import type { Finding } from "../../model/report.ts";
+import { metricTableOf, type SeriesObject } from "../../testing/metric-table.ts";
+import { diagnose } from "../diagnose.ts";
+import { spansFromRows } from "../../testing/spans-from-rows.ts";
+
+/** Snapshots of a statement: at a second, calls, seconds, rows and pages so far. */
+function snapshots(
+  statement: string,
+  ...all: readonly (readonly [at: number, ...counters: number[]])[]
+): SeriesObject[] {
+  return ["calls", "time", "rows", "blocks_hit", "blocks_read"].map((counter, i) => ({
+    name: `postgresql.statement.${counter}`,
+    kind: "sum",
+    temporality: "cumulative",
+    monotonic: true,
+    resource: { "postgresql.database.name": "shop" },
+    labels: { "db.query.text": statement },
+    points: all.map(([at, ...counters]) => [at, counters[i] ?? 0] as const),
+  }));
+}
+
+const findings = async (...series: SeriesObject[]): Promise<readonly Finding[]> =>
+  (await diagnose({ spans: spansFromRows([]), metrics: metricTableOf(...series) })).findings;
+
+const LOOK_UP = "SELECT id FROM orders WHERE customer = $1";
+
+test("between two snapshots: a look-up that reads thousands of pages for a row, and what it does of all", async () => {
+  const [finding, ...others] = await findings(
+    ...snapshots(LOOK_UP, [0, 100, 10, 100, 270_000], [100, 1100, 35, 1100, 2_970_000]),
+    // New in the second: all of it is of the window.
+    ...snapshots("SELECT name FROM customers WHERE id = $1", [100, 5000, 5, 5000, 20_000]),
+  );
+  // 1,000 calls in 25 s of 30 s; 2,700,000 pages.
+  expect(finding).toMatchObject({
+    mechanism: "missing-index",
+    severity: "warning",
+    subject: { service: "shop", operation: "SELECT orders", resource: "table:orders" },
+    impact: { metric: "mean", now: 25, predicted: 2.5 },
+    remedy: { change: "CREATE INDEX CONCURRENTLY ON orders (customer)" },
+  });
+  expect(finding!.title).toContain("reads 2,700 pages for each call: 83 % of the time of shop");
+  expect(others.map(({ severity }) => severity)).toEqual(["note"]);
+});
+
+test("one snapshot says that it tells totals since the reset, and alarms nobody", async () => {
+  const [finding] = await findings(...snapshots(LOOK_UP, [0, 100, 10, 100, 270_000]));
+  expect(finding!.severity).toBe("note");
+  expect(finding!.evidence[0]!.text).toContain("100 calls since its counters were reset");
+  expect(finding!.counter.join()).toContain("two tell what happens now");
+});
+
+test.each([
+  ["by an index", [0, 0, 0, 0, 0], [100, 1000, 25, 1000, 4000]],
+  ["many rows on purpose", [0, 0, 0, 0, 0], [100, 1000, 25, 1_000_000, 2_700_000]],
+  ["of a database that is idle", [0, 0, 0, 0, 0], [100, 10, 0.25, 10, 27_000]],
+] as const)("a statement that reads %s is a note", async (_, first, second) => {
+  const [finding] = await findings(...snapshots(LOOK_UP, first, second));
+  expect(finding!.severity).toBe("note");
+});
+
+test("counters that fell count from zero", async () => {
+  const [finding] = await findings(
+    ...snapshots(LOOK_UP, [0, 5000, 500, 5000, 9e6], [50, 100, 3, 100, 270_000], [100, 200, 6, 200, 540_000]),
+  );
+  expect(finding!.evidence[0]!.text).toContain("shop counts 200 calls, 30.0 ms each");
+});
