@@ -37,7 +37,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/web",
     "src/lab",
   ],
-  "src/lab": ["src/model", "src/analysis", "src/formats", "src/engine", "src/load"],
+  // Of the agent it takes recordings of its own processes.
+  "src/lab": ["src/model", "src/analysis", "src/formats", "src/engine", "src/load", "src/agent"],
   "src/testing": ["src/model"],
   bench: [
     "src/model",

@@ -16,6 +16,7 @@ import { ownTime, type Case } from "./case.ts";
 import { explainChange } from "./change-claims.ts";
 import { splitAtChange } from "./change-in-window.ts";
 import { joinCode, nameFunctions, type CodeContext } from "./code/code-claims.ts";
+import { withKernelPaths } from "./code/kernel-paths.ts";
 import { matchProfiles, type MatchedProfiles, type ProfileInput } from "./code/service-profiles.ts";
 import { checkedNotCause } from "./checked.ts";
 import { foldConsequences } from "./consequences.ts";
@@ -38,9 +39,10 @@ import { newlyRefusing } from "./explain/connection-retry.ts";
 import { explainQueues } from "./explain/queue-backlog.ts";
 import { checkObjectives, endpointWeight, type Objective } from "./objective.ts";
 import { explainRegressions } from "./regression/explain-regressions.ts";
+import { agentLedgers } from "./ledger/agent-ledgers.ts";
 import { endpointLedger, type HostEvidence } from "./ledger/endpoint-ledger.ts";
 import { hostEvidence } from "./ledger/host-evidence.ts";
-import { matchLedgers } from "./ledger/services-of-ledgers.ts";
+import { matchLedgers, type MatchedLedgers } from "./ledger/services-of-ledgers.ts";
 import { furtherUse } from "./resources/further-use.ts";
 import { judgeClaims } from "./resources/judge-claims.ts";
 import type { Measures } from "./resources/read-measures.ts";
@@ -67,6 +69,8 @@ export interface DiagnoseInput {
   readonly baselineMetrics?: MetricTable;
   /** how busy hosts, processes and pools were, where that is known from elsewhere than `metrics` */
   readonly resources?: ResourceSamples;
+  /** profiles of the services at the time of the baseline */
+  readonly baselineProfiles?: readonly ProfileInput[];
   /** profiles of the services at the same time */
   readonly profiles?: readonly ProfileInput[];
   /** what the threads of their processes spent their time on, as `longpole record --json` tells it */
@@ -122,7 +126,8 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
   const span = windowOf(window, input.metrics);
   const before = baseline === undefined ? undefined : baselineOf(baseline);
   const profiles = matchProfiles(window, input.profiles ?? []);
-  const ledgers = matchLedgers(window, input.ledgers ?? []);
+  const ofAgents = input.metrics === undefined ? [] : agentLedgers(input.metrics);
+  const ledgers = matchLedgers(window, input.ledgers ?? [], ofAgents);
   const endpoints = views.map((view) => ({
     ...reportEndpoint(window, view, Number(span.end - span.start), seed),
     ...before?.(view),
@@ -136,7 +141,13 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
   const evidence = hostEvidence(window, ledgers.services, profiles.inputs, resources?.now);
   const falls = objectiveLoads(window, throughput, objectives, seed);
   const reported = falls.length === 0 ? throughput.report : { ...throughput.report, objectives: falls };
-  const code = codeContext(throughput.report, baseline);
+  const ledgered = withLedgers(window, views, endpoints, evidence);
+  const limits = codeContext(throughput.report, baseline);
+  const code: CodeContext = {
+    ...limits,
+    ledgerOf: (view) => ledgered[views.indexOf(view)]?.ledger,
+    ...(baseline === undefined ? {} : { before: matchProfiles(baseline, input.baselineProfiles ?? []).services }),
+  };
   const database = input.metrics === undefined ? undefined : readDatabaseStatistics(input.metrics);
   const {
     findings: causes,
@@ -146,7 +157,7 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
   } = await findCauses(
     window,
     baseline,
-    profiles,
+    { profiles, ledgers },
     code,
     views,
     objectives,
@@ -169,7 +180,6 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
     views.filter((view) => view.endpoint.traces.length >= MIN_TRACES),
     replayPredictor(window, ownTime(window.segments, window.spans.rowCount), seed),
   );
-  const ledgered = withLedgers(window, views, endpoints, evidence);
   const quality = dataQuality(window, input.intake, views, stopped, resources, [
     ...profiles.warnings,
     ...ledgers.warnings,
@@ -291,7 +301,7 @@ function percentilesOf(baseline: Window, index: number): NonNullable<Report["end
 async function findCauses(
   window: Window,
   baseline: Window | undefined,
-  profiles: MatchedProfiles,
+  { profiles, ledgers }: { readonly profiles: MatchedProfiles; readonly ledgers: MatchedLedgers },
   code: CodeContext,
   views: readonly EndpointView[],
   objectives: readonly ObjectiveResult[],
@@ -352,7 +362,7 @@ async function findCauses(
         );
   const foretold = withObjectiveForecast(measured, objectives);
   const joined = joinCode(window, ownNs, explained, foretold, profiles.services, code);
-  const named = nameFunctions(joined, profiles.services);
+  const named = withKernelPaths(nameFunctions(joined, profiles.services), ledgers.services);
   const findings = rankFindings(
     named,
     replayPredictor(window, ownNs, seed),

@@ -22,11 +22,18 @@ const REPORT = {
       },
     ],
     preemptedBy: [{ pid: 9, name: "backup", count: 12 }],
+    syscalls: [
+      {
+        syscall: "fsync",
+        cpuMs: 1,
+        waitMs: 200,
+        waits: 20,
+        frame: "save (shop)",
+        kernelPath: ["do_fsync", "io_schedule"],
+      },
+    ],
   },
   window: { startUnixNs: "1790000000000000000", endUnixNs: "1790000002000000000" },
-  findings: [
-    { title: "save (shop) waits with fsync", subject: { service: "shop", frame: "save (shop)", syscall: "fsync" } },
-  ],
   ledger: [{ timeKind: "disk", share: 0.1, ms: 200, parts: [{ what: "fsync", ms: 200, count: 20 }] }],
 };
 
@@ -49,7 +56,7 @@ test("times of threads, in nanoseconds, with what was idle", () => {
   ]);
   expect(ledger.parts).toEqual([{ kind: "disk", what: "fsync", ns: 2e8 }]);
   expect(ledger.preemptedBy).toEqual([{ pid: 9, name: "backup", count: 12 }]);
-  expect(ledger.calls).toEqual([{ syscall: "fsync", frame: "save (shop)", text: "save (shop) waits with fsync" }]);
+  expect(ledger.syscalls).toEqual(REPORT.recording.syscalls);
 });
 
 test("one of before idling was told: waits for the network may have been for nothing", () => {

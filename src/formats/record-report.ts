@@ -1,12 +1,12 @@
 import { InputError } from "../model/intake.ts";
-import { LEDGER_KINDS, type LedgerKind } from "../model/record-report.ts";
-import type { LedgerThread, ProcessCall, ProcessLedger } from "../model/process-ledger.ts";
+import { LEDGER_KINDS, type LedgerKind, type SyscallRow } from "../model/record-report.ts";
+import type { LedgerThread, ProcessLedger } from "../model/process-ledger.ts";
 
 const NS_PER_MS = 1e6;
 
 /**
- * What `longpole record --json` wrote: where the threads of one process spent their time. Of its findings only those that
- * name a system call are taken. Throws InputError that names the field.
+ * What `longpole record --json` wrote: where the threads of one process spent their time. Its findings are not taken: they
+ * know no requests. Throws InputError that names the field.
  */
 export function decodeRecordReport(bytes: Uint8Array, file: string): ProcessLedger {
   const fail = (field: string, expected: string, found: unknown): never => {
@@ -67,6 +67,18 @@ export function decodeRecordReport(bytes: Uint8Array, file: string): ProcessLedg
       count: amount(fields["count"], `${at}.count`),
     };
   });
+  const syscalls = list(recording["syscalls"] ?? [], "recording.syscalls").map((value, i): SyscallRow => {
+    const at = `recording.syscalls[${i}]`;
+    const fields = object(value, at);
+    return {
+      syscall: text(fields["syscall"], `${at}.syscall`),
+      cpuMs: amount(fields["cpuMs"], `${at}.cpuMs`),
+      waitMs: amount(fields["waitMs"], `${at}.waitMs`),
+      waits: amount(fields["waits"], `${at}.waits`),
+      frame: text(fields["frame"], `${at}.frame`),
+      kernelPath: list(fields["kernelPath"], `${at}.kernelPath`).map((name) => text(name, `${at}.kernelPath`)),
+    };
+  });
   const window = object(report["window"], "window");
   return {
     source: file,
@@ -78,7 +90,7 @@ export function decodeRecordReport(bytes: Uint8Array, file: string): ProcessLedg
     threads,
     parts: parts.sort((a, b) => b.ns - a.ns),
     preemptedBy,
-    calls: list(report["findings"] ?? [], "findings").flatMap((value, i) => callOf(object(value, `findings[${i}]`))),
+    syscalls,
   };
 }
 
@@ -91,11 +103,4 @@ function parsed(bytes: Uint8Array, file: string): unknown {
     const found = error instanceof Error ? error.message : String(error);
     throw new InputError("malformed", { file, byteOffset: -1, expected: "JSON of longpole record", found });
   }
-}
-
-function callOf(finding: Fields): ProcessCall[] {
-  const subject = finding["subject"] as Fields | undefined;
-  const [syscall, frame, title] = [subject?.["syscall"], subject?.["frame"], finding["title"]];
-  if (typeof syscall !== "string" || typeof title !== "string") return [];
-  return [{ syscall, frame: typeof frame === "string" ? frame : "", text: title }];
 }

@@ -1,4 +1,4 @@
-import type { LedgerKind } from "./record-report.ts";
+import type { LedgerKind, SyscallRow } from "./record-report.ts";
 
 /** What the threads of one process spent a stretch of time on, as `longpole record --json` and the agent tell it. */
 export interface ProcessLedger {
@@ -16,8 +16,8 @@ export interface ProcessLedger {
   readonly parts: readonly { readonly kind: LedgerKind; readonly what: string; readonly ns: number }[];
   /** who got the processor when a thread was taken off it, most often first */
   readonly preemptedBy: readonly { readonly pid: number; readonly name: string; readonly count: number }[];
-  /** what makes its system calls or waits, as findings of the recording name it, the gravest first */
-  readonly calls: readonly ProcessCall[];
+  /** what its system calls cost, most first; empty where the source does not tell */
+  readonly syscalls: readonly SyscallRow[];
 }
 
 export interface LedgerThread {
@@ -33,13 +33,4 @@ export interface LedgerTime {
   readonly ns: number;
   /** the part in which the thread had nothing to do, at most `ns` */
   readonly idleNs: number;
-}
-
-/** A system call that a process waits in or spends its processor time in. */
-export interface ProcessCall {
-  readonly syscall: string;
-  /** the function that makes it; "" where not known */
-  readonly frame: string;
-  /** in words, with its figures */
-  readonly text: string;
 }

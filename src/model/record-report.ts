@@ -38,6 +38,18 @@ export interface ThreadLedger {
   readonly ledger: readonly { readonly timeKind: LedgerKind; readonly share: number; readonly idleShare: number }[];
 }
 
+/** What a system call costs a process: processor time within it, and waits that are not for something to do. */
+export interface SyscallRow {
+  readonly syscall: string;
+  readonly cpuMs: number;
+  readonly waitMs: number;
+  readonly waits: number;
+  /** the function that makes most of it; "" where not known */
+  readonly frame: string;
+  /** functions of the kernel in which most of it goes, the outermost first */
+  readonly kernelPath: readonly string[];
+}
+
 /** The contract of `longpole record --json`: a report, and what the threads' time went to. */
 export interface RecordReport extends Report {
   readonly ledger: readonly LedgerRow[];
@@ -53,6 +65,8 @@ export interface RecordReport extends Report {
     /** threads with less time than those */
     readonly threadsLeft: number;
     readonly counters: Readonly<Record<string, number>>;
+    /** most first */
+    readonly syscalls: readonly SyscallRow[];
     /** what took time besides, most in all first: the run queue, disks of the host, connections, locks of the kernel */
     readonly latencies: readonly {
       readonly what: string;

@@ -1,4 +1,6 @@
 import { diagnose, type DiagnoseHooks, type DiagnoseInput } from "../../engine/diagnose.ts";
+import type { ProfileInput } from "../../engine/code/service-profiles.ts";
+import type { LoadedProfile } from "../../formats/load-profiles.ts";
 import type { Objective } from "../../engine/objective.ts";
 import { pageDocument } from "../../engine/page/page-document.ts";
 import type { PageDocument } from "../../model/page.ts";
@@ -28,20 +30,22 @@ export interface AnalyzeOptions extends LookOptions {
 
 /** `longpole analyze`: recordings → report. Ctrl-C prints what is known by then. */
 export function analyze(files: readonly string[], options: AnalyzeOptions, terminal: Terminal): Promise<number> {
-  return withInputs(options.quiet === true, terminal, async ({ read, readWithProfiles, progress, signal }) => {
+  return withInputs(options.quiet === true, terminal, async ({ readWithProfiles, progress, signal }) => {
     const { spans, metrics, intake, profiles, ledgers } = await readWithProfiles(files);
-    const baseline = options.baseline === undefined ? undefined : await read(options.baseline);
+    const baseline = options.baseline === undefined ? undefined : await readWithProfiles(options.baseline);
     const input = {
       spans,
       metrics,
       intake,
       ledgers,
-      profiles: profiles.map(({ file, stacks }) => ({
-        source: file,
-        stacks,
-        ...(options.service === undefined ? {} : { service: options.service }),
-      })),
-      ...(baseline === undefined ? {} : { baseline: baseline.spans, baselineMetrics: baseline.metrics }),
+      profiles: profilesOf(profiles, options.service),
+      ...(baseline === undefined
+        ? {}
+        : {
+            baseline: baseline.spans,
+            baselineMetrics: baseline.metrics,
+            baselineProfiles: profilesOf(baseline.profiles, options.service),
+          }),
       ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
       ...(options.objective === undefined ? {} : { objectives: options.objective }),
     };
@@ -75,6 +79,9 @@ export function analyze(files: readonly string[], options: AnalyzeOptions, termi
     return exitCodeOf(told, options.failOn, unreadable);
   });
 }
+
+const profilesOf = (profiles: readonly LoadedProfile[], service: string | undefined): ProfileInput[] =>
+  profiles.map(({ file, stacks }) => ({ source: file, stacks, ...(service === undefined ? {} : { service }) }));
 
 /** The report, and the page around it where one is asked for. */
 async function reportOf(

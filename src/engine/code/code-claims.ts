@@ -1,4 +1,4 @@
-import type { Mechanism } from "../../model/report.ts";
+import type { EndpointLedger, Mechanism } from "../../model/report.ts";
 import { quantileOf } from "../../analysis/weighted-quantile.ts";
 import { spanRows } from "../case.ts";
 import type { EndpointView } from "../endpoint-view.ts";
@@ -7,7 +7,9 @@ import { serverOf } from "../legs.ts";
 import { hotSpots, type Explanation, type HotSpot } from "../hot-spot.ts";
 import type { Window } from "../window.ts";
 import { ms, percent } from "../wording.ts";
+import { timeKindLink } from "./blame-link.ts";
 import { codeCauses, type CodeCause } from "./code-causes.ts";
+import { changeSince, type CodeChange } from "./code-change.ts";
 import { factorWithout, splitOwnTime, waitingWithout, type OwnTimeSplit } from "./own-time-without.ts";
 import type { ServiceCode } from "./service-profiles.ts";
 import { mapToFloats } from "../../model/map-column.ts";
@@ -38,6 +40,10 @@ export interface CodeContext {
   readonly limiter?: { readonly service: string; readonly utilisation: number };
   /** p99 of the endpoint in the baseline, nanoseconds; absent without a baseline, undefined where it is not in it */
   readonly p99Before?: (view: EndpointView) => number | undefined;
+  /** profiles of the baseline, by service */
+  readonly before?: ReadonlyMap<string, ServiceCode>;
+  /** where the endpoint's time went by kind */
+  readonly ledgerOf?: (view: EndpointView) => EndpointLedger | undefined;
 }
 
 /**
@@ -78,10 +84,22 @@ export function joinCode(
         const isDominant = cause === first && cause.share >= DOMINANT;
         const macro = isDominant ? joined.filter((c) => isThere(c) && isReplaced(c, code)) : same;
         joined = joined.filter((claim) => !macro.includes(claim));
-        const harmful = isHarm(code, cause, isShort, place.view, context);
+        const change = changeSince(context.before?.get(code.service), code, cause);
+        const harmful = isHarm(code, cause, isShort, place.view, context, change);
+        const ledger = context.ledgerOf?.(place.view);
         joined.push({
           view: place.view,
-          explanation: explanationOf(window, ownNs, place, code, cause, causes, split, harmful, macro),
+          explanation: explanationOf(
+            window,
+            ownNs,
+            { ...place, ledger, change },
+            code,
+            cause,
+            causes,
+            split,
+            harmful,
+            macro,
+          ),
         });
       }
     }
@@ -95,11 +113,14 @@ function isHarm(
   isShort: boolean,
   view: EndpointView,
   { limiter, p99Before }: CodeContext,
+  change: CodeChange | undefined,
 ): boolean {
   if (isShort) return true;
   const before = p99Before?.(view);
   const isWorse = before !== undefined && view.p99 >= WORSE * before;
   if (p99Before !== undefined && !isWorse) return false;
+  // Worse since the baseline, and so is this: one explains the other.
+  if (isWorse && change?.hasGrown === true && cause.share >= HARM_SHARE) return true;
   const busy = code.valueType === "wall" ? code.busyShare : 0;
   const limits = limiter?.service === code.service && limiter.utilisation >= WAITS_EXCEED_WORK;
   if (busy >= NEAR_ITS_LIMIT) return true;
@@ -176,6 +197,12 @@ interface Place {
   readonly between: readonly HotSpot[];
 }
 
+/** The same with what is known of its time and of earlier times. */
+interface KnownPlace extends Place {
+  readonly ledger: EndpointLedger | undefined;
+  readonly change: CodeChange | undefined;
+}
+
 function placesOf(window: Window, views: readonly EndpointView[], service: string): Place[] {
   return views.flatMap((view) => {
     const all = hotSpots(window, view);
@@ -227,7 +254,7 @@ function undoOf(
 function explanationOf(
   window: Window,
   ownNs: Float64Array,
-  place: Place,
+  place: KnownPlace,
   code: ServiceCode,
   cause: CodeCause,
   causes: readonly CodeCause[],
@@ -242,7 +269,19 @@ function explanationOf(
   const seen = macro[0]?.explanation;
   const links = seen?.chain.slice(1) ?? [];
   const isBetween = place.between.length > 0;
-  const evidence = [...(seen?.evidence ?? []), cause.evidence, splitEvidence(code, split, cause, factor, isBetween)];
+  const kinds = timeKindLink(
+    place.ledger,
+    code.service,
+    view,
+    spots.reduce((sum, spot) => sum + spot.slowNs, 0) * split.work * cause.share,
+  );
+  const evidence = [
+    ...(seen?.evidence ?? []),
+    cause.evidence,
+    splitEvidence(code, split, cause, factor, isBetween),
+    ...(kinds === undefined ? [] : [kinds.evidence]),
+    ...(place.change === undefined ? [] : [place.change.evidence]),
+  ];
   const at = seen?.evidence.length ?? 0;
   const order = causes.length < 2 ? "" : ` In the order in which they pay: ${causes.map(shortly).join(", ")}.`;
   return {
@@ -266,10 +305,19 @@ function explanationOf(
       ...(links.length > 0
         ? links
         : [{ claim: `${code.service} ${main.operation}: ${ms(main.slowNs)} of its own`, evidence: [] }]),
-      { claim: cause.title, evidence: [at] },
+      ...(kinds === undefined ? [] : [{ claim: kinds.claim, evidence: [at + 2] }]),
+      {
+        claim: `${cause.title}${kinds === undefined ? "" : `: ${kinds.share}`}`,
+        evidence: [at, ...(place.change === undefined ? [] : [evidence.length - 1])],
+      },
     ],
     evidence,
-    counter: [...cause.counter, ...(code.valueType === "wall" ? [WALL] : []), ...apart(causes)],
+    counter: [
+      ...cause.counter,
+      ...(place.change?.hasGrown === false ? ["it takes no more than in the baseline"] : []),
+      ...(code.valueType === "wall" ? [WALL] : []),
+      ...apart(causes),
+    ],
     refutedBy: cause.refutedBy,
     remedy: { text: cause.remedy },
   };

@@ -159,7 +159,7 @@ const recorded = (pid: number, threads: ProcessLedger["threads"], source = "shop
   threads,
   parts: [],
   preemptedBy: [],
-  calls: [],
+  syscalls: [],
 });
 
 describe("a recording of the threads", () => {

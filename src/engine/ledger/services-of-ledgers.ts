@@ -11,13 +11,18 @@ export interface MatchedLedgers {
 
 /**
  * Whose process each ledger is: the service that it names itself; else a file called `<service>-<n>` or `<service>` after a
- * service, or a database, of the traces; else the service whose spans name its process id; else its program.
+ * service, or a database, of the traces; else the service whose spans name its process id; else its program. Agents tell of all
+ * processes of their host: those of nobody are passed over in silence.
  */
-export function matchLedgers(window: Window, ledgers: readonly ProcessLedger[]): MatchedLedgers {
+export function matchLedgers(
+  window: Window,
+  recordings: readonly ProcessLedger[],
+  ofAgents: readonly ProcessLedger[] = [],
+): MatchedLedgers {
   const known = knownNames(window);
   const services = new Map<string, ProcessLedger[]>();
   const strangers: string[] = [];
-  for (const ledger of ledgers) {
+  for (const ledger of [...recordings, ...ofAgents]) {
     const file = ledger.source.slice(ledger.source.lastIndexOf("/") + 1);
     const stem = file.replace(/(?:\.(?:record|ledger|json|gz|zst))+$/, "");
     const byPid = servicesByPid(window).get(ledger.pid) ?? new Set();
@@ -29,8 +34,8 @@ export function matchLedgers(window: Window, ledgers: readonly ProcessLedger[]):
       ledger.name,
     ];
     const service = candidates.find((name) => known.has(name));
-    if (service === undefined) strangers.push(file);
-    else services.set(service, [...(services.get(service) ?? []), ledger]);
+    if (service !== undefined) services.set(service, [...(services.get(service) ?? []), ledger]);
+    else if (!ofAgents.includes(ledger)) strangers.push(file);
   }
   const names = `${strangers.slice(0, 4).join(", ")}${strangers.length > 4 ? ", ..." : ""}`;
   const advice = "SERVICE-0.json as a name says whose they are";

@@ -8,6 +8,7 @@ import { classifyWaits } from "./classified-waits.ts";
 import { codeTimeCauses } from "./code-time-causes.ts";
 import { busyNs, type MicroCase, type MicroCause } from "./micro-cause.ts";
 import { processorWaitCauses } from "./processor-wait-causes.ts";
+import { syscallAccount } from "./syscall-account.ts";
 import { timeLedger, type ThreadTime, type TimeLedger } from "./time-ledger.ts";
 import { waitCauses } from "./wait-causes.ts";
 
@@ -37,6 +38,7 @@ export function recordReport(recording: ProcessRecording, again: (flags: string)
       threads: busiest.slice(0, THREADS).map(threadLedger),
       threadsLeft: Math.max(0, busiest.length - THREADS),
       counters: { ...recording.counters },
+      syscalls: syscallAccount(recording, waits),
       latencies: latencies(recording),
       preemptedBy: recording.preemptedBy.slice(0, PREEMPTORS),
       quality: { ...quality, notObserved: quality.notObserved, remarks: quality.remarks },

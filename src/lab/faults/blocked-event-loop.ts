@@ -9,7 +9,7 @@ export const blockedEventLoop: Fault = {
   name: "blocked-event-loop",
   kind: "fault",
   summary: "once in a while everything stands still for a moment",
-  truths: [{ service: "gateway", mechanism: "event-loop-blocked", endpoint: userEndpoint("lookup") }],
+  truths: [{ service: "gateway", mechanism: "event-loop-blocked", frame: "#dump", endpoint: userEndpoint("lookup") }],
   seenFrom: "metrics",
   needs: [],
   broken: { gateway: { statusDump: { everyMs: 2000, entries: 150_000 } } },

@@ -16,6 +16,7 @@ export const busyProcess: Fault = {
       // the cure of either is the same: a cheaper signature
       alsoMechanisms: ["slow-code", "event-loop-blocked"],
       operation: OPERATIONS.account,
+      frame: "signature",
       limiter: { service: "accounts", resource: "cpu" },
       endpoint: userEndpoint("overview"),
     },

@@ -11,6 +11,8 @@ export const debugLog: Fault = {
       service: "zones",
       mechanism: "fsync",
       alsoMechanisms: ["misconfiguration", "event-loop-blocked"],
+      frame: "line",
+      syscall: "fsync",
       setting: "debugLog",
       endpoint: userEndpoint("lookup"),
     },

@@ -55,10 +55,11 @@ export interface Truth {
   /** names that mean the same cause, and would lead to the same fix */
   readonly alsoServices?: readonly string[];
   readonly alsoMechanisms?: readonly Mechanism[];
-  /** operation, statement, function or setting, where one is at fault */
+  /** operation, statement, function, system call or setting, where one is at fault */
   readonly operation?: string;
   readonly statement?: string;
   readonly frame?: string;
+  readonly syscall?: string;
   readonly setting?: string;
   /** the resource that limits throughput, as in the report */
   readonly limiter?: { readonly service: string; readonly resource: string };

@@ -14,6 +14,7 @@ export const garbageCollection: Fault = {
       service: "accounts",
       mechanism: "garbage-collection",
       alsoMechanisms: ["memory-pressure"],
+      frame: "rankMatches",
       setting: "max-old-space-size",
       endpoint: userEndpoint("overview"),
     },

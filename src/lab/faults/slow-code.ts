@@ -9,7 +9,15 @@ export const slowCode: Fault = {
   name: "slow-code",
   kind: "fault",
   summary: "listing a zone costs a multiple of the processor time that it should",
-  truths: [{ service: "zones", mechanism: "slow-code", operation: OPERATIONS.list, endpoint: userEndpoint("list") }],
+  truths: [
+    {
+      service: "zones",
+      mechanism: "slow-code",
+      frame: "pairwise",
+      operation: OPERATIONS.list,
+      endpoint: userEndpoint("list"),
+    },
+  ],
   seenFrom: "traces",
   needs: [],
   broken: { zones: { conflicts: "pairwise" } },

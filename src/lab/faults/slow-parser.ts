@@ -15,6 +15,7 @@ export const slowParser: Fault = {
       mechanism: "slow-code",
       alsoMechanisms: ["cpu-saturated"],
       operation: OPERATIONS.points,
+      frame: "match",
       endpoint: userEndpoint("points"),
     },
   ],

@@ -11,6 +11,8 @@ export const syncPerPoint: Fault = {
       service: "ingest",
       mechanism: "fsync",
       operation: OPERATIONS.points,
+      frame: "#writePoint",
+      syscall: "fsync",
       // The journal keeps the event loop of ingest busy for 16 %, the disk for 4 %; the processors of the machine are in use
       // by a quarter through requests alone, and more by the load itself.
       limiter: { service: HOST, resource: "cpu" },

@@ -56,6 +56,17 @@ export interface PhaseRecording {
   readonly statements: readonly Readonly<Record<string, unknown>>[];
   /** V8 CPU profiles, JSON */
   readonly profiles: readonly { readonly service: string; readonly content: string | Uint8Array }[];
+  /** what the host saw of each process */
+  readonly hosts?: readonly HostRecording[];
+}
+
+/** What `longpole record` saw of one process. */
+export interface HostRecording {
+  readonly service: string;
+  /** JSON, as `longpole record --json` prints it */
+  readonly report: string;
+  /** where it waited, pprof */
+  readonly offCpu: Uint8Array;
 }
 
 export function measuredPhase({ telemetry, load, rootSpans = {} }: PhaseRecording): MeasuredPhase {

@@ -78,7 +78,10 @@ async function writeFiles(folder: string, recording: Recording): Promise<void> {
   await writeToDisk(join(folder, "truth.json"), jsonOf(truth));
 }
 
-async function writePhase(folder: string, { telemetry, load, statements, profiles }: PhaseRecording): Promise<void> {
+async function writePhase(
+  folder: string,
+  { telemetry, load, statements, profiles, hosts = [] }: PhaseRecording,
+): Promise<void> {
   await mkdir(join(folder, "profiles"), { recursive: true });
   for (const signal of ["traces", "metrics"] as const) {
     // Nothing received is no file: an empty one would be a damaged one.
@@ -89,13 +92,28 @@ async function writePhase(folder: string, { telemetry, load, statements, profile
   }
   await writeToDisk(join(folder, "load.json"), jsonOf(load));
   await writeToDisk(join(folder, "statements.json"), jsonOf(statements));
+  const profiled = fileNames();
+  for (const { service, content } of profiles)
+    await writeToDisk(join(folder, "profiles", `${profiled(service)}.cpuprofile`), content);
+  if (hosts.length === 0) return;
+  await mkdir(join(folder, "hosts"));
+  const recorded = fileNames();
+  for (const { service, report, offCpu } of hosts) {
+    const name = join(folder, "hosts", recorded(service));
+    await writeToDisk(`${name}.json`, `${report}\n`);
+    await writeToDisk(`${name}.pb.gz`, await compress(offCpu));
+  }
+}
+
+/** Names for the files of services, of which there may be several: zones-1, zones-2. */
+function fileNames(): (service: string) => string {
   const perService = new Map<string, number>();
-  for (const { service, content } of profiles) {
+  return (service) => {
     if (!/^[\w-]+$/.test(service)) throw new RangeError(`${service} cannot be part of a file's name`);
     const n = (perService.get(service) ?? 0) + 1;
     perService.set(service, n);
-    await writeToDisk(join(folder, "profiles", `${service}-${n}.cpuprofile`), content);
-  }
+    return `${service}-${n}`;
+  };
 }
 
 function jsonOf(value: unknown): string {

@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
+import type { ProfileInput } from "../../engine/code/service-profiles.ts";
 import { diagnose } from "../../engine/diagnose.ts";
 import { whatIf } from "../../engine/what-if.ts";
 import { loadInputs, type LoadedInputs } from "../../formats/load-inputs.ts";
 import { loadProfiles } from "../../formats/load-profiles.ts";
+import type { ProcessLedger } from "../../model/process-ledger.ts";
 import type { Report } from "../../model/report.ts";
 import type { WhatIfReport } from "../../model/what-if-report.ts";
 import { LabError } from "../lab-error.ts";
@@ -12,10 +14,26 @@ export async function diagnosePhase(folder: string, baseline?: string, signal?: 
   const { spans, metrics, intake } = await read(folder, signal);
   const before = baseline !== undefined && existsSync(baseline) ? await read(baseline, signal) : undefined;
   const hooks = signal === undefined ? {} : { signal };
-  const baselines = before === undefined ? {} : { baseline: before.spans, baselineMetrics: before.metrics };
-  const loaded = await loadProfiles([folder], { others: "pass-over", ...hooks });
-  const profiles = loaded.profiles.map(({ file, stacks }) => ({ source: file, stacks }));
-  return diagnose({ spans, metrics, intake, profiles, ledgers: loaded.ledgers, ...baselines }, hooks);
+  const baselines =
+    before === undefined
+      ? {}
+      : {
+          baseline: before.spans,
+          baselineMetrics: before.metrics,
+          baselineProfiles: (await readProfiles(baseline!, signal)).profiles,
+        };
+  const { profiles, ledgers } = await readProfiles(folder, signal);
+  return diagnose({ spans, metrics, intake, profiles, ledgers, ...baselines }, hooks);
+}
+
+async function readProfiles(
+  folder: string,
+  signal?: AbortSignal,
+): Promise<{ profiles: ProfileInput[]; ledgers: readonly ProcessLedger[] }> {
+  const loaded = await loadProfiles([folder], { others: "pass-over", ...(signal === undefined ? {} : { signal }) });
+  const [error] = loaded.errors;
+  if (error !== undefined) throw new LabError("recording-damaged", error.message, { cause: error });
+  return { profiles: loaded.profiles.map(({ file, stacks }) => ({ source: file, stacks })), ledgers: loaded.ledgers };
 }
 
 /** What `longpole what-if PHASE --change ...` says. */

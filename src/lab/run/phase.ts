@@ -6,11 +6,12 @@ import type { TimedStatement } from "../faults/fault.ts";
 import { LabError } from "../lab-error.ts";
 import type { LoadPlan, LoadResult } from "../load/load-plan.ts";
 import { runLoad, type LoadProgress } from "../load/run-load.ts";
-import type { PhaseRecording } from "../recording/lab-truth.ts";
+import type { HostRecording, PhaseRecording } from "../recording/lab-truth.ts";
 import type { SystemSettings } from "../settings.ts";
 import { SERVICES } from "../settings.ts";
 import type { TelemetrySink } from "../../load/telemetry-sink.ts";
 import type { RunningSystem } from "../system/start-system.ts";
+import { recordHosts } from "./record-hosts.ts";
 
 /** What one stretch of the run is made of. */
 export interface PhasePlan {
@@ -75,8 +76,10 @@ async function record(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise
     throw new LabError("window-incomplete", `${telemetry.refused} exports of the services were not taken: ${why}`);
   }
   const statements = await readStatements(system);
+  // Before the profiles, whose signals make work that the host would see.
+  const hosts = plan.profile ? await lookFromHost(stage, plan, hooks) : [];
   const profiles = plan.profile ? await takeProfiles(stage, plan, hooks) : [];
-  return { load, telemetry, statements, profiles, busyMs: after - before, beganUnixMs, endedUnixMs: Date.now() };
+  return { load, telemetry, statements, hosts, profiles, busyMs: after - before, beganUnixMs, endedUnixMs: Date.now() };
 }
 
 /** All but the third party, of which nobody here could have a profile. */
@@ -159,6 +162,23 @@ async function takeProfiles(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): P
   await runLoad(system.gatewayUrl, load, { signal: hooks.signal, records });
   return Promise.all((await system.stopProfiles(folder)).map(readProfile));
 }
+
+/** What the host sees of the services, under the same load for some seconds more, so that what is measured is not what looking costs. */
+async function lookFromHost({ system }: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise<HostRecording[]> {
+  const { records } = system.settings.postgres;
+  const load: LoadPlan = { ...plan.load, seconds: HOST_SECONDS, seed: plan.load.seed + HOST_SEED };
+  const pids = system.pids();
+  const observed = Object.fromEntries(observedServices(system).map((service) => [service, pids[service] ?? []]));
+  const [hosts] = await Promise.all([
+    recordHosts(observed, HOST_SECONDS - 1, hooks.signal),
+    runLoad(system.gatewayUrl, load, { signal: hooks.signal, records }),
+  ]);
+  return hosts;
+}
+
+/** At 49 samples a second 400 of a busy thread; waits are counted exactly. */
+const HOST_SECONDS = 9;
+const HOST_SEED = 3000;
 
 /** Six thousand samples of each service. */
 const PROFILED_SECONDS = 6;

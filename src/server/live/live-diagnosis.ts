@@ -94,7 +94,9 @@ export async function prepareLive(
       ...inputOf(query, data),
       metrics: data.metrics,
       profiles: data.profiles,
-      ...(hasBefore ? { baseline: before.spans, baselineMetrics: before.metrics } : {}),
+      ...(hasBefore
+        ? { baseline: before.spans, baselineMetrics: before.metrics, baselineProfiles: before.profiles }
+        : {}),
     },
     live: {
       fromUnixNs: String(query.range.fromUnixNs),

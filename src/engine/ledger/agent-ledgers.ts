@@ -1,0 +1,119 @@
+import { counterRate } from "../../analysis/counter-rates.ts";
+import { indexSeries, pointsOf } from "../../analysis/metric-series.ts";
+import { attributeText } from "../../model/attribute-table.ts";
+import type { MetricTable, Temporality } from "../../model/metric-table.ts";
+import type { LedgerTime, ProcessLedger } from "../../model/process-ledger.ts";
+import { LEDGER_KINDS, type LedgerKind } from "../../model/record-report.ts";
+import { NS_PER_S } from "../../model/units.ts";
+
+/** What the agent sends of the threads of a process: seconds by kind, and who got the processor instead. */
+const TIME = "longpole.process.time";
+const TAKEN = "longpole.process.cpu.taken";
+
+/**
+ * The agent's counters as ledgers of processes: the thread whose number is the process's, and all others together. A process
+ * without a service is left out: no span tells of it. Times are those between the first and the last point.
+ */
+export function agentLedgers(table: MetricTable): ProcessLedger[] {
+  const processes = new Map<string, Draft>();
+  const index = indexSeries(table);
+  for (let series = 0; series < table.seriesCount; series++) {
+    const name = table.strings.get(table.name[series]!);
+    if (name !== TIME && name !== TAKEN) continue;
+    const resource = textsOf(table, table.resources, table.resource[series]!);
+    const labels = textsOf(table, table.labels, table.labelSet[series]!);
+    const service = resource.get("service.name") ?? "";
+    const rows = pointsOf(index, series);
+    if (service === "" || rows.length === 0) continue;
+    const { amount, fromNs, toNs } = growth(table, rows, table.temporality[series] as Temporality);
+    if (!(toNs > fromNs)) continue;
+    const draft = draftOf(processes, resource, service);
+    draft.fromNs = Math.min(draft.fromNs, fromNs);
+    draft.toNs = Math.max(draft.toNs, toNs);
+    if (name === TAKEN) addTaker(draft, labels, amount);
+    else addTime(draft, labels, amount * NS_PER_S);
+  }
+  return [...processes.values()].map((draft) => ledgerOf(table, draft));
+}
+
+interface Draft {
+  readonly service: string;
+  readonly name: string;
+  readonly pid: number;
+  fromNs: number;
+  toNs: number;
+  readonly main: Map<LedgerKind, { ns: number; idleNs: number }>;
+  readonly others: Map<LedgerKind, { ns: number; idleNs: number }>;
+  readonly takers: { pid: number; name: string; count: number }[];
+}
+
+function draftOf(processes: Map<string, Draft>, resource: ReadonlyMap<string, string>, service: string): Draft {
+  const pid = Number(resource.get("process.pid") ?? -1);
+  const key = JSON.stringify([resource.get("host.name"), pid, service, resource.get("service.instance.id")]);
+  let draft = processes.get(key);
+  if (draft === undefined) {
+    const name = resource.get("process.executable.name") ?? service;
+    const times = { fromNs: Number.POSITIVE_INFINITY, toNs: Number.NEGATIVE_INFINITY };
+    draft = { service, name, pid, ...times, main: new Map(), others: new Map(), takers: [] };
+    processes.set(key, draft);
+  }
+  return draft;
+}
+
+function addTime(draft: Draft, labels: ReadonlyMap<string, string>, ns: number): void {
+  const kind = LEDGER_KINDS.find((one) => one === labels.get("longpole.time.kind"));
+  if (kind === undefined) return;
+  const thread = labels.get("longpole.thread") === "main" ? draft.main : draft.others;
+  const held = thread.get(kind) ?? { ns: 0, idleNs: 0 };
+  const idleNs = labels.get("longpole.idle") === "true" ? ns : 0;
+  thread.set(kind, { ns: held.ns + ns, idleNs: held.idleNs + idleNs });
+}
+
+function addTaker(draft: Draft, labels: ReadonlyMap<string, string>, count: number): void {
+  if (!(count > 0)) return;
+  const pid = Number(labels.get("longpole.taker.pid") ?? -1);
+  draft.takers.push({ pid, name: labels.get("longpole.taker.name") ?? "", count });
+}
+
+function ledgerOf(table: MetricTable, draft: Draft): ProcessLedger {
+  const { service, name, pid, fromNs, toNs, main, others, takers } = draft;
+  const times = (thread: Draft["main"]): LedgerTime[] =>
+    [...thread].map(([kind, { ns, idleNs }]) => ({ kind, ns, idleNs }));
+  const wall = (thread: Draft["main"]): number => [...thread.values()].reduce((sum, { ns }) => sum + ns, 0);
+  const threads = [
+    { pid, tid: pid, name: "main", wallNs: wall(main), times: times(main) },
+    { pid, tid: -1, name: "other threads", wallNs: wall(others), times: times(others) },
+  ];
+  return {
+    source: "longpole agent",
+    service,
+    name,
+    pid,
+    startUnixNs: table.baseUnixNs + BigInt(Math.round(fromNs)),
+    durationNs: toNs - fromNs,
+    threads: threads.filter(({ wallNs }) => wallNs > 0),
+    parts: [],
+    preemptedBy: takers.sort((a, b) => b.count - a.count || a.pid - b.pid),
+    syscalls: [],
+  };
+}
+
+/** By how much a counter grew, and between which times that is known. */
+function growth(
+  table: MetricTable,
+  rows: Int32Array,
+  temporality: Temporality,
+): { amount: number; fromNs: number; toNs: number } {
+  const { rate } = counterRate(table, rows, temporality);
+  let amount = 0;
+  for (let i = 0; i < rate.value.length; i++) amount += (rate.value[i]! * (rate.toNs[i]! - rate.fromNs[i]!)) / NS_PER_S;
+  const n = rate.value.length;
+  return { amount, fromNs: n === 0 ? 0 : rate.fromNs[0]!, toNs: n === 0 ? 0 : rate.toNs[n - 1]! };
+}
+
+function textsOf(table: MetricTable, lists: MetricTable["labels"], list: number): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (let row = lists.listStart[list]!; row < lists.listStart[list + 1]!; row++)
+    texts.set(table.strings.get(lists.key[row]!), attributeText(lists, table.strings, row));
+  return texts;
+}
