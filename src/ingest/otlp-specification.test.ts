@@ -1,14 +1,31 @@
-import { Client, credentials, Metadata, type ServiceError, status as Status } from "@grpc/grpc-js";
-import { mkdtempSync, rmSync } from "node:fs";
+import { Client, credentials, type ServiceError, status as Status } from "@grpc/grpc-js";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { Agent, request as httpRequest } from "node:http";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { foldedLines } from "../formats/write-folded.ts";
 import { httpPost } from "../testing/http-post.ts";
 import { decodeAnswer } from "../testing/otlp-answers.ts";
-import { encodeMetrics } from "../testing/otlp-metrics-sample.ts";
-import { encodeRequest, type SampleRequest, sampleRequests } from "../testing/otlp-sample.ts";
+import {
+  spans,
+  spansWithBadOnes,
+  points,
+  PROFILES,
+  profiles,
+  pointsWithABadOne,
+  withUnknownFields,
+  JSON_SPAN,
+  jsonSpans,
+  BROKEN,
+  ONE_LOG_RECORD,
+  PROTOBUF,
+  JSON_TYPE,
+} from "../testing/otlp-bodies.ts";
+import { detailOf, errorOf, exportBy, okOf } from "../testing/otlp-grpc-client.ts";
+import { encodeProfiles } from "../testing/otlp-profiles-sample.ts";
 import { RecordingSink } from "../testing/recording-sink.ts";
 import { type Ingest, startIngest } from "./start-ingest.ts";
 
@@ -23,64 +40,36 @@ let ingest: Ingest;
 /** one whose disk has no room: it refuses everything that would have to be kept */
 let full: Ingest;
 let fullDir: string;
+/** one that has more to do than it can: it refuses before it reads */
+let busy: Ingest;
+let busyDir: string;
 let client: Client;
 let fullClient: Client;
+let busyClient: Client;
 const sink = new RecordingSink();
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "longpole-otlp-"));
   fullDir = mkdtempSync(join(tmpdir(), "longpole-otlp-"));
+  busyDir = mkdtempSync(join(tmpdir(), "longpole-otlp-"));
   const address = { host: "127.0.0.1", port: 0 };
   const listen = { http: address, grpc: address };
   const limits = { minFreeBytes: 0, bodyBytes: LIMIT, decompressedBytes: LIMIT };
   const log = (): void => {};
   ingest = await startIngest({ listen, walDir: dir, sink, limits, log });
   full = await startIngest({ listen, walDir: fullDir, sink, limits: { ...limits, walBytes: 0 }, log });
+  busy = await startIngest({ listen, walDir: busyDir, sink, limits: { ...limits, inFlightRequests: 0 }, log });
   client = new Client(`127.0.0.1:${ingest.ports.grpc}`, credentials.createInsecure());
   fullClient = new Client(`127.0.0.1:${full.ports.grpc}`, credentials.createInsecure());
+  busyClient = new Client(`127.0.0.1:${busy.ports.grpc}`, credentials.createInsecure());
 });
 afterAll(async () => {
-  client.close();
-  fullClient.close();
-  await Promise.all([ingest.stop(), full.stop()]);
-  rmSync(dir, { recursive: true, force: true });
-  rmSync(fullDir, { recursive: true, force: true });
+  for (const one of [client, fullClient, busyClient]) one.close();
+  await Promise.all([ingest.stop(), full.stop(), busy.stop()]);
+  for (const one of [dir, fullDir, busyDir]) rmSync(one, { recursive: true, force: true });
 });
 
-const spans = (): Uint8Array => encodeRequest(sampleRequests(1, 5)[0]!);
-/** 100 spans, of which the first two have no trace id */
-function spansWithBadOnes(): Uint8Array {
-  const [request] = sampleRequests(1, 6) as [SampleRequest];
-  const list = request.resourceSpans[0]!.scopeSpans[0]!.spans;
-  list[0]!.traceId = list[1]!.traceId = new Uint8Array(0);
-  return encodeRequest(request);
-}
-const points = (): Uint8Array =>
-  encodeMetrics({
-    resourceMetrics: [
-      {
-        scopeMetrics: [
-          {
-            metrics: [{ name: "queue", gauge: { dataPoints: [{ timeUnixNano: "1790000000000000000", asDouble: 3 }] } }],
-          },
-        ],
-      },
-    ],
-  });
 const json = (value: unknown): string => JSON.stringify(value);
-const JSON_SPAN = {
-  traceId: "5B8EFFF798038103D269B633813FC60C",
-  spanId: "eee19b7ec3c1b174",
-  name: "GET /",
-  kind: 2,
-  startTimeUnixNano: "1790000000000000000",
-  endTimeUnixNano: 1790000000000000000,
-};
-const jsonSpans = (...list: object[]): string => json({ resourceSpans: [{ scopeSpans: [{ spans: list }] }] });
-/** ResourceSpans { ScopeSpans of 30 bytes: its length is byte 3, and the bytes are missing */
-const BROKEN = Buffer.from([0x0a, 0x20, 0x12, 0x1e]);
-const PROTOBUF = { "content-type": "application/x-protobuf" };
-const JSON_TYPE = { "content-type": "application/json" };
 
 function httpTo(to: Ingest, path: string, body: Uint8Array | string, headers: Record<string, string> = PROTOBUF) {
   return httpPost(to.ports.http!, path, body, headers);
@@ -88,38 +77,8 @@ function httpTo(to: Ingest, path: string, body: Uint8Array | string, headers: Re
 const http = (path: string, body: Uint8Array | string, headers?: Record<string, string>) =>
   httpTo(ingest, path, body, headers);
 
-const SERVICES = {
-  traces: "trace.v1.TraceService",
-  metrics: "metrics.v1.MetricsService",
-  logs: "logs.v1.LogsService",
-} as const;
-
-type GrpcAnswer = { response: Buffer } | { error: ServiceError };
-
-/** A unary call as a generated stub makes it. */
-function grpc(signal: keyof typeof SERVICES, body: Uint8Array, by = client, options = {}): Promise<GrpcAnswer> {
-  const path = `/opentelemetry.proto.collector.${SERVICES[signal]}/Export`;
-  const asIs = (bytes: Buffer): Buffer => bytes;
-  return new Promise((resolve) => {
-    by.makeUnaryRequest(path, asIs, asIs, Buffer.from(body), new Metadata(), options, (error, response) => {
-      resolve(error === null ? { response: response! } : { error });
-    });
-  });
-}
+const grpc = (signal: Parameters<typeof exportBy>[1], body: Uint8Array, by = client) => exportBy(by, signal, body);
 const GZIP = 2;
-const okOf = (answer: GrpcAnswer): Record<string, unknown> => {
-  if ("error" in answer) throw answer.error;
-  return decodeAnswer("ExportResponse", answer.response);
-};
-const errorOf = (answer: GrpcAnswer): ServiceError => {
-  if ("response" in answer) throw new Error("it was taken");
-  return answer.error;
-};
-function detailOf(error: ServiceError): { url: string; value: Uint8Array; status: Record<string, unknown> } {
-  const status = decodeAnswer("Status", error.metadata.get("grpc-status-details-bin")[0] as Buffer);
-  const [any] = status.details as { type_url?: string; typeUrl: string; value: Uint8Array }[];
-  return { url: any!.typeUrl, value: any!.value, status };
-}
 
 describe("all transports", () => {
   it("MUST support no compression and gzip", async () => {
@@ -146,7 +105,7 @@ describe("OTLP/gRPC", () => {
     expect(answers.map(okOf)).toEqual(answers.map(() => ({})));
   });
 
-  it.each(["traces", "metrics", "logs"] as const)(
+  it.each(["traces", "metrics", "logs", "profiles"] as const)(
     "SHOULD respond with success to an empty request: %s",
     async (signal) => {
       expect(okOf(await grpc(signal, Buffer.alloc(0)))).toEqual({});
@@ -156,8 +115,52 @@ describe("OTLP/gRPC", () => {
   it.each([
     ["traces", spans],
     ["metrics", points],
+    ["profiles", profiles],
   ] as const)("MUST answer with the response message, partial_success unset, on success: %s", async (signal, body) => {
     expect(okOf(await grpc(signal, body()))).toEqual({});
+  });
+
+  it.each([
+    ["metrics", pointsWithABadOne, 1],
+    ["logs", () => ONE_LOG_RECORD, 1],
+  ] as const)("MUST set partial_success of other signals: %s", async (signal, body, rejected) => {
+    expect(okOf(await grpc(signal, body()))).toMatchObject({ partialSuccess: { rejected } });
+  });
+
+  it("MUST ignore unknown fields", async () => {
+    for (const [signal, body] of [
+      ["traces", spans()],
+      ["metrics", points()],
+      ["profiles", profiles()],
+    ] as const) {
+      expect(okOf(await grpc(signal, withUnknownFields(body)))).toEqual({});
+    }
+  });
+
+  it("SHOULD answer UNAVAILABLE with RetryInfo when there is too much to do, to every signal", async () => {
+    for (const signal of ["traces", "metrics", "logs", "profiles"] as const) {
+      const error = errorOf(await grpc(signal, spans(), busyClient));
+      expect([error.code, detailOf(error).url]).toEqual([
+        Status.UNAVAILABLE,
+        "type.googleapis.com/google.rpc.RetryInfo",
+      ]);
+    }
+  });
+
+  it("keeps the connection between calls, also behind failures", async () => {
+    const sockets = new Set<number>();
+    // What stands between counts the connections that the client makes.
+    const between = createServer((socket) => {
+      sockets.add(socket.remotePort!);
+      const onward = connect(ingest.ports.grpc!, "127.0.0.1");
+      socket.pipe(onward).pipe(socket);
+    });
+    await new Promise<void>((resolve) => between.listen(0, "127.0.0.1", resolve));
+    const own = new Client(`127.0.0.1:${(between.address() as AddressInfo).port}`, credentials.createInsecure());
+    for (const body of [spans(), BROKEN, spans()]) await grpc("traces", body, own);
+    own.close();
+    await new Promise((resolve) => between.close(resolve));
+    expect(sockets.size).toBe(1);
   });
 
   it("MUST set partial_success with the number rejected, and SHOULD say why", async () => {
@@ -203,6 +206,7 @@ describe("OTLP/HTTP", () => {
   it.each([
     ["/v1/traces", spans],
     ["/v1/metrics", points],
+    ["/v1development/profiles", profiles],
   ] as const)(
     "MUST answer 200 with the response message in protobuf, partial_success unset: %s",
     async (path, body) => {
@@ -224,7 +228,7 @@ describe("OTLP/HTTP", () => {
     const before = ingest.ledger().signals.traces.received;
     await http(
       "/v1/traces",
-      jsonSpans(JSON_SPAN, { ...JSON_SPAN, traceId: JSON_SPAN.traceId.toLowerCase() }),
+      jsonSpans(JSON_SPAN, { ...JSON_SPAN, traceId: String(JSON_SPAN.traceId).toLowerCase() }),
       JSON_TYPE,
     );
     expect(ingest.ledger().signals.traces.received - before).toBe(2);
@@ -238,7 +242,7 @@ describe("OTLP/HTTP", () => {
     expect([status, body.toString()]).toEqual([200, "{}"]);
   });
 
-  it.each(["/v1/traces", "/v1/metrics", "/v1/logs"])(
+  it.each(["/v1/traces", "/v1/metrics", "/v1/logs", "/v1development/profiles"])(
     "SHOULD respond with success to an empty request: %s",
     async (path) => {
       expect((await http(path, "")).status).toBe(200);
@@ -318,6 +322,56 @@ describe("OTLP/HTTP", () => {
   it("SHOULD answer 429 or 503 under load, and MAY add Retry-After", async () => {
     const { status, headers } = await httpTo(full, "/v1/traces", jsonSpans(JSON_SPAN), JSON_TYPE);
     expect([status, headers["retry-after"]]).toEqual([503, "5"]);
+    for (const path of ["/v1/traces", "/v1/metrics", "/v1/logs", "/v1development/profiles"]) {
+      const told = await httpTo(busy, path, spans());
+      expect([told.status, told.headers["retry-after"]]).toEqual([429, "1"]);
+      expect(decodeAnswer("Status", told.body)).toMatchObject({ message: expect.stringContaining("too many") });
+    }
+  });
+
+  it("MUST NOT answer by a retryable code to what would fail again", async () => {
+    const RETRYABLE = [429, 502, 503, 504];
+    const failures = [
+      await http("/v1/traces", BROKEN),
+      await http("/v1/traces", "{", JSON_TYPE),
+      await http("/v1/traces", Buffer.alloc(LIMIT + 1)),
+      await http("/v1/traces", spans(), { ...PROTOBUF, "content-encoding": "br" }),
+      await http("/v1/traces", spans(), { "content-type": "text/csv" }),
+      await http("/v1/elsewhere", spans()),
+    ];
+    expect(failures.map(({ status }) => status)).toEqual([400, 400, 413, 415, 415, 404]);
+    expect(failures.filter(({ status }) => RETRYABLE.includes(status))).toEqual([]);
+  });
+
+  it("MUST ignore unknown fields in protobuf", async () => {
+    for (const [path, body] of [
+      ["/v1/traces", spans()],
+      ["/v1/metrics", points()],
+      ["/v1development/profiles", profiles()],
+    ] as const) {
+      const { status, body: answer } = await http(path, withUnknownFields(body));
+      expect([status, answer.length]).toEqual([200, 0]);
+    }
+  });
+
+  it("MUST set partial_success of other signals", async () => {
+    const { status, body } = await http("/v1/metrics", pointsWithABadOne());
+    expect([status, decodeAnswer("ExportResponse", body)]).toEqual([
+      200,
+      { partialSuccess: { rejected: 1, errorMessage: expect.stringContaining("time-missing") } },
+    ]);
+  });
+
+  it("takes concurrent requests of both types on one port", async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) =>
+        i % 2 === 0 ? http("/v1/traces", spans()) : http("/v1/traces", jsonSpans(JSON_SPAN), JSON_TYPE),
+      ),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(answers.map(({ headers }) => headers["content-type"])).toEqual(
+      answers.map((_, i) => (i % 2 === 0 ? PROTOBUF : JSON_TYPE)["content-type"]),
+    );
   });
 
   it("treats other requests according to HTTP", async () => {
@@ -347,4 +401,67 @@ describe("OTLP/HTTP", () => {
     agent.destroy();
     expect(ports.size).toBe(1);
   });
+});
+
+describe("OTLP profiles, in development", () => {
+  it("are stacks with their service, time and values, by HTTP in protobuf and JSON and by gRPC", async () => {
+    await ingest.flush();
+    sink.stacks.clear();
+    const sent = async (): Promise<unknown> => {
+      await ingest.flush();
+      const [table] = [...sink.stacks.values()];
+      sink.stacks.clear();
+      const { processes, samples, strings } = table!;
+      const services = Array.from(processes.service, (id) => strings.get(id));
+      return {
+        services,
+        startUnixNs: processes.startUnixNs[0],
+        folded: [...foldedLines(table!)],
+        rows: samples.rowCount,
+      };
+    };
+    const expected = {
+      services: ["orders"],
+      startUnixNs: 1_790_000_000_000_000_000n,
+      folded: ["main;parse 7"],
+      rows: expect.any(Number),
+    };
+    await http("/v1development/profiles", gzipSync(profiles()), { ...PROTOBUF, "content-encoding": "gzip" });
+    expect(await sent()).toEqual(expected);
+    const text = await http("/v1development/profiles", json(PROFILES), JSON_TYPE);
+    expect([text.status, text.body.toString()]).toEqual([200, "{}"]);
+    expect(await sent()).toEqual(expected);
+    okOf(await grpc("profiles", profiles()));
+    expect(await sent()).toEqual(expected);
+  });
+
+  it("of another release are refused by name, not read as something else", async () => {
+    const old = encodeProfiles("1.4", {
+      resourceProfiles: [
+        { scopeProfiles: [{ profiles: [{ stringTable: ["", "cpu"], functionTable: [{ nameStrindex: 1 }] }] }] },
+      ],
+    });
+    const { status, body } = await http("/v1development/profiles", old);
+    expect([status, decodeAnswer("Status", body).message]).toEqual([
+      400,
+      expect.stringMatching(/expected OTLP profiles of opentelemetry-proto 1\.10/),
+    ]);
+    const error = errorOf(await grpc("profiles", old));
+    expect([error.code, error.details]).toEqual([Status.INVALID_ARGUMENT, decodeAnswer("Status", body).message]);
+  });
+});
+
+it("docs/receiving.md names tests that are here", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../docs/receiving.md"), "utf8");
+  const [, table] = /## What the OTLP specification asks\n([\s\S]*?)\n## /.exec(page)!;
+  const rows = table!.split("\n").filter((line) => line.startsWith("| ") && !line.startsWith("| ---"));
+  const named = rows.slice(1).flatMap((row) =>
+    row
+      .split("|")
+      .slice(2)
+      .flatMap((cell) => Array.from(cell.matchAll(/`([^`]+)`/g), ([, name]) => name!)),
+  );
+  expect(named.length).toBeGreaterThan(25);
+  const own = readFileSync(import.meta.filename, "utf8");
+  expect(named.filter((name) => !own.includes(`"${name}`))).toEqual([]);
 });

@@ -1,4 +1,7 @@
 import { decodeProfile } from "../formats/load-profiles.ts";
+import { decodeOtlpProfilesJson } from "../formats/otlp-profiles-json.ts";
+import { decodeOtlpProfiles } from "../formats/otlp-profiles.ts";
+import { Intake } from "../model/intake.ts";
 import { mergeStackTables } from "../model/merge-stack-tables.ts";
 import type { StackTable } from "../model/stack-table.ts";
 import type { BlockRows, Inserted } from "./block-rows.ts";
@@ -23,8 +26,8 @@ export class StackRows implements BlockRows<number> {
   }
 
   /** A profile of which a part cannot be read is refused whole. */
-  decode({ receivedMs, service }: Reading, bytes: Uint8Array): Decoded {
-    const table = decodeProfile(bytes, REQUEST);
+  decode({ format, receivedMs, service }: Reading, bytes: Uint8Array): Decoded {
+    const table = read(format, bytes);
     complete(table, receivedMs, service ?? "");
     const accepted = table.samples.rowCount;
     if (accepted > 0) this.tables.push(table);
@@ -40,6 +43,23 @@ export class StackRows implements BlockRows<number> {
     const table = mergeStackTables(this.tables);
     await sink.insertStacks(table, token);
     return { stored: table.samples.rowCount, dropped: {} };
+  }
+}
+
+function read(format: Reading["format"], bytes: Uint8Array): StackTable {
+  switch (format) {
+    case "profile":
+      return decodeProfile(bytes, REQUEST);
+    case "otlp-protobuf":
+    case "otlp-json": {
+      const intake = new Intake();
+      const decode = format === "otlp-json" ? decodeOtlpProfilesJson : decodeOtlpProfiles;
+      const table = decode(bytes, intake, REQUEST);
+      if (intake.errors.length > 0) throw intake.errors[0]!;
+      return table;
+    }
+    default:
+      throw new Error(`${format} holds no profiles`);
   }
 }
 

@@ -21,6 +21,7 @@ const METHODS: Readonly<Record<string, Signal>> = {
   "/opentelemetry.proto.collector.trace.v1.TraceService/Export": "traces",
   "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export": "metrics",
   "/opentelemetry.proto.collector.logs.v1.LogsService/Export": "logs",
+  "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export": "profiles",
 };
 
 const KEEPALIVE_MS = 60_000;

@@ -43,6 +43,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
   "/v1/traces": otlp("traces"),
   "/v1/metrics": otlp("metrics"),
   "/v1/logs": otlp("logs"),
+  // Of a signal in development, as the specification names it.
+  "/v1development/profiles": otlp("profiles"),
   "/api/v2/spans": {
     protocol: "zipkin",
     signal: "traces",
