@@ -2,8 +2,11 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runInNewContext } from "node:vm";
+import { pathToFileURL } from "node:url";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openBrowser, watchedPage } from "../src/testing/browser.ts";
+import { violations } from "../src/testing/wcag.ts";
 import { lineOf, profileOfIngest } from "./ingest-program.ts";
 import { longpole, shell } from "./longpole.ts";
 
@@ -127,73 +130,47 @@ describe("wrong usage and bad input", () => {
 });
 
 describe("--html", () => {
-  test("one file that loads nothing, lets only its own script run, and draws the profile", () => {
+  let browser: Browser;
+  beforeAll(async () => void (browser = await openBrowser()));
+  afterAll(() => browser.close());
+
+  test("one file that loads nothing, lets only its own script run, and shows the profile: graph, functions, both sides of one", async () => {
     const path = join(folder, "flame.html");
     expect(longpole(["flame", profile, "--html", path]).code).toBe(0);
-    const page = readFileSync(path, "utf8");
-    expect(page).not.toMatch(/https?:\/\/|src=|href=|@import|url\(/);
-    const script = /<script type="module">([\s\S]*?)<\/script>/.exec(page)![1]!;
-    const policy = /Content-Security-Policy" content="([^"]*)"/.exec(page)![1]!;
+    const text = readFileSync(path, "utf8");
+    const script = /<script type="module">([\s\S]*?)<\/script>/.exec(text)![1]!;
+    const policy = /Content-Security-Policy" content="([^"]*)"/.exec(text)![1]!;
     const digest = createHash("sha256").update(script).digest("base64");
     expect(policy).toContain(`default-src 'none'; script-src 'sha256-${digest}'`);
-    const drawn = drawnBy(script, /<script type="application\/json" id="data">([\s\S]*?)<\/script>/.exec(page)![1]!);
-    expect(drawn.first).toContain("parseLine");
-    expect(drawn.matching).toMatch(/^\d+\.\d % matches$/);
-    expect(drawn.zoomed.length).toBeLessThan(drawn.first.length);
-    expect(drawn.reset).toEqual(drawn.first);
+    const { page, complaints } = await watchedPage(browser);
+    const loaded: string[] = [];
+    page.on("request", (request) => loaded.push(request.url()));
+    await page.goto(pathToFileURL(path).href);
+    await page.getByRole("img", { name: /Flame graph of/ }).waitFor();
+    const functions = page.getByRole("region", { name: "By function" });
+    await functions.getByRole("button", { name: "parseLine", exact: true }).waitFor();
+    await page.getByRole("searchbox", { name: "Search functions" }).fill("fsync");
+    expect(await functions.getByRole("button").allTextContents()).toEqual(
+      expect.not.arrayContaining(["parseLine"]) as string[],
+    );
+    await page.getByRole("searchbox", { name: "Search functions" }).fill("");
+    await functions.getByRole("button", { name: "parseLine", exact: true }).click();
+    await page.getByRole("heading", { name: "Who calls parseLine" }).waitFor();
+    expect(await violations(page)).toEqual([]);
+    expect(loaded.filter((url) => !url.startsWith("file:"))).toEqual([]);
+    expect(complaints).toEqual([]);
+    await page.close();
   });
 
-  test("names of others do nothing", () => {
+  test("names of others do nothing", async () => {
     const path = join(folder, "hostile.html");
-    const name = "</script><script>alert(1)</script>";
+    const name = "</script><script>alert(1)</script><img src=x onerror=alert(2)>";
     const { code } = longpole(["flame", "-", "--html", path], { input: `main;${name} 1\nmain 2\n` });
     expect(code).toBe(0);
-    expect(readFileSync(path, "utf8")).not.toContain("<script>alert");
+    const { page, complaints } = await watchedPage(browser);
+    await page.goto(pathToFileURL(path).href);
+    await page.getByRole("button", { name: /alert\(1\)/ }).waitFor();
+    expect(complaints).toEqual([]);
+    await page.close();
   });
 });
-
-/** Runs the page's script on a stand-in of a browser: the names that it draws at first, after a zoom, after a reset. */
-function drawnBy(
-  script: string,
-  data: string,
-): { first: string[]; zoomed: string[]; reset: string[]; matching: string } {
-  let drawn: string[] = [];
-  const listeners = new Map<string, (event: object) => void>();
-  const pen = new Proxy(
-    { fillText: (text: string) => void drawn.push(text), clearRect: () => (drawn = []) } as Record<string, unknown>,
-    { get: (target, key) => target[String(key)] ?? (() => {}), set: () => true },
-  );
-  const elements = new Map<string, Record<string, unknown>>();
-  const element = (id: string): Record<string, unknown> => {
-    const held = elements.get(id) ?? {
-      textContent: id === "data" ? data : "",
-      value: "",
-      style: {},
-      parentElement: { clientWidth: 1000 },
-      getContext: () => pen,
-      setAttribute: () => {},
-      focus: () => {},
-      blur: () => {},
-      getBoundingClientRect: () => ({ left: 0, top: 0, width: 1000 }),
-      addEventListener: (type: string, listener: (event: object) => void) => listeners.set(`${id} ${type}`, listener),
-    };
-    elements.set(id, held);
-    return held;
-  };
-  runInNewContext(script.replace(/export \{\};?/, ""), {
-    document: { getElementById: element, activeElement: null },
-    matchMedia: () => ({ matches: false, addEventListener: () => {} }),
-    addEventListener: (type: string, listener: (event: object) => void) => listeners.set(type, listener),
-    devicePixelRatio: 2,
-  });
-  const first = drawn;
-  listeners.get("flame click")!({ clientX: 5, clientY: 19 * 2 + 5 });
-  const zoomed = drawn;
-  element("search")["value"] = "parseLine";
-  listeners.get("search input")!({});
-  const matching = String(element("found")["textContent"]);
-  element("search")["value"] = "";
-  listeners.get("search input")!({});
-  listeners.get("keydown")!({ key: "0", preventDefault: () => {} });
-  return { first, zoomed, reset: drawn, matching };
-}

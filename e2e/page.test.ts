@@ -1,16 +1,15 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PageDocument } from "../src/model/page.ts";
 import { openBrowser, watchedPage } from "../src/testing/browser.ts";
+import { violations } from "../src/testing/wcag.ts";
 import { VIEWS } from "../src/ui/state/page-state.ts";
 import { longpole } from "./longpole.ts";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const STORIES = { hungry: "hungry-ingest", doubled: "database-doubled" } as const;
 
 const folder = mkdtempSync(join(tmpdir(), "longpole-page-"));
@@ -54,24 +53,6 @@ function writeWith(name: string, of: string, document: unknown): void {
     file(name),
     text.replace(/(id="page">)(.*?)(<\/script>)/s, (_, open: string, __, close: string) => open + json + close),
   );
-}
-
-/** Violations of WCAG 2.2 AA, each with the places. axe is put in from outside: the page's own policy lets nothing else run. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: {
-        run(
-          options: object,
-        ): Promise<{ violations: { id: string; nodes: { target: unknown; failureSummary?: string }[] }[] }>;
-      };
-    };
-    const found = await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] });
-    return found.violations.flatMap(({ id, nodes }) =>
-      nodes.map(({ target, failureSummary }) => `${id}: ${String(target)} ${failureSummary ?? ""}`),
-    );
-  });
 }
 
 describe("a page from disk", () => {

@@ -17,8 +17,6 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/agent": ["src/model", "src/analysis", "src/formats"],
   // Loaded into programs that are looked at: small, and none of what it sends to is here.
   "src/node": ["src/model", "src/formats"],
-  // The script of the flame graph's page, for browsers; the command line puts its built file into the page.
-  "src/flame-page": ["src/model"],
   // Views in the browser; the command line and the server put its built files into pages.
   "src/ui": ["src/model", "src/analysis"],
   // The built UI as files: a page of one file, and what the server hands out.

@@ -1,5 +1,5 @@
 /**
- * Profiles as one tree of calls, for drawing: what the flame page gets as JSON, short keys for its size.
+ * Profiles as one tree of calls, for drawing: what a page gets as JSON, short keys for its size.
  * Columns of one length; parents before children, the root is row 0.
  */
 export interface FlameTree {

@@ -1,5 +1,6 @@
 import { type JSX, useEffect, useReducer, useState } from "react";
 import type { PageDocument } from "../model/page.ts";
+import type { ProfilesDocument } from "../model/profiles-page.ts";
 import styles from "./app.module.css";
 import { Banners } from "./parts/banners.tsx";
 import { showTimesAs } from "./parts/clock.ts";
@@ -8,6 +9,7 @@ import { Header } from "./parts/header.tsx";
 import { KeyHelp } from "./parts/key-help.tsx";
 import { Palette } from "./parts/palette.tsx";
 import { Tabs } from "./parts/tabs.tsx";
+import { ProfilesPage } from "./profiles/profiles-page.tsx";
 import { SCREENS } from "./screens/screens.tsx";
 import { useKeys, useKeysAfter } from "./state/keys.ts";
 import type { Loading } from "./state/load-page.ts";
@@ -19,6 +21,7 @@ import { usePageState } from "./state/use-page-state.ts";
 /** What is shown, what is on its way, and why the last attempt brought nothing. */
 interface Held {
   readonly page: PageDocument | undefined;
+  readonly profiles?: ProfilesDocument;
   /** what is being done; "" when nothing is */
   readonly stage: string;
   readonly failed: string;
@@ -31,6 +34,8 @@ function next(held: Held, loading: Loading): Held {
       return { ...held, stage: loading.stage, failed: "" };
     case "loaded":
       return { page: loading.page, stage: loading.isWhole ? "" : "trying fixes", failed: "" };
+    case "profiles":
+      return { page: undefined, profiles: loading.profiles, stage: "", failed: "" };
     case "failed":
       return { ...held, stage: "", failed: loading.why };
   }
@@ -43,6 +48,7 @@ export function App({ load }: { load: (tell: (loading: Loading) => void) => Prom
   if (held.page !== undefined) {
     return <Page page={held.page} stage={held.stage} failed={held.failed} refresh={() => void load(tell)} />;
   }
+  if (held.profiles !== undefined) return <ProfilesPage document={held.profiles} />;
   if (held.failed === "") return <Message title="Longpole">{held.stage} …</Message>;
   return (
     <Message title="The data could not be loaded">

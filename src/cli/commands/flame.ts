@@ -1,4 +1,3 @@
-import { writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { flameReport } from "../../engine/flame.ts";
 import { flameTree } from "../../engine/flame-tree.ts";
@@ -7,10 +6,12 @@ import { foldedDifference, foldedLines } from "../../formats/write-folded.ts";
 import { writePprof } from "../../formats/write-pprof.ts";
 import { InputError } from "../../model/intake.ts";
 import { mergeStackTables, minus } from "../../model/merge-stack-tables.ts";
+import { PROFILES_SCHEMA } from "../../model/profiles-page.ts";
 import type { StackTable } from "../../model/stack-table.ts";
+import { writePage } from "../../web/page-html.ts";
 import { EXIT } from "../exit-code.ts";
-import { flamePage } from "../flame-page.ts";
 import { jsonDocument } from "../json-document.ts";
+import { packageJson } from "../package-json.ts";
 import { megabytes } from "../read-inputs.ts";
 import { renderFlame } from "../render/flame.ts";
 import { safeText } from "../render/safe-text.ts";
@@ -67,12 +68,10 @@ async function write(
     const shown = { ...(base === undefined ? stacks : minus(stacks, base)), defaultValue: value };
     terminal.out(gzipSync(writePprof(shown)));
   } else if (options.html !== undefined) {
-    const title = `Longpole · ${files.join(", ")}${options.diff === undefined ? "" : ` against ${options.diff}`}`;
-    const page = flamePage(flameTree(stacks, value, title, base));
-    await writeFile(options.html, page).catch((error: NodeJS.ErrnoException) => {
-      const found = error.code ?? error.message;
-      throw new InputError("unreadable", { file: options.html!, byteOffset: -1, expected: "a writable file", found });
-    });
+    const title = `${files.join(", ")}${options.diff === undefined ? "" : ` against ${options.diff}`}`;
+    const producer = packageJson().version;
+    const trees = [flameTree(stacks, value, title, base)];
+    await writePage(options.html, { schema: PROFILES_SCHEMA, producer, title, trees });
     if (options.quiet !== true) terminal.err(`longpole: wrote ${safeText(options.html)}\n`);
   } else {
     const report = flameReport(stacks, value, base);

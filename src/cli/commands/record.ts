@@ -1,4 +1,3 @@
-import { writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { helperPath } from "../../agent/probe-helper.ts";
 import { recordProcess, type Recorded } from "../../agent/record-process.ts";
@@ -7,13 +6,15 @@ import { flameTree } from "../../engine/flame-tree.ts";
 import { recordReport } from "../../engine/micro/record-report.ts";
 import { foldedLines } from "../../formats/write-folded.ts";
 import { writePprof } from "../../formats/write-pprof.ts";
-import { InputError } from "../../model/intake.ts";
 import { mergeStackTables } from "../../model/merge-stack-tables.ts";
 import type { ProcessRecording } from "../../model/process-recording.ts";
+import { PROFILES_SCHEMA } from "../../model/profiles-page.ts";
+import type { RecordReport } from "../../model/record-report.ts";
 import { SEVERITIES, type Severity } from "../../model/report.ts";
+import { writePage } from "../../web/page-html.ts";
 import { EXIT } from "../exit-code.ts";
-import { flamePage } from "../flame-page.ts";
 import { jsonDocument } from "../json-document.ts";
+import { packageJson } from "../package-json.ts";
 import { progressOn } from "../progress.ts";
 import { shellWord } from "../render/finding.ts";
 import { renderRecord } from "../render/record.ts";
@@ -104,7 +105,7 @@ async function write(
 ): Promise<number> {
   const shown = options.offCpu === true ? recording.offCpu : recording.onCpu;
   const report = recordReport(recording, again(words, options, terminal));
-  if (options.html !== undefined) await writePage(recording, options.html, options, terminal);
+  if (options.html !== undefined) await writeRecordPage(recording, report, options.html, options, terminal);
   if (options.folded === true) for (const line of foldedLines(shown, { value: 0 })) terminal.out(`${line}\n`);
   else if (options.pprof === true) terminal.out(gzipSync(writePprof(pprofTable(recording, options.offCpu === true))));
   else if (options.json === true) for (const piece of jsonDocument(report)) terminal.out(piece);
@@ -130,18 +131,22 @@ function pprofTable(
   };
 }
 
-async function writePage(
-  { onCpu, offCpu, command }: ProcessRecording,
+/** All that was recorded as one page; what was asked for is looked at first. */
+async function writeRecordPage(
+  { onCpu, offCpu, faults, command, pid }: ProcessRecording,
+  report: RecordReport,
   file: string,
   options: RecordCommandOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const kind = options.offCpu === true ? "off the processor" : "on the processor";
-  const tree = flameTree(options.offCpu === true ? offCpu : onCpu, 0, `Longpole · ${command} · ${kind}`);
-  await writeFile(file, flamePage(tree)).catch((error: NodeJS.ErrnoException) => {
-    const found = error.code ?? error.message;
-    throw new InputError("unreadable", { file, byteOffset: -1, expected: "a writable file", found });
-  });
+  const on = flameTree(onCpu, 0, "on the processor");
+  const off = flameTree(offCpu, 0, "off the processor");
+  const trees = [
+    ...(options.offCpu === true ? [off, on] : [on, off]),
+    ...(faults.samples.rowCount === 0 ? [] : [flameTree(faults, 0, "page faults")]),
+  ];
+  const title = `${command} (process ${pid})`;
+  await writePage(file, { schema: PROFILES_SCHEMA, producer: packageJson().version, title, trees, record: report });
   if (options.quiet !== true) terminal.err(`longpole: wrote ${safeText(file)}\n`);
 }
 

@@ -1,9 +1,11 @@
 import { PAGE_SCHEMA, type PageDocument } from "../../model/page.ts";
+import { PROFILES_SCHEMA, type ProfilesDocument } from "../../model/profiles-page.ts";
 
 /** A step of loading: how far it is, the page (or what is known of it so far), or why there is none. */
 export type Loading =
   | { readonly kind: "loading"; readonly stage: string }
   | { readonly kind: "loaded"; readonly page: PageDocument; readonly isWhole: boolean }
+  | { readonly kind: "profiles"; readonly profiles: ProfilesDocument }
   | { readonly kind: "failed"; readonly why: string };
 
 /** Whether the page comes from a server, which has other windows and newer data. */
@@ -62,6 +64,7 @@ async function unpacked(base64: string): Promise<string> {
 function checked(document: unknown, isWhole = true): Loading {
   const schema =
     typeof document === "object" && document !== null && "schema" in document ? document.schema : undefined;
+  if (schema === PROFILES_SCHEMA) return { kind: "profiles", profiles: document as ProfilesDocument };
   if (schema !== PAGE_SCHEMA) {
     return {
       kind: "failed",
