@@ -17,8 +17,10 @@ import {
   type FoundRow,
   searchLimit,
   searchParameters,
+  searchRanges,
   searchSql,
   SUMMARIES,
+  summaryParameters,
   type SummaryRow,
   traceSummary,
 } from "./queries/search-traces.ts";
@@ -59,6 +61,9 @@ const INSERT: Settings = {
   min_insert_block_size_bytes: "0",
   max_partitions_per_insert_block: "0",
   distributed_foreground_insert: 1,
+  // Rows of a block are summed already, where they would be; and values of attributes are indexed by merges.
+  optimize_on_insert: 0,
+  exclude_materialize_skip_indexes_on_insert: "by_value",
 };
 
 const READ: Settings = { distributed_product_mode: "local", cancel_http_readonly_queries_on_client_close: 1 };
@@ -133,8 +138,7 @@ export class ClickHouseStore implements Store {
   async searchTraces(query: TraceQuery, { signal }: ReadOptions = {}): Promise<readonly TraceSummary[]> {
     const found = await this.findTraces(query, signal);
     if (found.length === 0) return [];
-    const parameters = { hashes: found.map(({ hash }) => BigInt(hash)), ids: found.map(({ id }) => id.toUpperCase()) };
-    const summaries = await this.rows<SummaryRow>(SUMMARIES, { parameters, signal });
+    const summaries = await this.rows<SummaryRow>(SUMMARIES, { parameters: summaryParameters(found), signal });
     const byId = new Map(summaries.map((row) => [row.id, row]));
     return found.flatMap((row) => {
       const summary = byId.get(row.id);
@@ -199,7 +203,7 @@ export class ClickHouseStore implements Store {
   }
 
   /**
-   * The first span found of each trace. How many spans have to be looked at for so many traces is not known: few more
+   * The first span found of each trace, the newest from the end of the range backwards. How many spans have to be looked at for so many traces is not known: few more
    * than those first, then many. "One of each trace" in the engine would sort all that match.
    */
   private async findTraces(query: TraceQuery, signal: AbortSignal | undefined): Promise<readonly FoundRow[]> {
@@ -208,12 +212,19 @@ export class ClickHouseStore implements Store {
       const { sql, parameters } = expressionSql(query.expression, query.order ?? "newest");
       return this.rows<FoundRow>(sql, { parameters: { ...rangeParameters(query), ...parameters, limit }, signal });
     }
-    for (let spans = 8 * limit; ; spans *= 32) {
-      const rows = await this.rows<FoundRow>(searchSql(query), { parameters: searchParameters(query, spans), signal });
-      const first = new Map<string, FoundRow>();
-      for (const row of rows) if (!first.has(row.id)) first.set(row.id, row);
-      if (first.size >= limit || rows.length < spans) return [...first.values()].slice(0, limit);
+    const sql = searchSql(query);
+    for (const range of searchRanges(query)) {
+      const isLast = range.fromUnixNs === query.fromUnixNs;
+      for (let spans = 8 * limit; ; spans *= 32) {
+        const parameters = searchParameters({ ...query, ...range }, spans);
+        const rows = await this.rows<FoundRow>(sql, { parameters, signal });
+        const first = new Map<string, FoundRow>();
+        for (const row of rows) if (!first.has(row.id)) first.set(row.id, row);
+        if (first.size >= limit || (isLast && rows.length < spans)) return [...first.values()].slice(0, limit);
+        if (rows.length < spans) break;
+      }
     }
+    return [];
   }
 
   private rows<Row>(query: string, options: QueryOptions): Promise<Row[]> {

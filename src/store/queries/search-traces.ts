@@ -1,12 +1,14 @@
 import { ShapeMark, SHAPE_END, shapeKey } from "../native/span-attributes.ts";
 import { StoreError } from "../store-error.ts";
-import type { TraceQuery, TraceSummary } from "../store.ts";
+import type { TimeRange, TraceQuery, TraceSummary } from "../store.ts";
 import { inRange } from "./time-range.ts";
 
 export interface FoundRow {
   readonly id: string;
   readonly hash: string;
   readonly longest: string;
+  /** start of the span */
+  readonly at: string;
 }
 
 const CONDITIONS = `${inRange("start")}
@@ -15,12 +17,15 @@ const CONDITIONS = `${inRange("start")}
   AND duration BETWEEN {least:Int64} AND {most:Int64}
   AND ({failed:UInt8} = 0 OR status = 2)`;
 
-/** Spans found, the newest or slowest; a trace may be among them more than once, which `searchTraces` sees to. */
+/**
+ * Spans found, the newest or slowest; a trace may be among them more than once, which `searchTraces` sees to. Which of
+ * equal ones come is left open: a second key of the order would read all of them.
+ */
 const select = (table: string, conditions: string, order: string): string => `SELECT lower(hex(trace_id)) AS id,
-  toString(cityHash64(trace_id)) AS hash, toString(duration) AS longest
+  toString(cityHash64(trace_id)) AS hash, toString(duration) AS longest, toString(toUnixTimestamp64Nano(start)) AS at
 FROM ${table}
 WHERE ${conditions}
-ORDER BY ${order} DESC, trace_id
+ORDER BY ${order} DESC
 LIMIT {limit:UInt32}`;
 
 /**
@@ -31,26 +36,60 @@ export function searchSql(query: TraceQuery): string {
   const order = query.order === "slowest" ? "duration" : "start";
   const attributes = query.attributes ?? [];
   if (attributes.length === 0) return select("entries", CONDITIONS, order);
-  return select("spans", [CONDITIONS, ...attributes.map((_, i) => attributeCondition(i))].join("\n  AND "), order);
+  const conditions = attributes.map(({ value }, i) => attributeCondition(i, value));
+  return select("spans", [CONDITIONS, ...conditions].join("\n  AND "), order);
 }
 
 /**
- * Attribute number `i` has its value: by the place that the span's shape gives it (span-attributes.ts). The first
- * line, on dictionaries, leaves out nearly all others.
+ * Attribute number `i` has its value. The first line asks the index of values, whatever their key (`by_value` in
+ * schema/version-2.ts); the second, on dictionaries, whether the span has the key; the rest are exact, by the place
+ * that the span's shape gives the value (span-attributes.ts). Each is a condition of its own, so that the next is
+ * only asked of what the one before left.
  */
-function attributeCondition(i: number): string {
+function attributeCondition(i: number, value: string): string {
+  const given = `{value${i}:String}`;
   const holds = (mark: string): string => `position(shape, {mark_${mark}${i}:String}) > 0`;
-  const placed = (values: string, marks: string): string =>
-    `${values}[indexOf(arrayFilter(part -> position('${marks}', substring(part, 1, 1)) > 0, splitByChar(char(31), toString(shape))), `;
-  const place = (values: string, mark: string, marks: string): string =>
-    `${placed(values, marks)}trimRight({mark_${mark}${i}:String}, char(31)))]`;
-  return `(
-    (${holds("l")} AND has(labels, {value${i}:String}) AND ${place("labels", "l", "l")} = {value${i}:String})
-    OR (${holds("t")} AND ${place("texts", "t", "tj")} = {value${i}:String})
-    OR (${holds("n")} AND ${place("numbers", "n", "n")} = toFloat64OrNull({value${i}:String}))
-    OR ({value${i}:String} = 'true' AND ${holds("y")})
-    OR ({value${i}:String} = 'false' AND ${holds("f")})
-  )`;
+  const placed = (values: string, mark: string, marks: string): string =>
+    `${holds(mark)} AND ${values}[indexOf(arrayFilter(part -> position('${marks}', substring(part, 1, 1)) > 0, ` +
+    `splitByChar(char(31), toString(shape))), trimRight({mark_${mark}${i}:String}, char(31)))]`;
+  const isNumber = numberOf(value) !== undefined;
+  const flag = value === "true" ? "y" : value === "false" ? "f" : undefined;
+  const any = (...parts: readonly (string | undefined)[]): string =>
+    `(${parts.filter((part) => part !== undefined).join(" OR ")})`;
+  return [
+    any(
+      `has(labels, ${given})`,
+      `has(texts, ${given})`,
+      isNumber ? `has(numbers, {number${i}:Float64})` : undefined,
+      flag === undefined ? undefined : holds(flag),
+    ),
+    any(holds("l"), holds("t"), isNumber ? holds("n") : undefined, flag === undefined ? undefined : holds(flag)),
+    any(
+      `(${placed("labels", "l", "l")} = ${given})`,
+      `(${placed("texts", "t", "tj")} = ${given})`,
+      isNumber ? `(${placed("numbers", "n", "n")} = {number${i}:Float64})` : undefined,
+      flag === undefined ? undefined : holds(flag),
+    ),
+  ].join("\n  AND ");
+}
+
+/** The number that a text says, if it says one. */
+function numberOf(text: string): number | undefined {
+  const number = text.trim() === "" ? NaN : Number(text);
+  return Number.isFinite(number) ? number : undefined;
+}
+
+const [MINUTE_NS, HOUR_NS] = [60_000_000_000n, 3_600_000_000_000n];
+/** The newest are looked for in the last so much of a range, then in more. */
+const REACHES_NS: readonly bigint[] = [2n * MINUTE_NS, HOUR_NS, 24n * HOUR_NS];
+
+/** Parts of a range, each within the next, in which the newest are looked for in turn; the last is all of it. */
+export function searchRanges({ fromUnixNs, toUnixNs, order }: TraceQuery): readonly TimeRange[] {
+  const all = { fromUnixNs, toUnixNs };
+  if (order === "slowest") return [all];
+  // A part that is nearly all of the range would be read twice.
+  const parts = REACHES_NS.filter((reach) => 2n * reach < toUnixNs - fromUnixNs);
+  return [...parts.map((reach) => ({ fromUnixNs: toUnixNs - reach, toUnixNs })), all];
 }
 
 const [LEAST, MOST] = ["-9223372036854775808", "9223372036854775807"];
@@ -76,6 +115,7 @@ export function searchParameters(query: TraceQuery, limit: number): Record<strin
   };
   for (const [i, { key, value }] of (query.attributes ?? []).entries()) {
     parameters[`value${i}`] = value;
+    parameters[`number${i}`] = numberOf(value) ?? 0;
     for (const mark of Object.values(ShapeMark)) parameters[`mark_${mark}${i}`] = mark + shapeKey(key) + SHAPE_END;
   }
   return parameters;
@@ -92,7 +132,24 @@ export interface SummaryRow {
   readonly services: readonly string[];
 }
 
-/** What the traces are, whole: the root is the earliest span without a parent, else the earliest. */
+/** Parameters of SUMMARIES. */
+export function summaryParameters(found: readonly FoundRow[]): {
+  readonly [name: string]: bigint | readonly (string | bigint)[];
+} {
+  const starts = found.map(({ at }) => BigInt(at));
+  const [first, last] = [starts.reduce((a, b) => (a < b ? a : b)), starts.reduce((a, b) => (a > b ? a : b))];
+  return {
+    hashes: found.map(({ hash }) => BigInt(hash)),
+    ids: found.map(({ id }) => id.toUpperCase()),
+    from: first - HOUR_NS,
+    to: last + HOUR_NS,
+  };
+}
+
+/**
+ * What the traces are: the root is the earliest span without a parent, else the earliest. Spans are looked for from an
+ * hour before the first that was found to an hour after the last: of all hours it would take a second per week.
+ */
 export const SUMMARIES: string = `SELECT lower(hex(trace_id)) AS id,
   argMin(service, (parent_id != toFixedString('', 8), start)) AS root_service,
   argMin(name, (parent_id != toFixedString('', 8), start)) AS root_name,
@@ -100,7 +157,7 @@ export const SUMMARIES: string = `SELECT lower(hex(trace_id)) AS id,
   toString(max(toUnixTimestamp64Nano(start) + duration) - toUnixTimestamp64Nano(min(start))) AS lasted,
   toUInt32(count()) AS spans, toUInt32(countIf(status = 2)) AS errors, arraySort(groupUniqArray(service)) AS services
 FROM spans
-WHERE cityHash64(trace_id) IN {hashes:Array(UInt64)} AND hex(trace_id) IN {ids:Array(String)}
+WHERE ${inRange("start")} AND cityHash64(trace_id) IN {hashes:Array(UInt64)} AND hex(trace_id) IN {ids:Array(String)}
 GROUP BY trace_id`;
 
 export function traceSummary(row: SummaryRow, found: FoundRow): TraceSummary {

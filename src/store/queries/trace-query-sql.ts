@@ -27,7 +27,8 @@ export function expressionSql(expression: TraceExpression, order: "newest" | "sl
   const marks = sets.map((condition, i) => `${condition} AS match_${i}`).join(",\n    ");
   const any = sets.map((_, i) => `match_${i}`).join(" OR ");
   return {
-    sql: `SELECT lower(hex(trace_id)) AS id, toString(cityHash64(trace_id)) AS hash, toString(max(duration)) AS longest
+    sql: `SELECT lower(hex(trace_id)) AS id, toString(cityHash64(trace_id)) AS hash, toString(max(duration)) AS longest,
+  toString(toUnixTimestamp64Nano(max(start))) AS at
 FROM (
   SELECT trace_id, start, duration,
     ${marks}

@@ -1,9 +1,10 @@
 import type { Connection, Link } from "../connection.ts";
 import { StoreError } from "../store-error.ts";
 import { TABLES } from "./tables.ts";
+import { VERSION_2 } from "./version-2.ts";
 
 /** Migrations in their order: element i leads from version i to i + 1. A statement is safe to run twice. */
-const MIGRATIONS: readonly (readonly string[])[] = [TABLES];
+const MIGRATIONS: readonly (readonly string[])[] = [TABLES, VERSION_2];
 
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
@@ -33,6 +34,10 @@ export const TIMED_TABLES: readonly {
   { table: "profile_samples", time: "time", days: "spanDays" },
   { table: "stacks", time: "seen", days: "spanDays" },
   { table: "series", time: "seen", days: "metricDays" },
+  { table: "red_day", time: "time", days: "metricDays" },
+  { table: "edges", time: "time", days: "metricDays" },
+  { table: "edge_hours", time: "time", days: "metricDays" },
+  { table: "ledger", time: "time", days: "metricDays" },
 ];
 
 /**
@@ -85,12 +90,18 @@ export async function migrateDistributed(link: Link, connection: Connection & { 
   await link.command(`CREATE DATABASE IF NOT EXISTS ${db}`);
   const sharded: readonly (readonly [string, string])[] = [
     ...["spans", "entries"].map((table) => [table, "cityHash64(trace_id)"] as const),
-    ...["red_minute", "red_hour"].map((table) => [table, "cityHash64(service, name)"] as const),
+    ...["red_minute", "red_hour", "red_day"].map((table) => [table, "cityHash64(service, name)"] as const),
     ...["samples", "distributions", "exemplars"].map((table) => [table, "series"] as const),
     ["series", "id"],
     ["profile_samples", "stack"],
     ["stacks", "stack"],
     ["findings", "cityHash64(id)"],
+    ["edges", "cityHash64(caller, callee)"],
+    ["edge_hours", "toUInt32(time)"],
+    ["statements", "cityHash64(service, database, id)"],
+    ["settings", "cityHash64(service, instance)"],
+    ["events", "cityHash64(id)"],
+    ["ledger", "cityHash64(signal)"],
   ];
   for (const [table, key] of sharded) {
     await link.command(
