@@ -88,6 +88,8 @@ test.each([
   ],
   ["/api/v1/traces/search", `WINDOW&limit=2&q=${encodeURIComponent("{ kind = server } >> { kind = client }")}`],
   ["/api/v1/findings", "last=1h"],
+  ["/api/v1/changes", "last=1h"],
+  ["/api/v1/ledger", "last=1h"],
 ])("GET %s %s answers as OpenAPI describes it, with nothing else", async (path, query) => {
   const { status, type, body } = await get(`${path}?${query.replace("WINDOW", window)}`);
   expect([status, type]).toEqual([200, "application/json"]);
@@ -134,6 +136,37 @@ test("a query finds traces, and one of them is there to look at", async () => {
   expect(view).toMatchObject({ traceId: traces[0]!.traceId, role: "found", endpoint: -1 });
   expect(view.spanId).toHaveLength(traces[0]!.spans);
   expect(view.resource).toHaveLength(traces[0]!.spans);
+});
+
+test("a deploy that was told is among the changes, and replaced when it is told again", async () => {
+  const tell = async (change: object): Promise<[number, unknown]> => {
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(`${up.apiUrl}/api/v1/changes`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(change),
+    });
+    return [answer.status, await answer.json()];
+  };
+  const deploy = { kind: "deploy", title: "orders v2", service: "orders", time: "2026-01-31T12:00:00Z", id: "ci-1" };
+  expect(await tell(deploy)).toEqual([201, { id: "ci-1" }]);
+  expect(await tell({ ...deploy, title: "orders v3", details: { commit: "abc" } })).toEqual([201, { id: "ci-1" }]);
+  const { body } = await get("/api/v1/changes?from=2026-01-31T11:00:00Z&to=2026-01-31T13:00:00Z");
+  expect(body).toEqual({
+    changes: [
+      {
+        id: "ci-1",
+        timeUnixNs: "1769860800000000000",
+        kind: "deploy",
+        service: "orders",
+        title: "orders v3",
+        details: { commit: "abc" },
+      },
+    ],
+  });
+  expect(await tell({ ...deploy, when: "now" })).toMatchObject([400, { field: "when" }]);
+  expect(await tell({ ...deploy, time: "noon" })).toMatchObject([400, { field: "time" }]);
+  expect(await tell({ ...deploy, kind: "A deploy" })).toMatchObject([400, { field: "kind" }]);
 });
 
 test("a window with too many spans is thinned, says so, and still equals its export to the last digit", async () => {

@@ -14,6 +14,7 @@ import { tokenCheck } from "./http/guards.ts";
 import { Analyst } from "./live/analyst.ts";
 import { FindingKeeper } from "./live/finding-keeper.ts";
 import { LastAnswers } from "./live/last-answers.ts";
+import { recordHistory } from "./live/record-history.ts";
 import type { Log } from "./log.ts";
 import { Senders } from "./senders.ts";
 import { startServer, type RunningServer } from "./start-server.ts";
@@ -73,6 +74,7 @@ export async function startLongpole(settings: Settings, version: string, log: Lo
       startedUnixNs: nowUnixNs(),
       nowUnixNs,
     };
+    undo.push(recordHistory(opened.store, () => view.signals(), nowUnixNs, log));
     undo.push(keepWithin(opened.store, settings.retention.sizeBytes, log));
     const server: RunningServer = await startServer(context);
     undo.push(() => server.close());

@@ -5,10 +5,11 @@ import type { StackTable } from "../model/stack-table.ts";
 import { type Connection, Link, type QueryOptions, type Settings } from "./connection.ts";
 import { inSlices } from "./in-slices.ts";
 import { BlockMemory } from "./native/block-memory.ts";
+import { ClickHouseHistory } from "./clickhouse-history.ts";
 import { nativeBlocks } from "./native/native-reader.ts";
 import { SPAN_COLUMNS, spanBlockSteps } from "./native/span-block.ts";
 import { SpanRows } from "./native/span-rows.ts";
-import { EDGES, type EdgeRow } from "./queries/edges.ts";
+import { EdgeCounts } from "./edge-counts.ts";
 import { findingValues, type FindingRow, READ_FINDINGS, storedFinding } from "./queries/findings.ts";
 import { OPERATIONS, type OperationRow, type ServiceRow, SERVICES } from "./queries/names.ts";
 import { COUNT_SPANS, type CountRow, READ_SPANS, READ_TRACE } from "./queries/read-spans.ts";
@@ -29,6 +30,7 @@ import { expressionSql } from "./queries/trace-query-sql.ts";
 import { enforceSizeCap, type Dropped } from "./size-cap.ts";
 import type {
   Edges,
+  History,
   ReadMetricsOptions,
   ReadOptions,
   ReadSpansOptions,
@@ -43,15 +45,12 @@ import type {
   TraceSummary,
 } from "./store.ts";
 import { StoreError } from "./store-error.ts";
+import { highestHash, LARGEST_HASH } from "./trace-share.ts";
 import { type Insert, MetricInserts, type Read, readMetrics, readStacks, writeStacks } from "./telemetry-tables.ts";
 import { readStatus } from "./store-status.ts";
 
 /** Spans of one query at most; some 300 bytes each are held twice while they are read. */
 const SPANS_PER_QUERY = 250_000;
-/** Spans that a join over traces looks at where nobody says which share. */
-const SPANS_PER_JOIN = 1_000_000;
-const LARGEST_HASH = 2n ** 64n - 1n;
-
 /** One block is one part per partition, whatever its size; and it is deduplicated in the views' tables as in its own. */
 const INSERT: Settings = {
   async_insert: 0,
@@ -75,11 +74,23 @@ export class ClickHouseStore implements Store {
   /** a link to each node, for what is done node by node; the same one where there is one node */
   private readonly nodes: readonly Link[];
   private readonly memory = new BlockMemory();
+  readonly history: History;
+  private readonly edgeCounts: EdgeCounts;
   private readonly metrics: MetricInserts = new MetricInserts((...block) => this.insert(...block));
 
   constructor(connection: Connection) {
     this.connection = connection;
     this.link = new Link(connection);
+    this.history = new ClickHouseHistory(this.link, connection.database, INSERT);
+    this.edgeCounts = new EdgeCounts(
+      this.link,
+      connection.database,
+      {
+        rows: (query, options) => this.rows(query, options),
+        countSpans: (range, highest, signal) => this.countSpans(range, highest, signal),
+      },
+      INSERT,
+    );
     this.nodes =
       connection.cluster === undefined
         ? [this.link]
@@ -160,15 +171,12 @@ export class ClickHouseStore implements Store {
     return rows.map(redRow);
   }
 
-  async edges(range: TimeRange, options: ReadOptions & { readonly traceShare?: number } = {}): Promise<Edges> {
-    const { signal } = options;
-    let share = options.traceShare;
-    if (share === undefined) {
-      const spans = await this.countSpans(range, LARGEST_HASH, signal);
-      share = Math.min(1, SPANS_PER_JOIN / Math.max(1, spans));
-    }
-    const parameters = { ...rangeParameters(range), highest: highestHash(share) };
-    return { edges: await this.rows<EdgeRow>(EDGES, { parameters, signal }), traceShare: share };
+  edges(range: TimeRange, options: ReadOptions & { readonly traceShare?: number } = {}): Promise<Edges> {
+    return this.edgeCounts.edges(range, options);
+  }
+
+  rollUpEdges(range: TimeRange, options: ReadOptions = {}): Promise<number> {
+    return this.edgeCounts.rollUp(range, options);
   }
 
   spansIn(range: TimeRange): Promise<number> {
@@ -258,12 +266,4 @@ export class ClickHouseStore implements Store {
     const settings = { ...INSERT, insert_deduplication_token: token };
     await this.link.insertNative(`INSERT INTO ${into} FORMAT Native`, [block], { settings });
   };
-}
-
-/** The hash at or below which a share of all traces lies. */
-function highestHash(share: number): bigint {
-  if (!(share > 0 && share <= 1))
-    throw new StoreError("refused", `a share of ${share} of the traces: above 0, at most 1`);
-  // 2^53 steps are as many as a double tells apart below 1.
-  return share === 1 ? LARGEST_HASH : (LARGEST_HASH * BigInt(Math.floor(share * 2 ** 53))) / 2n ** 53n;
 }

@@ -5,6 +5,7 @@ import type { SpanTable } from "../model/span-table.ts";
 import type { StackTable } from "../model/stack-table.ts";
 import type { TraceExpression } from "../model/trace-query.ts";
 import type { Connection } from "./connection.ts";
+import type { LedgerEntry, SettingChange, StoredEvent, StoredSetting, StoredStatement } from "./history.ts";
 
 /** What starts in `[fromUnixNs, toUnixNs)`, nanoseconds since 1970. */
 export interface TimeRange {
@@ -84,7 +85,7 @@ export interface TraceSummary {
   readonly rootService: string;
   readonly rootOperation: string;
   readonly startUnixNs: bigint;
-  /** from the start of the first span to the end of the last */
+  /** from the start of the first span to the end of the last, of those within an hour of what was found */
   readonly durationNs: number;
   readonly spans: number;
   readonly errors: number;
@@ -104,8 +105,9 @@ export interface Edge {
 }
 
 export interface Edges {
+  /** where a sample was looked at, counts and sums are estimates of all */
   readonly edges: readonly Edge[];
-  /** share of the traces that were looked at; counts are of these */
+  /** share of the spans that was looked at */
   readonly traceShare: number;
 }
 
@@ -138,6 +140,27 @@ export interface StoreStatus {
   readonly memoryBytes: number;
 }
 
+/** What is kept besides telemetry. Methods throw StoreError, as those of Store do. */
+export interface History {
+  saveEvents(events: readonly StoredEvent[]): Promise<void>;
+  /** Events in the range, the newest first. */
+  readEvents(range: TimeRange): Promise<readonly StoredEvent[]>;
+
+  saveStatements(statements: readonly StoredStatement[]): Promise<void>;
+  /** Statements seen last in the range, by service, database and id. */
+  readStatements(range: TimeRange): Promise<readonly StoredStatement[]>;
+
+  /** Keeps those whose value is another than before, and returns them. */
+  saveSettings(settings: readonly StoredSetting[]): Promise<readonly SettingChange[]>;
+  /** Settings as they were at a time. */
+  readSettings(atUnixNs: bigint): Promise<readonly StoredSetting[]>;
+
+  /** Totals since the first start, as of a time. */
+  saveLedger(totals: readonly LedgerEntry[], timeUnixNs: bigint): Promise<void>;
+  /** What was added within the range; a total that is smaller than the one before began anew. */
+  readLedger(range: TimeRange): Promise<readonly LedgerEntry[]>;
+}
+
 /**
  * Telemetry that outlives the process. What an insert resolved for is on the disk; a token that was
  * inserted before is not inserted again. All methods throw StoreError, and nothing else, when the engine
@@ -146,6 +169,7 @@ export interface StoreStatus {
 export interface Store {
   /** Plain data to `connect` with, in a worker thread too; an embedded engine keeps its port when it is started anew. */
   readonly connection: Connection;
+  readonly history: History;
 
   insertSpans(spans: SpanTable, token: string): Promise<void>;
   insertMetrics(metrics: MetricTable, token: string): Promise<void>;
@@ -169,7 +193,10 @@ export interface Store {
     range: TimeRange,
   ): Promise<readonly { readonly operation: string; readonly kind: number; readonly count: number }[]>;
   red(query: RedQuery, options?: ReadOptions): Promise<readonly RedRow[]>;
+  /** Hours that were rolled up are counted from there; of the rest a share of the traces is looked at. */
   edges(range: TimeRange, options?: ReadOptions & { readonly traceShare?: number }): Promise<Edges>;
+  /** Counts the calls of the hours within the range that have spans and were not counted; returns how many hours. Spans of such an hour that come later are not in it. */
+  rollUpEdges(range: TimeRange, options?: ReadOptions): Promise<number>;
   /** Number of spans that start in the range. */
   spansIn(range: TimeRange): Promise<number>;
 

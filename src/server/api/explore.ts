@@ -44,7 +44,7 @@ export const Red = Type.Object({
 export type Red = Static<typeof Red>;
 
 export const Edges = Type.Object({
-  traceShare: Type.Number({ description: "share of the traces that was looked at; counts are of these" }),
+  traceShare: Type.Number({ description: "share of the spans that was looked at; counts are estimates of all" }),
   edges: Type.Array(
     Type.Object({
       caller: Type.String(),

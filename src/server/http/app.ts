@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from "fastify";
 import type { ServerContext } from "../context.ts";
+import { addChangeRoutes } from "../routes/changes.ts";
 import { addExploreRoutes } from "../routes/explore.ts";
 import { addEventRoutes } from "../routes/events.ts";
 import { addExportRoutes } from "../routes/export.ts";
@@ -74,6 +75,7 @@ export function buildApp(context: ServerContext): FastifyInstance {
   addSearchRoutes(app, context, queries);
   addFindingRoutes(app, context, queries);
   addHostRoutes(app, context, queries);
+  addChangeRoutes(app, context, queries);
   addJaegerRoutes(app, context, queries);
   return app;
 }

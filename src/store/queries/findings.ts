@@ -1,5 +1,5 @@
 import type { StoredFinding } from "../store.ts";
-import { inRange } from "./time-range.ts";
+import { decimalSeconds as decimal, inRange, nanoseconds } from "./time-range.ts";
 
 export interface FindingRow {
   readonly id: string;
@@ -11,17 +11,12 @@ export interface FindingRow {
   readonly score: string;
 }
 
-const nanoseconds = (column: string): string => `toString(toUnixTimestamp64Nano(${column}))`;
-
 /** The last row of each finding; `FINAL` is cheap, as there are few. */
 export const READ_FINDINGS: string = `SELECT id, ${nanoseconds("first_seen")} AS first, ${nanoseconds("last_seen")} AS last,
   ${nanoseconds("findings.window_from")} AS window_from, ${nanoseconds("findings.window_to")} AS window_to, json, score
 FROM findings FINAL
 WHERE ${inRange("last_seen")}
 ORDER BY last_seen DESC, id`;
-
-/** The text that ClickHouse reads as a DateTime64(9): seconds, and nine digits behind the point. */
-const decimal = (ns: bigint): string => `${ns / 1_000_000_000n}.${String(ns % 1_000_000_000n).padStart(9, "0")}`;
 
 export function findingValues(finding: StoredFinding): Record<string, string> {
   return {
