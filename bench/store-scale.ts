@@ -1,7 +1,7 @@
 /**
  * The store's questions at some ten millions of spans, against the figures it has to reach.
  *
- *   npx tsx bench/store-scale.ts [spans, thousands = 20000] [sent by the client, thousands = 1000] [folder to keep]
+ *   npm run bench:store-scale -- [spans, thousands = 20000] [sent by the client, thousands = 1000] [folder to keep]
  *
  * The first million is sent as `up` sends it: the recordings in examples/, again and again with other ids, a block a
  * minute of their time. The rest is that million, multiplied within the engine (store/multiplied-spans.ts).
