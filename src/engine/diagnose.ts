@@ -362,7 +362,7 @@ async function findCauses(
         );
   const foretold = withObjectiveForecast(measured, objectives);
   const joined = joinCode(window, ownNs, explained, foretold, profiles.services, code);
-  const named = withKernelPaths(nameFunctions(joined, profiles.services), ledgers.services);
+  const named = withKernelPaths(nameFunctions(window, joined, profiles.services), ledgers.services);
   const findings = rankFindings(
     named,
     replayPredictor(window, ownNs, seed),

@@ -186,17 +186,21 @@ const NODE_CALLS: Readonly<Record<string, string>> = {
 const subjectOf = (frame: string, call: string): string => (frame === "" ? `a caller of ${call}` : frame);
 
 /** A profile of Node's thread tells wall time: what it waits for in a call is part of it. */
-const timeOf = ({ service, valueType }: ServiceCode): string =>
-  valueType === "wall" ? `the busy time of ${service}` : `the processor time of ${service}`;
+const timeOf = ({ service, valueType, link }: ServiceCode): string =>
+  `the ${valueType === "wall" ? "busy" : "processor"} time of ${service}${link === undefined ? "" : ` within ${link.operation}`}`;
 
 function evidence(code: ServiceCode, text: string, search: string): Evidence {
-  const { profile, sources } = code;
+  const { profile, sources, link } = code;
+  const tied =
+    link === undefined
+      ? ""
+      : `; tied to its spans by span id, as ${percent(link.linkedSamples / link.busySamples)} of the service's samples are to some span`;
   const busy = Number.isNaN(code.busyShare) ? "" : `, busy for ${percent(Math.min(1, code.busyShare))} of the time`;
   const files = sources.slice(0, 2).map((path) => path.slice(path.lastIndexOf("/") + 1));
   const more = sources.length > 2 ? ` and ${sources.length - 2} more` : "";
   return {
     kind: "stack",
-    text: `${text} (${profile.busySamples.toLocaleString("en")} samples${busy}; ${files.join(", ")}${more})`,
+    text: `${text} (${profile.busySamples.toLocaleString("en")} samples${busy}${tied}; ${files.join(", ")}${more})`,
     query: `longpole flame ${sources[0]!} --folded | grep ${search}`,
   };
 }

@@ -8,9 +8,10 @@ import { hotSpots, type Explanation, type HotSpot } from "../hot-spot.ts";
 import type { Window } from "../window.ts";
 import { ms, percent } from "../wording.ts";
 import { timeKindLink } from "./blame-link.ts";
-import { codeCauses, type CodeCause } from "./code-causes.ts";
+import type { CodeCause } from "./code-causes.ts";
 import { changeSince, type CodeChange } from "./code-change.ts";
-import { factorWithout, splitOwnTime, waitingWithout, type OwnTimeSplit } from "./own-time-without.ts";
+import { codeAtEndpoint, type EndpointCode } from "./endpoint-code.ts";
+import { factorWithout, splitOwnTime, waitingWithout, type OwnTimeSplit, type ShareGone } from "./own-time-without.ts";
 import type { ServiceCode } from "./service-profiles.ts";
 import { mapToFloats } from "../../model/map-column.ts";
 
@@ -65,14 +66,12 @@ export function joinCode(
 ): Claim[] {
   let joined = [...claims];
   for (const code of services.values()) {
-    const causes = codeCauses(code);
-    const first = causes[0];
-    if (first === undefined) continue;
     const split = splitOwnTime(window, code);
     const isShort = joined.some((claim) => isAbout(claim, code) && claim.explanation.harmful);
-    const places = placesOf(window, views, code.service);
-    for (const cause of causes) {
-      for (const place of places) {
+    for (const place of placesOf(window, views, code.service)) {
+      const at = codeAtEndpoint(window, code, place.view);
+      const [first] = at.causes;
+      for (const cause of at.causes) {
         const isThere = (c: Claim): boolean => c.view === place.view && isAbout(c, code);
         const same = joined.filter(
           (c) => isThere(c) && c.explanation.mechanism === cause.mechanism && c.explanation.harmful,
@@ -95,7 +94,7 @@ export function joinCode(
             { ...place, ledger, change },
             code,
             cause,
-            causes,
+            at,
             split,
             harmful,
             macro,
@@ -132,14 +131,18 @@ function isHarm(
  * Claims about a lack of processor time, with the function that takes it: as a link of their chain, and
  * as their subject. Collection that was read from pauses, and of which the profile shows next to nothing, becomes a note.
  */
-export function nameFunctions(claims: readonly Claim[], services: ReadonlyMap<string, ServiceCode>): Claim[] {
+export function nameFunctions(
+  window: Window,
+  claims: readonly Claim[],
+  services: ReadonlyMap<string, ServiceCode>,
+): Claim[] {
   return claims.map((claim) => {
     const { explanation } = claim;
     const code = services.get(explanation.subject.service);
     if (code === undefined || !isAbout(claim, code) || explanation.subject.frame !== undefined) return claim;
     if (explanation.mechanism === "garbage-collection" && !hasCollection(code))
       return { ...claim, explanation: refuted(explanation, code) };
-    const causes = codeCauses(code);
+    const { causes } = codeAtEndpoint(window, code, claim.view);
     const own = causes.find((one) => one.mechanism === explanation.mechanism);
     const largest = causes.find((one) => one.share >= WORTH_A_LINK);
     const cause = own ?? (explanation.mechanism === "garbage-collection" ? undefined : largest);
@@ -228,7 +231,7 @@ function undoOf(
   ownNs: Float64Array,
   { spots, between }: Place,
   split: OwnTimeSplit,
-  share: number,
+  share: ShareGone,
 ): Explanation["undo"] {
   const rowsOf = (spot: HotSpot): Int32Array => spanRows(window, spot.node).filter((row) => ownNs[row]! > 0);
   const factor = factorWithout(split, share);
@@ -236,7 +239,7 @@ function undoOf(
   const undo: Explanation["undo"][number][] = [
     { kind: "own-time", rows: own, ownNs: mapToFloats(own, (row) => ownNs[row]! * factor) },
   ];
-  const waiting = waitingWithout(split, share);
+  const waiting = waitingWithout(split, share.ofQueue);
   for (const spot of between) {
     const rows = rowsOf(spot);
     if (rows.length < 5) continue;
@@ -257,14 +260,16 @@ function explanationOf(
   place: KnownPlace,
   code: ServiceCode,
   cause: CodeCause,
-  causes: readonly CodeCause[],
+  at: EndpointCode,
   split: OwnTimeSplit,
   harmful: boolean,
   macro: readonly Claim[],
 ): Explanation {
   const { view, spots } = place;
   const main = spots[0]!;
-  const factor = factorWithout(split, cause.share);
+  const { causes } = at;
+  const share = at.shareGone(cause);
+  const factor = factorWithout(split, share);
   const nodes = spots.map((spot) => spot.node);
   const seen = macro[0]?.explanation;
   const links = seen?.chain.slice(1) ?? [];
@@ -273,16 +278,16 @@ function explanationOf(
     place.ledger,
     code.service,
     view,
-    spots.reduce((sum, spot) => sum + spot.slowNs, 0) * split.work * cause.share,
+    spots.reduce((sum, spot) => sum + spot.slowNs, 0) * split.work * share.ofWork,
   );
   const evidence = [
     ...(seen?.evidence ?? []),
     cause.evidence,
-    splitEvidence(code, split, cause, factor, isBetween),
+    splitEvidence(code, split, share, factor, isBetween),
     ...(kinds === undefined ? [] : [kinds.evidence]),
     ...(place.change === undefined ? [] : [place.change.evidence]),
   ];
-  const at = seen?.evidence.length ?? 0;
+  const profiled = seen?.evidence.length ?? 0;
   const order = causes.length < 2 ? "" : ` In the order in which they pay: ${causes.map(shortly).join(", ")}.`;
   return {
     mechanism: cause.mechanism,
@@ -298,22 +303,23 @@ function explanationOf(
     confidence: Math.max(harmful ? 0.8 : 0.3, harmful ? (seen?.confidence ?? 0) : 0),
     harmful,
     nodes,
-    undo: undoOf(window, ownNs, place, split, cause.share),
+    undo: undoOf(window, ownNs, place, split, share),
     whatIf: `service=${code.service},operation=${main.operation},time=${Math.max(0.01, factor).toFixed(2)}`,
     chain: [
       { claim: `${view.name}: p99 ${ms(view.p99)}`, evidence: [] },
       ...(links.length > 0
         ? links
         : [{ claim: `${code.service} ${main.operation}: ${ms(main.slowNs)} of its own`, evidence: [] }]),
-      ...(kinds === undefined ? [] : [{ claim: kinds.claim, evidence: [at + 2] }]),
+      ...(kinds === undefined ? [] : [{ claim: kinds.claim, evidence: [profiled + 2] }]),
       {
         claim: `${cause.title}${kinds === undefined ? "" : `: ${kinds.share}`}`,
-        evidence: [at, ...(place.change === undefined ? [] : [evidence.length - 1])],
+        evidence: [profiled, ...(place.change === undefined ? [] : [evidence.length - 1])],
       },
     ],
     evidence,
     counter: [
       ...cause.counter,
+      ...at.counter,
       ...(place.change?.hasGrown === false ? ["it takes no more than in the baseline"] : []),
       ...(code.valueType === "wall" ? [WALL] : []),
       ...apart(causes),
@@ -350,18 +356,18 @@ function busyText({ service, busyShare, profile }: ServiceCode): string {
 function splitEvidence(
   code: ServiceCode,
   split: OwnTimeSplit,
-  { share }: CodeCause,
+  share: ShareGone,
   factor: number,
   isBetween: boolean,
 ): Explanation["evidence"][number] {
   const { work, waiting, rest, utilisation } = split;
   const between = isBetween
-    ? `; of the time between its spans and those of its callers and callees, which waits for the thread, ${percent(waitingWithout(split, share))} stays`
+    ? `; of the time between its spans and those of its callers and callees, which waits for the thread, ${percent(waitingWithout(split, share.ofQueue))} stays`
     : "";
   const parts = `${percent(work)} work, ${percent(waiting)} waiting for the thread, ${percent(rest)} else`;
   return {
     kind: "statistic",
-    text: `own time of ${code.service}: ${parts}; without ${percent(share)} of the work it is ${percent(factor)} of what it is${between}`,
+    text: `own time of ${code.service}: ${parts}; without ${percent(share.ofWork)} of the work it is ${percent(factor)} of what it is${between}`,
     query: `busy time of the profile over own time of the spans; waiting by a queue at ${percent(utilisation)} (M/M/1)`,
   };
 }

@@ -37,9 +37,15 @@ export function splitOwnTime(window: Window, code: ServiceCode): OwnTimeSplit {
   return { work, waiting, rest: 1 - work - waiting, utilisation };
 }
 
+/** What would be gone: of an endpoint's own work, and of all work that its requests queue behind. */
+export interface ShareGone {
+  readonly ofWork: number;
+  readonly ofQueue: number;
+}
+
 /** The factor by which own time shrinks without a share of the work, 0 .. 1. */
-export function factorWithout(split: OwnTimeSplit, share: number): number {
-  return split.work * (1 - share) + split.waiting * waitingWithout(split, share) + split.rest;
+export function factorWithout(split: OwnTimeSplit, { ofWork, ofQueue }: ShareGone): number {
+  return split.work * (1 - ofWork) + split.waiting * waitingWithout(split, ofQueue) + split.rest;
 }
 
 /** The factor by which waiting for the thread shrinks: its queue and the work of those ahead become shorter. */

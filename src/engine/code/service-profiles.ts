@@ -22,6 +22,17 @@ export interface ServiceCode {
   readonly valueType: string;
   /** share of the time of its thread that it was busy, mean over its processes; NaN where the profile does not tell */
   readonly busyShare: number;
+  /** where `profile` is of the samples within one endpoint's spans alone */
+  readonly link?: EndpointLink;
+}
+
+/** How samples were tied to an endpoint. */
+export interface EndpointLink {
+  /** "GET /orders" */
+  readonly operation: string;
+  /** busy samples of the service that carry the id of a span, whosever */
+  readonly linkedSamples: number;
+  readonly busySamples: number;
 }
 
 export interface MatchedProfiles {
@@ -119,7 +130,7 @@ function serviceCode(service: string, inputs: readonly ProfileInput[]): ServiceC
   if (valueType === undefined) return undefined;
   const used = timed.filter(({ stacks }) => timeOf(stacks) === valueType);
   const stacks = mergeStackTables(used.map((input) => input.stacks));
-  const column = stacks.valueTypes.findIndex(({ type }) => bare(type) === valueType);
+  const column = timeColumn(stacks, valueType);
   const profile = codeProfile(stacks, stacks.samples.values[column]!);
   const lengthNs = stacks.processes.durationNs.reduce((sum, ns) => sum + Math.max(0, ns), 0);
   const isNanoseconds = stacks.valueTypes[column]!.unit === "nanoseconds";
@@ -142,6 +153,10 @@ function timeOf({ valueTypes }: StackTable): string {
   const isOfMemory = valueTypes.some(({ unit }) => unit === "bytes");
   return TIMES.find((type) => own.has(type) && !(isOfMemory && type === "samples")) ?? "";
 }
+
+/** The column of a type of values, however it was counted. */
+export const timeColumn = ({ valueTypes }: StackTable, valueType: string): number =>
+  valueTypes.findIndex(({ type }) => bare(type) === valueType);
 
 /** "cycles:ppp" → "cycles". */
 const bare = (type: string): string => type.replace(/:.*$/, "");

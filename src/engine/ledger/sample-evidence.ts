@@ -2,12 +2,12 @@ import { ownersOfSamples, type OwnStretches, type SampleOwner } from "../../anal
 import { UNEXPLAINED } from "../../analysis/time-kinds.ts";
 import { workClassOf } from "../../analysis/work-class.ts";
 import { attributeText, findAttribute } from "../../model/attribute-table.ts";
-import { FrameKind, labelText, type StackTable } from "../../model/stack-table.ts";
-import { spanIdHex, traceIdHex } from "../../model/span-table.ts";
+import { FrameKind, type StackTable } from "../../model/stack-table.ts";
 import { SpanFlag } from "../../model/trace-forest.ts";
 import { classifyWaits } from "../micro/classified-waits.ts";
 import type { ProfileInput } from "../code/service-profiles.ts";
 import { oncePerWindow } from "../once-per-window.ts";
+import { namedSpan } from "../sample-spans.ts";
 import type { Window } from "../window.ts";
 import { kindOfWork, nanosecondColumn } from "./host-times.ts";
 import { OWN_KINDS, type KnownKind } from "./ledger-kind.ts";
@@ -134,7 +134,7 @@ function timedGroups(window: Window, stacks: StackTable, of: ServiceStretches): 
       group.kinds.push(kind);
       group.timeNs.push(fromNs + samples.timeOffsetNs[row]!);
       group.ns.push(value);
-      group.owner.push(namedRow(window, stacks, samples.labelSet[row]!));
+      group.owner.push(namedSpan(window, stacks, samples.labelSet[row]!));
     }
   });
   return [...groups.values()];
@@ -163,7 +163,7 @@ function untimedNamed(window: Window, stacks: StackTable): { row: number; kind: 
       const isTimed =
         samples.timeOffsetNs[sample]! >= 0 && processes.startUnixNs[threads.process[samples.thread[sample]!]!]! >= 0n;
       if (!(ns > 0) || isTimed) continue;
-      const row = namedRow(window, stacks, samples.labelSet[sample]!);
+      const row = namedSpan(window, stacks, samples.labelSet[sample]!);
       const kind = row < 0 ? undefined : kindOf(sample);
       if (kind !== undefined) found.push({ row, kind, ns });
     }
@@ -226,31 +226,6 @@ function kindsOfStackRows({ stacks, frames, strings }: StackTable, isWall: boole
   }
   return kinds;
 }
-
-const SPAN_LABELS = ["span_id", "span.id", "spanId"];
-const TRACE_LABELS = ["trace_id", "trace.id", "traceId"];
-
-function namedRow(window: Window, stacks: StackTable, labelSet: number): number {
-  if (labelSet === 0) return -1;
-  const text = (keys: readonly string[]): string =>
-    keys.map((key) => labelText(stacks, labelSet, key)).find((value) => value !== "") ?? "";
-  const span = text(SPAN_LABELS).toLowerCase();
-  if (span === "") return -1;
-  const rows = rowsById(window).get(span) ?? [];
-  const trace = text(TRACE_LABELS).toLowerCase();
-  return rows.find((row) => trace === "" || traceIdHex(window.spans, row) === trace) ?? -1;
-}
-
-const rowsById = oncePerWindow(({ spans, forest }): ReadonlyMap<string, readonly number[]> => {
-  const found = new Map<string, number[]>();
-  for (const row of forest.rows) {
-    const id = spanIdHex(spans, row);
-    const held = found.get(id);
-    if (held === undefined) found.set(id, [row]);
-    else held.push(row);
-  }
-  return found;
-});
 
 /** The segment of the critical path that belongs to the span at that time; -1 where the path is elsewhere. */
 function segmentAt({ segments, forest, kinds }: Window, row: number, atNs: number): number {
