@@ -1,6 +1,6 @@
 import type { FlameTree } from "../../model/flame-tree.ts";
 import { hueOf } from "../parts/time-kinds.ts";
-import type { FlameLayout } from "./flame-layout.ts";
+import { firstAt, type FlameLayout } from "./flame-layout.ts";
 
 export const LEVEL = 19;
 
@@ -17,68 +17,93 @@ export interface FlameLook {
   readonly isDifference: boolean;
   /** per function: 1 where its name matches what is searched; absent while nothing is */
   readonly matches: Uint8Array | undefined;
-  /** row under the pointer, -1 for none */
-  readonly hovered: number;
   color(name: string): string;
 }
 
-/** Draws what is wider than half a pixel: the cost is that of the pixels, not of the rows. */
+/** Narrower ones, in CSS pixels, are drawn as one strip with their neighbours. */
+const NARROW = 1;
+/** From this width on there is room for letters. */
+const TEXT = 34;
+
+/** Draws what can be seen: the cost is that of the pixels, not of the rows. bench/ui.ts measures 500,000 of them. */
 export function drawFlame(pen: CanvasRenderingContext2D, tree: FlameTree, layout: FlameLayout, look: FlameLook): void {
-  const { width, height, from, to } = look;
+  const { width, height } = look;
   pen.clearRect(0, 0, width, height);
-  pen.font = "11px system-ui, sans-serif";
+  pen.font = FONT;
   pen.textBaseline = "middle";
-  const scale = width / (to - from);
   const colors = new Palette(tree, look);
-  const letter = pen.measureText("0").width;
+  const letter = letterWidth(pen);
   for (let level = 0; level < layout.levels; level++) {
     const y = look.isUpright ? height - (level + 1) * LEVEL : level * LEVEL;
-    // What is narrower than half a pixel is drawn as one strip with its neighbours.
-    let stripFrom = -1;
-    let stripTo = -1;
-    const endStrip = (): void => {
-      if (stripFrom < 0) return;
-      pen.fillStyle = colors.strip;
-      pen.fillRect(stripFrom, y, Math.max(0.5, stripTo - stripFrom), LEVEL - 1);
-      stripFrom = -1;
-    };
-    for (let i = firstFrom(layout, level, from); i < layout.levelStart[level + 1]!; i++) {
-      const row = layout.order[i]!;
-      const left = layout.left[row]!;
-      if (left >= to) break;
-      const x = Math.max(0, (left - from) * scale);
-      const right = Math.min(width, (left + layout.width[row]! - from) * scale);
-      if (right - x < 0.5) {
-        if (stripFrom < 0 || x - stripTo > 1) {
-          endStrip();
-          stripFrom = x;
-        }
-        stripTo = right;
-        continue;
-      }
-      endStrip();
-      pen.fillStyle = row === look.hovered ? look.color("--accent") : colors.of(row);
-      pen.fillRect(x, y, Math.max(0.5, right - x - 0.5), LEVEL - 1);
-      if (right - x > 34) {
-        pen.fillStyle = row === look.hovered ? look.color("--on") : colors.textOn(row);
-        pen.fillText(cut(tree.functions[tree.function[row]!]![0], (right - x - 8) / letter), x + 4, y + LEVEL / 2);
-      }
-    }
-    endStrip();
+    drawLevel(pen, tree, layout, look, colors, { level, y, letter });
   }
 }
 
-/** The first row of a level that ends behind `from`. */
-function firstFrom(layout: FlameLayout, level: number, from: number): number {
-  let low = layout.levelStart[level]!;
-  let high = layout.levelStart[level + 1]!;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const row = layout.order[middle]!;
-    if (layout.left[row]! + layout.width[row]! <= from) low = middle + 1;
-    else high = middle;
+interface LevelPlace {
+  readonly level: number;
+  readonly y: number;
+  /** width of a letter */
+  readonly letter: number;
+}
+
+function drawLevel(
+  pen: CanvasRenderingContext2D,
+  tree: FlameTree,
+  layout: FlameLayout,
+  look: FlameLook,
+  colors: Palette,
+  { level, y, letter }: LevelPlace,
+): void {
+  const { width, from, to } = look;
+  const { leftAt, rightAt, order } = layout;
+  const scale = width / (to - from);
+  const end = layout.levelStart[level + 1]!;
+  let stripFrom = -1;
+  let stripTo = -1;
+  // The same colour comes in runs, and setting it costs more than a rectangle.
+  let filled = "";
+  const fill = (color: string, x: number, wide: number): void => {
+    if (color !== filled) pen.fillStyle = filled = color;
+    pen.fillRect(x, y, wide, LEVEL - 1);
+  };
+  const endStrip = (): void => {
+    if (stripFrom >= 0) fill(colors.strip, stripFrom, Math.max(0.5, stripTo - stripFrom));
+    stripFrom = -1;
+  };
+  for (let i = firstAt(rightAt, layout.levelStart[level]!, end, from, true); i < end;) {
+    const left = leftAt[i]!;
+    if (left >= to) break;
+    const x = Math.max(0, (left - from) * scale);
+    const right = Math.min(width, (rightAt[i]! - from) * scale);
+    if (right - x < NARROW) {
+      // All that begins within this pixel is too narrow, too, but perhaps for the last of it.
+      let next = firstAt(leftAt, i + 1, end, left + NARROW / scale, false);
+      if (next > i + 1 && (rightAt[next - 1]! - leftAt[next - 1]!) * scale >= NARROW) next--;
+      if (stripFrom < 0 || x - stripTo > 1) {
+        endStrip();
+        stripFrom = x;
+      }
+      stripTo = Math.min(width, (rightAt[next - 1]! - from) * scale);
+      i = next;
+      continue;
+    }
+    endStrip();
+    const row = order[i++]!;
+    fill(colors.of(row), x, right - x > 2 ? right - x - 0.5 : right - x);
+    if (right - x > TEXT) {
+      pen.fillStyle = filled = colors.textOn(row);
+      pen.fillText(cut(tree.functions[tree.function[row]!]![0], (right - x - 8) / letter), x + 4, y + LEVEL / 2);
+    }
   }
-  return low;
+  endStrip();
+}
+
+const FONT = "11px system-ui, sans-serif";
+let measured = 0;
+
+/** Measured once: the font does not change. */
+function letterWidth(pen: CanvasRenderingContext2D): number {
+  return (measured ||= pen.measureText("0").width);
 }
 
 const cut = (text: string, letters: number): string =>
@@ -90,6 +115,7 @@ class Palette {
   private readonly tree: FlameTree;
   private readonly look: FlameLook;
   private readonly byFunction: string[] = [];
+  private readonly byChange: string[] = [];
   private readonly held = new Map<string, string>();
 
   constructor(tree: FlameTree, look: FlameLook) {
@@ -125,7 +151,13 @@ class Palette {
     const before = this.tree.before![row]!;
     const now = this.tree.value[row]!;
     const share = Math.max(before, now) === 0 ? 0 : (now - before) / Math.max(before, now);
-    return mix(this.named("--panel"), this.named(share > 0 ? "--more" : "--less"), 0.1 + 0.6 * Math.abs(share));
+    // Fifty steps are more than anyone tells apart, and each is made once.
+    const step = Math.round(50 * share);
+    return (this.byChange[step + 50] ??= mix(
+      this.named("--panel"),
+      this.named(step > 0 ? "--more" : "--less"),
+      0.1 + (0.6 * Math.abs(step)) / 50,
+    ));
   }
 
   private named(name: string, instead?: string): string {

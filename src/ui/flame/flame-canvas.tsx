@@ -17,69 +17,141 @@ export interface FlameCanvasProps {
   readonly open: (of: number) => void;
 }
 
-/** The flame graph itself: click zooms into a call, double click opens its function from both sides, 0 or Escape shows all. */
+type Range = readonly [from: number, to: number];
+const WHOLE: Range = [0, 1];
+/** Pixels that a pointer may move within a click. */
+const CLICK = 4;
+
+/**
+ * The flame graph itself: click zooms into a call, dragging and a and d pan, the wheel with Ctrl and w and s
+ * zoom, double click opens the function from both sides, 0 or Escape shows all. Panning only draws: nothing of it
+ * passes through React.
+ */
 export function FlameCanvas({ tree, isUpright, isDifference, search, amount, open }: FlameCanvasProps): JSX.Element {
   const layout = useMemo(() => layOutFlame(tree), [tree]);
-  const [range, setRange] = useState<readonly [number, number]>([0, 1]);
+  const range = useRef<Range>(WHOLE);
   const [hovered, setHovered] = useState(-1);
   const size = useRef({ width: 1, height: 1 });
-  useEffect(() => setRange([0, 1]), [tree]);
+  const drag = useRef<{ x: number; range: Range; moved: boolean }>(undefined);
   const matches = useMemo(() => matching(tree, search), [tree, search]);
-  const canvas = useCanvas(
+  useEffect(() => {
+    range.current = WHOLE;
+  }, [tree]);
+  const { canvas, redraw } = useCanvas(
     (pen, look) => {
       size.current = look;
-      drawFlame(pen, tree, layout, {
-        ...look,
-        from: range[0],
-        to: range[1],
-        isUpright,
-        isDifference,
-        matches,
-        hovered,
-      });
+      const [from, to] = range.current;
+      drawFlame(pen, tree, layout, { ...look, from, to, isUpright, isDifference, matches });
     },
-    [tree, layout, range, hovered, isUpright, isDifference, matches],
+    [tree, layout, isUpright, isDifference, matches],
   );
-  const pan = (share: number): void => {
-    const by = (range[1] - range[0]) * share;
-    const step = Math.max(-range[0], Math.min(1 - range[1], by));
-    setRange([range[0] + step, range[1] + step]);
+  const show = (next: Range): void => {
+    range.current = next;
+    setHovered(-1);
+    redraw();
   };
-  useKeys({ "0": () => setRange([0, 1]), Escape: () => setRange([0, 1]), a: () => pan(-0.2), d: () => pan(0.2) });
-  const under = (event: React.MouseEvent<HTMLCanvasElement>): number => {
-    const { offsetX: x, offsetY: y } = event.nativeEvent;
+  const pan = (by: number, [from, to] = range.current): void => {
+    const step = Math.max(-from, Math.min(1 - to, by));
+    show([from + step, to + step]);
+  };
+  const zoom = (factor: number, at = 0.5): void => {
+    const [from, to] = range.current;
+    const width = Math.min(1, Math.max(1e-9, (to - from) * factor));
+    const start = Math.max(0, Math.min(1 - width, from + (to - from) * at - width * at));
+    show([start, start + width]);
+  };
+  const wide = (): number => range.current[1] - range.current[0];
+  useKeys({
+    "0": () => show(WHOLE),
+    Escape: () => show(WHOLE),
+    a: () => pan(-0.2 * wide()),
+    d: () => pan(0.2 * wide()),
+    w: () => zoom(0.5),
+    s: () => zoom(2),
+  });
+  const under = ({ offsetX: x, offsetY: y }: MouseEvent): number => {
     const { width, height } = size.current;
-    const level = Math.floor((isUpright ? height - y : y) / LEVEL);
-    return rowAt(layout, level, range[0] + (x / width) * (range[1] - range[0]));
+    return rowAt(layout, Math.floor((isUpright ? height - y : y) / LEVEL), range.current[0] + (x / width) * wide());
   };
+  const moved = (event: PointerEvent): void => {
+    const from = drag.current;
+    if (from === undefined) return setHovered(under(event));
+    const by = event.offsetX - from.x;
+    from.moved ||= Math.abs(by) > CLICK;
+    if (from.moved) pan((-by / size.current.width) * (from.range[1] - from.range[0]), from.range);
+  };
+  useWheelZoom(canvas, (factor, at) => zoom(factor, at / size.current.width));
   const said = hovered < 0 ? "" : describe(tree, layout.self, hovered, amount);
   return (
     <>
-      <canvas
-        ref={canvas}
-        style={{ height: Math.max(1, layout.levels) * LEVEL }}
-        role="img"
-        aria-label={`Flame graph of ${tree.title}; the table below has the same by function`}
-        onMouseMove={(event) => setHovered(under(event))}
-        onMouseLeave={() => setHovered(-1)}
-        onClick={(event) => {
-          const row = under(event);
-          if (row >= 0) setRange([layout.left[row]!, layout.left[row]! + Math.max(layout.width[row]!, 1e-9)]);
-        }}
-        onDoubleClick={(event) => {
-          const row = under(event);
-          if (row >= 0) open(tree.function[row]!);
-        }}
-      />
+      <div className={styles["canvas"]}>
+        <canvas
+          ref={canvas}
+          style={{ height: Math.max(1, layout.levels) * LEVEL }}
+          role="img"
+          aria-label={`Flame graph of ${tree.title}; the table below has the same by function`}
+          onPointerDown={(event) => {
+            event.currentTarget.setPointerCapture(event.pointerId);
+            drag.current = { x: event.nativeEvent.offsetX, range: range.current, moved: false };
+          }}
+          onPointerMove={(event) => moved(event.nativeEvent)}
+          onPointerLeave={() => setHovered(-1)}
+          onPointerUp={(event) => {
+            const isClick = drag.current?.moved === false;
+            drag.current = undefined;
+            const row = isClick ? under(event.nativeEvent) : -1;
+            if (row >= 0) show([layout.left[row]!, layout.left[row]! + Math.max(layout.width[row]!, 1e-9)]);
+          }}
+          onDoubleClick={(event) => {
+            const row = under(event.nativeEvent);
+            if (row >= 0) open(tree.function[row]!);
+          }}
+        />
+        {hovered >= 0 && (
+          <div
+            className={styles["hovered"]}
+            style={{
+              left: `${clamped((100 * (layout.left[hovered]! - range.current[0])) / wide())}%`,
+              right: `${clamped(100 - (100 * (layout.left[hovered]! + layout.width[hovered]! - range.current[0])) / wide())}%`,
+              [isUpright ? "bottom" : "top"]: layout.depth[hovered]! * LEVEL,
+              height: LEVEL - 1,
+            }}
+          />
+        )}
+      </div>
       <div className={styles["said"]}>
         {said === "" ? (
-          <span className={styles["muted"]}>click zooms, double click shows callers and callees, 0 shows all</span>
+          <span className={styles["muted"]}>
+            click zooms, dragging pans, double click shows callers and callees, 0 shows all
+          </span>
         ) : (
           said
         )}
       </div>
     </>
   );
+}
+
+const clamped = (share: number): number => Math.max(0, Math.min(100, share));
+
+/** Zooms at the pointer by the wheel with Ctrl, or by pinching, which browsers tell as the same; plain wheels scroll the page. */
+function useWheelZoom(
+  canvas: React.RefObject<HTMLCanvasElement | null>,
+  zoom: (factor: number, atX: number) => void,
+): void {
+  const latest = useRef(zoom);
+  latest.current = zoom;
+  useEffect(() => {
+    const element = canvas.current;
+    // React listens passively, and so cannot keep the browser from zooming the page.
+    const turned = (event: WheelEvent): void => {
+      if (!event.ctrlKey) return;
+      event.preventDefault();
+      latest.current(2 ** (event.deltaY / 200), event.offsetX);
+    };
+    element?.addEventListener("wheel", turned, { passive: false });
+    return () => element?.removeEventListener("wheel", turned);
+  }, [canvas]);
 }
 
 function describe(tree: FlameTree, self: Float64Array, row: number, amount: (value: number) => string): string {

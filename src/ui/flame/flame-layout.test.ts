@@ -1,6 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { FlameTree } from "../../model/flame-tree.ts";
-import { functionTotals, layOutFlame, rowAt } from "./flame-layout.ts";
+import { firstAt, functionTotals, layOutFlame, rowAt } from "./flame-layout.ts";
 import { sandwich } from "./sandwich.ts";
 
 /**
@@ -87,4 +88,21 @@ describe("a flame graph's layout", () => {
     };
     expect(layOutFlame(deep).levels).toBe(count);
   });
+});
+
+test("the first edge at or above a value, as a walk finds it", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 60 }),
+      fc.nat(60),
+      fc.integer({ min: -1, max: 41 }),
+      fc.boolean(),
+      (values, skip, value, isAbove) => {
+        const edges = Float64Array.from(values.toSorted((a, b) => a - b));
+        const from = Math.min(skip, edges.length);
+        const walked = edges.findIndex((edge, i) => i >= from && (isAbove ? edge > value : edge >= value));
+        expect(firstAt(edges, from, edges.length, value, isAbove)).toBe(walked < 0 ? edges.length : walked);
+      },
+    ),
+  );
 });

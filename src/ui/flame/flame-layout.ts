@@ -12,6 +12,9 @@ export interface FlameLayout {
   /** rows level by level, from left to right: those of level d are `order[levelStart[d] .. levelStart[d + 1]]` */
   readonly order: Int32Array;
   readonly levelStart: Int32Array;
+  /** edges in the order of `order`: whoever draws walks along them, and jumps over what is too narrow to be seen */
+  readonly leftAt: Float64Array;
+  readonly rightAt: Float64Array;
 }
 
 /** O(rows): parents stand before their children; siblings stand side by side, the greatest left. */
@@ -44,7 +47,7 @@ function place(
   depth: Int32Array,
   width: Float64Array,
   levels: number,
-): Pick<FlameLayout, "left" | "order" | "levelStart"> {
+): Pick<FlameLayout, "left" | "order" | "levelStart" | "leftAt" | "rightAt"> {
   const count = tree.parent.length;
   const childStart = new Int32Array(count + 1);
   for (let row = 0; row < count; row++) if (tree.parent[row]! >= 0) childStart[tree.parent[row]! + 1]!++;
@@ -75,7 +78,36 @@ function place(
       order[placed++] = row;
     }
   }
-  return { left, order, levelStart };
+  const leftAt = new Float64Array(count);
+  const rightAt = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    leftAt[i] = left[order[i]!]!;
+    rightAt[i] = leftAt[i]! + width[order[i]!]!;
+  }
+  return { left, order, levelStart, leftAt, rightAt };
+}
+
+/** The first of `edges[from .. to]` (ascending) that is at least, or with `isAbove` above, `value`; `to` if none is. By growing steps: it is near. */
+export function firstAt(edges: Float64Array, from: number, to: number, value: number, isAbove: boolean): number {
+  const isBefore = (i: number): boolean => (isAbove ? edges[i]! <= value : edges[i]! < value);
+  let low = from;
+  let step = 1;
+  while (low < to && isBefore(low)) {
+    const next = low + step;
+    if (next >= to || !isBefore(next)) {
+      let high = Math.min(to, next);
+      low++;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (isBefore(middle)) low = middle + 1;
+        else high = middle;
+      }
+      return low;
+    }
+    low = next;
+    step *= 2;
+  }
+  return low;
 }
 
 /** The row at a level and a share of the whole, or -1. */

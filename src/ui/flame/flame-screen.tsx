@@ -1,5 +1,6 @@
-import type { JSX } from "react";
+import { type JSX, useRef } from "react";
 import { Empty } from "../parts/panel.tsx";
+import { useKeys } from "../state/keys.ts";
 import { chosenEndpoint, useSelection } from "../state/selection.ts";
 import { FlameGraph } from "./flame-graph.tsx";
 import styles from "./flame.module.css";
@@ -8,6 +9,8 @@ import styles from "./flame.module.css";
 export function FlameScreen(): JSX.Element {
   const selection = useSelection();
   const { page, state, go } = selection;
+  const search = useRef<HTMLInputElement>(null);
+  useKeys({ "ctrl+f": () => search.current?.focus() });
   const endpoint = chosenEndpoint(selection)?.index ?? -1;
   const own = page.flames.findIndex((flame) => flame.kind === "critical-path" && flame.endpoint === endpoint);
   const index = state.flame >= 0 && state.flame < page.flames.length ? state.flame : own;
@@ -30,6 +33,7 @@ export function FlameScreen(): JSX.Element {
           ))}
         </select>
         <input
+          ref={search}
           type="search"
           aria-label="Search functions"
           placeholder="search"

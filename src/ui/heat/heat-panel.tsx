@@ -74,7 +74,7 @@ function HeatCanvas({ endpoint, objectiveMs, box, choose }: HeatCanvasProps): JS
   const [dragged, setDragged] = useState<{ x: number; y: number; box: Box | undefined }>();
   const size = useRef({ width: 0, height: 0 });
   const shown = dragged?.box ?? box;
-  const canvas = useCanvas(
+  const { canvas } = useCanvas(
     (pen, look) => {
       size.current = look;
       drawHeat(pen, heat, { ...look, objectiveMs, box: shown });

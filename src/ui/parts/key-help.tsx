@@ -13,6 +13,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["f, b", "traces: next and previous span"],
   ["a, d", "traces and flame graph: pan"],
   ["↑, ↓", "traces: zoom in and out"],
+  ["w, s, Ctrl wheel", "flame graph: zoom in and out"],
   ["[, ]", "traces: collapse and expand"],
   ["Ctrl F", "flame graph and traces: search"],
   ["0, Esc", "flame graph and traces: back to the whole"],

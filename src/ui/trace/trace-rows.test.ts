@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { PageTrace } from "../../model/page.ts";
-import { timeLedger, traceRows } from "./trace-rows.ts";
+import { drawnRows, timeLedger, traceShape } from "./trace-rows.ts";
 
 const trace = (parent: readonly number[], startMs: readonly number[]): PageTrace => ({
   traceId: "t",
@@ -31,15 +31,15 @@ describe("rows of a waterfall", () => {
   const held = trace([-1, 0, 0, 2], [0, 5, 1, 2]);
 
   test("depth first, children by start", () => {
-    const rows = traceRows(held, new Set());
-    expect([...rows.order]).toEqual([0, 2, 3, 1]);
-    expect([...rows.depth]).toEqual([0, 1, 1, 2]);
-    expect([...rows.below]).toEqual([3, 0, 1, 0]);
+    const shape = traceShape(held);
+    expect([...drawnRows(shape, new Set())]).toEqual([0, 2, 3, 1]);
+    expect([...shape.depth]).toEqual([0, 1, 1, 2]);
+    expect([...shape.below]).toEqual([3, 0, 1, 0]);
   });
 
   test("what lies below a collapsed span is not drawn", () => {
-    expect([...traceRows(held, new Set([2])).order]).toEqual([0, 2, 1]);
-    expect([...traceRows(held, new Set([0])).order]).toEqual([0]);
+    expect([...drawnRows(traceShape(held), new Set([2]))]).toEqual([0, 2, 1]);
+    expect([...drawnRows(traceShape(held), new Set([0]))]).toEqual([0]);
   });
 
   test("200,000 spans, each below the one before", () => {
@@ -48,7 +48,7 @@ describe("rows of a waterfall", () => {
       Array.from({ length: count }, (_, i) => i - 1),
       Array.from({ length: count }, (_, i) => i),
     );
-    expect(traceRows(deep, new Set()).order.length).toBe(count);
+    expect(drawnRows(traceShape(deep), new Set()).length).toBe(count);
   });
 
   test("the ledger of the request, and of a span", () => {

@@ -1,4 +1,4 @@
-import { type JSX, useMemo, useState } from "react";
+import { type JSX, useMemo, useRef, useState } from "react";
 import { matchTrace } from "../../analysis/match-traces.ts";
 import { parseTraceQuery } from "../../analysis/parse-trace-query.ts";
 import type { PageTrace } from "../../model/page.ts";
@@ -7,6 +7,7 @@ import { Empty, Panel } from "../parts/panel.tsx";
 import { colorOf, wordOf } from "../parts/time-kinds.ts";
 import { pageTraceSpans } from "../search/page-trace-spans.ts";
 import { type Answer, useServer } from "../state/ask-server.ts";
+import { useKeys } from "../state/keys.ts";
 import { isServed } from "../state/load-page.ts";
 import { chosenTrace, useSelection } from "../state/selection.ts";
 import { timeLedger } from "./trace-rows.ts";
@@ -55,6 +56,8 @@ function OpenTrace({ trace }: { trace: PageTrace }): JSX.Element {
   const { state, go } = useSelection();
   const span = Math.max(0, trace.spanId.indexOf(state.span));
   const [match, setMatch] = useState("");
+  const search = useRef<HTMLInputElement>(null);
+  useKeys({ "ctrl+f": () => search.current?.focus() });
   const found = useMemo(
     () => (match === "" ? asked(trace, state.query) : matching(trace, match)),
     [trace, match, state.query],
@@ -67,6 +70,7 @@ function OpenTrace({ trace }: { trace: PageTrace }): JSX.Element {
         tools={
           <>
             <input
+              ref={search}
               aria-label="Search spans"
               placeholder="search spans"
               value={match}

@@ -1,10 +1,10 @@
 import { type JSX, type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import type { PageTrace } from "../../model/page.ts";
 import { ms } from "../parts/numbers.ts";
-import { colorOf, hueOf } from "../parts/time-kinds.ts";
-import { useCanvas } from "../parts/use-canvas.ts";
+import { colorOf } from "../parts/time-kinds.ts";
 import { useKeys } from "../state/keys.ts";
-import { traceRows, type TraceRows } from "./trace-rows.ts";
+import { Minimap } from "./minimap.tsx";
+import { drawnRows, type TraceShape, traceShape } from "./trace-rows.ts";
 import styles from "./trace.module.css";
 
 const ROW = 22;
@@ -22,7 +22,8 @@ export interface WaterfallProps {
 export function Waterfall({ trace, span, found, choose }: WaterfallProps): JSX.Element {
   const [collapsed, setCollapsed] = useState<ReadonlySet<number>>(new Set());
   const [range, setRange] = useState<readonly [number, number]>([0, Math.max(trace.durationMs, 0.001)]);
-  const rows = useMemo(() => traceRows(trace, collapsed), [trace, collapsed]);
+  const shape = useMemo(() => traceShape(trace), [trace]);
+  const order = useMemo(() => drawnRows(shape, collapsed), [shape, collapsed]);
   const toggle = (row: number): void => {
     const next = new Set(collapsed);
     if (!next.delete(row)) next.add(row);
@@ -39,8 +40,8 @@ export function Waterfall({ trace, span, found, choose }: WaterfallProps): JSX.E
     setRange([range[0] + step, range[1] + step]);
   };
   const move = (by: number): void => {
-    const at = rows.order.indexOf(span);
-    choose(rows.order[Math.max(0, Math.min(rows.order.length - 1, at + by))]!);
+    const at = order.indexOf(span);
+    choose(order[Math.max(0, Math.min(order.length - 1, at + by))]!);
   };
   useKeys({
     f: () => move(1),
@@ -49,17 +50,18 @@ export function Waterfall({ trace, span, found, choose }: WaterfallProps): JSX.E
     d: () => pan(0.2),
     ArrowUp: () => zoom(0.5),
     ArrowDown: () => zoom(2),
-    "[": () => rows.below[span]! > 0 && !collapsed.has(span) && toggle(span),
+    "[": () => shape.below[span]! > 0 && !collapsed.has(span) && toggle(span),
     "]": () => collapsed.has(span) && toggle(span),
     "0": () => setRange([0, trace.durationMs]),
     Escape: () => setRange([0, trace.durationMs]),
   });
   return (
     <>
-      <Minimap trace={trace} rows={rows} range={range} setRange={setRange} />
+      <Minimap trace={trace} order={order} range={range} setRange={setRange} />
       <Rows
         trace={trace}
-        rows={rows}
+        shape={shape}
+        order={order}
         range={range}
         span={span}
         found={found}
@@ -71,76 +73,15 @@ export function Waterfall({ trace, span, found, choose }: WaterfallProps): JSX.E
   );
 }
 
-interface MinimapProps {
-  readonly trace: PageTrace;
-  readonly rows: TraceRows;
-  readonly range: readonly [number, number];
-  readonly setRange: (range: readonly [number, number]) => void;
-}
-
-/** The whole trace, small: drag over a part to see only that. */
-function Minimap({ trace, rows, range, setRange }: MinimapProps): JSX.Element {
-  const from = useRef<number>(undefined);
-  const canvas = useCanvas(
-    (pen, { width, height, color }) => {
-      const scale = width / Math.max(trace.durationMs, 0.001);
-      const step = height / Math.max(1, rows.order.length);
-      pen.clearRect(0, 0, width, height);
-      pen.fillStyle = color("--rest");
-      const place = new Int32Array(trace.parent.length).fill(-1);
-      rows.order.forEach((row, i) => {
-        place[row] = i;
-        pen.fillRect(
-          trace.startMs[row]! * scale,
-          i * step,
-          Math.max(0.5, trace.durationsMs[row]! * scale),
-          Math.max(0.5, step * 0.8),
-        );
-      });
-      for (const [row, start, end, kind] of trace.path) {
-        if (place[row]! < 0) continue;
-        pen.fillStyle = color(hueOf(kind).color);
-        pen.fillRect(start * scale, place[row]! * step, Math.max(0.5, (end - start) * scale), Math.max(1, step * 0.8));
-      }
-      pen.fillStyle = color("--accent");
-      pen.globalAlpha = 0.14;
-      pen.fillRect(0, 0, range[0] * scale, height);
-      pen.fillRect(range[1] * scale, 0, width - range[1] * scale, height);
-      pen.globalAlpha = 1;
-    },
-    [trace, rows, range],
-  );
-  const at = (event: React.PointerEvent<HTMLCanvasElement>): number =>
-    Math.max(0, Math.min(1, event.nativeEvent.offsetX / event.currentTarget.clientWidth)) * trace.durationMs;
-  return (
-    <div className={styles["minimap"]}>
-      <canvas
-        ref={canvas}
-        role="img"
-        aria-label="The whole trace; arrow keys zoom, a and d pan"
-        onPointerDown={(event) => {
-          event.currentTarget.setPointerCapture(event.pointerId);
-          from.current = at(event);
-        }}
-        onPointerUp={(event) => {
-          const start = from.current ?? 0;
-          const end = at(event);
-          const isDrag = Math.abs(end - start) > trace.durationMs * 0.01;
-          setRange(isDrag ? [Math.min(start, end), Math.max(start, end)] : [0, trace.durationMs]);
-        }}
-      />
-    </div>
-  );
-}
-
 interface RowsProps extends WaterfallProps {
-  readonly rows: TraceRows;
+  readonly shape: TraceShape;
+  readonly order: Int32Array;
   readonly range: readonly [number, number];
   readonly collapsed: ReadonlySet<number>;
   readonly toggle: (row: number) => void;
 }
 
-function Rows({ trace, rows, range, span, found, choose, collapsed, toggle }: RowsProps): JSX.Element {
+function Rows({ trace, shape, order, range, span, found, choose, collapsed, toggle }: RowsProps): JSX.Element {
   const scroller = useRef<HTMLDivElement>(null);
   const [seen, setSeen] = useState({ from: 0, to: 60 });
   const look = (): void => {
@@ -156,23 +97,23 @@ function Rows({ trace, rows, range, span, found, choose, collapsed, toggle }: Ro
   }, []);
   useEffect(() => {
     const element = scroller.current;
-    const at = rows.order.indexOf(span) * ROW;
+    const at = order.indexOf(span) * ROW;
     if (element === null || at < 0) return;
     if (at < element.scrollTop || at + ROW > element.scrollTop + element.clientHeight)
       element.scrollTop = at - element.clientHeight / 2;
-  }, [span, rows]);
+  }, [span, order]);
   const segments = useMemo(() => segmentsByRow(trace), [trace]);
   return (
     <div className={styles["rows"]} ref={scroller} onScroll={look} role="tree" aria-label="Spans" tabIndex={0}>
-      <div style={{ height: rows.order.length * ROW }} />
-      {Array.from(rows.order.subarray(seen.from, seen.to), (row, i) => (
+      <div style={{ height: order.length * ROW }} />
+      {Array.from(order.subarray(seen.from, seen.to), (row, i) => (
         <Row
           key={row}
           trace={trace}
           row={row}
           top={(seen.from + i) * ROW}
-          depth={rows.depth[row]!}
-          below={rows.below[row]!}
+          depth={shape.depth[row]!}
+          below={shape.below[row]!}
           range={range}
           segments={segments.get(row) ?? []}
           isChosen={row === span}
