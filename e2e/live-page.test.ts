@@ -27,6 +27,7 @@ describe("the home screen of a running server", () => {
     const { page, complaints } = await watchedPage(browser);
     await page.goto(`${up.apiUrl}/`);
     await page.getByText("OTEL_EXPORTER_OTLP_ENDPOINT").waitFor();
+    await page.getByText(`longpole agent --endpoint ${up.otlpUrl}`).first().waitFor();
     expect(complaints).toEqual([]);
     await page.close();
   });
@@ -74,6 +75,51 @@ describe("the home screen of a running server", () => {
     await page.waitForURL(/last=1h/);
     await page.getByText("an index on", { exact: false }).first().waitFor();
     expect(await page.getByRole("combobox", { name: "Window" }).inputValue()).toBe("1h");
+    await page.close();
+  });
+
+  test("the line of status says what comes in; the screen of hosts asks the server", async () => {
+    const { page } = await watchedPage(browser);
+    await page.goto(`${up.apiUrl}/?last=5m#/hosts`);
+    const line = page.getByRole("contentinfo");
+    await line.getByText("Live", { exact: true }).waitFor();
+    await line.getByText(/^spans [\d.]+\/s$/).waitFor();
+    await page.getByRole("heading", { name: "Hosts" }).or(page.getByText("No host is named")).first().waitFor();
+    expect(await page.getByRole("alert").count()).toBe(0);
+    await page.close();
+  });
+
+  test("a search is over all that is stored, and opens traces that the page does not hold", async () => {
+    const { page, complaints } = await watchedPage(browser);
+    const q = "{ kind = server } >> { span.db.system.name != nil || span.db.system != nil }";
+    await page.goto(`${up.apiUrl}/?last=5m#/search?query=${encodeURIComponent(q)}`);
+    await page.getByRole("combobox", { name: "At most" }).selectOption("100");
+    await page.getByText(/candidates looked at/).waitFor();
+    const answer = await page.request.get(`${up.apiUrl}/api/v1/page?last=5m`);
+    const held = new Set(((await answer.json()) as PageDocument).traces.map(({ traceId }) => traceId));
+    const buttons = await page.getByRole("row").getByRole("button").all();
+    const ids = await Promise.all(buttons.map((button) => button.getAttribute("title")));
+    const other = ids.findIndex((id) => !held.has(id!));
+    expect(other).toBeGreaterThanOrEqual(0);
+    await buttons[other]!.click();
+    await page.getByRole("tree", { name: "Spans" }).waitFor();
+    await page.getByRole("button", { name: ids[other]! }).waitFor();
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test("a server that goes away leaves the page as it is, dated", async () => {
+    const { page } = await watchedPage(browser);
+    await page.goto(`${up.apiUrl}/?last=5m`);
+    await page.getByRole("contentinfo").getByText("Live", { exact: true }).waitFor();
+    up.kill("SIGKILL");
+    await page
+      .getByRole("alert")
+      .getByText(/The server has not answered since \d{4}-\d\d-\d\d .*Shown are data to/)
+      .waitFor();
+    await page.getByRole("alert").getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("alert").getByText("Loading anew failed: the server does not answer").waitFor();
+    expect(await page.getByText("an index on", { exact: false }).count()).toBeGreaterThan(0);
     await page.close();
   });
 });
