@@ -35,7 +35,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/web",
     "src/lab",
   ],
-  // Of the agent it takes recordings of its own processes.
+  // Of the agent it takes recordings of its own processes, and the look into its database.
   "src/lab": ["src/model", "src/analysis", "src/formats", "src/engine", "src/load", "src/agent"],
   "src/testing": ["src/model"],
   bench: [

@@ -111,6 +111,7 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .option("--ui", "a server beside it, with the web UI; both stay until Ctrl-C (default: on a terminal)")
     .option("--no-ui", "end when the diagnosis is printed")
     .option("--record <folder>", "keep what was recorded: traces, metrics, profiles, load and truth")
+    .option("--postgres", "look into its PostgreSQL as well: statements, waits, locks, scans (docs/databases.md)")
     .option("--seconds <n>", "seconds under load in each phase (default: the fault's own, mostly 20)", seconds)
     .option("--rate <n>", "requests per second (default: the fault's own, mostly 40)", positive)
     .addOption(new Option("--seed <n>", "same seed, same requests").argParser(wholeNumber).default(1))

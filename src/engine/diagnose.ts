@@ -169,7 +169,13 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
   );
   const configuration = await configurationOf(
     input,
-    { window, views, resources, quotas: quotasOf(throughput.report) },
+    {
+      window,
+      views,
+      resources,
+      ...(database === undefined ? {} : { database }),
+      quotas: quotasOf(throughput.report),
+    },
     baseline,
     checkpoint,
   );

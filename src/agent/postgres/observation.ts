@@ -16,7 +16,7 @@ import { StatementWatch } from "./statement-watch.ts";
 import { statementText } from "./statement-texts.ts";
 import { isRefusal, troubleOf } from "./trouble.ts";
 
-/** Sizes, settings and plans change slowly, and cost the server more than counters do. */
+/** Sizes and settings change slowly, and cost the server more than counters do. */
 const SLOW_EVERY_MS = 60_000;
 /** From this share of the time on, what the questions take is told: a healthy server answers them in some 20 ms each 10 s. */
 const DEAR = 0.02;
@@ -127,8 +127,8 @@ export class Observation {
       await add("the size of the database", () => readDatabaseSize(session));
       await add("sizes of tables and indexes", () => readSizes(session));
       await add("settings", () => readSettings(session));
-      if (this.#target.plans) await add("plans", () => this.#statements.plans(session));
     }
+    if (this.#target.plans) await add("plans", () => this.#statements.plans(session));
     figures.push(...this.#tally.take());
     const nowUnixMs = Date.now();
     figures.push(...this.#costFigures(session, (nowUnixMs - this.#sinceUnixMs) / 1000, remarks));

@@ -11,7 +11,7 @@ export interface SequentialScan {
   readonly filter: string;
 }
 
-/** Plans that are asked for per report: each takes some milliseconds of planning. */
+/** Statements whose plans are asked for: each takes some milliseconds of planning. */
 export const MOST_PLANS = 5;
 
 /**

@@ -14,6 +14,7 @@ import type { Ask } from "./rows.ts";
 import { statementDeltas } from "./statement-deltas.ts";
 import { statementText } from "./statement-texts.ts";
 
+const PLAN_EVERY_MS = 60_000;
 /** Texts that are kept, as pg_stat_statements.max is by default; of more the oldest go. */
 const MOST_TEXTS = 5000;
 
@@ -24,6 +25,8 @@ export class StatementWatch {
   readonly #texts = new Map<string, string>();
   #before: readonly StatementRow[] | undefined;
   #top: readonly string[] = [];
+  /** when plans were asked for, by query id */
+  readonly #planned = new Map<string, number>();
 
   constructor(target: PostgresTarget) {
     this.#target = target;
@@ -65,11 +68,14 @@ export class StatementWatch {
     ];
   }
 
-  /** Scans of whole tables in the plans of the statements that take the most time. */
+  /** Scans of whole tables in the plans of the statements that take the most time; each is asked for once a minute. */
   async plans(ask: Ask): Promise<Figure[]> {
     const figures: Figure[] = [];
+    const nowMs = performance.now();
+    for (const [queryId, askedMs] of this.#planned) if (nowMs - askedMs >= PLAN_EVERY_MS) this.#planned.delete(queryId);
     for (const queryId of this.#top.slice(0, MOST_PLANS)) {
-      const text = this.#texts.get(queryId);
+      const text = this.#planned.has(queryId) ? undefined : this.#texts.get(queryId);
+      if (text !== undefined) this.#planned.set(queryId, nowMs);
       const scans = text === undefined ? undefined : await planOf(ask, text);
       if (scans !== undefined) figures.push(...planFigures(statementText(text!), queryId, scans));
     }

@@ -18,6 +18,7 @@ export interface DemoCommandOptions extends LookOptions {
   /** absent: where a person looks at it */
   readonly ui?: boolean;
   readonly record?: string;
+  readonly postgres?: boolean;
   readonly seconds?: number;
   readonly rate?: number;
   readonly seed: number;
@@ -143,6 +144,7 @@ class DemoRun {
         fix: options.fix === true,
         seed: options.seed,
         signal: this.abort.signal,
+        looksWithin: options.postgres === true,
         ...(server === undefined ? {} : { stayUntil: this.leave.signal, removeIfKilled: [server.folder] }),
         ...(options.record === undefined ? {} : { folder: options.record }),
         ...(options.seconds === undefined ? {} : { seconds: options.seconds }),

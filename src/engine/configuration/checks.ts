@@ -12,6 +12,7 @@ import { listenQueue } from "./listen-queue.ts";
 import { memoryLimit } from "./memory-limit.ts";
 import { poolSize } from "./pool-size.ts";
 import { autovacuum, checkpoints, sharedBuffers, workMem } from "./postgres-settings.ts";
+import { idleTransactions, randomPageCost, spillingStatements } from "./postgres-statements.ts";
 import { retryAmplification } from "./retry-amplification.ts";
 import { threadPool } from "./thread-pool.ts";
 
@@ -35,4 +36,7 @@ export const CHECKS: readonly ConfigurationCheck[] = [
   checkpoints,
   workMem,
   autovacuum,
+  idleTransactions,
+  randomPageCost,
+  spillingStatements,
 ];

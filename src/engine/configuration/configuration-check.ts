@@ -1,4 +1,5 @@
 import type { Evidence, FindingKind, Mechanism } from "../../model/report.ts";
+import type { DatabaseStatistics } from "../database/database-statistics.ts";
 import type { EndpointView } from "../endpoint-view.ts";
 import type { Undo } from "../hot-spot.ts";
 import type { ResourceContext } from "../resources/resource-context.ts";
@@ -9,6 +10,8 @@ export interface ConfigurationCase {
   readonly window: Window;
   readonly views: readonly EndpointView[];
   readonly resources: ResourceContext | undefined;
+  /** what databases tell of themselves; absent where none does */
+  readonly database?: DatabaseStatistics;
   /** cores per instance of quotas that no metric tells, as the capacity analysis estimates them, by service */
   readonly quotas?: ReadonlyMap<string, number>;
 }

@@ -49,6 +49,8 @@ export function withSettings(
 function isSame({ subject, mechanism }: Finding, problem: SettingProblem): boolean {
   if (subject.service !== problem.service && problem.alsoSaidOf?.includes(subject.service) !== true) return false;
   if (mechanism !== problem.mechanism && !problem.saidAs.has(mechanism)) return false;
+  // Two settings of one server are two matters.
+  if (mechanism === "misconfiguration" && subject.setting !== problem.setting) return false;
   const pools = [subject.resource, problem.resource].filter((name) => name?.startsWith("pool:") === true);
   return pools.length < 2 || pools[0] === pools[1];
 }
@@ -56,6 +58,9 @@ function isSame({ subject, mechanism }: Finding, problem: SettingProblem): boole
 /** When a limit will be reached stands in the text: it is what the reader has to know. The limit is not what is wrong. */
 function told(finding: Finding, problem: SettingProblem): Finding {
   const joined = withSetting(finding, problem);
+  // A setting that nobody is seen to suffer from is no better change than the one that undoes the cause.
+  if (problem.harm === undefined && finding.remedy.change !== undefined)
+    return { ...joined, subject: finding.subject, remedy: finding.remedy };
   if (problem.kind !== "growth") return joined;
   return { ...joined, subject: finding.subject, why: `${finding.why} ${capital(problem.arithmetic)}.`.trim() };
 }

@@ -21,6 +21,8 @@ export interface DatabaseTotals {
   readonly lastBytes: number;
   /** of the window that the database was looked at for */
   readonly seconds: number;
+  /** its settings by name: bytes, seconds, plain numbers; 1 for what is on */
+  readonly settings: ReadonlyMap<string, number>;
 }
 
 /** Counters of one statement; NaN where the database does not tell them. */
@@ -110,7 +112,10 @@ class Collected {
   readonly #statements = new Map<string, OpenStatement>();
   readonly #locks = new Map<string, { -readonly [K in keyof LockWait]: LockWait[K] }>();
   readonly #tables = new Map<string, OpenTable>();
-  readonly #totals = new Map<string, { seconds: number; first: number; last: number; fromNs: number; toNs: number }>();
+  readonly #totals = new Map<
+    string,
+    { seconds: number; first: number; last: number; fromNs: number; toNs: number; settings: Map<string, number> }
+  >();
   readonly #missing = new Map<string, string>();
   #any = false;
 
@@ -123,6 +128,8 @@ class Collected {
     else if (name === "plan_sequential_scan_cost") this.#addPlan(entry, database);
     else if (name === "collector_missing")
       this.#missing.set(labels.get("postgresql_collector_what") ?? "", labels.get("postgresql_collector_mend") ?? "");
+    else if (name.startsWith("setting_"))
+      this.#totalsOf(database, entry).settings.set(name.slice("setting_".length), entry.last);
     else if (name === "db_size") {
       const totals = this.#totalsOf(database, entry);
       totals.first = entry.first;
@@ -143,8 +150,9 @@ class Collected {
       statements: statements.map(finishStatement).toSorted((a, b) => b.seconds - a.seconds),
       lockWaits: [...this.#locks.values()].toSorted((a, b) => b.seconds - a.seconds),
       tables: [...this.#tables.values()].map(finishTable),
-      databases: [...this.#totals].map(([database, { seconds, first, last, fromNs, toNs }]) => ({
+      databases: [...this.#totals].map(([database, { seconds, first, last, fromNs, toNs, settings }]) => ({
         database,
+        settings,
         statementSeconds: seconds,
         firstBytes: first,
         lastBytes: last,
@@ -229,7 +237,14 @@ class Collected {
   }
 
   #totalsOf(database: string, { fromNs, toNs }: MetricEntry) {
-    const held = this.#totals.get(database) ?? { seconds: 0, first: Number.NaN, last: Number.NaN, fromNs, toNs };
+    const held = this.#totals.get(database) ?? {
+      seconds: 0,
+      first: Number.NaN,
+      last: Number.NaN,
+      fromNs,
+      toNs,
+      settings: new Map<string, number>(),
+    };
     held.fromNs = Math.min(held.fromNs, fromNs);
     held.toNs = Math.max(held.toNs, toNs);
     this.#totals.set(database, held);

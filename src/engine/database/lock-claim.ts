@@ -24,7 +24,7 @@ export function withLock(explanation: Explanation, reading: StatementReading): E
       ...reading.locks.slice(0, 3).map((lock): Evidence => ({
         kind: "statistic",
         text: lockText(lock),
-        query: "pg_blocking_pids() of waiting sessions, once a second (postgresql.lock.wait.time)",
+        query: "pg_blocking_pids() of waiting sessions, sampled (postgresql.lock.wait.time)",
       })),
     ],
     counter: explanation.counter.filter((text) => !text.startsWith("traces show neither the plan")),

@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import type { Finding } from "../../model/report.ts";
 import { metricTableOf, type SeriesObject } from "../../testing/metric-table.ts";
 import { diagnose } from "../diagnose.ts";
+import { readDatabaseStatistics } from "./database-statistics.ts";
+import { withHeldFor } from "./held-connections.ts";
 import { spansFromRows } from "../../testing/spans-from-rows.ts";
 
 /** Snapshots of a statement: at a second, calls, seconds, rows and pages so far. */
@@ -64,4 +66,44 @@ test("counters that fell count from zero", async () => {
     ...snapshots(LOOK_UP, [0, 5000, 500, 5000, 9e6], [50, 100, 3, 100, 270_000], [100, 200, 6, 200, 540_000]),
   );
   expect(finding!.evidence[0]!.text).toContain("shop counts 200 calls, 30.0 ms each");
+});
+
+test("a full pool is told what its connections are held for, where one statement takes most of the time", () => {
+  const pool = {
+    mechanism: "pool-exhausted",
+    chain: [],
+    evidence: [],
+    remedy: { text: "Give the pool more connections." },
+  } as unknown as Parameters<typeof withHeldFor>[0];
+  const of = (mine: number, other: number, database = "shop") =>
+    withHeldFor(
+      pool,
+      database,
+      readDatabaseStatistics(
+        metricTableOf(
+          ...snapshots(LOOK_UP, [0, 0, 0, 0, 0], [100, 1000, mine, 1000, 2_700_000]),
+          ...snapshots("SELECT name FROM customers WHERE id = $1", [0, 0, 0, 0, 0], [100, 10, other, 10, 40]),
+          {
+            name: "postgresql.sequential_scans",
+            kind: "sum",
+            temporality: "cumulative",
+            monotonic: true,
+            resource: { "postgresql.database.name": "shop", "postgresql.table.name": "public.orders" },
+            points: [
+              [0, 0],
+              [100, 1000],
+            ],
+          },
+        ),
+      )!,
+    );
+  const told = of(30, 10);
+  expect(told.remedy.text).toBe(
+    "First make faster what holds the connections: CREATE INDEX CONCURRENTLY ON orders (customer). Give the pool more connections.",
+  );
+  expect(told.chain[0]!.claim).toContain("75 % of the time of shop is for SELECT id FROM orders");
+  expect(told.evidence).toHaveLength(2);
+  // Not scanned, so nothing is known to do about it.
+  expect(of(10, 30).remedy.text).toContain("what holds the connections: SELECT name FROM customers WHERE id = ?.");
+  expect(of(30, 10, "archive")).toBe(pool);
 });

@@ -69,13 +69,15 @@ export function countersText({ told, databaseSeconds }: StatementReading): strin
     ...(share > 0 ? [`${percent(share)} of the time of all its statements`] : []),
     ...(told.blocks > 0
       ? [
-          `${count(Math.round(told.blocks / told.calls))} pages read for ${plural(Number((told.rows / told.calls).toPrecision(3)), "row")} each time`,
+          `${count(Math.round(told.blocks / told.calls))} pages read for ${plural(rounded(told.rows / told.calls), "row")} each time`,
         ]
       : []),
     ...(told.tempBlocks > 0 ? [`${count(Math.round(told.tempBlocks / told.calls))} pages of temporary files`] : []),
   ];
   return parts.join("; ");
 }
+
+const rounded = (value: number): number => Number(value.toFixed(value < 9.95 ? 1 : 0));
 
 export function scansText({ table, told }: StatementReading): string | undefined {
   const [scan] = told.scans;

@@ -5,6 +5,7 @@ import type { Window } from "../window.ts";
 import { ms, percent, shorten } from "../wording.ts";
 import type { Evidence } from "../../model/report.ts";
 import type { DatabaseStatistics } from "./database-statistics.ts";
+import { withHeldFor } from "./held-connections.ts";
 import { lockRemedy, lockText, lockTitle, withLock } from "./lock-claim.ts";
 import {
   countersText,
@@ -39,7 +40,9 @@ export function withDatabaseEvidence(
   if (statistics === undefined) return claims;
   const locked = new Set(claims.filter(isLock).map(keyOf));
   return claims.flatMap((claim) => {
-    const { statement, service } = claim.explanation.subject;
+    const { statement, service, resource } = claim.explanation.subject;
+    if (claim.explanation.mechanism === "pool-exhausted" && resource?.startsWith("pool:") === true)
+      return [{ ...claim, explanation: withHeldFor(claim.explanation, resource.slice("pool:".length), statistics) }];
     const reading = statement === undefined ? undefined : readingOf(statement, service, statistics);
     if (reading === undefined) return [claim];
     // What says the same with the lock as the reason stands beside it (lock-claims.ts).
@@ -94,7 +97,7 @@ function withEvidence(explanation: Explanation, reading: StatementReading): Expl
       `pg_stat_user_tables of ${told.database}${table === undefined ? "" : `, relname ${table.table}`}`,
     ],
     [growthText(reading), "series", "pg_table_size over time (postgresql.table.size)"],
-    [waitsText(reading), "statistic", "wait events of pg_stat_activity, once a second (postgresql.wait.time)"],
+    [waitsText(reading), "statistic", "wait events of pg_stat_activity, sampled (postgresql.wait.time)"],
   ];
   const added = texts.flatMap(([text, kind, from]) => (text === undefined ? [] : [{ kind, text, query: from }]));
   const at = explanation.evidence.length;
@@ -131,7 +134,7 @@ function namedHolder(explanation: Explanation, reading: StatementReading): Expla
       ...reading.locks.slice(0, 3).map((lock): Evidence => ({
         kind: "statistic",
         text: lockText(lock),
-        query: "pg_blocking_pids() of waiting sessions, once a second (postgresql.lock.wait.time)",
+        query: "pg_blocking_pids() of waiting sessions, sampled (postgresql.lock.wait.time)",
       })),
     ],
     counter: explanation.counter.filter((text) => !text.startsWith("the wait itself was not seen")),

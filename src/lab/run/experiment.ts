@@ -19,6 +19,8 @@ export interface LabOptions {
   readonly observe?: boolean;
   /** folders of the caller's that go, too, where this process is killed */
   readonly removeIfKilled?: readonly string[];
+  /** the database is looked into as `longpole agent --postgres` does */
+  readonly looksWithin?: boolean;
   /** hears all that the services send, as they send it */
   readonly onTelemetry?: (taken: TakenRequest) => void;
 }
@@ -63,6 +65,7 @@ export async function openLab(first: Fault, options: LabOptions): Promise<Lab> {
       removeAtEnd: [folder, ...(options.removeIfKilled ?? [])],
       signal: options.signal,
       log: options.log,
+      looksWithin: options.looksWithin === true,
     });
     options.log((await system.health()).line);
   } catch (error) {

@@ -28,6 +28,8 @@ export interface DemoOptions {
   readonly stayUntil?: AbortSignal;
   /** folders of the caller's that go, too, where this process is killed */
   readonly removeIfKilled?: readonly string[];
+  /** the database is looked into as `longpole agent --postgres` does */
+  readonly looksWithin?: boolean;
 }
 
 /** A demo that was forgotten ends by itself. */
@@ -94,6 +96,7 @@ export async function runDemo(options: DemoOptions, hooks: DemoHooks): Promise<D
     const lab = await openLab(fault, {
       signal,
       log: hooks.log,
+      looksWithin: options.looksWithin === true,
       removeIfKilled: [...(kept === undefined ? [folder] : []), ...(options.removeIfKilled ?? [])],
       ...(hooks.onTelemetry === undefined ? {} : { onTelemetry: hooks.onTelemetry }),
     });

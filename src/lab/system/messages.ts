@@ -26,6 +26,8 @@ export interface CollectorConfig {
   readonly observer: DatabaseAddress;
   /** first process of the server, where that runs here */
   readonly postmaster: number | undefined;
+  /** whether it looks into the database as `longpole agent --postgres` does, and not only as the OpenTelemetry Collector */
+  readonly looksWithin: boolean;
   readonly cgroup: { readonly service: ServiceName; readonly path: string } | undefined;
 }
 

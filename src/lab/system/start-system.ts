@@ -27,6 +27,8 @@ export interface SystemOptions {
    * stopped the system; after a stop they are the caller's to remove
    */
   readonly removeAtEnd?: readonly string[];
+  /** the database is looked into as `longpole agent --postgres` does */
+  readonly looksWithin?: boolean;
   /** ends the start; a system that has started is ended by `stop` */
   readonly signal?: AbortSignal;
   /** one line per thing that happens, for people */
@@ -241,6 +243,7 @@ class System implements RunningSystem {
       telemetryUrl,
       observer,
       postmaster: database.pids()[0],
+      looksWithin: this.#options.looksWithin === true,
       cgroup: surroundings.quota,
     };
     const key = JSON.stringify(config);
