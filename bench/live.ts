@@ -72,6 +72,7 @@ function readerOf(): LiveReader {
   return {
     store,
     cache: new BlockCache(3 * budget),
+    kept: {},
     budget,
     operations: [],
     nowUnixNs: () => BigInt(Date.now()) * 1_000_000n,

@@ -60,6 +60,31 @@ describe("starts cut to whole milliseconds", () => {
     expect(forest.flags[1]! & SpanFlag.clockShifted).toBe(0);
   });
 
+  test("calls of a program keep its order, whatever the order of rows and ids", () => {
+    // Three times a connection and a query, 0.25 ms each, from another part of the millisecond in each of 200 traces.
+    const traces = Array.from({ length: 200 }, (_, t) => {
+      const start = (10 * t + 0.4 + ((t * 37) % 100) / 100) * MS;
+      const calls = Array.from({ length: 6 }, (_, i): SpanRow => ({
+        trace: t + 1,
+        // The later, the lower the id.
+        id: 8 - i,
+        parent: 1,
+        name: i % 2 === 0 ? "connect" : "query",
+        startNs: start + (0.1 + 0.25 * i) * MS,
+        endNs: start + (0.1 + 0.25 * (i + 1)) * MS,
+      }));
+      return [{ trace: t + 1, id: 1, parent: 0, startNs: start, endNs: start + 2.5 * MS }, ...calls.toReversed()];
+    });
+    const forest = assembled(traces.flat().map(recorded));
+    let inOrder = 0;
+    traces.forEach((rows, t) => {
+      // Rows of the calls, in the order in which they were made.
+      const made = Array.from({ length: 6 }, (_, i) => t * rows.length + 6 - i);
+      if (made.every((row, i) => i === 0 || forest.startNs[made[i - 1]!]! <= forest.startNs[row]!)) inOrder++;
+    });
+    expect(inOrder).toBeGreaterThanOrEqual(190);
+  });
+
   test("calls that truly ran together stay together", () => {
     const calls = [0, 0.2, 0.4].map((at, i): SpanRow => ({
       trace: 1,

@@ -2,6 +2,7 @@ import type { SpanFacts } from "../model/span-facts.ts";
 import { SpanFlag } from "../model/trace-forest.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import { NS_PER_MS } from "../model/units.ts";
+import { usualOffsets } from "./usual-offset.ts";
 
 /** Spans of an instance from which on its clock is judged. */
 const MIN_SPANS = 20;
@@ -49,20 +50,23 @@ export function settleCoarseStarts(tree: {
   readonly rows: Int32Array;
   readonly parent: Int32Array;
   readonly childStart: Int32Array;
+  /** those of one parent ascending by row */
   readonly child: Int32Array;
-  readonly instance: Int32Array;
+  readonly facts: SpanFacts;
   readonly granularityNs: Float64Array;
   readonly startNs: Float64Array;
   readonly endNs: Float64Array;
   readonly flags: Uint16Array;
 }): void {
-  const { rows, childStart, child, instance, granularityNs, startNs, endNs, flags } = tree;
+  const { rows, childStart, child, facts, granularityNs, startNs, endNs, flags } = tree;
+  const { instance } = facts;
+  const usual = usualOffsets(tree, (row) => granularityNs[row]! > 0);
   for (const up of rows) {
     const from = childStart[up]!;
     const to = childStart[up + 1]!;
     if (from === to) continue;
-    // Ties in the cut-off start are in the order of the rows: spans are exported when they end.
-    const order = child.slice(from, to).sort((a, b) => startNs[a]! - startNs[b]! || a - b);
+    // Of equal starts those come first that usually do.
+    const order = child.slice(from, to).sort((a, b) => startNs[a]! - startNs[b]! || usual[a]! - usual[b]! || a - b);
     let busyUntil = startNs[up]!;
     for (const row of order) {
       if (granularityNs[row] === 0 || instance[row] !== instance[up]) {

@@ -51,5 +51,14 @@ export function groupEndpoints(forest: TraceForest): Endpoint[] {
   });
   const time = (e: Endpoint): number => e.durationNs.reduce((sum, ns, i) => sum + ns * e.weight[i]!, 0);
   const total = new Map(endpoints.map((e) => [e, time(e)]));
-  return endpoints.sort((a, b) => total.get(b)! - total.get(a)! || a.service - b.service || a.operation - b.operation);
+  return endpoints.sort((a, b) => total.get(b)! - total.get(a)! || compareNames(forest, a, b));
+}
+
+/** By text: ids follow the order in which strings were met. */
+function compareNames({ spans: { strings } }: TraceForest, a: Endpoint, b: Endpoint): number {
+  const compare = (x: string, y: string): number => (x < y ? -1 : x > y ? 1 : 0);
+  return (
+    compare(strings.get(a.service), strings.get(b.service)) ||
+    compare(strings.get(a.operation), strings.get(b.operation))
+  );
 }

@@ -41,7 +41,7 @@ export function assembleTraces(spans: SpanTable, facts: SpanFacts): TraceForest 
     parent,
     childStart,
     child,
-    instance: facts.instance,
+    facts,
     granularityNs,
     startNs,
     endNs,

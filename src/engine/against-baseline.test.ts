@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { SpanKind, type SpanTable } from "../model/span-table.ts";
 import { diagnose } from "./diagnose.ts";
-import { takeRows } from "../testing/transform-spans.ts";
+import { takeRows } from "../model/take-rows.ts";
 import { traceFromText } from "../testing/trace-from-text.ts";
 import type { Finding } from "../model/report.ts";
 

@@ -3,7 +3,7 @@ import { Random } from "../analysis/random.ts";
 import { SpanKind } from "../model/span-table.ts";
 import { spanObjects } from "../testing/span-objects.ts";
 import { spansFromRows, type SpanRow } from "../testing/spans-from-rows.ts";
-import { takeRows } from "../testing/transform-spans.ts";
+import { takeRows } from "../model/take-rows.ts";
 import { expectedNs, growthWithInFlight, inFlightCounts, isGrowth, withoutWaiting } from "./contention.ts";
 import { buildWindow } from "./window.ts";
 
@@ -73,9 +73,12 @@ describe("in flight at the start of a span", () => {
     const table = spansFromRows(drawn.flat());
     const again = Array.from({ length: 100 }, (_, i) => 3 * i);
     const doubled = takeRows(table, Int32Array.from([...Array.from({ length: 600 }, (_, row) => row), ...again]));
-    const found = inFlightCounts(await buildWindow(doubled, async () => {}));
-    const spans = spanObjects(table);
-    const unique = spans.map((span, row) => ({
+    const window = await buildWindow(doubled, async () => {});
+    const found = inFlightCounts(window);
+    const all = spanObjects(window.spans).map((span, row) => ({ span, row }));
+    const isFirst = ({ span, row }: (typeof all)[number]): boolean =>
+      row === all.findIndex(({ span: other }) => other.traceId === span.traceId && other.spanId === span.spanId);
+    const unique = all.filter(isFirst).map(({ span, row }) => ({
       row,
       start: span.startUnixNs,
       end: span.endUnixNs,
@@ -83,6 +86,7 @@ describe("in flight at the start of a span", () => {
       name: span.name,
       isEntry: span.kind === SpanKind.server,
     }));
+    expect([all.length, unique.length]).toEqual([700, 600]);
     for (const own of unique) {
       const open = unique.filter(({ start, end, host }) => start < own.start && end > own.start && host === own.host);
       expect(found.operation[own.row]).toBe(open.filter(({ name }) => name === own.name).length);

@@ -64,6 +64,8 @@ export interface DiagnoseInput {
   /** counts of what was read; absent when the table was not read from files */
   readonly intake?: Intake;
   readonly baseline?: SpanTable;
+  /** what `buildWindow` made of `baseline` before, where the same baseline is compared with again and again */
+  readonly baselineWindow?: Window;
   /** metrics of the same window, and of the baseline's */
   readonly metrics?: MetricTable;
   readonly baselineMetrics?: MetricTable;
@@ -117,7 +119,8 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
   const window = await buildWindow(input.spans, checkpoint);
   // A baseline of metrics alone says nothing of the spans.
   const spansBefore = input.baseline?.rowCount === 0 && hasPoints(input.baselineMetrics) ? undefined : input.baseline;
-  const baseline = spansBefore === undefined ? undefined : await buildWindow(spansBefore, checkpoint);
+  const baseline =
+    spansBefore === undefined ? undefined : (input.baselineWindow ?? (await buildWindow(spansBefore, checkpoint)));
   const views = window.endpoints
     .map((_, index) => viewEndpoint(window, index))
     .filter((view) => input.endpoint === undefined || view.name.toLowerCase().includes(input.endpoint.toLowerCase()));

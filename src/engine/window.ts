@@ -1,5 +1,6 @@
 import { blameTraces, type BlameTable } from "../analysis/blame.ts";
 import { buildCallPaths } from "../analysis/call-paths.ts";
+import { inCanonicalOrder } from "../analysis/canonical-order.ts";
 import { criticalPaths } from "../analysis/critical-path.ts";
 import { groupEndpoints, type Endpoint } from "../analysis/endpoints.ts";
 import { describeSpans } from "../analysis/span-facts.ts";
@@ -14,6 +15,7 @@ import { rowsByNode, type RowsByNode } from "./rows-by-node.ts";
 
 /** A window of data with everything that the diagnosis derives from it once. */
 export interface Window {
+  /** in canonical order, whatever the order in which they came */
   readonly spans: SpanTable;
   readonly facts: SpanFacts;
   readonly forest: TraceForest;
@@ -35,9 +37,10 @@ export interface Window {
 export type Checkpoint = (stage: string, done: number, total: number) => Promise<void>;
 
 /** Spans → trees → call paths → critical paths → blame, one step at a time so that progress shows and Ctrl-C is heard. */
-export async function buildWindow(spans: SpanTable, checkpoint: Checkpoint): Promise<Window> {
+export async function buildWindow(received: SpanTable, checkpoint: Checkpoint): Promise<Window> {
   const steps = 6;
   await checkpoint("reading attributes", 0, steps);
+  const spans = inCanonicalOrder(received);
   const facts = describeSpans(spans);
   await checkpoint("assembling traces", 1, steps);
   const forest = assembleTraces(spans, facts);

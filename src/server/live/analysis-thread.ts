@@ -37,6 +37,7 @@ const plainBigint = (_key: string, value: unknown): unknown => (typeof value ===
 const port = parentPort!;
 const { budget, operations } = workerData as ThreadSetUp;
 const cache = new BlockCache(WINDOWS_KEPT * budget);
+const kept: LiveReader["kept"] = {};
 const aborts = new Map<number, AbortController>();
 /** Called when the receiver has taken a chunk. */
 const takers = new Map<number, () => void>();
@@ -67,6 +68,7 @@ async function run(id: number, task: Task, connection: Connection, signal: Abort
     const reader: LiveReader = {
       store: await storeOf(connection),
       cache,
+      kept,
       budget,
       operations,
       nowUnixNs: () => BigInt(Date.now()) * 1_000_000n,

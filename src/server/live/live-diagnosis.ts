@@ -1,12 +1,13 @@
-import { diagnose, type DiagnoseInput } from "../../engine/diagnose.ts";
+import { checkpointOf, diagnose, type DiagnoseInput } from "../../engine/diagnose.ts";
 import type { ProfileInput } from "../../engine/code/service-profiles.ts";
+import { buildWindow, type Window } from "../../engine/window.ts";
 import type { Objective } from "../../engine/objective.ts";
 import type { MetricTable } from "../../model/metric-table.ts";
 import type { LiveWindow, Report } from "../../model/report.ts";
 import type { SpanTable } from "../../model/span-table.ts";
 import type { Store, TimeRange } from "../../store/store.ts";
 import { chooseBaseline } from "./baseline.ts";
-import { readWindow, shareWithin, type WindowReader } from "./read-window.ts";
+import { readWindow, shareWithin, type GatheredWindow, type WindowReader } from "./read-window.ts";
 
 /** What a window is held against. `auto`: what the history of the endpoints suggests. */
 export type BaselineChoice =
@@ -28,7 +29,15 @@ export interface LiveHooks {
   readonly partial?: (report: Report) => void;
 }
 
+/** The baseline that was compared with last, and what was made of it: it stays where it is while windows move on. */
+export interface KeptBaseline {
+  readonly gathered: GatheredWindow;
+  readonly window: Window;
+}
+
 export interface LiveReader extends WindowReader {
+  /** written here: what is kept from one diagnosis to the next */
+  readonly kept: { baseline?: KeptBaseline };
   readonly store: Pick<Store, "readSpans" | "readMetrics" | "readStacks" | "red" | "spansIn" | "trace">;
 }
 
@@ -41,6 +50,7 @@ export interface WindowData {
   readonly spansInWindow: number;
   /** from the store; 0 where all of them were still held and nothing came since */
   readonly spansRead: number;
+  readonly gathered: GatheredWindow;
 }
 
 /** A sample of so many spans is diagnosed in some 0.3 s. */
@@ -65,9 +75,10 @@ export async function diagnoseLive(
   held?: HeldReport,
 ): Promise<HeldReport> {
   if (held === undefined) await diagnosePart(reader, query, hooks);
-  const { input, live, signature, spansRead } = await prepareLive(reader, query, hooks);
+  const { input, live, signature, spansRead, gathered } = await prepareLive(reader, query, hooks);
   if (held !== undefined && spansRead === 0 && held.signature === signature) return held;
-  return { report: { ...(await diagnose(input, hooks)), live }, signature };
+  const whole = { ...input, ...(await keptBaseline(reader, gathered, hooks)) };
+  return { report: { ...(await diagnose(whole, hooks)), live }, signature };
 }
 
 /** What a diagnosis of the window is made from, its baseline included, and what of it was read. */
@@ -75,12 +86,22 @@ export async function prepareLive(
   reader: LiveReader,
   query: LiveQuery,
   hooks: LiveHooks,
-): Promise<{ input: DiagnoseInput; live: LiveWindow; signature: string; spansRead: number }> {
+): Promise<{
+  input: DiagnoseInput;
+  live: LiveWindow;
+  signature: string;
+  spansRead: number;
+  /** of the baseline, where there is one */
+  gathered: GatheredWindow | undefined;
+}> {
   hooks.progress?.("reading spans", 0, 4);
   const data = await readWindowData(reader, query.range, hooks);
   hooks.progress?.("choosing a baseline", 3, 4);
   const chosen = await baselineRange(reader, query, signalOf(hooks));
-  const before = chosen === undefined ? undefined : await readWindowData(reader, chosen.range, signalOf(hooks));
+  const before =
+    chosen === undefined
+      ? undefined
+      : await readWindowData(reader, chosen.range, signalOf(hooks), reader.kept.baseline?.gathered);
   const counts = [data, before].map((part) => [
     part?.spans.rowCount,
     part?.metrics.points.rowCount,
@@ -90,6 +111,7 @@ export async function prepareLive(
   return {
     signature: JSON.stringify([counts, chosen?.why]),
     spansRead: data.spansRead + (before?.spansRead ?? 0),
+    gathered: hasBefore && before.spans.rowCount > 0 ? before.gathered : undefined,
     input: {
       ...inputOf(query, data),
       metrics: data.metrics,
@@ -117,16 +139,39 @@ export async function prepareLive(
   };
 }
 
+/**
+ * The window of the baseline: that of before where the baseline is the same, to be used again by the next diagnosis. One is
+ * kept, of as many spans as an analysis takes at most (`limits.analysisSpans`).
+ */
+async function keptBaseline(
+  reader: LiveReader,
+  gathered: GatheredWindow | undefined,
+  hooks: LiveHooks,
+): Promise<{ baselineWindow?: Window }> {
+  if (gathered === undefined) return {};
+  const held = reader.kept.baseline;
+  if (held?.gathered.spans === gathered.spans) return { baselineWindow: held.window };
+  delete reader.kept.baseline;
+  const window = await buildWindow(gathered.spans, checkpointOf(hooks));
+  reader.kept.baseline = { gathered, window };
+  return { baselineWindow: window };
+}
+
 const signalOf = ({ signal }: LiveHooks): { readonly signal?: AbortSignal } => (signal === undefined ? {} : { signal });
 
 /** Spans, metrics and profiles of a window. */
-export async function readWindowData(reader: LiveReader, range: TimeRange, hooks: LiveHooks): Promise<WindowData> {
+export async function readWindowData(
+  reader: LiveReader,
+  range: TimeRange,
+  hooks: LiveHooks,
+  held?: GatheredWindow,
+): Promise<WindowData> {
   const stop = signalOf(hooks);
-  const { spans, share, spansInWindow, spansRead } = await readWindow(reader, range, stop);
+  const read = await readWindow(reader, range, { ...stop, held });
   hooks.progress?.("reading metrics", 1, 4);
   const metrics = await reader.store.readMetrics(range, stop);
   hooks.progress?.("reading profiles", 2, 4);
-  return { spans, metrics, profiles: await profilesIn(reader, range, stop), share, spansInWindow, spansRead };
+  return { ...read, metrics, profiles: await profilesIn(reader, range, stop) };
 }
 
 const inputOf = (query: LiveQuery, { spans }: { readonly spans: SpanTable }): DiagnoseInput => ({

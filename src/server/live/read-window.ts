@@ -1,4 +1,6 @@
+import { ascendingOrder } from "../../analysis/ascending-order.ts";
 import { thinnedStates } from "../../analysis/thin-traces.ts";
+import { mapToFloats } from "../../model/map-column.ts";
 import { SpanGatherer, type SpanSource } from "../../model/span-gatherer.ts";
 import type { SpanTable } from "../../model/span-table.ts";
 import type { Store, TimeRange } from "../../store/store.ts";
@@ -17,7 +19,17 @@ const SETTLED_NS = 2n * MINUTE_NS;
 export interface ReadWindowOptions {
   /** Share of the traces to read, 0 .. 1; by default as much as the budget allows. */
   readonly share?: number;
+  /** what was gathered before: taken again where it is the same window and nothing of it changed */
+  readonly held?: GatheredWindow | undefined;
   readonly signal?: AbortSignal;
+}
+
+/** Spans of a window, and what they were gathered from. */
+export interface GatheredWindow {
+  readonly range: TimeRange;
+  readonly share: number;
+  readonly blocks: readonly Block[];
+  readonly spans: SpanTable;
 }
 
 export interface WindowSpans {
@@ -28,6 +40,7 @@ export interface WindowSpans {
   readonly spansInWindow: number;
   /** spans that had to be read from the store, not from memory */
   readonly spansRead: number;
+  readonly gathered: GatheredWindow;
 }
 
 /** What reading windows needs and keeps. */
@@ -70,8 +83,29 @@ export async function readWindow(
     blocks.push(block);
     reader.cache.keep(block);
   }
-  const spans = gather(blocks, range, whole, share, reader.operations);
-  return { spans, share, spansInWindow: await reader.store.spansIn(range), spansRead };
+  const { held: before } = options;
+  const spans = isSame(before, range, share, blocks)
+    ? before.spans
+    : gather(blocks, range, whole, share, reader.operations);
+  const gathered = { range, share, blocks, spans };
+  return { spans, share, spansInWindow: await reader.store.spansIn(range), spansRead, gathered };
+}
+
+/** Whether a window that was gathered before is this one, of the same blocks. */
+function isSame(
+  held: GatheredWindow | undefined,
+  { fromUnixNs, toUnixNs }: TimeRange,
+  share: number,
+  blocks: readonly Block[],
+): held is GatheredWindow {
+  return (
+    held !== undefined &&
+    held.range.fromUnixNs === fromUnixNs &&
+    held.range.toUnixNs === toUnixNs &&
+    held.share === share &&
+    held.blocks.length === blocks.length &&
+    held.blocks.every((block, i) => block === blocks[i])
+  );
 }
 
 /** The largest of 1, 1/2, 1/4, ... that keeps the expected number of spans within the budget. */
@@ -79,6 +113,13 @@ export function shareWithin(total: number, budget: number): number {
   let share = 1;
   while (total * share > budget) share /= 2;
   return share;
+}
+
+/** The rows of one trace in one block: `from .. to - 1`. */
+interface Part {
+  readonly block: number;
+  readonly from: number;
+  readonly to: number;
 }
 
 /** A row of a block. */
@@ -106,44 +147,85 @@ function gather(
       ...(name === undefined ? {} : { name }),
     });
   });
-  for (const all of tracesOf(blocks)) {
-    const places = all.filter(({ block, row }) => {
-      const start = startOf(blocks[block]!.table, row);
-      return start >= whole.fromUnixNs && start < whole.toUnixNs;
+  // As offsets of each block: exact, as times of one window and its blocks lie within days.
+  const within = blocks.map(({ table: { baseUnixNs } }) => ({
+    whole: { from: Number(whole.fromUnixNs - baseUnixNs), to: Number(whole.toUnixNs - baseUnixNs) },
+    range: { from: Number(range.fromUnixNs - baseUnixNs), to: Number(range.toUnixNs - baseUnixNs) },
+  }));
+  for (const parts of tracesOf(blocks)) {
+    const places = placesOf(blocks, parts, (block, start) => {
+      const { from, to } = within[block]!.whole;
+      return start >= from && start < to;
     });
-    const first = places.reduce((least, { block, row }) => {
-      const start = startOf(blocks[block]!.table, row);
-      return start < least ? start : least;
-    }, 1n << 64n);
-    if (first < range.fromUnixNs || first >= range.toUnixNs) continue;
+    if (places.length === 0) continue;
+    const first = places[0]!;
+    const start = blocks[first.block]!.table.startOffsetNs[first.row]!;
+    const { from, to } = within[first.block]!.range;
+    if (start < from || start >= to) continue;
     for (const { block, row } of places) sources[block]!.add(row);
   }
   return gatherer.finish().table;
 }
 
-const startOf = (table: SpanTable, row: number): bigint => table.baseUnixNs + BigInt(table.startOffsetNs[row]!);
+/** Rows of a trace that `counts`, by start and span id. */
+function placesOf(
+  blocks: readonly Block[],
+  parts: readonly Part[],
+  counts: (block: number, startOffsetNs: number) => boolean,
+): Place[] {
+  const places: Place[] = [];
+  for (const { block, from, to } of parts) {
+    const { startOffsetNs } = blocks[block]!.table;
+    for (let row = from; row < to; row++) if (counts(block, startOffsetNs[row]!)) places.push({ block, row });
+  }
+  // Within a block they are in this order already.
+  return parts.length === 1 ? places : places.sort((x, y) => comparePlaces(blocks, x, y));
+}
 
-/** Rows by trace, traces ascending by id, the rows of a trace by start and span id. */
-function* tracesOf(blocks: readonly Block[]): Generator<Place[]> {
-  // Each block is in the order of its trace ids already: the heads are merged.
-  const at = blocks.map(() => 0);
-  for (;;) {
-    let least = -1;
-    for (const [b, { table }] of blocks.entries()) {
-      if (at[b]! >= table.rowCount) continue;
-      if (least < 0 || compareTraces(table, at[b]!, blocks[least]!.table, at[least]!) < 0) least = b;
+/** Traces ascending by id, each with its parts in the blocks that have any, in the order of the blocks. */
+function* tracesOf(blocks: readonly Block[]): Generator<Part[]> {
+  const all = blocks.flatMap(({ table }, block) => partsOf(table).map((part) => ({ block, ...part })));
+  const idOf = ({ block }: Part): Uint32Array => blocks[block]!.table.traceId;
+  // By the first 53 bits of the id; the few that share these by the rest.
+  const heads = mapToFloats(
+    all,
+    (part) => idOf(part)[4 * part.from]! * 2 ** 21 + (idOf(part)[4 * part.from + 1]! >>> 11),
+  );
+  const order = ascendingOrder(heads);
+  for (let from = 0; from < order.length;) {
+    let to = from + 1;
+    while (to < order.length && heads[order[to]!] === heads[order[from]!]) to++;
+    const alike = Array.from(order.subarray(from, to), (i) => all[i]!);
+    const compare = (a: Part, b: Part): number =>
+      compareTraces(blocks[a.block]!.table, a.from, blocks[b.block]!.table, b.from);
+    if (alike.length > 1) alike.sort(compare);
+    for (let i = 0; i < alike.length;) {
+      let end = i + 1;
+      while (end < alike.length && compare(alike[i]!, alike[end]!) === 0) end++;
+      yield alike.slice(i, end);
+      i = end;
     }
-    if (least < 0) return;
-    const places: Place[] = [];
-    const head = { table: blocks[least]!.table, row: at[least]! };
-    for (const [b, { table }] of blocks.entries()) {
-      while (at[b]! < table.rowCount && compareTraces(table, at[b]!, head.table, head.row) === 0) {
-        places.push({ block: b, row: at[b]!++ });
-      }
-    }
-    yield places.sort((x, y) => comparePlaces(blocks, x, y));
+    from = to;
   }
 }
+
+/** Where each trace of a block's table begins and ends, found once for as long as the block is held. */
+function partsOf(table: SpanTable): readonly Omit<Part, "block">[] {
+  let known = partsByTable.get(table);
+  if (known === undefined) {
+    known = [];
+    for (let from = 0; from < table.rowCount;) {
+      let to = from + 1;
+      while (to < table.rowCount && compareTraces(table, from, table, to) === 0) to++;
+      known.push({ from, to });
+      from = to;
+    }
+    partsByTable.set(table, known);
+  }
+  return known;
+}
+
+const partsByTable = new WeakMap<SpanTable, Omit<Part, "block">[]>();
 
 function compareTraces(a: SpanTable, i: number, b: SpanTable, j: number): number {
   for (let word = 0; word < 4; word++) {
