@@ -13,13 +13,31 @@ test("by hand: half a request inside, a quarter of a thread busy", () => {
       { kind: "gc", perSecond: 0.05 },
     ],
     { own: 0.5, inCalls: 0.3 },
-    0.25,
+    { utilisation: 0.25, beside: [] },
   );
   expect(shares(found)).toEqual({ cpu: [0.25, 0.4, 0.4], gc: [0.0625, 0.1, 0.1] });
   // Work is half; a queue at 0.25 adds a third of it (M/M/1), a sixth (M/D/1) at least; half is left at most.
   expect(found.loop!.share).toBeCloseTo(0.5 / 3, 12);
   expect(found.loop!.low).toBeCloseTo(0.5 / 6, 12);
   expect(found.loop!.high).toBe(0.5);
+});
+
+test("a pool of threads beside the loop: of what is left, before the queue", () => {
+  // Work 0.1 / 0.5; the pool 0.3 / 0.5 of it; a queue at 0.5 would be as much as the work, and 0.2 is left for it.
+  const found = ownTimeShares(
+    [{ kind: "cpu", perSecond: 0.1 }],
+    { own: 0.5, inCalls: 0 },
+    {
+      utilisation: 0.5,
+      beside: [
+        { kind: "cpu", perSecond: 0.2 },
+        { kind: "disk", perSecond: 0.1 },
+      ],
+    },
+  );
+  expect(found.beside.get("cpu")).toEqual({ share: expect.closeTo(0.4, 12), low: 0, high: 0.4 });
+  expect(found.beside.get("disk")!.share).toBeCloseTo(0.2, 12);
+  expect(found.loop!.share).toBeCloseTo(0.2, 12);
 });
 
 test("threads that do more than requests wait for explain all of it, in their own proportions", () => {
@@ -29,16 +47,17 @@ test("threads that do more than requests wait for explain all of it, in their ow
       { kind: "disk", perSecond: 0.1 },
     ],
     { own: 0.1, inCalls: 0 },
-    0.4,
+    { utilisation: 0.4, beside: [{ kind: "cpu", perSecond: 1 }] },
   );
   expect(shares(found)["cpu"]![1]).toBeCloseTo(0.75, 12);
   expect(shares(found)["disk"]!.slice(1)).toEqual([0.25, 1]);
   expect(found.loop!.share).toBe(0);
+  expect(found.beside.get("cpu")!.share).toBe(0);
 });
 
 test("nothing inside, or nothing done: nothing is told", () => {
   expect(ownTimeShares([{ kind: "cpu", perSecond: 1 }], { own: 0, inCalls: 1 }).kinds.size).toBe(0);
-  expect(ownTimeShares([], { own: 1, inCalls: 0 }, 0).loop).toBeUndefined();
+  expect(ownTimeShares([], { own: 1, inCalls: 0 }, { utilisation: 0, beside: [] }).loop).toBeUndefined();
 });
 
 test("never more than the whole, and each within its bounds", () => {
@@ -46,8 +65,13 @@ test("never more than the whole, and each within its bounds", () => {
   for (let run = 0; run < 2000; run++) {
     const occupied = Array.from({ length: 4 }, (_, i) => ({ kind: `k${i}`, perSecond: 2 * random.uniform() ** 3 }));
     const requests = { own: 3 * random.uniform(), inCalls: random.uniform() };
-    const { kinds, loop } = ownTimeShares(occupied, requests, random.uniform());
-    const all = [...kinds.values(), ...(loop === undefined ? [] : [loop])];
+    const beside = [{ kind: "disk", perSecond: random.uniform() }];
+    const {
+      kinds,
+      loop,
+      beside: others,
+    } = ownTimeShares(occupied, requests, { utilisation: random.uniform(), beside });
+    const all = [...kinds.values(), ...others.values(), ...(loop === undefined ? [] : [loop])];
     expect(all.reduce((sum, { share }) => sum + share, 0)).toBeLessThanOrEqual(1 + 1e-12);
     for (const { low, share, high } of all) {
       expect(low).toBeLessThanOrEqual(share + 1e-12);

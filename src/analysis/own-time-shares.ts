@@ -21,6 +21,8 @@ export interface OwnTimeShares<Kind> {
   readonly kinds: ReadonlyMap<Kind, OwnShare>;
   /** waiting for the one thread that serves all requests; absent where each has a thread of its own */
   readonly loop?: OwnShare;
+  /** what other threads did meanwhile, of time that the one thread does not account for */
+  readonly beside: ReadonlyMap<Kind, OwnShare>;
 }
 
 /** Beyond it a queue has no mean length; a window is finite, and its queue too. */
@@ -35,16 +37,18 @@ const MAX_UTILISATION = 0.97;
  * proportion to how many were. At most: all that was ever done was done for the own time, and of this kind first.
  *
  * A single thread (an event loop) makes requests wait for it, too: by a queue before one server of utilisation ρ
- * ρ / (1 - ρ) times their work (M/M/1), at least half of that (M/D/1), at most all that is left.
+ * ρ / (1 - ρ) times their work (M/M/1), at least half of that (M/D/1), at most all that is left. Work that it hands to other threads
+ * (a runtime's pool for files and hashes) is waited for as well, or is nobody's: of what is left, at least nothing.
  */
 export function ownTimeShares<Kind>(
   occupied: readonly OccupiedTime<Kind>[],
   requests: { readonly own: number; readonly inCalls: number },
-  loopUtilisation?: number,
+  loop?: { readonly utilisation: number; readonly beside: readonly OccupiedTime<Kind>[] },
 ): OwnTimeShares<Kind> {
   const { own, inCalls } = requests;
   const all = occupied.reduce((sum, { perSecond }) => sum + perSecond, 0);
-  if (!(own > 0) || !(all > 0)) return { kinds: new Map() };
+  const besides = (loop?.beside ?? []).filter(({ perSecond }) => perSecond > 0);
+  if (!(own > 0) || !(all + besides.length > 0)) return { kinds: new Map(), beside: new Map() };
   const kinds = new Map<Kind, OwnShare>();
   for (const { kind, perSecond } of occupied) {
     if (!(perSecond > 0)) continue;
@@ -54,10 +58,23 @@ export function ownTimeShares<Kind>(
       high: Math.min(1, perSecond / own),
     });
   }
-  if (loopUtilisation === undefined) return { kinds };
   const work = Math.min(1, all / own);
-  const rho = Math.min(MAX_UTILISATION, loopUtilisation);
+  let left = Math.max(0, 1 - work);
+  const beside = new Map<Kind, OwnShare>();
+  const total = besides.reduce((sum, { perSecond }) => sum + perSecond, 0);
+  const besideShare = Math.min(left, total / own);
+  for (const { kind, perSecond } of besides) {
+    const high = Math.min(left, perSecond / own);
+    beside.set(kind, { share: (besideShare * perSecond) / total, low: 0, high });
+  }
+  if (loop === undefined) return { kinds, beside };
+  const rho = Math.min(MAX_UTILISATION, loop.utilisation);
   const queue = (work * rho) / (1 - rho);
-  const left = Math.max(0, 1 - work);
-  return { kinds, loop: { share: Math.min(left, queue), low: Math.min(left, queue / 2), high: left } };
+  const most = left;
+  left -= besideShare;
+  return {
+    kinds,
+    beside,
+    loop: { share: Math.min(left, queue), low: Math.min(left, queue / 2), high: most },
+  };
 }

@@ -15,9 +15,11 @@ import { againstBaseline, sinceChange } from "./against-baseline.ts";
 import { ownTime, type Case } from "./case.ts";
 import { explainChange } from "./change-claims.ts";
 import { splitAtChange } from "./change-in-window.ts";
+import { codeContext } from "./code/code-context.ts";
 import { joinCode, nameFunctions, type CodeContext } from "./code/code-claims.ts";
 import { withKernelPaths } from "./code/kernel-paths.ts";
 import { matchProfiles, type MatchedProfiles, type ProfileInput } from "./code/service-profiles.ts";
+import { baselineOf } from "./baseline-endpoints.ts";
 import { checkedNotCause } from "./checked.ts";
 import { foldConsequences } from "./consequences.ts";
 import { checkConfiguration, settingsThatFit, type Configuration } from "./configuration/check-configuration.ts";
@@ -42,6 +44,7 @@ import { explainRegressions } from "./regression/explain-regressions.ts";
 import { agentLedgers } from "./ledger/agent-ledgers.ts";
 import { endpointLedger, type HostEvidence } from "./ledger/endpoint-ledger.ts";
 import { hostEvidence } from "./ledger/host-evidence.ts";
+import { withHostLinks } from "./ledger/host-links.ts";
 import { matchLedgers, type MatchedLedgers } from "./ledger/services-of-ledgers.ts";
 import { furtherUse } from "./resources/further-use.ts";
 import { judgeClaims } from "./resources/judge-claims.ts";
@@ -145,11 +148,9 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
   const falls = objectiveLoads(window, throughput, objectives, seed);
   const reported = falls.length === 0 ? throughput.report : { ...throughput.report, objectives: falls };
   const ledgered = withLedgers(window, views, endpoints, evidence);
-  const limits = codeContext(throughput.report, baseline);
   const code: CodeContext = {
-    ...limits,
+    ...codeContext(throughput.report, baseline, input.baselineProfiles ?? []),
     ledgerOf: (view) => ledgered[views.indexOf(view)]?.ledger,
-    ...(baseline === undefined ? {} : { before: matchProfiles(baseline, input.baselineProfiles ?? []).services }),
   };
   const database = input.metrics === undefined ? undefined : readDatabaseStatistics(input.metrics);
   const {
@@ -182,13 +183,14 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
     baseline,
     checkpoint,
   );
-  const findings = withSettings(
+  const settled = withSettings(
     nameSettings(withLimiter(causes, throughput, views), window),
     configuration.problems,
     window,
     views.filter((view) => view.endpoint.traces.length >= MIN_TRACES),
     replayPredictor(window, ownTime(window.segments, window.spans.rowCount), seed),
   );
+  const findings = withHostLinks(settled, ledgers.services, window);
   const quality = dataQuality(window, input.intake, views, stopped, resources, [
     ...profiles.warnings,
     ...ledgers.warnings,
@@ -264,48 +266,6 @@ const gatesOf = ({ gates, measured }: Throughput): DataQuality["gates"] =>
 /** Times of processors or event loops that cannot be: no finding may rest on them. */
 const isMistimed = ({ gates }: Throughput): boolean =>
   gates.some(({ name, ok }) => !ok && (name === "least-work" || name === "clock-law"));
-
-/** What limits the throughput, where it is a processor or an event loop, and how the endpoints were in the baseline. */
-function codeContext({ limiter }: Report["throughput"], baseline: Window | undefined): CodeContext {
-  const before = baseline === undefined ? undefined : baselineOf(baseline);
-  const isCpu = limiter !== undefined && (limiter.resource === "cpu" || limiter.resource === "event-loop");
-  return {
-    ...(isCpu ? { limiter } : {}),
-    ...(before === undefined
-      ? {}
-      : {
-          p99Before: (view) => {
-            const held = before(view).baseline;
-            return held === undefined ? undefined : held.p99Ms * 1e6;
-          },
-        }),
-  };
-}
-
-/** Finds the same endpoint in the baseline; nothing where it was not called then. */
-function baselineOf(
-  baseline: Window,
-): (view: EndpointView) => { baseline?: NonNullable<Report["endpoints"][number]["baseline"]> } {
-  const key = (service: string, operation: string): string => JSON.stringify([service, operation]);
-  const places = new Map(
-    baseline.endpoints.map((e, i) => [key(baseline.text(e.service), baseline.text(e.operation)), i]),
-  );
-  return (view) => {
-    const index = places.get(key(view.service, view.operation));
-    return index === undefined ? {} : { baseline: percentilesOf(baseline, index) };
-  };
-}
-
-function percentilesOf(baseline: Window, index: number): NonNullable<Report["endpoints"][number]["baseline"]> {
-  const before = viewEndpoint(baseline, index);
-  const inMs = (ns: number): number => Math.round(ns / 1e3) / 1e3;
-  return {
-    requests: before.endpoint.traces.length,
-    p50Ms: inMs(before.p50),
-    p95Ms: inMs(before.p95),
-    p99Ms: inMs(before.p99),
-  };
-}
 
 async function findCauses(
   window: Window,

@@ -22,7 +22,7 @@ export function placesOf({ subject, mechanism }: Finding, window: Window): Named
   const need = connectionsFor(load);
   const now = limitOf(window, legs);
   if (now !== undefined && need <= now) return undefined;
-  const setting = isByCaller ? "maxSockets" : "workers";
+  const setting = isByCaller ? "maxSockets" : (subject.setting ?? "workers");
   return {
     setting,
     change: `${setting}: ${now ?? "(not seen)"} -> ${need}`,

@@ -138,7 +138,7 @@ function claimsOf(window: Window, part: Part, { hosts, samples }: HostEvidence):
   const inside = requestsInside(window).get(part.service);
   const known = [...seen];
   if (host !== undefined && inside !== undefined) {
-    const shares = ownTimeShares(host.times, inside, host.loopUtilisation);
+    const shares = ownTimeShares(host.times, inside, host.loop);
     // What the samples could have shown and did not is not there: the host only adds what they cannot show.
     const could = samples.get(part.service)?.kinds ?? new Set<KnownKind>();
     known.push(...hostClaims(host, shares, part.coveredNs, left, could));
@@ -163,8 +163,8 @@ function seenClaims({ seen, coveredNs }: Part): Claim[] {
 
 /** The host's shares of `ns`, at most `room` together, without the kinds in `told`. */
 function hostClaims(
-  { times }: ServiceHost,
-  { kinds, loop }: OwnTimeShares<KnownKind>,
+  { times, loop: ofLoop }: ServiceHost,
+  { kinds, loop, beside }: OwnTimeShares<KnownKind>,
   ns: number,
   room: number,
   told: ReadonlySet<KnownKind>,
@@ -175,8 +175,15 @@ function hostClaims(
     if (share === undefined || told.has(kind)) return [];
     return [{ timeKind: kind, link, source, ns: share.share * ns, low: share.low * ns, high: share.high * ns }];
   });
+  for (const { kind, link, source } of ofLoop?.beside ?? []) {
+    const share = beside.get(kind);
+    // Samples were taken of the loop's thread, or tell nothing of what a request waits for in another.
+    if (share === undefined) continue;
+    const other = `other threads, by ${source}`;
+    claims.push({ timeKind: kind, link, source: other, ns: share.share * ns, low: 0, high: share.high * ns });
+  }
   if (loop !== undefined && !told.has("event-loop")) {
-    const strongest = times[0]!;
+    const strongest = times[0] ?? { link: "statistical" as const, source: "" };
     claims.push({
       timeKind: "event-loop",
       link: strongest.link,

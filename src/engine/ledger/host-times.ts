@@ -24,8 +24,8 @@ export interface HostTime extends OccupiedTime<KnownKind> {
 export interface ServiceHost {
   readonly service: string;
   readonly times: readonly HostTime[];
-  /** of an event loop the share of the time that it is taken; absent where there is none */
-  readonly loopUtilisation?: number;
+  /** of an event loop the share of the time that it is taken, and what the runtime's other threads do; absent where there is none */
+  readonly loop?: { readonly utilisation: number; readonly beside: readonly HostTime[] };
 }
 
 export interface HostSources {
@@ -62,7 +62,9 @@ export function serviceHost(window: Window, service: string, sources: HostSource
   if (kept.length === 0) return undefined;
   const taken = kept.reduce((sum, { perSecond }) => sum + perSecond, 0) / instances;
   kept.sort((a, b) => OWN_KINDS.indexOf(a.kind) - OWN_KINDS.indexOf(b.kind));
-  return { service, times: kept, ...(isLoop ? { loopUtilisation: Math.min(1, taken) } : {}) };
+  if (!isLoop) return { service, times: kept };
+  const beside = besideLoop(sources.ledgers, instances);
+  return { service, times: kept, loop: { utilisation: Math.min(1, taken), beside } };
 }
 
 function withCollection(recorded: readonly HostTime[], others: readonly HostTime[]): HostTime[] {
@@ -76,17 +78,27 @@ function withCollection(recorded: readonly HostTime[], others: readonly HostTime
 
 /**
  * Waits for the network belong to calls, which have spans of their own, and waits for other processes, too. Of an event loop only
- * its thread holds requests up; the runtime's other threads do for them what needs the disk.
+ * its thread holds requests up.
  */
-function recordedTimes(ledgers: readonly ProcessLedger[], isLoop: boolean, instances: number): HostTime[] {
+const recordedTimes = (ledgers: readonly ProcessLedger[], isLoop: boolean, instances: number): HostTime[] =>
+  threadTimes(ledgers, instances, (isMain) => isMain || !isLoop);
+
+/** What a runtime's other threads compute for requests (hashes, compression), and read and write for them. */
+const besideLoop = (ledgers: readonly ProcessLedger[], instances: number): HostTime[] =>
+  threadTimes(ledgers, instances, (isMain) => !isMain).filter(({ kind }) => kind === "cpu" || kind === "disk");
+
+function threadTimes(
+  ledgers: readonly ProcessLedger[],
+  instances: number,
+  counts: (isMain: boolean) => boolean,
+): HostTime[] {
   const sums = new Map<KnownKind, number>();
   for (const { pid, durationNs, threads } of ledgers) {
     if (!(durationNs > 0)) continue;
     for (const thread of threads) {
-      const isMain = thread.tid === pid;
+      if (!counts(thread.tid === pid)) continue;
       for (const { kind, ns, idleNs } of thread.times) {
         if (kind === "unexplained" || kind === "callee" || kind === "network") continue;
-        if (isLoop && !isMain && kind !== "disk") continue;
         const perSecond = Math.max(0, ns - idleNs) / durationNs;
         sums.set(kind, (sums.get(kind) ?? 0) + (perSecond * instances) / ledgers.length);
       }

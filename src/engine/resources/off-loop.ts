@@ -21,11 +21,13 @@ export function inThreadPool(explanation: Explanation, { now }: ResourceContext)
   const loop = meanOf(valuesOf(measures, "event-loop-active") ?? valuesOf(measures, "event-loop-share"));
   if (!(cores - loop >= OFF_LOOP)) return undefined;
   const { resource: _, ...subject } = explanation.subject;
+  // Event loops whose metrics have these names are libuv's: this is the name of the setting there.
+  const setting = "UV_THREADPOOL_SIZE";
   const text = `${service} uses ${cores.toFixed(2)} cores, and its event loop is busy for ${loop.toFixed(2)} of one: the rest is work of its threads`;
   return {
     ...explanation,
     mechanism: "thread-starvation",
-    subject: { ...subject, resource: "threads" },
+    subject: { ...subject, resource: "threads", setting },
     title: `${service} has too few threads: ${explanation.title}`,
     confidence: Math.max(explanation.confidence, 1 - (1 - explanation.confidence) * 0.5),
     chain: [...explanation.chain, { claim: text, evidence: [explanation.evidence.length] }],
@@ -38,7 +40,7 @@ export function inThreadPool(explanation: Explanation, { now }: ResourceContext)
       "a lock around work of other threads looks the same: the number of threads tells",
     ],
     remedy: {
-      text: `Give the runtime's thread pool more threads (UV_THREADPOOL_SIZE for Node), as far as there are cores, or give such work less to do.`,
+      text: `Give the runtime's thread pool more threads (${setting} for Node), as far as there are cores, or give such work less to do.`,
     },
   };
 }

@@ -37,6 +37,8 @@ it.each<[string, (Subject & { change?: string })[], Partial<Truth>, number]>([
     1,
   ],
   ["a setting by its change", [{ service: "zones", change: "pool.max: 2 -> 8" }], { setting: "pool.max" }, 1],
+  ["a setting without its owner and unit", [{ service: "zones", setting: "timeout" }], { setting: "db.timeoutMs" }, 1],
+  ["no other setting of that owner", [{ service: "zones", setting: "size" }], { setting: "db.timeoutMs" }, 0],
 ])("%s", (_, subjects, named, rank) => {
   expect(subjectRank(reportOf(...subjects), truth(named))).toBe(rank);
 });

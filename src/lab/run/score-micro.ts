@@ -25,9 +25,13 @@ function namesSubject({ subject, remedy }: Finding, truth: Truth): boolean {
     (frame !== undefined && named === frame) ||
     (syscall !== undefined && subject.syscall === syscall) ||
     (statement !== undefined && subject.statement !== undefined && plain(subject.statement) === plain(statement)) ||
-    (setting !== undefined && (subject.setting === setting || remedy.change?.startsWith(`${setting}:`) === true))
+    (setting !== undefined && [subject.setting, remedy.change?.split(":")[0]].some((name) => isSetting(name, setting)))
   );
 }
+
+/** "registrar.timeoutMs" is what a program calls its timeout: without the owner's name and the unit it is the same setting. */
+const isSetting = (named: string | undefined, wanted: string): boolean =>
+  named === wanted || (named !== undefined && named === wanted.split(".").at(-1)!.replace(/Ms$/, ""));
 
 const plain = (statement: string): string =>
   statement
