@@ -179,6 +179,10 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     )
     .argument("[command...]", "behind --: a command to start and record; its output goes to standard error")
     .option("-p, --pid <pid>", "a process that runs already", wholeNumber)
+    .option(
+      "--inspect",
+      "of a Node.js process: open its inspector, take V8's own profile with source lines, and close it again",
+    )
     .option("--seconds <n>", "how long at most; a command that still runs then is ended", recordSeconds, 30)
     .option("--off-cpu", "flame graphs and stacks of the time off the processor")
     .option("--hz <n>", "samples of the processor per second", hertz, 99)

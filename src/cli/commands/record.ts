@@ -20,9 +20,11 @@ import { shellWord } from "../render/finding.ts";
 import { renderRecord } from "../render/record.ts";
 import { safeText } from "../render/safe-text.ts";
 import { lookOf, type LookOptions, type Terminal } from "../terminal.ts";
+import { recordInspected } from "./record-inspected.ts";
 
 export interface RecordCommandOptions extends LookOptions {
   readonly pid?: number;
+  readonly inspect?: boolean;
   readonly offCpu?: boolean;
   readonly seconds: number;
   readonly hz: number;
@@ -63,6 +65,7 @@ export async function record(
   }, 100);
   try {
     target = options.pid === undefined ? await startCommand(words) : runningProcess(options.pid);
+    if (options.inspect === true) return await recordInspected(target, options, terminal, abort.signal, say);
     const how = { seconds: options.seconds, hz: options.hz, signal: abort.signal };
     const recorded = await recordProcess(target, how, helperPath(terminal.environment));
     clearInterval(tick);
@@ -83,11 +86,15 @@ export async function record(
 
 function wrongUsage(
   words: readonly string[],
-  { pid, pprof }: RecordCommandOptions,
+  { pid, pprof, inspect, offCpu, failOn }: RecordCommandOptions,
   terminal: Terminal,
 ): string | undefined {
   if (pid === undefined && words.length === 0) return "what to record? -p PID, or a command behind --";
   if (pid !== undefined && words.length > 0) return "either -p PID or a command, not both";
+  if (inspect === true && pid === undefined)
+    return "--inspect opens the inspector of a process that runs already: -p PID (a command can be started with --cpu-prof)";
+  if (inspect === true && (offCpu === true || failOn !== undefined))
+    return "--inspect sees the time on the processor alone, and makes no findings: not with --off-cpu or --fail-on";
   if (pid === process.pid) return `process ${pid} is this Longpole`;
   if (process.platform !== "linux") return `record looks at Linux's kernel; this is ${process.platform}`;
   if (pprof === true && terminal.outIsTty) return "pprof is binary; send it to a file: --pprof > profile.pb.gz";

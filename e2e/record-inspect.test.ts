@@ -1,0 +1,117 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { listeningPorts } from "../src/agent/inspector/listening-ports.ts";
+import { longpole } from "./longpole.ts";
+
+const MAIN = join(import.meta.dirname, "../dist/cli/main.js");
+
+let folder = "";
+const children: ChildProcess[] = [];
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "longpole-inspect-"));
+  writeFileSync(
+    join(folder, "busy.mjs"),
+    `function weighOrders() { let x = 0; const end = Date.now() + 8; while (Date.now() < end) x += Math.sqrt(x + 1); return x; }
+if (process.argv[2] === "own") process.on("SIGUSR1", () => console.log("handled"));
+setInterval(weighOrders, 10);
+console.log("ready");
+`,
+  );
+});
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The program; its inspector, if it opens one, takes a free port. */
+async function busy(
+  flags: readonly string[] = ["--inspect-port=0"],
+  ...words: string[]
+): Promise<{ pid: number; out: () => string }> {
+  const child = spawn(process.execPath, [...flags, join(folder, "busy.mjs"), ...words]);
+  children.push(child);
+  let text = "";
+  await new Promise<void>((resolve) => {
+    child.stdout.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.includes("ready")) resolve();
+    });
+  });
+  child.stderr.resume();
+  return { pid: child.pid!, out: () => text };
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+async function closes(pid: number): Promise<boolean> {
+  for (let i = 0; i < 500 && listeningPorts(pid).length > 0; i++) await sleep(20);
+  return listeningPorts(pid).length === 0;
+}
+
+test("names the function of a program that was started without preparation, and leaves no port open", async () => {
+  const { pid } = await busy();
+  const { stdout, code } = longpole(["record", "-p", `${pid}`, "--inspect", "--seconds", "1", "--folded", "-q"]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/;weighOrders \d+$/m);
+  expect(listeningPorts(pid)).toEqual([]);
+  expect(isAlive(pid)).toBe(true);
+});
+
+test("the target closes its inspector by itself when the recorder is killed", async () => {
+  const { pid } = await busy();
+  const recorder = spawn(process.execPath, [MAIN, "record", "-p", `${pid}`, "--inspect", "--seconds", "60", "-q"]);
+  children.push(recorder);
+  for (let i = 0; i < 500 && listeningPorts(pid).length === 0; i++) await sleep(20);
+  expect(listeningPorts(pid)).toHaveLength(1);
+  // Time for the order to close: milliseconds that nothing can cover.
+  await sleep(500);
+  recorder.kill("SIGKILL");
+  expect(await closes(pid)).toBe(true);
+  expect(isAlive(pid)).toBe(true);
+}, 30_000);
+
+test("an inspector that was open before stays open", async () => {
+  const { pid } = await busy(["--inspect=127.0.0.1:0"]);
+  const { stderr, stdout } = longpole(["record", "-p", `${pid}`, "--inspect", "--seconds", "1", "--folded"]);
+  expect(stdout).toMatch(/weighOrders/);
+  expect(stderr).toMatch(/was open already \(127\.0\.0\.1:\d+\) and stays so/);
+  expect(listeningPorts(pid)).toHaveLength(1);
+});
+
+test("a program that SIGUSR1 would end gets none", async () => {
+  const child = spawn("sleep", ["60"]);
+  children.push(child);
+  await sleep(100);
+  const { code, stderr } = longpole(["record", "-p", `${child.pid}`, "--inspect", "--seconds", "1"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain(`process ${child.pid} (sleep) is no Node.js: --inspect is for those`);
+  expect(isAlive(child.pid!)).toBe(true);
+});
+
+test("a program with a handler of its own for the signal is told so", async () => {
+  const { pid, out } = await busy(["--inspect-port=0"], "own");
+  const { code, stderr } = longpole(["record", "-p", `${pid}`, "--inspect", "--seconds", "1"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("it has a handler of its own for SIGUSR1, which was called");
+  await sleep(200);
+  expect(out()).toContain("handled");
+  expect(isAlive(pid)).toBe(true);
+}, 30_000);
+
+test.each([
+  [["--inspect", "--", "true"], "--inspect opens the inspector of a process that runs already: -p PID"],
+  [["-p", "1", "--inspect", "--off-cpu"], "not with --off-cpu or --fail-on"],
+])("record %j is wrong usage", (flags, message) => {
+  const { code, stderr } = longpole(["record", ...flags]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+});
