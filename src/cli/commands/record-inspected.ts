@@ -15,8 +15,18 @@ import { jsonDocument } from "../json-document.ts";
 import { packageJson } from "../package-json.ts";
 import { renderFlame } from "../render/flame.ts";
 import { safeText } from "../render/safe-text.ts";
-import { lookOf, type Terminal } from "../terminal.ts";
-import type { RecordCommandOptions } from "./record.ts";
+import { lookOf, type LookOptions, type Terminal } from "../terminal.ts";
+
+/** Options of `record` that go with `--inspect`. */
+export interface InspectedOptions extends LookOptions {
+  readonly seconds: number;
+  readonly hz: number;
+  readonly html?: string;
+  readonly folded?: boolean;
+  readonly pprof?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
 
 /**
  * `longpole record -p PID --inspect`: the main thread of a Node.js process by V8's own profiler, with the functions and lines
@@ -24,7 +34,7 @@ import type { RecordCommandOptions } from "./record.ts";
  */
 export async function recordInspected(
   target: TargetProcess,
-  options: RecordCommandOptions,
+  options: InspectedOptions,
   terminal: Terminal,
   signal: AbortSignal,
   say: (text: string) => void,
