@@ -144,7 +144,8 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
   const resources = isMistimed(throughput)
     ? resourceContext(input.metrics, input.baselineMetrics, window, baseline, withoutProcessorTimes)
     : told;
-  const evidence = hostEvidence(window, ledgers.services, profiles.inputs, resources?.now);
+  const database = input.metrics === undefined ? undefined : readDatabaseStatistics(input.metrics);
+  const evidence = { ...hostEvidence(window, ledgers.services, profiles.inputs, resources?.now), database };
   const falls = objectiveLoads(window, throughput, objectives, seed);
   const reported = falls.length === 0 ? throughput.report : { ...throughput.report, objectives: falls };
   const ledgered = withLedgers(window, views, endpoints, evidence);
@@ -152,7 +153,6 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
     ...codeContext(throughput.report, baseline, input.baselineProfiles ?? []),
     ledgerOf: (view) => ledgered[views.indexOf(view)]?.ledger,
   };
-  const database = input.metrics === undefined ? undefined : readDatabaseStatistics(input.metrics);
   const {
     findings: causes,
     cases,
@@ -230,7 +230,8 @@ function withLedgers(
   endpoints: readonly EndpointReport[],
   evidence: HostEvidence,
 ): EndpointReport[] {
-  if (evidence.hosts.size + evidence.samples.size === 0) return [...endpoints];
+  const areWaitsKnown = evidence.database?.statements.some(({ waits }) => waits.length > 0) === true;
+  if (evidence.hosts.size + evidence.samples.size === 0 && !areWaitsKnown) return [...endpoints];
   return endpoints.map((one, i) => ({ ...one, ledger: endpointLedger(window, views[i]!, evidence) }));
 }
 
@@ -247,7 +248,8 @@ async function configurationOf(
   const before = baseline ?? (await buildWindow(input.baseline, checkpoint));
   const views = before.endpoints.map((_, index) => viewEndpoint(before, index));
   const resources = resourceContext(input.baselineMetrics, undefined, before, undefined);
-  return checkConfiguration(now, { window: before, views, resources });
+  const database = input.baselineMetrics === undefined ? undefined : readDatabaseStatistics(input.baselineMetrics);
+  return checkConfiguration(now, { window: before, views, resources, ...(database === undefined ? {} : { database }) });
 }
 
 /** Cores per instance, by service, of the quotas that the capacity analysis knows or estimates. */

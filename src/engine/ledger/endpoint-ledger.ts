@@ -4,8 +4,10 @@ import type { EndpointLedger, EndpointLedgerRow, LedgerLink } from "../../model/
 import { TIME_KINDS } from "../../model/time-kind.ts";
 import { NS_PER_MS } from "../../model/units.ts";
 import { OTHER_OPERATIONS } from "../endpoint-report.ts";
+import type { DatabaseStatistics } from "../database/database-statistics.ts";
 import type { EndpointView } from "../endpoint-view.ts";
 import type { Window } from "../window.ts";
+import { databaseTimes } from "./database-times.ts";
 import { callsInside, requestsInside, type ServiceHost } from "./host-times.ts";
 import { OWN_KINDS, type KnownKind } from "./ledger-kind.ts";
 import type { SegmentSamples } from "./sample-evidence.ts";
@@ -14,6 +16,8 @@ import type { SegmentSamples } from "./sample-evidence.ts";
 export interface HostEvidence {
   readonly hosts: ReadonlyMap<string, ServiceHost>;
   readonly samples: ReadonlyMap<string, SegmentSamples>;
+  /** what databases tell of themselves; absent where none does */
+  readonly database?: DatabaseStatistics | undefined;
 }
 
 /** Rows below this share of p50 and of p99 are summed. */
@@ -52,6 +56,8 @@ interface Part {
   /** TimeKind id that spans give it */
   readonly kind: number;
   readonly callee: string;
+  /** call-path nodes that it is of */
+  readonly nodes: Set<number>;
   ns: number;
   /** of that the time at which samples were taken */
   coveredNs: number;
@@ -81,11 +87,20 @@ function partsOf(window: Window, traces: Int32Array, samples: HostEvidence["samp
       let part = parts.get(key);
       if (part === undefined) {
         const names = { service: text(paths.service[node]!), operation: text(paths.operation[node]!) };
-        part = { ...names, kind, callee: callee < 0 ? "" : text(callee), ns: 0, coveredNs: 0, seen: new Map() };
+        part = {
+          ...names,
+          kind,
+          callee: callee < 0 ? "" : text(callee),
+          nodes: new Set(),
+          ns: 0,
+          coveredNs: 0,
+          seen: new Map(),
+        };
         parts.set(key, part);
       }
       const ns = (segments.endNs[i]! - segments.startNs[i]!) * share;
       part.ns += ns;
+      part.nodes.add(node);
       const sampled = kind === UNEXPLAINED ? samples.get(part.service) : undefined;
       if (sampled?.isCovered(i) !== true) continue;
       part.coveredNs += ns;
@@ -113,7 +128,7 @@ interface Claim {
 }
 
 /** Claims that sum to the part's time. */
-function claimsOf(window: Window, part: Part, { hosts, samples }: HostEvidence): Claim[] {
+function claimsOf(window: Window, part: Part, { hosts, samples, database }: HostEvidence): Claim[] {
   const spanKind = TIME_KINDS[part.kind]!;
   const rest = (ns: number, link: LedgerLink): Claim => ({
     timeKind: spanKind,
@@ -124,6 +139,18 @@ function claimsOf(window: Window, part: Part, { hosts, samples }: HostEvidence):
     high: ns,
   });
   if (part.kind === CALLEE) {
+    const seen = databaseTimes(window, part.nodes, database).map(({ kind, share, low, high }): Claim => {
+      const source = `wait events of ${part.callee}`;
+      return {
+        timeKind: kind,
+        link: "statistical",
+        source,
+        ns: share * part.ns,
+        low: low * part.ns,
+        high: high * part.ns,
+      };
+    });
+    if (seen.length > 0) return [...seen, rest(part.ns - sum(seen, ({ ns }) => ns), "spans")];
     const host = hosts.get(part.callee);
     const inside = callsInside(window).get(part.callee);
     if (host === undefined || inside === undefined) return [rest(part.ns, "spans")];
