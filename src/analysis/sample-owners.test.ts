@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Random } from "./random.ts";
-import { ownersOfSamples, type OwnStretches, type SampleOwner } from "./sample-owners.ts";
+import { NOBODY, ownersOfSamples, type OwnStretches, type SampleOwner } from "./sample-owners.ts";
 
 type Given = [sample: number, row: number, ns: number, how: SampleOwner];
 
@@ -68,8 +68,13 @@ test("one thread for all: who is not worked on waits", () => {
   ]);
   expect(owners([...A, B], [[3, 10, 1]], true)).toEqual([
     [0, 1, 10, "named"],
-    [0, 0, 10, "waits"],
+    [0, 0, 10, "waits-surely"],
   ]);
+  expect(owners([...A, B], [[3, 10, NOBODY]], true)).toEqual([
+    [0, 0, 10, "waits-surely"],
+    [0, 1, 10, "waits-surely"],
+  ]);
+  expect(owners([...A, B], [[3, 10, NOBODY]])).toEqual([]);
 });
 
 /** One thread serves requests in the order of their arrival: what each of them waits and is worked on is known. */
@@ -92,7 +97,7 @@ test("against the exact schedule of a thread: named samples give work and wait o
   const work = new Float64Array(requests.length);
   const wait = new Float64Array(requests.length);
   const spans = requests.map(({ arrival, end }, row) => [row, arrival, end] as const);
-  for (const [, row, ns, how] of owners(spans, samples, true)) (how === "waits" ? wait : work)[row]! += ns;
+  for (const [, row, ns, how] of owners(spans, samples, true)) (how === "waits-surely" ? wait : work)[row]! += ns;
   requests.forEach(({ arrival, begin, end }, row) => {
     expect(work[row]).toBe(end - begin);
     expect(wait[row]).toBe(begin - arrival);

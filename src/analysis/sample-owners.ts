@@ -9,21 +9,27 @@ export interface OwnStretches {
 export interface TimedSamples {
   readonly timeNs: Float64Array;
   readonly ns: Float64Array;
-  /** row of the span that the sample itself names; -1 where it names none */
+  /** row of the span that the sample itself names, or one of NOT_NAMED and NOBODY */
   readonly owner: Int32Array;
 }
+
+/** The sample does not say whose it is. */
+export const NOT_NAMED = -1;
+/** It says that it is of no span, where others of its kind name theirs. */
+export const NOBODY = -2;
 
 /**
  * Whose a sample is.
  * "named": the sample says it. "sole": nobody else was at work in the process at that moment. "one-of": several were, and it is
- * dealt out evenly. "waits": another request's sample, for which this one stood waiting, as one thread serves all of them.
+ * dealt out evenly. "waits": another request's sample, for which this one stood waiting, as one thread serves all of them;
+ * "waits-surely" where the sample says that it is not this one's.
  */
-export type SampleOwner = "named" | "sole" | "one-of" | "waits";
+export type SampleOwner = "named" | "sole" | "one-of" | "waits" | "waits-surely";
 
 /**
  * Gives the samples of a process to the spans that were at work at their time, one call of `give` for each part. `onlyThread`: one
  * thread serves all requests, so that whoever is at work while it works for another one waits for it.
- * Samples at moments without any span at work are given to nobody. The parts of a sample other than "waits" sum to it.
+ * Samples at moments without any span at work are given to nobody. The parts of a sample other than waits sum to it.
  * O((n + m) log(n + m) + parts).
  */
 export function ownersOfSamples(
@@ -52,9 +58,10 @@ export function ownersOfSamples(
     }
     const value = ns[sample]!;
     const named = owner[sample]!;
-    if (named >= 0) {
-      give(sample, named, value, "named");
-      if (onlyThread) for (const other of active.keys()) if (other !== named) give(sample, other, value, "waits");
+    if (named !== NOT_NAMED) {
+      if (named >= 0) give(sample, named, value, "named");
+      if (onlyThread)
+        for (const other of active.keys()) if (other !== named) give(sample, other, value, "waits-surely");
       continue;
     }
     const n = active.size;

@@ -7,6 +7,10 @@ import type { Window } from "./window.ts";
 const SPAN_LABELS = [SPAN_LABEL, "span.id", "spanId"];
 const TRACE_LABELS = [TRACE_LABEL, "trace.id", "traceId"];
 
+/** Whether a set of labels names a span, of this window or not. */
+export const namesSpan = (stacks: StackTable, labelSet: number): boolean =>
+  labelSet !== 0 && SPAN_LABELS.some((key) => labelText(stacks, labelSet, key) !== "");
+
 /** Row of the span that a set of labels names; -1 where it names none, or none of this window. */
 export function namedSpan(window: Window, stacks: StackTable, labelSet: number): number {
   if (labelSet === 0) return -1;

@@ -2,9 +2,10 @@ import { describe, expect, test } from "vitest";
 import { Random } from "../../analysis/random.ts";
 import type { ProcessLedger } from "../../model/process-ledger.ts";
 import type { EndpointLedger, Report } from "../../model/report.ts";
-import { SpanKind, type SpanTable } from "../../model/span-table.ts";
+import { spanIdHex, SpanKind, type SpanTable } from "../../model/span-table.ts";
 import { StackTableBuilder } from "../../model/stack-table-builder.ts";
 import { FrameKind, type StackTable } from "../../model/stack-table.ts";
+import { traceFromText } from "../../testing/trace-from-text.ts";
 import { spansFromRows, type SpanRow } from "../../testing/spans-from-rows.ts";
 import { diagnose } from "../diagnose.ts";
 
@@ -146,6 +147,27 @@ describe("samples that name their spans, against the exact schedule of the threa
     expect(found["cpu thread-time"]).toBeGreaterThan(0);
     expect(both["cpu thread-time"]).toBeCloseTo(found["cpu thread-time"]!, 3);
   });
+});
+
+test("an event loop by hand: whose samples are another's, or nobody's, is waited for", async () => {
+  // The loop works on a from 0 to 6, for itself until 8, and on b from 8 to 13.
+  const spans = traceFromText(
+    `
+    shop GET /a |-----|         server process.runtime.name=nodejs
+
+    shop GET /b     |--------|  server process.runtime.name=nodejs
+    `,
+    { unitNs: MS },
+  );
+  const [a, b] = [0, 1].map((row) => spanIdHex(spans, row));
+  const work: Sampled[] = [];
+  for (let at = 0.05; at < 13; at += 0.1)
+    work.push({ at: at * MS, ...(at < 6 ? { span: a! } : at < 8 ? {} : { span: b! }) });
+  const report = await diagnose({ spans, profiles: [{ source: "shop.pb", stacks: profile(spans, work, 13 * MS) }] });
+  const found = (operation: string) =>
+    byKind(report.endpoints.find((endpoint) => endpoint.operation === operation)!.ledger!);
+  expect(found("GET /a")).toEqual({ "cpu span-id": 6 });
+  expect(found("GET /b")).toEqual({ "event-loop span-id": 4, "cpu span-id": 5 });
 });
 
 /** A recording of ten seconds of one process. */

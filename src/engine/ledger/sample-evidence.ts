@@ -1,13 +1,20 @@
-import { ownersOfSamples, type OwnStretches, type SampleOwner } from "../../analysis/sample-owners.ts";
+import {
+  NOBODY,
+  NOT_NAMED,
+  ownersOfSamples,
+  type OwnStretches,
+  type SampleOwner,
+} from "../../analysis/sample-owners.ts";
 import { UNEXPLAINED } from "../../analysis/time-kinds.ts";
 import { workClassOf } from "../../analysis/work-class.ts";
 import { attributeText, findAttribute } from "../../model/attribute-table.ts";
+import { mapToFloats, mapToInts } from "../../model/map-column.ts";
 import { FrameKind, type StackTable } from "../../model/stack-table.ts";
 import { SpanFlag } from "../../model/trace-forest.ts";
 import { classifyWaits } from "../micro/classified-waits.ts";
 import type { ProfileInput } from "../code/service-profiles.ts";
 import { oncePerWindow } from "../once-per-window.ts";
-import { namedSpan } from "../sample-spans.ts";
+import { namedSpan, namesSpan } from "../sample-spans.ts";
 import type { Window } from "../window.ts";
 import { kindOfWork, nanosecondColumn } from "./host-times.ts";
 import { OWN_KINDS, type KnownKind } from "./ledger-kind.ts";
@@ -52,11 +59,12 @@ export function sampleEvidence(
       covered.push(group.covered);
       for (const kind of group.couldShow) kinds.add(kind);
       const [timeNs, ns] = [Float64Array.from(group.timeNs), Float64Array.from(group.ns)];
-      const samples = { timeNs, ns, owner: Int32Array.from(group.owner) };
+      const samples = { timeNs, ns, owner: withoutStrangers(group.owner) };
       ownersOfSamples(group.stretches, samples, isLoop, (sample, row, part, how) => {
         const segment = segmentAt(window, row, timeNs[sample]!);
         if (segment < 0) return;
-        give(segment, how === "waits" ? "event-loop" : group.kinds[sample]!, linkOf(how), part);
+        const isWait = how === "waits" || how === "waits-surely";
+        give(segment, isWait ? "event-loop" : group.kinds[sample]!, linkOf(how), part);
       });
     }
     for (const { row, kind, ns } of untimedNamed(window, stacks)) {
@@ -86,9 +94,23 @@ export function sampleEvidence(
   };
 }
 
+/** Where most samples name a span, those that don't are of none: work of the runtime, of timers, of spans that are not at hand. */
+function withoutStrangers(owner: readonly number[]): Int32Array {
+  const named = owner.reduce((sum, row) => sum + (row === NOT_NAMED ? 0 : 1), 0);
+  const isNaming = 2 * named >= owner.length;
+  return mapToInts(owner, (row) => (row === NOT_NAMED && isNaming ? NOBODY : row));
+}
+
+/** A span of a trace that was not kept is as good as none. */
+function ownerOf(window: Window, stacks: StackTable, labelSet: number): number {
+  const row = namedSpan(window, stacks, labelSet);
+  return row >= 0 ? row : namesSpan(stacks, labelSet) ? NOBODY : NOT_NAMED;
+}
+
 function linkOf(how: SampleOwner): SampleLink {
   switch (how) {
     case "named":
+    case "waits-surely":
       return "span-id";
     case "sole":
       return "thread-time";
@@ -104,7 +126,7 @@ interface TimedGroup {
   readonly kinds: KnownKind[];
   readonly timeNs: number[];
   readonly ns: number[];
-  /** span row that the sample names, -1 for none */
+  /** span row that the sample names, or why there is none */
   readonly owner: number[];
   readonly covered: { readonly fromNs: number; readonly toNs: number };
   readonly couldShow: readonly KnownKind[];
@@ -134,7 +156,7 @@ function timedGroups(window: Window, stacks: StackTable, of: ServiceStretches): 
       group.kinds.push(kind);
       group.timeNs.push(fromNs + samples.timeOffsetNs[row]!);
       group.ns.push(value);
-      group.owner.push(namedSpan(window, stacks, samples.labelSet[row]!));
+      group.owner.push(ownerOf(window, stacks, samples.labelSet[row]!));
     }
   });
   return [...groups.values()];
@@ -314,9 +336,9 @@ class Gathered {
 
   finish(): Stretches {
     const columns = (rows: readonly (readonly [number, number, number])[]): OwnStretches => ({
-      row: Int32Array.from(rows, ([row]) => row),
-      startNs: Float64Array.from(rows, ([, from]) => from),
-      endNs: Float64Array.from(rows, ([, , to]) => to),
+      row: mapToInts(rows, ([row]) => row),
+      startNs: mapToFloats(rows, ([, from]) => from),
+      endNs: mapToFloats(rows, ([, , to]) => to),
     });
     return {
       stretches: columns(this.all),

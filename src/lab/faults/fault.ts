@@ -59,6 +59,8 @@ export interface Truth {
   readonly operation?: string;
   readonly statement?: string;
   readonly frame?: string;
+  /** functions that this one is made of, and whose calls go with it */
+  readonly alsoFrames?: readonly string[];
   readonly syscall?: string;
   readonly setting?: string;
   /** the resource that limits throughput, as in the report */

@@ -14,6 +14,7 @@ export const slowCode: Fault = {
       service: "zones",
       mechanism: "slow-code",
       frame: "pairwise",
+      alsoFrames: ["normalised"],
       operation: OPERATIONS.list,
       endpoint: userEndpoint("list"),
     },

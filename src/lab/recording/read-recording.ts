@@ -59,6 +59,7 @@ const oneTruth: Check<Truth> = objectOf(
     operation: text,
     statement: text,
     frame: text,
+    alsoFrames: listOf(text),
     syscall: text,
     setting: text,
     limiter: objectOf({ service: text, resource: text }),

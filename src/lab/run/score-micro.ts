@@ -15,14 +15,14 @@ export function subjectRank({ findings }: Report, truth: Truth): number {
 /** Whether a finding about the right service names the function, system call, statement or setting. */
 function namesSubject({ subject, remedy }: Finding, truth: Truth): boolean {
   if (subject.service !== truth.service && !(truth.alsoServices ?? []).includes(subject.service)) return false;
-  const { frame, syscall, statement, setting } = truth;
+  const { frame, alsoFrames = [], syscall, statement, setting } = truth;
   // "DebugLog.line (debug-log.ts:17)": the function, with its class or without.
   const named = subject.frame
     ?.replace(/ \(.*$/, "")
     .split(".")
     .at(-1);
   return (
-    (frame !== undefined && named === frame) ||
+    (named !== undefined && (named === frame || alsoFrames.includes(named))) ||
     (syscall !== undefined && subject.syscall === syscall) ||
     (statement !== undefined && subject.statement !== undefined && plain(subject.statement) === plain(statement)) ||
     (setting !== undefined && [subject.setting, remedy.change?.split(":")[0]].some((name) => isSetting(name, setting)))
