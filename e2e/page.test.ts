@@ -362,6 +362,57 @@ describe("hostile and odd data", () => {
     await page.close();
   });
 
+  test("a trace of spans without duration, and one of a single span", async () => {
+    const document = documentOf("hungry");
+    const [first] = document.traces;
+    const still = {
+      ...first!,
+      durationMs: 0,
+      startMs: first!.startMs.map(() => 0),
+      durationsMs: first!.parent.map(() => 0),
+      path: [],
+    };
+    const one = <T>(of: readonly T[]): T[] => of.slice(0, 1);
+    const alone = {
+      ...still,
+      traceId: "f".repeat(32),
+      parent: [-1],
+      spanId: one(still.spanId),
+      service: one(still.service),
+      operation: one(still.operation),
+      kind: one(still.kind),
+      error: one(still.error),
+      startMs: [0],
+      durationsMs: [0],
+      attributes: one(still.attributes),
+    };
+    writeWith("still", "hungry", { ...document, traces: [still, alone] });
+    const { page, complaints } = await watchedPage(browser);
+    for (const { traceId, parent } of [still, alone]) {
+      await page.goto(urlOf("still", `#/traces?trace=${traceId}`));
+      await page.getByRole("treeitem", { selected: true }).waitFor();
+      for (const key of ["f", "ArrowUp", "d", "a", "ArrowDown", "0", "[", "]", "b"]) await page.keyboard.press(key);
+      expect(await page.getByRole("treeitem").count()).toBe(parent.length);
+    }
+    await page.goto(urlOf("still", "#/search?query=%7B%20duration%20%3D%200s%20%7D"));
+    await page.getByRole("heading", { name: "2 traces" }).waitFor();
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test("a page is printed whole, without its buttons", async () => {
+    const { page } = await watchedPage(browser);
+    await page.goto(urlOf("hungry"));
+    await page.getByText("Checked, not a cause").waitFor();
+    await page.emulateMedia({ media: "print" });
+    expect(await page.getByRole("button", { name: "Share" }).isVisible()).toBe(false);
+    const [shown, whole] = await page.evaluate<[number, number]>(
+      "[document.querySelector('main').clientHeight, document.querySelector('main').scrollHeight]",
+    );
+    expect(shown).toBe(whole);
+    await page.close();
+  });
+
   test("on a phone the findings are read without moving sideways", async () => {
     const { page } = await watchedPage(browser, { viewport: { width: 390, height: 844 } });
     await page.goto(urlOf("doubled"));

@@ -9,6 +9,7 @@ import { pathToFileURL } from "node:url";
 import { openBrowser } from "../src/testing/browser.ts";
 import { VIEWS } from "../src/ui/state/page-state.ts";
 
+const QUERY = encodeURIComponent('{ resource.service.name = "ingest" } >> { duration > 60ms }');
 const ROOT = resolve(import.meta.dirname, "..");
 
 async function main(): Promise<void> {
@@ -31,11 +32,16 @@ async function main(): Promise<void> {
   try {
     for (const colorScheme of ["light", "dark"] as const) {
       const tab = await browser.newPage({ viewport: { width: 1440, height: 900 }, colorScheme });
-      for (const view of VIEWS) {
-        await tab.goto(`${pathToFileURL(page).href}#/${view}`);
+      const picture = async (hash: string, name: string): Promise<void> => {
+        await tab.goto(`${pathToFileURL(page).href}#/${hash}`);
         await tab.getByRole("tab", { selected: true }).waitFor();
-        await tab.screenshot({ path: join(ROOT, "docs", "ui", `${view}-${colorScheme}.png`) });
-      }
+        await tab.screenshot({ path: join(ROOT, "docs", "ui", `${name}-${colorScheme}.png`) });
+      };
+      for (const view of VIEWS) await picture(view === "search" ? `search?query=${QUERY}` : view, view);
+      await tab.setViewportSize({ width: 3840, height: 2160 });
+      await picture("findings", "findings-wide");
+      await tab.setViewportSize({ width: 390, height: 844 });
+      await picture("findings", "findings-phone");
     }
   } finally {
     await browser.close();

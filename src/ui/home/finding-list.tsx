@@ -84,7 +84,6 @@ function FindingRow({
             <span className={styles["tag"]} style={{ background: `var(${hue.color})` }} />
             {finding.title}
           </span>
-          <br />
           <span className={styles["where"]}>{whereOf(finding)}</span>
         </span>
         <span>

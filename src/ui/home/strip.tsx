@@ -24,7 +24,7 @@ function Headline({ endpoint }: { endpoint: EndpointReport }): JSX.Element {
   const objective = page.report.objectives?.find(
     (held) => held.endpoint?.service === endpoint.service && held.endpoint.operation === endpoint.operation,
   );
-  const explained = sum(endpoint.blame.filter((row) => row.timeKind !== "unexplained"));
+  const explained = sum(rowsOf(endpoint).filter((row) => row.timeKind !== "unexplained"));
   const change = endpoint.baseline === undefined ? undefined : endpoint.p99Ms - endpoint.baseline.p99Ms;
   return (
     <div>
@@ -58,6 +58,9 @@ function Headline({ endpoint }: { endpoint: EndpointReport }): JSX.Element {
   );
 }
 
+/** Where hosts were looked at, the ledger tells more of the same time than spans alone. */
+const rowsOf = (endpoint: EndpointReport): readonly BlameRow[] => endpoint.ledger?.rows ?? endpoint.blame;
+
 /** Kinds that are in the bar, most first, the unexplained last. */
 function inOrder(rows: readonly BlameRow[]): BlameRow[] {
   const isRest = (row: BlameRow): number => (row.timeKind === "unexplained" ? 1 : 0);
@@ -66,8 +69,8 @@ function inOrder(rows: readonly BlameRow[]): BlameRow[] {
 
 function TimeBar({ endpoint }: { endpoint: EndpointReport }): JSX.Element {
   const { go } = useSelection();
-  const total = sum(endpoint.blame);
-  const rows = inOrder(endpoint.blame);
+  const total = sum(rowsOf(endpoint));
+  const rows = inOrder(rowsOf(endpoint));
   const shownHues = new Set(rows.map((row) => hueOf(row.timeKind).name));
   return (
     <div>

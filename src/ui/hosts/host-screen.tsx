@@ -1,6 +1,7 @@
 import type { JSX } from "react";
 import type { ResourceRow } from "../../model/report.ts";
 import { ago, moment, zone } from "../parts/clock.ts";
+import { bytes } from "../parts/measure-text.ts";
 import { digits, percent, plural } from "../parts/numbers.ts";
 import { Empty, Panel } from "../parts/panel.tsx";
 import { useServer, windowQuery } from "../state/ask-server.ts";
@@ -260,10 +261,4 @@ function ServiceTable({ host }: { host: HostEntry }): JSX.Element {
       </table>
     </div>
   );
-}
-
-function bytes(count: number): string {
-  const unit = ["B", "KiB", "MiB", "GiB", "TiB"];
-  const power = Math.min(unit.length - 1, count < 1 ? 0 : Math.floor(Math.log2(count) / 10));
-  return `${digits(count / 2 ** (10 * power))} ${unit[power]}`;
 }

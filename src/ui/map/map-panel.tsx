@@ -9,6 +9,8 @@ import styles from "./map.module.css";
 
 /** What a panel of the usual size shows at the size of other texts. */
 const SMALLEST = { width: 760, height: 300 } as const;
+/** Few services do not fill a large screen with large letters. */
+const LARGEST = 1.5;
 /** More are not read on one screen. */
 const SHOWN = 30;
 
@@ -66,6 +68,7 @@ function Drawing({ map, place, most, named }: DrawingProps): JSX.Element {
     <svg
       className={styles["svg"]}
       viewBox={viewBoxOf(place)}
+      style={{ maxWidth: `${LARGEST * Math.max(place.width, SMALLEST.width)}px`, marginInline: "auto" }}
       preserveAspectRatio="xMidYMid meet"
       role="group"
       aria-label="Who calls whom"

@@ -3,6 +3,7 @@ import { ms, percent, perSecond, plural, signedMs } from "../parts/numbers.ts";
 import { Empty, Panel } from "../parts/panel.tsx";
 import { colorOf, wordOf } from "../parts/time-kinds.ts";
 import { chosenEndpoint, useSelection } from "../state/selection.ts";
+import { LedgerPanel } from "./ledger-panel.tsx";
 import styles from "./screens.module.css";
 
 /** Endpoints side by side, and where the time of the chosen one goes, typically and at the p99. */
@@ -42,13 +43,14 @@ export function EndpointScreen(): JSX.Element {
                         </>
                       ) : (
                         <button
+                          className={styles["link"]}
                           aria-pressed={index === chosen?.index}
                           onClick={() => go({ endpoint: index, trace: "", span: "", box: undefined })}
                         >
                           {endpoint.service} {endpoint.operation}
                         </button>
                       )}
-                      {endpoint.caution !== undefined && <span className={styles["over"]}> {endpoint.caution}</span>}
+                      {endpoint.caution !== undefined && <span className={styles["muted"]}> ▲ {endpoint.caution}</span>}
                     </td>
                     <td className={styles["num"]}>{endpoint.requests}</td>
                     <td className={styles["num"]}>{perSecond(endpoint.perSecond)}</td>
@@ -66,6 +68,7 @@ export function EndpointScreen(): JSX.Element {
           </table>
         </div>
       </Panel>
+      {chosen?.report.ledger !== undefined && <LedgerPanel ledger={chosen.report.ledger} />}
       {chosen !== undefined && (
         <Panel
           title="Where the time goes"

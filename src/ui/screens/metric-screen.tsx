@@ -3,7 +3,8 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { PageSeries } from "../../model/page.ts";
 import { clock } from "../parts/clock.ts";
-import { digits, plural } from "../parts/numbers.ts";
+import { measureText } from "../parts/measure-text.ts";
+import { plural } from "../parts/numbers.ts";
 import { Empty, Panel } from "../parts/panel.tsx";
 import { useSelection } from "../state/selection.ts";
 import styles from "./metrics.module.css";
@@ -40,9 +41,7 @@ export function MetricScreen(): JSX.Element {
       )}
       <div className={styles["grid"]}>
         {shown.map((chart) => (
-          <Panel key={chart.title} title={chart.title} sub={<span className={styles["names"]}>{chart.metrics}</span>}>
-            <Chart series={chart.series} />
-          </Panel>
+          <ChartPanel key={chart.title} chart={chart} />
         ))}
       </div>
     </div>
@@ -70,9 +69,28 @@ function chartsOf(series: readonly PageSeries[]): ChartOf[] {
   }));
 }
 
+/** A chart, with its values where the cursor stands in any of them. */
+function ChartPanel({ chart }: { chart: ChartOf }): JSX.Element {
+  const values = useRef<HTMLSpanElement>(null);
+  return (
+    <Panel
+      title={chart.title}
+      className={styles["chartPanel"]}
+      sub={<span className={styles["names"]}>{chart.metrics}</span>}
+      tools={<span ref={values} className={styles["values"]} />}
+    >
+      <Chart
+        series={chart.series}
+        // Not through React: all charts follow the cursor at each of its moves.
+        tell={(text) => values.current?.replaceChildren(text)}
+      />
+    </Panel>
+  );
+}
+
 const LINES = ["--accent", "--share-4", "--io", "--lock", "--cpu", "--wait"];
 
-function Chart({ series }: { series: readonly PageSeries[] }): JSX.Element {
+function Chart({ series, tell }: { series: readonly PageSeries[]; tell: (text: string) => void }): JSX.Element {
   const place = useRef<HTMLDivElement>(null);
   const [theme, setTheme] = useState(0);
   useEffect(() => {
@@ -82,8 +100,11 @@ function Chart({ series }: { series: readonly PageSeries[] }): JSX.Element {
   }, []);
   useEffect(() => {
     const element = place.current!;
-    const plot = new uPlot(optionsOf(series, element.clientWidth), dataOf(series), element);
-    const observer = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const plot = new uPlot(optionsOf(series, element.clientWidth, tell), dataOf(series), element);
+    // Told once as it begins to look: the size is as it was.
+    const observer = new ResizeObserver(() => {
+      if (element.clientWidth !== plot.width) plot.setSize({ width: element.clientWidth, height: HEIGHT });
+    });
     observer.observe(element);
     return () => {
       observer.disconnect();
@@ -98,7 +119,8 @@ function Chart({ series }: { series: readonly PageSeries[] }): JSX.Element {
       role="img"
       aria-label={series
         .map(
-          (one, i) => `${one.instance || "value"}: ${last[i] === undefined ? "not known" : digits(last[i])} at the end`,
+          (one, i) =>
+            `${one.instance || "value"}: ${last[i] === undefined ? "not known" : measureText(one.measure, last[i])} at the end`,
         )
         .join("; ")}
     />
@@ -106,6 +128,8 @@ function Chart({ series }: { series: readonly PageSeries[] }): JSX.Element {
 }
 
 const HEIGHT = 120;
+/** Lines whose values are written at the cursor. */
+const TOLD = 4;
 
 function dataOf(series: readonly PageSeries[]): uPlot.AlignedData {
   const longest = series.reduce((most, one) => (one.values.length > most.values.length ? one : most));
@@ -113,7 +137,15 @@ function dataOf(series: readonly PageSeries[]): uPlot.AlignedData {
   return [times, ...series.map((one) => times.map((_, i) => one.values[i] ?? null))];
 }
 
-function optionsOf(series: readonly PageSeries[], width: number): uPlot.Options {
+function optionsOf(series: readonly PageSeries[], width: number, tell: (text: string) => void): uPlot.Options {
+  const measure = series[0]!.measure;
+  const valuesAt = (plot: uPlot): string => {
+    const { idx } = plot.cursor;
+    if (idx === null || idx === undefined) return "";
+    const values = series.slice(0, TOLD).flatMap((one) => one.values[idx] ?? []);
+    const rest = series.length > TOLD ? " …" : "";
+    return `${clock(plot.data[0][idx]! * 1000)}  ${values.map((value) => measureText(measure, value)).join(", ")}${rest}`;
+  };
   const style = getComputedStyle(document.documentElement);
   const color = (name: string): string => style.getPropertyValue(name).trim();
   const axis = {
@@ -127,10 +159,11 @@ function optionsOf(series: readonly PageSeries[], width: number): uPlot.Options 
     height: HEIGHT,
     legend: { show: false },
     cursor: { sync: { key: CURSOR }, y: false },
+    hooks: { setCursor: [(plot) => tell(valuesAt(plot))] },
     scales: { y: { range: (_, low, high) => [Math.min(0, low), high > Math.min(0, low) ? high * 1.05 : 1] } },
     axes: [
       { ...axis, size: 22, values: (_, ticks) => ticks.map((seconds) => clock(seconds * 1000)) },
-      { ...axis, size: 48, values: (_, ticks) => ticks.map((value) => short(value)) },
+      { ...axis, size: 58, values: (_, ticks) => ticks.map((value) => measureText(measure, value)) },
     ],
     series: [
       {},
@@ -142,13 +175,4 @@ function optionsOf(series: readonly PageSeries[], width: number): uPlot.Options 
       })),
     ],
   };
-}
-
-/** 1200000 → "1.2M": an axis has little room. */
-function short(value: number): string {
-  const size = Math.abs(value);
-  if (size >= 1e9) return `${digits(value / 1e9)}G`;
-  if (size >= 1e6) return `${digits(value / 1e6)}M`;
-  if (size >= 1e4) return `${digits(value / 1e3)}k`;
-  return size > 0 && size < 0.01 ? value.toExponential(0) : digits(value);
 }

@@ -58,6 +58,7 @@ export function Waterfall({ trace, span, found, choose }: WaterfallProps): JSX.E
   return (
     <>
       <Minimap trace={trace} order={order} range={range} setRange={setRange} />
+      <Ruler range={range} />
       <Rows
         trace={trace}
         shape={shape}
@@ -70,6 +71,22 @@ export function Waterfall({ trace, span, found, choose }: WaterfallProps): JSX.E
         collapsed={collapsed}
       />
     </>
+  );
+}
+
+/** Times at five places of what is seen. */
+function Ruler({ range: [from, to] }: { range: readonly [number, number] }): JSX.Element {
+  return (
+    <div className={styles["ruler"]} aria-hidden="true">
+      <span />
+      <span className={styles["ticks"]}>
+        {[0, 0.25, 0.5, 0.75, 1].map((share) => (
+          <span key={share} style={share === 1 ? { right: 4 } : { left: `${100 * share}%` }}>
+            {ms(Number((from + (to - from) * share).toPrecision(4)))}
+          </span>
+        ))}
+      </span>
+    </div>
   );
 }
 
@@ -183,14 +200,21 @@ function Row(props: RowProps): JSX.Element {
         ))}
         <span
           className={styles["time"]}
-          data-inside={(start <= 78 && end > 92) || undefined}
-          style={start > 78 ? { right: `${100 - start + 0.5}%` } : { left: `${Math.max(0, Math.min(end, 92)) + 0.5}%` }}
+          data-inside={(start <= 78 && end > 88) || undefined}
+          style={labelPlace(start, end)}
         >
           {ms(trace.durationsMs[row]!)}
         </span>
       </span>
     </div>
   );
+}
+
+/** Right of the bar; inside at its end where there is no room, left of it where it begins late. In percent of the lane. */
+function labelPlace(start: number, end: number): { left?: string; right?: string } {
+  if (start > 78) return { right: `${Math.min(100, 100 - start) + 0.5}%` };
+  if (end > 88) return { right: `${Math.max(0, 100 - end) + 0.5}%` };
+  return { left: `${Math.max(0, end) + 0.5}%` };
 }
 
 function segmentsByRow(trace: PageTrace): ReadonlyMap<number, PageTrace["path"]> {
