@@ -20,16 +20,19 @@ const volatile bool follow_children = true;
 volatile __u64 wait_stack_interval_ns = 10000000;
 volatile __u32 wait_stacks_per_tenth = 20;
 const volatile __u32 copy_pieces = COPY_PIECES;
+/* BPF_RB_NO_WAKEUP where the reader looks by itself now and then. */
+const volatile __u64 wakeup = 0;
 const volatile __u64 kernel_stack_bytes = 16384;
 volatile __u64 started_ns = 0;
 /* Of a command that waits for its beginning: nothing counts before its program is there. */
 volatile bool counting = true;
 
+/* Since when a process is looked at; 0: since started_ns. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u32);
-	__type(value, __u8);
+	__type(value, __u64);
 } targets SEC(".maps");
 
 struct {
@@ -121,10 +124,19 @@ static __always_inline bool is_chosen(__u32 tgid)
 	return bpf_map_lookup_elem(&targets, &tgid) != 0;
 }
 
-static __always_inline bool is_target(__u32 tgid)
+/* Since when; 0 where it is none. */
+static __always_inline __u64 target_since(__u32 tgid)
 {
 	/* Probes are attached one by one: nothing counts before all are there. */
-	return counting && started_ns && is_chosen(tgid);
+	if (!counting || !started_ns)
+		return 0;
+	__u64 *since = bpf_map_lookup_elem(&targets, &tgid);
+	return !since ? 0 : *since ? *since : started_ns;
+}
+
+static __always_inline bool is_target(__u32 tgid)
+{
+	return target_since(tgid) != 0;
 }
 
 /* The registers with which `task` entered the kernel; false for one that never was outside of it. */
@@ -180,7 +192,7 @@ static __always_inline void send_stack(void *ctx, __u32 type, __u32 tgid, __u32 
 	}
 	if (copied > COPY_PIECE * COPY_PIECES)
 		copied = COPY_PIECE * COPY_PIECES;
-	if (bpf_ringbuf_output(&events, room, sizeof(struct stack_event) + copied, 0))
+	if (bpf_ringbuf_output(&events, room, sizeof(struct stack_event) + copied, wakeup))
 		__sync_fetch_and_add(&lost_events, 1);
 }
 
@@ -307,11 +319,12 @@ static __always_inline void add_processor_time(struct thread *thread, struct tas
 static __always_inline void leave(void *ctx, bool preempt, struct task_struct *prev, struct task_struct *next, __u64 now)
 {
 	__u32 tgid = BPF_CORE_READ(prev, tgid);
-	if (!is_target(tgid))
+	__u64 from = target_since(tgid);
+	if (!from)
 		return;
 	__u32 tid = BPF_CORE_READ(prev, pid);
 	/* Not seen before: it ran since the recording began. */
-	struct thread *thread = thread_of(prev, tid, tgid, STATE_RUNNING, started_ns);
+	struct thread *thread = thread_of(prev, tid, tgid, STATE_RUNNING, from);
 	if (!thread || thread->state == STATE_ENDED)
 		return;
 	add_processor_time(thread, prev, now - thread->since);
@@ -367,11 +380,12 @@ static __always_inline void leave(void *ctx, bool preempt, struct task_struct *p
 static __always_inline void enter(struct task_struct *next, __u64 now)
 {
 	__u32 tgid = BPF_CORE_READ(next, tgid);
-	if (!is_target(tgid))
+	__u64 from = target_since(tgid);
+	if (!from)
 		return;
 	__u32 tid = BPF_CORE_READ(next, pid);
 	/* Not seen before: it stood in the queue since the recording began. */
-	struct thread *thread = thread_of(next, tid, tgid, STATE_RUNNABLE, started_ns);
+	struct thread *thread = thread_of(next, tid, tgid, STATE_RUNNABLE, from);
 	if (!thread || thread->state == STATE_ENDED)
 		return;
 	if (thread->state == STATE_BLOCKED) {
@@ -398,14 +412,15 @@ static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct
 static __always_inline int on_wakeup(struct task_struct *task, bool is_new)
 {
 	__u32 tgid = BPF_CORE_READ(task, tgid);
-	if (!is_target(tgid))
+	__u64 from = target_since(tgid);
+	if (!from)
 		return 0;
 	__u64 now = bpf_ktime_get_ns();
 	__u32 tid = BPF_CORE_READ(task, pid);
 	struct thread *thread = bpf_map_lookup_elem(&threads, &tid);
 	if (!thread) {
 		/* One that slept since before the recording, and that was not counted in at its beginning. */
-		thread = thread_of(task, tid, tgid, is_new ? STATE_RUNNABLE : STATE_BLOCKED, is_new ? now : started_ns);
+		thread = thread_of(task, tid, tgid, is_new ? STATE_RUNNABLE : STATE_BLOCKED, is_new ? now : from);
 		if (!thread)
 			return 0;
 		if (!is_new)
@@ -425,10 +440,10 @@ static __always_inline int on_fork(struct task_struct *parent, struct task_struc
 	__u32 tgid = BPF_CORE_READ(child, tgid);
 	if (!follow_children || tgid == parent_tgid || !is_target(parent_tgid))
 		return 0;
-	__u8 one = 1;
-	bpf_map_update_elem(&targets, &tgid, &one, BPF_ANY);
-	struct exec_event event = { .type = RECORD_EXEC, .tgid = tgid, .time_ns = bpf_ktime_get_ns() };
-	bpf_ringbuf_output(&events, &event, sizeof(event), 0);
+	__u64 now = bpf_ktime_get_ns();
+	bpf_map_update_elem(&targets, &tgid, &now, BPF_ANY);
+	struct exec_event event = { .type = RECORD_EXEC, .tgid = tgid, .time_ns = now };
+	bpf_ringbuf_output(&events, &event, sizeof(event), wakeup);
 	return 0;
 }
 
@@ -447,7 +462,7 @@ static __always_inline int on_exec(struct task_struct *task)
 	if (thread)
 		bpf_core_read_str(thread->comm, sizeof(thread->comm), &task->comm);
 	struct exec_event event = { .type = RECORD_EXEC, .tgid = tgid, .time_ns = bpf_ktime_get_ns() };
-	bpf_ringbuf_output(&events, &event, sizeof(event), 0);
+	bpf_ringbuf_output(&events, &event, sizeof(event), wakeup);
 	return 0;
 }
 

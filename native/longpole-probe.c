@@ -43,6 +43,11 @@ struct options {
 	bool follow;
 	bool at_exec;
 	bool only_probe;
+	/* goes on until its input ends: takes commands, sends totals every `tick` seconds */
+	bool serve;
+	double tick;
+	/* what it becomes once all is attached, keeping only what it needs; -1: what it is */
+	int uid, gid;
 };
 
 /* A probe on the kernel: the two programs that can do its work, and whether the recording is worth nothing without it. */
@@ -126,6 +131,7 @@ static int on_event(void *unused, void *data, size_t size)
 static void usage(void)
 {
 	fprintf(stderr, "usage: longpole-probe --pid N[,N...] [--hz 49] [--seconds N] [--budget PERCENT] [--no-follow] [--at-exec]\n"
+			"       longpole-probe --serve [--tick 10] [--hz 19] [--uid N --gid N]\n"
 			"       longpole-probe --check\n");
 	exit(2);
 }
@@ -141,13 +147,21 @@ static double number(const char *text, double low, double high)
 
 static struct options read_options(int count, char **words)
 {
-	struct options options = { .hz = 49, .follow = true };
+	struct options options = { .hz = 49, .follow = true, .tick = 10, .uid = -1, .gid = -1 };
 	for (int i = 1; i < count; i++) {
 		const char *word = words[i];
 		if (!strcmp(word, "--check")) {
 			options.only_probe = true;
 		} else if (!strcmp(word, "--no-follow")) {
 			options.follow = false;
+		} else if (!strcmp(word, "--serve")) {
+			options.serve = true;
+		} else if (!strcmp(word, "--tick")) {
+			options.tick = number(words[++i], 0.1, 3600);
+		} else if (!strcmp(word, "--uid")) {
+			options.uid = (int)number(words[++i], 1, 2147483647);
+		} else if (!strcmp(word, "--gid")) {
+			options.gid = (int)number(words[++i], 1, 2147483647);
 		} else if (!strcmp(word, "--at-exec")) {
 			options.at_exec = true;
 		} else if (!strcmp(word, "--hz")) {
@@ -166,7 +180,7 @@ static struct options read_options(int count, char **words)
 			usage();
 		}
 	}
-	if (!options.only_probe && options.target_count == 0)
+	if (!options.only_probe && (options.target_count == 0) != options.serve)
 		usage();
 	return options;
 }
@@ -187,6 +201,16 @@ static bool has_tracepoint(const struct btf *btf, const char *tracepoint)
 	return btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) > 0;
 }
 
+/* Stacks of waits while it serves: for each kind the first, and then one of a thread in so long, ten a second and processor. */
+#define SERVE_WAIT_STACK_NS 5000000000ull
+#define SERVE_PIECES 8
+
+/* What runs all the time takes as little as can be: who waits, and not how long each request of a disk took. */
+static bool is_wanted(const struct options *options, const struct probe *probe)
+{
+	return !options->serve || probe->needed || !strncmp(probe->name, "process-", 8);
+}
+
 /* Opens, loads and attaches all on one rung; 0, or the error of the first needed thing that failed, in `reason`. */
 static int load(const struct options *options, const struct btf *btf, bool typed, char *reason, size_t room)
 {
@@ -196,8 +220,15 @@ static int load(const struct options *options, const struct btf *btf, bool typed
 		return -errno;
 	}
 	skeleton->rodata->follow_children = options->follow;
+	if (options->serve) {
+		skeleton->rodata->wakeup = BPF_RB_NO_WAKEUP;
+		skeleton->rodata->copy_pieces = SERVE_PIECES;
+		skeleton->data->wait_stack_interval_ns = SERVE_WAIT_STACK_NS;
+		skeleton->data->wait_stacks_per_tenth = 1;
+	}
 	for (size_t i = 0; i < PROBES; i++) {
-		bpf_program__set_autoload(program_of(&probes[i], typed), has_tracepoint(btf, probes[i].tracepoint));
+		bpf_program__set_autoload(program_of(&probes[i], typed),
+					  is_wanted(options, &probes[i]) && has_tracepoint(btf, probes[i].tracepoint));
 		bpf_program__set_autoload(program_of(&probes[i], !typed), false);
 	}
 	skeleton->data->counting = !options->at_exec;
@@ -209,11 +240,13 @@ static int load(const struct options *options, const struct btf *btf, bool typed
 	}
 	for (int i = 0; i < options->target_count; i++) {
 		__u32 tgid = (__u32)options->targets[i];
-		__u8 one = 1;
-		bpf_map__update_elem(skeleton->maps.targets, &tgid, sizeof(tgid), &one, sizeof(one), BPF_ANY);
+		__u64 since = 0;
+		bpf_map__update_elem(skeleton->maps.targets, &tgid, sizeof(tgid), &since, sizeof(since), BPF_ANY);
 	}
 	for (size_t i = 0; i < PROBES; i++) {
 		struct probe *probe = &probes[i];
+		if (!is_wanted(options, probe))
+			continue;
 		if (!has_tracepoint(btf, probe->tracepoint)) {
 			error = -ESRCH;
 		} else {
@@ -247,7 +280,8 @@ static const char *attach_probes(const struct options *options)
 			fail("%s; %s", typed, raw);
 	}
 	for (size_t i = 0; i < PROBES; i++)
-		put_probe(probes[i].name, probes[i].attached ? rung : "none",
+		if (is_wanted(options, &probes[i]))
+			put_probe(probes[i].name, probes[i].attached ? rung : "none",
 			  probes[i].attached ? "" : has_tracepoint(btf, probes[i].tracepoint) ? "attaching was refused"
 											       : "this kernel has no such tracepoint");
 	btf__free(btf);
@@ -346,14 +380,38 @@ static void seed_stack(int pid, int tid, struct thread *thread, __u64 sp, __u64 
 	put(RECORD_WAIT_STACK, &room, sizeof(*event) + (size_t)(copied > 0 ? copied : 0), NULL, 0);
 }
 
+/* What the kernel has counted for a thread; 0 where it does not tell. */
+static __u64 exec_of_thread(int pid, int tid)
+{
+	char path[64], line[128];
+	unsigned long long run = 0;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", pid, tid);
+	return read_line(path, line, sizeof(line)) && sscanf(line, "%llu", &run) == 1 ? run : 0;
+}
+
+/* Since when threads that are counted in are counted, and whether their stacks are sent. */
+static __u64 seeded_ns;
+static bool seed_stacks = true;
+
 static void seed_thread(int pid, int tid)
 {
 	char state = state_of_thread(pid, tid);
+	struct thread thread = { .tgid = (__u32)pid, .state = STATE_BLOCKED, .syscall = -1, .detail = DETAIL_BEFORE };
+	thread.first_ns = thread.since = seeded_ns;
+	if (state == 'R' && !seed_stacks) {
+		/* It may run for long without a switch that would show it: the kernel's count says how much it does. */
+		__u32 key = (__u32)tid;
+		thread.state = STATE_RUNNING;
+		thread.detail = 0;
+		thread.exec_ns = exec_of_thread(pid, tid);
+		comm_of_thread(pid, tid, thread.comm);
+		if (thread.exec_ns)
+			bpf_map__update_elem(skeleton->maps.threads, &key, sizeof(key), &thread, sizeof(thread), BPF_NOEXIST);
+		return;
+	}
 	/* What runs or stands in the queue shows itself. */
 	if (state == 0 || !strchr("SDTt", state))
 		return;
-	struct thread thread = { .tgid = (__u32)pid, .state = STATE_BLOCKED, .syscall = -1, .detail = DETAIL_BEFORE };
-	thread.first_ns = thread.since = skeleton->bss->started_ns;
 	comm_of_thread(pid, tid, thread.comm);
 	char path[64], line[256];
 	unsigned long long number = 0, args[6], sp = 0, ip = 0;
@@ -369,13 +427,13 @@ static void seed_thread(int pid, int tid)
 		thread.detail |= DETAIL_UNINTERRUPTIBLE;
 	if (state == 'T' || state == 't')
 		thread.detail |= DETAIL_STOPPED;
-	if (sp) {
+	if (sp && seed_stacks) {
 		thread.stacks = 1;
 		thread.has_stack = 1;
 	}
 	__u32 key = (__u32)tid;
 	int failed = bpf_map__update_elem(skeleton->maps.threads, &key, sizeof(key), &thread, sizeof(thread), BPF_NOEXIST);
-	if (!failed && sp)
+	if (!failed && sp && seed_stacks)
 		seed_stack(pid, tid, &thread, sp, ip);
 }
 
@@ -538,7 +596,7 @@ static bool shed(void)
 	return false;
 }
 
-static void put_end(__u64 own_before, __u64 programs_before)
+static void put_end(__u32 type, __u64 own_before, __u64 programs_before)
 {
 	struct {
 		__u64 started_ns, ended_ns, lost_events, lost_threads, lost_waits, stacks_skipped, own_ns, programs_ns, resident_kb;
@@ -553,7 +611,7 @@ static void put_end(__u64 own_before, __u64 programs_before)
 	struct rusage use;
 	getrusage(RUSAGE_SELF, &use);
 	end.resident_kb = (__u64)use.ru_maxrss;
-	put(RECORD_END, &end, sizeof(end), NULL, 0);
+	put(type, &end, sizeof(end), NULL, 0);
 }
 
 static bool any_target_lives(const struct options *options)
@@ -597,6 +655,8 @@ static void record(const struct options *options, struct ring_buffer *ring, __u6
 	}
 }
 
+#include "serve.h"
+
 int main(int count, char **words)
 {
 	struct options options = read_options(count, words);
@@ -618,13 +678,16 @@ int main(int count, char **words)
 	attach_probes(&options);
 	int samples = attach_samples(0, PERF_COUNT_SW_CPU_CLOCK, (__u64)options.hz, 0, skeleton->progs.on_cpu_sample);
 	put_probe("on-cpu", samples ? "none" : "perf_event", samples ? strerror(-samples) : "");
-	int faults = attach_samples(1, PERF_COUNT_SW_PAGE_FAULTS, 0, 1009, skeleton->progs.on_page_fault);
-	put_probe("page-faults", faults ? "none" : "perf_event", faults ? strerror(-faults) : "");
+	if (!options.serve) {
+		int faults = attach_samples(1, PERF_COUNT_SW_PAGE_FAULTS, 0, 1009, skeleton->progs.on_page_fault);
+		put_probe("page-faults", faults ? "none" : "perf_event", faults ? strerror(-faults) : "");
+	}
 	put_probe("own-cost", statistics >= 0 ? "bpf_stats" : "none", statistics >= 0 ? "" : strerror(errno));
 	if (options.only_probe) {
 		fflush(stdout);
 		return 0;
 	}
+	seeded_ns = skeleton->bss->started_ns;
 	for (int i = 0; i < options.target_count && !options.at_exec; i++)
 		for_each_thread(options.targets[i], seed_thread);
 	__u64 monotonic = now_ns(CLOCK_MONOTONIC), wall = now_ns(CLOCK_REALTIME);
@@ -644,6 +707,11 @@ int main(int count, char **words)
 	/* Of a command that has not begun yet, from now on: it begins as soon as it is told that all is ready. */
 	__u64 from = options.at_exec ? monotonic : skeleton->bss->started_ns;
 	__u64 until = options.seconds > 0 ? from + (__u64)(options.seconds * 1e9) : 0;
+	if (options.serve) {
+		drop_rights(&options);
+		serve(&options, ring);
+		return fflush(stdout) ? 1 : 0;
+	}
 	record(&options, ring, until);
 
 	/* From here on no total changes, at one moment for all probes: taking them off takes a while. */
@@ -661,6 +729,6 @@ int main(int count, char **words)
 	for (int i = 0; i < options.target_count; i++)
 		for_each_thread(options.targets[i], put_unseen);
 	put_tables();
-	put_end(own_before, 0);
+	put_end(RECORD_END, own_before, 0);
 	return fflush(stdout) ? 1 : 0;
 }

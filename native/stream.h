@@ -6,7 +6,7 @@
 #ifndef LONGPOLE_STREAM_H
 #define LONGPOLE_STREAM_H
 
-#define STREAM_VERSION 1
+#define STREAM_VERSION 2
 
 enum record_type {
 	RECORD_HELLO = 1,
@@ -23,6 +23,25 @@ enum record_type {
 	RECORD_HISTOGRAM = 10,
 	RECORD_PREEMPTOR = 11,
 	RECORD_END = 12,
+	/* as RECORD_END, but it goes on: all totals so far stand before it */
+	RECORD_TICK = 13,
+	/* struct peek_reply and what was asked for */
+	RECORD_PEEK = 14,
+};
+
+enum peek_kind { PEEK_FACTS = 1, PEEK_IO = 2, PEEK_MAPS = 3 };
+
+struct peek_reply {
+	__u32 id;
+	__u32 kind;
+	__u32 pid;
+};
+
+struct peek_io {
+	__u32 pid;
+	__u32 pad;
+	__u64 read_bytes;
+	__u64 write_bytes;
 };
 
 #define KERNEL_DEPTH 48

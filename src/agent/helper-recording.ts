@@ -1,13 +1,13 @@
 import { cpus } from "node:os";
 import type { ProcessRecording, RecordedHistogram, RecordedThread } from "../model/process-recording.ts";
 import { WaitDetail, type ProbeRecord, type RawStack } from "./probe-stream.ts";
+import { foundStack } from "./found-stack.ts";
 import { namelessRemarks } from "./frame-names.ts";
 import { growth, readCounters } from "./process-counters.ts";
 import { runHelper } from "./probe-helper.ts";
 import { stackTableOf, type FoundStack, type FrameQuality, type WeightedStack } from "./recorded-stacks.ts";
 import { Symboliser } from "./symboliser.ts";
 import { readProcess, type TargetProcess } from "./target-process.ts";
-import { unwind } from "./unwind.ts";
 
 export interface RecordOptions {
   readonly seconds: number;
@@ -17,7 +17,7 @@ export interface RecordOptions {
   readonly signal: AbortSignal;
 }
 
-type Of<T extends ProbeRecord["type"]> = Extract<ProbeRecord, { type: T }>;
+type Of<T extends ProbeRecord["type"]> = Extract<ProbeRecord, { readonly type: T }>;
 
 /** Once the helper takes more of one core than this, it gives up probes. Ten times what a recording at 49 Hz mostly takes. */
 const BUDGET_PERCENT = 10;
@@ -75,7 +75,7 @@ class Sightings {
   private readonly processes = new Set<number>();
   private readonly names = new Map<number, string>();
   private hello: Of<"hello"> | undefined;
-  private end: Of<"end"> | undefined;
+  private end: Extract<ProbeRecord, { readonly lostEvents: number }> | undefined;
   private readonly probes: Of<"probe">[] = [];
   private readonly samples: FoundStack[] = [];
   private readonly faults: { stack: FoundStack; count: number }[] = [];
@@ -108,6 +108,10 @@ class Sightings {
         return;
       case "end":
         this.end = record;
+        return;
+      case "tick":
+      case "peek":
+        // Of a helper that serves the agent.
         return;
       case "probe":
         this.probes.push(record);
@@ -149,21 +153,7 @@ class Sightings {
       this.processes.add(raw.tgid);
       this.symboliser.look(raw.tgid);
     }
-    const { tgid, tid, syscall, kernel } = raw;
-    const detail = raw.detail & ~WaitDetail.before;
-    const byPointers = raw.user.map(Number);
-    if (raw.registers.ip === 0n) return { tgid, tid, syscall, detail, kernel, user: byPointers, isRooted: false };
-    const walked = unwind(raw.registers, raw.copy, (ip) => this.symboliser.rulesAt(tgid, ip));
-    return {
-      tgid,
-      tid,
-      syscall,
-      detail,
-      kernel,
-      ...(walked.isRooted
-        ? { user: walked.addresses, isRooted: true }
-        : { user: longer(walked.addresses, byPointers), isRooted: false }),
-    };
+    return foundStack(raw, this.symboliser);
   }
 
   recording(target: TargetProcess, counters: ProcessRecording["counters"]): ProcessRecording {
@@ -276,15 +266,6 @@ const unseen = (tid: number, tgid: number, syscall: number, detail: number): Fou
   isRooted: false,
 });
 
-/** What the tables found, continued by frame pointers from the last place that both have; else the longer of the two. */
-function longer(byTables: readonly number[], byPointers: readonly number[]): readonly number[] {
-  for (let at = byTables.length - 1; at >= 0; at--) {
-    const other = byPointers.indexOf(byTables[at]!);
-    if (other >= 0) return [...byTables.slice(0, at), ...byPointers.slice(other)];
-  }
-  return byTables.length >= byPointers.length ? byTables : byPointers;
-}
-
 const threadOf = (thread: Of<"thread">, endedNs: number): RecordedThread => ({
   pid: thread.tgid,
   tid: thread.tid,
@@ -321,7 +302,13 @@ function histogramOf({ kind, which, operation, count, sumNs, slots }: Of<"histog
   };
 }
 
-function overflowRemarks({ lostThreads, lostWaits }: Of<"end">): string[] {
+function overflowRemarks({
+  lostThreads,
+  lostWaits,
+}: {
+  readonly lostThreads: number;
+  readonly lostWaits: number;
+}): string[] {
   const remarks: string[] = [];
   if (lostThreads > 0) remarks.push(`${lostThreads} times a thread was not counted: more than 16,384 at a time`);
   if (lostWaits > 0) remarks.push(`${lostWaits} waits were not counted: more than 65,536 kinds of them`);

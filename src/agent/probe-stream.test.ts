@@ -80,6 +80,6 @@ test.each([
 
 test("a helper of another version is refused, with the command that mends it", () => {
   const hello = Buffer.alloc(40);
-  hello.writeUInt32LE(2, 0);
-  expect(() => read([record(1, hello)])).toThrow(/writes version 2 .* reads 1: npm run build:native/);
+  hello.writeUInt32LE(3, 0);
+  expect(() => read([record(1, hello)])).toThrow(/writes version 3 .* reads 2: npm run build:native/);
 });

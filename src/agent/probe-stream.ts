@@ -95,7 +95,16 @@ export type ProbeRecord =
     }
   | { readonly type: "preemptor"; readonly tgid: number; readonly count: number; readonly comm: string }
   | {
-      readonly type: "end";
+      /** an answer to what ServingHelper asked */
+      readonly type: "peek";
+      readonly id: number;
+      readonly pid: number;
+      /** empty where it was refused */
+      readonly body: Buffer;
+    }
+  | {
+      /** tick: all totals so far stand before it, and it goes on */
+      readonly type: "end" | "tick";
       /** later than the hello's where it began with a command's program */
       readonly startedNs: number;
       readonly endedNs: number;
@@ -109,7 +118,7 @@ export type ProbeRecord =
     };
 
 /** What the helper of this version writes; another one is refused. */
-const STREAM_VERSION = 1;
+const STREAM_VERSION = 2;
 const KERNEL_DEPTH = 48;
 const USER_DEPTH = 96;
 /** Of struct stack_event, before the copied stack. */
@@ -181,6 +190,8 @@ const SIZES: Readonly<Record<number, number>> = {
   10: 12 + 16 + 4 * 176,
   11: 28,
   12: 72,
+  13: 72,
+  14: 12,
 };
 
 const u64 = (body: Buffer, at: number): number => Number(body.readBigUInt64LE(at));
@@ -251,8 +262,20 @@ const DECODERS: Readonly<Record<number, (body: Buffer) => ProbeRecord>> = {
     slots: Uint32Array.from({ length: 176 }, (_, slot) => body.readUInt32LE(28 + 4 * slot)),
   }),
   11: (body) => ({ type: "preemptor", tgid: body.readUInt32LE(0), count: u64(body, 4), comm: text(body, 12, 16) }),
-  12: (body) => ({
-    type: "end",
+  12: (body) => totalOf("end", body),
+  13: (body) => totalOf("tick", body),
+  // Copied: the piece of the stream that holds it is given up.
+  14: (body) => ({
+    type: "peek",
+    id: body.readUInt32LE(0),
+    pid: body.readUInt32LE(8),
+    body: Buffer.from(body.subarray(12)),
+  }),
+};
+
+function totalOf(type: "end" | "tick", body: Buffer): ProbeRecord {
+  return {
+    type,
     startedNs: u64(body, 0),
     endedNs: u64(body, 8),
     lostEvents: u64(body, 16),
@@ -262,8 +285,8 @@ const DECODERS: Readonly<Record<number, (body: Buffer) => ProbeRecord>> = {
     ownNs: u64(body, 48),
     programsNs: u64(body, 56),
     residentKb: u64(body, 64),
-  }),
-};
+  };
+}
 
 function stackOf(body: Buffer): RawStack {
   const addresses = (at: number, count: number): bigint[] =>

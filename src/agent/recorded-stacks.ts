@@ -41,7 +41,7 @@ export interface FrameQuality {
 }
 
 /**
- * Names the frames and puts them into a table. valueTypes: [type, unit] each. processName: by process.
+ * Names the frames and puts them into a table. valueTypes: [type, unit] each. processName, serviceName: by process.
  */
 export function stackTableOf(
   stacks: readonly WeightedStack[],
@@ -51,6 +51,7 @@ export function stackTableOf(
   at: { readonly startUnixNs: bigint; readonly durationNs: number },
   symboliser: Symboliser,
   quality: FrameQuality,
+  serviceName: (tgid: number) => string = () => "",
 ): StackTable {
   const builder = new StackTableBuilder();
   const text = (value: string): number => (value === "" ? 0 : builder.strings.intern(value));
@@ -62,7 +63,15 @@ export function stackTableOf(
     if (row !== undefined) return row;
     let process = processes.get(tgid);
     if (process === undefined)
-      processes.set(tgid, (process = builder.process({ name: text(processName(tgid)), pid: tgid, ...at })));
+      processes.set(
+        tgid,
+        (process = builder.process({
+          name: text(processName(tgid)),
+          service: text(serviceName(tgid)),
+          pid: tgid,
+          ...at,
+        })),
+      );
     rows.set(tid, (row = builder.thread(process, tid, text(threads.get(tid)?.name ?? ""))));
     return row;
   };

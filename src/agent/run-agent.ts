@@ -1,6 +1,10 @@
+import { AgentBudget } from "./agent-budget.ts";
+import { agentCollectors } from "./agent-collectors.ts";
+import { ProbeService } from "./continuous/probe-service.ts";
 import { CounterCollector } from "./counters/counter-collector.ts";
 import { AGENT } from "./counters/metrics.ts";
-import { DirectPeek } from "./counters/process-peek.ts";
+import { DirectPeek, PeekInTurn } from "./counters/process-peek.ts";
+import { becomeUser, type AgentUser } from "./drop-privileges.ts";
 import { DiskQueue } from "./export/disk-queue.ts";
 import type { ExportSettings } from "./export/export-settings.ts";
 import { Exporter } from "./export/exporter.ts";
@@ -8,10 +12,19 @@ import { labelBytes, type ResourceMetrics } from "./export/metric-batch.ts";
 import { Poster } from "./export/post.ts";
 import type { Capability } from "./host-capabilities.ts";
 import { hostAttributes } from "./host-facts.ts";
+import { kernelSymbols } from "./kernel-symbols.ts";
+import { startPostgresCollector, type PostgresCollector } from "./postgres/postgres-collector.ts";
+import type { PostgresTarget } from "./postgres/postgres-target.ts";
 
 export interface AgentOptions {
   readonly settings: ExportSettings;
   readonly intervalMs: number;
+  readonly profileMs: number;
+  /** path of the helper; undefined where nobody wants probes, or they cannot be attached */
+  readonly helper: string | undefined;
+  readonly hz: number;
+  /** whom it becomes once the helper runs */
+  readonly user: AgentUser | undefined;
   readonly queueFolder: string;
   readonly queueBytes: number;
   /** of one core, 0 .. 1 */
@@ -19,6 +32,8 @@ export interface AgentOptions {
   readonly memoryBudgetBytes: number;
   readonly version: string;
   readonly capabilities: readonly Capability[];
+  /** databases to look into */
+  readonly postgres: readonly PostgresTarget[];
   readonly log: (text: string) => void;
   /** ends the agent, which then sends what it has */
   readonly signal: AbortSignal;
@@ -26,32 +41,154 @@ export interface AgentOptions {
 
 /** Scrapes and sends until it is told to end. Throws the system's error where the queue's folder cannot be had. */
 export async function runAgent(options: AgentOptions): Promise<void> {
-  const { settings, intervalMs, signal, log } = options;
-  const queue = new DiskQueue(options.queueFolder, options.queueBytes);
-  const poster = new Poster(settings);
-  const exporter = new Exporter({
-    settings,
-    queue,
-    post: (endpoint, body, isCompressed, type) => poster.post(endpoint, body, isCompressed, type),
-    log,
-    nowMs: () => performance.now(),
-    random: Math.random,
-  });
-  const collector = new CounterCollector({ attributes: hostAttributes(), version: options.version }, new DirectPeek());
-  const own = new OwnUse();
+  const agent = new Agent(options);
   try {
-    for (let at = performance.now(); !signal.aborted; at = next(at, intervalMs)) {
-      await until(at, signal);
-      const batch = await collector.scrape(Date.now(), {
-        ofAgent: (into) => addAgent(into, options, exporter, queue, own),
-      });
-      await exporter.send("metrics", batch.finish());
-    }
-    await exporter.finish();
-    if (queue.size > 0) log(`${queue.size} requests wait on the disk for the next start`);
+    await agent.run();
   } finally {
-    collector.close();
-    poster.close();
+    await agent.close();
+  }
+}
+
+/** How much longer scrapes are apart when nothing else is left to give up. */
+const SLOWEST = 4;
+
+class Agent {
+  private readonly options: AgentOptions;
+  private readonly queue: DiskQueue;
+  private readonly poster: Poster;
+  private readonly exporter: Exporter;
+  private readonly collector: CounterCollector;
+  private readonly probes: ProbeService | undefined;
+  private readonly budget: AgentBudget;
+  private readonly databases: readonly PostgresCollector[];
+  private cpu = process.cpuUsage();
+  private cpuAtMs = performance.now();
+  private use = { cores: Number.NaN, bytes: Number.NaN };
+  private slowness = 1;
+  private profiledMs = performance.now();
+
+  constructor(options: AgentOptions) {
+    const { settings, helper, hz, user, log } = options;
+    this.options = options;
+    const attributes = hostAttributes();
+    const tickSeconds = options.intervalMs / 1000;
+    if (helper !== undefined) {
+      // While this process may still see their addresses.
+      kernelSymbols();
+      this.probes = new ProbeService({ helper, hz, tickSeconds, user, hostAttributes: attributes, log }, Date.now());
+    }
+    // From here on it has no more rights than anybody.
+    if (user !== undefined) becomeUser(user);
+    this.queue = new DiskQueue(options.queueFolder, options.queueBytes);
+    this.poster = new Poster(settings);
+    this.exporter = new Exporter({
+      settings,
+      queue: this.queue,
+      post: (endpoint, body, isCompressed, type) => this.poster.post(endpoint, body, isCompressed, type),
+      log,
+      nowMs: () => performance.now(),
+      random: Math.random,
+    });
+    const own = new DirectPeek();
+    const peek = this.probes === undefined ? own : new PeekInTurn(own, this.probes.helper);
+    this.collector = new CounterCollector({ attributes, version: options.version }, peek);
+    this.budget = new AgentBudget(options.cpuBudget, options.memoryBudgetBytes);
+    this.databases = options.postgres.map((target) =>
+      startPostgresCollector(target, {
+        send: (body) => this.exporter.send("metrics", body),
+        tell: (_, text) => log(text),
+      }),
+    );
+  }
+
+  async run(): Promise<void> {
+    const { signal, log, intervalMs } = this.options;
+    for (let at = performance.now(); !signal.aborted; at = next(at, intervalMs * this.slowness)) {
+      await until(at, signal);
+      await this.beat();
+    }
+    await Promise.all(this.databases.map((database) => database.stop()));
+    // The helper says its totals in the end, which the last request tells.
+    await this.probes?.stop();
+    await this.sendProfiles();
+    await this.exporter.finish();
+    if (this.queue.size > 0) log(`${this.queue.size} requests wait on the disk for the next start`);
+  }
+
+  async close(): Promise<void> {
+    await this.probes?.stop();
+    this.collector.close();
+    this.poster.close();
+  }
+
+  private async beat(): Promise<void> {
+    const { probes } = this;
+    this.measure();
+    this.keepWithin();
+    const batch = await this.collector.scrape(Date.now(), {
+      ofProcess: (into, pid) => probes?.addProcess(into, pid),
+      ofAgent: (into) => this.addAgent(into),
+    });
+    probes?.update(this.collector.mapped);
+    await this.exporter.send("metrics", batch.finish());
+    if (performance.now() - this.profiledMs >= this.options.profileMs - this.options.intervalMs / 2)
+      await this.sendProfiles();
+  }
+
+  private async sendProfiles(): Promise<void> {
+    this.profiledMs = performance.now();
+    for (const request of this.probes?.profiles(Date.now()) ?? []) await this.exporter.send("profiles", request);
+  }
+
+  /** What this process and the helper take since the last beat. */
+  private measure(): void {
+    const [now, at] = [process.cpuUsage(), performance.now()];
+    const ownNs = (now.user + now.system - this.cpu.user - this.cpu.system) * 1000;
+    const cores = (ownNs + (this.probes?.costNs() ?? 0)) / ((at - this.cpuAtMs) * 1e6);
+    this.cpu = now;
+    this.cpuAtMs = at;
+    this.use = { cores, bytes: process.memoryUsage.rss() + (this.probes?.residentBytes ?? 0) };
+  }
+
+  private keepWithin(): void {
+    const over = this.budget.judge(this.use.cores, this.use.bytes);
+    if (over === undefined) return;
+    const { log, cpuBudget, memoryBudgetBytes } = this.options;
+    const said =
+      over === "processor"
+        ? `more than ${(cpuBudget * 100).toPrecision(2)} % of a core`
+        : `more than ${Math.round(memoryBudgetBytes / 1e6)} MB`;
+    if (over === "memory") this.probes?.forgetSymbols();
+    const given = this.probes?.shedNext();
+    if (given !== undefined) log(`the agent takes ${said}: it gives up ${given}`);
+    else if (over === "processor" && this.slowness < SLOWEST) {
+      this.slowness *= 2;
+      log(
+        `the agent takes ${said}: it scrapes every ${(this.options.intervalMs * this.slowness) / 1000} s from now on`,
+      );
+    } else log(`the agent takes ${said}, and nothing is left to give up`);
+  }
+
+  private addAgent(into: ResourceMetrics): void {
+    const { options, exporter, queue } = this;
+    into.add(AGENT.cpuShare, this.use.cores);
+    into.add(AGENT.interval, (options.intervalMs * this.slowness) / 1000);
+    into.add(AGENT.cpuBudget, options.cpuBudget);
+    into.add(AGENT.memory, this.use.bytes);
+    into.add(AGENT.memoryBudget, options.memoryBudgetBytes);
+    into.add(AGENT.queueSize, queue.bytes);
+    into.add(AGENT.dropped, exporter.dropped);
+    for (const { name, rung, why, mend } of agentCollectors(options.capabilities, this.probes, this.slowness))
+      into.add(
+        AGENT.collector,
+        rung === "none" || rung === "shed" ? 0 : 1,
+        labelBytes({
+          "longpole.collector.name": name,
+          "longpole.collector.rung": rung,
+          "longpole.collector.why": why,
+          "longpole.collector.mend": mend,
+        }),
+      );
   }
 }
 
@@ -72,47 +209,4 @@ function until(at: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(done, Math.max(0, at - performance.now()));
     signal.addEventListener("abort", done, { once: true });
   });
-}
-
-/** What this process takes, from one question to the next. */
-class OwnUse {
-  private cpu = process.cpuUsage();
-  private at = performance.now();
-
-  /** Cores. */
-  cores(): number {
-    const [now, at] = [process.cpuUsage(), performance.now()];
-    const used = (now.user + now.system - this.cpu.user - this.cpu.system) / 1e6;
-    const seconds = (at - this.at) / 1000;
-    this.cpu = now;
-    this.at = at;
-    return seconds > 0 ? used / seconds : Number.NaN;
-  }
-}
-
-function addAgent(
-  into: ResourceMetrics,
-  options: AgentOptions,
-  exporter: Exporter,
-  queue: DiskQueue,
-  own: OwnUse,
-): void {
-  into.add(AGENT.cpuShare, own.cores());
-  into.add(AGENT.interval, options.intervalMs / 1000);
-  into.add(AGENT.cpuBudget, options.cpuBudget);
-  into.add(AGENT.memory, process.memoryUsage.rss());
-  into.add(AGENT.memoryBudget, options.memoryBudgetBytes);
-  into.add(AGENT.queueSize, queue.bytes);
-  into.add(AGENT.dropped, exporter.dropped);
-  for (const { name, rung, why, mend } of options.capabilities)
-    into.add(
-      AGENT.collector,
-      rung === "none" ? 0 : 1,
-      labelBytes({
-        "longpole.collector.name": name,
-        "longpole.collector.rung": rung,
-        "longpole.collector.why": why,
-        "longpole.collector.mend": mend,
-      }),
-    );
 }

@@ -4,7 +4,7 @@ import { demangle } from "./demangle.ts";
 import { readElf, symbolAt, type ElfFile } from "./elf-file.ts";
 import { kernelSymbols } from "./kernel-symbols.ts";
 import { readJitName, readPerfMap, type PerfMap } from "./perf-map.ts";
-import { ProcessMaps, type Mapping } from "./process-maps.ts";
+import { parseMaps, ProcessMaps, type Mapping } from "./process-maps.ts";
 import { innerPid } from "./process-status.ts";
 
 /** A frame as a person reads it. */
@@ -39,6 +39,23 @@ export class Symboliser {
   /** Looks at what a process has mapped now. */
   look(pid: number): boolean {
     return this.mapsOf(pid).read(pid);
+  }
+
+  /** Takes in a text of /proc/PID/maps that somebody else read. */
+  see(pid: number, maps: string): void {
+    this.mapsOf(pid).add(parseMaps(maps));
+  }
+
+  /** A process that has ended; its number may be another's. What runtimes compiled is read anew when it is asked for. */
+  forget(pid: number): void {
+    this.processes.delete(pid);
+    this.looked.delete(pid);
+    this.perfMaps.delete(pid);
+  }
+
+  /** Runtimes go on compiling: what they have written since is read when it is asked for. */
+  forgetCompiled(): void {
+    this.perfMaps.clear();
   }
 
   knows(pid: number): boolean {

@@ -13,7 +13,7 @@ import { bootUnixNs, TICKS_PER_SECOND } from "./host-figures.ts";
 import { KeptFile } from "./kept-file.ts";
 import { AGENT } from "./metrics.ts";
 import { addPrivate, addProcess } from "./process-figures.ts";
-import type { ProcessPeek } from "./process-peek.ts";
+import { descriptorsOf, type ProcessPeek } from "./process-peek.ts";
 import { ProcessTable, type SeenProcess } from "./process-table.ts";
 
 /** The machine as all telemetry of it names it. */
@@ -107,7 +107,7 @@ export class CounterCollector {
       const uptimeS = nowMs / 1000 - Number(startNs / 1_000_000n) / 1000;
       batch.resource(held.resource, startNs, (into) => {
         addProcess(into, process.stat, status, uptimeS);
-        addPrivate(into, mine, held.mostDescriptors);
+        addPrivate(into, mine, descriptorsOf(process.pid), held.mostDescriptors);
         more.ofProcess?.(into, process.pid);
       });
     }

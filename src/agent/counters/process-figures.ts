@@ -32,11 +32,16 @@ export function addProcess(into: ResourceMetrics, stat: ProcessStat, status: str
   into.add(PROCESS.switches, numberAfter(status, "nonvoluntary_ctxt_switches:"), INVOLUNTARY);
 }
 
-/** What only its owner may read; nothing of what is not known. */
-export function addPrivate(into: ResourceMetrics, counts: PrivateCounts | undefined, mostDescriptors: number): void {
+/** Open files and their most, and what only its owner may read: nothing of what is not known. */
+export function addPrivate(
+  into: ResourceMetrics,
+  counts: PrivateCounts | undefined,
+  descriptors: number,
+  mostDescriptors: number,
+): void {
+  into.add(PROCESS.descriptors, descriptors);
   into.add(PROCESS.descriptorLimit, mostDescriptors);
   if (counts === undefined) return;
   into.add(PROCESS.diskIo, counts.readBytes, READ);
   into.add(PROCESS.diskIo, counts.writtenBytes, WRITE);
-  into.add(PROCESS.descriptors, counts.descriptors);
 }

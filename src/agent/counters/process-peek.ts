@@ -4,7 +4,6 @@ import { readFileSync, readdirSync, readlinkSync, statSync } from "node:fs";
 export interface PrivateCounts {
   readonly readBytes: number;
   readonly writtenBytes: number;
-  readonly descriptors: number;
 }
 
 /** What tells whose process it is. */
@@ -49,7 +48,7 @@ export class DirectPeek implements ProcessPeek {
     const found = new Map<number, PrivateCounts>();
     for (const pid of pids) {
       try {
-        found.set(pid, { ...parseIo(readFileSync(`/proc/${pid}/io`, "latin1")), descriptors: descriptorsOf(pid) });
+        found.set(pid, parseIo(readFileSync(`/proc/${pid}/io`, "latin1")));
       } catch {
         // As above: who asks counts those that are missing.
       }
@@ -66,14 +65,18 @@ export class DirectPeek implements ProcessPeek {
   }
 }
 
-/** Kernels since 6.2 tell the number of open files as the size of the folder; earlier ones have to be counted. */
-function descriptorsOf(pid: number): number {
-  const { size } = statSync(`/proc/${pid}/fd`);
-  return size > 0 ? size : readdirSync(`/proc/${pid}/fd`).length;
+/** Kernels since 6.2 tell everybody the number of open files, as the size of the folder; earlier ones let its owner count them. */
+export function descriptorsOf(pid: number): number {
+  try {
+    const { size } = statSync(`/proc/${pid}/fd`);
+    return size > 0 ? size : readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return Number.NaN;
+  }
 }
 
 /** What reached the disk or came from it, by the text of /proc/PID/io. */
-export function parseIo(text: string): Omit<PrivateCounts, "descriptors"> {
+function parseIo(text: string): PrivateCounts {
   const of = (name: string): number => Number(new RegExp(`^${name}: (\\d+)$`, "m").exec(text)?.[1] ?? Number.NaN);
   return { readBytes: of("read_bytes"), writtenBytes: of("write_bytes") };
 }

@@ -107,13 +107,25 @@ describe("a server that is away", () => {
 
 test("what a server refuses for good is dropped and counted, and the next goes on", async () => {
   const { exporter, got, log } = exporterTo((text) =>
-    text === "bad" ? { kind: "refused", why: "status 400" } : taken,
+    text === "bad" ? { kind: "refused", why: "status 400", isUnknown: false } : taken,
   );
   await exporter.send("metrics", bodyOf("bad"));
   await exporter.send("metrics", bodyOf("good"));
   expect(got).toEqual(["good"]);
   expect(exporter.dropped).toBe(1);
   expect(log[0]).toContain("refuses metrics: status 400");
+});
+
+test("profiles that a server has no path for are sent no more, and are no loss; metrics go on", async () => {
+  const { exporter, got, log } = exporterTo((text) =>
+    text.startsWith("profile") ? { kind: "refused", why: "status 404", isUnknown: true } : taken,
+  );
+  await exporter.send("profiles", bodyOf("profile 1"));
+  await exporter.send("profiles", bodyOf("profile 2"));
+  await exporter.send("metrics", bodyOf("metrics"));
+  expect(got).toEqual(["metrics"]);
+  expect(exporter.dropped).toBe(0);
+  expect(log).toEqual([expect.stringContaining("profiles are not sent")]);
 });
 
 test.each([

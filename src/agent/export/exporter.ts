@@ -44,6 +44,8 @@ export class Exporter {
   private nextTryMs = 0;
   private draining: Promise<void> | undefined;
   private told = "";
+  /** what the server has no path for: sent no more, and no loss */
+  private readonly unknown = new Set<Signal>();
 
   constructor(parts: ExporterParts) {
     this.parts = parts;
@@ -56,6 +58,7 @@ export class Exporter {
   /** Takes over a request, which is sent or on the disk when it resolves. Never rejects. */
   async send(signal: Signal, body: Uint8Array): Promise<void> {
     const { queue, settings } = this.parts;
+    if (this.unknown.has(signal)) return;
     const { isCompressed } = settings;
     const small = isCompressed ? await compress(body, { level: LEVEL }) : body;
     // In order: what waits is older.
@@ -127,6 +130,9 @@ export class Exporter {
     if (outcome.kind === "taken") {
       this.taken++;
       this.told = "";
+    } else if (outcome.isUnknown && signal === "profiles") {
+      this.unknown.add(signal);
+      this.tell(`${settings[signal].url.href} is not known there (${outcome.why}): profiles are not sent`);
     } else {
       this.refused++;
       this.tell(`${settings[signal].url.href} refuses ${signal}: ${outcome.why}`);

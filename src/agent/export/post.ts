@@ -7,11 +7,13 @@ export type Outcome =
   | { readonly kind: "taken" }
   /** later perhaps: the server is away, busy or asks to wait */
   | { readonly kind: "later"; readonly why: string; readonly waitMs: number | undefined }
-  /** never: it does not want this */
-  | { readonly kind: "refused"; readonly why: string };
+  /** never: it does not want this; isUnknown: it has no such path, whatever is sent there */
+  | { readonly kind: "refused"; readonly why: string; readonly isUnknown: boolean };
 
 /** Statuses after which the specification lets a request be sent again (OTLP/HTTP response, retryable codes). */
 const LATER: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+/** Not found, method not allowed, not implemented. */
+const UNKNOWN: ReadonlySet<number> = new Set([404, 405, 501]);
 const ANSWER_BYTES = 4096;
 
 /** Sends bodies over connections that are kept. */
@@ -77,7 +79,7 @@ export function outcomeOf(status: number, retryAfter: string | undefined, answer
     .trim()
     .slice(0, 200);
   const why = `status ${status}${said === "" ? "" : `: ${said}`}`;
-  if (!LATER.has(status)) return { kind: "refused", why };
+  if (!LATER.has(status)) return { kind: "refused", why, isUnknown: UNKNOWN.has(status) };
   const seconds = Number(retryAfter);
   const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(retryAfter ?? "") - nowMs;
   return { kind: "later", why, waitMs: retryAfter === undefined || !(wait >= 0) ? undefined : wait };

@@ -1,10 +1,10 @@
 import { mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { agentUser, giveFolder, passwd } from "../../agent/drop-privileges.ts";
 import { exportSettings } from "../../agent/export/export-settings.ts";
 import { hostCapabilities } from "../../agent/host-capabilities.ts";
 import { helperPath } from "../../agent/probe-helper.ts";
-import { runAgent } from "../../agent/run-agent.ts";
 import { EXIT } from "../exit-code.ts";
 import { packageJson } from "../package-json.ts";
 import { safeText } from "../render/safe-text.ts";
@@ -14,6 +14,14 @@ export interface AgentFlags {
   readonly endpoint?: string;
   /** milliseconds */
   readonly interval?: number;
+  /** milliseconds */
+  readonly profileInterval: number;
+  readonly hz: number;
+  /** false for --no-probes */
+  readonly probes: boolean;
+  readonly user?: string;
+  readonly postgres?: readonly string[];
+  readonly postgresPlans?: boolean;
   readonly queue?: string;
   /** bytes */
   readonly queueSize: number;
@@ -33,6 +41,11 @@ export async function agent(flags: AgentFlags, terminal: Terminal): Promise<numb
     terminal.err(`longpole: the agent looks at Linux hosts; this is ${process.platform}\n`);
     return EXIT.unusable;
   }
+  // Commands that read files start without these, and without the driver of the database.
+  const [{ runAgent }, { postgresTarget }] = await Promise.all([
+    import("../../agent/run-agent.ts"),
+    import("../../agent/postgres/postgres-target.ts"),
+  ]);
   const stop = new AbortController();
   const stopListening = terminal.onInterrupt(() => stop.abort());
   const log = (text: string): void => {
@@ -42,8 +55,13 @@ export async function agent(flags: AgentFlags, terminal: Terminal): Promise<numb
     const settings = exportSettings(flags.endpoint, terminal.environment);
     const intervalMs = flags.interval ?? intervalOf(terminal.environment);
     const queueFolder = flags.queue ?? defaultQueue(terminal.environment);
+    const postgres = (flags.postgres ?? []).map((url) => postgresTarget(url, { plans: flags.postgresPlans === true }));
+    const user = agentUser(flags.user, passwd(), process.getuid!());
     mkdirSync(queueFolder, { recursive: true, mode: 0o700 });
-    const capabilities = hostCapabilities(helperPath(terminal.environment));
+    if (user !== undefined) giveFolder(queueFolder, user);
+    const helper = helperPath(terminal.environment);
+    const capabilities = hostCapabilities(helper);
+    const canProbe = capabilities.some(({ name, rung }) => name === "off-CPU times and stacks" && rung === "helper");
     const version = packageJson().version;
     if (flags.json === true) {
       const told = {
@@ -59,12 +77,17 @@ export async function agent(flags: AgentFlags, terminal: Terminal): Promise<numb
     await runAgent({
       settings,
       intervalMs,
+      profileMs: flags.profileInterval,
+      helper: canProbe && flags.probes ? helper : undefined,
+      hz: flags.hz,
+      user,
       queueFolder,
       queueBytes: flags.queueSize,
       cpuBudget: flags.cpuBudget,
       memoryBudgetBytes: flags.memoryBudget,
       version,
       capabilities,
+      postgres,
       log,
       signal: stop.signal,
     });
@@ -80,7 +103,8 @@ export async function agent(flags: AgentFlags, terminal: Terminal): Promise<numb
 
 /** Something that the user can mend: a setting, or a folder that the system refuses. */
 const isTrouble = (error: unknown): error is Error =>
-  error instanceof Error && (error.name === "SettingError" || "syscall" in error);
+  error instanceof Error &&
+  (error.name === "SettingError" || error.name === "PostgresTargetError" || "syscall" in error);
 
 /** OTEL_METRIC_EXPORT_INTERVAL, milliseconds, where it is one. */
 function intervalOf(environment: Terminal["environment"]): number {

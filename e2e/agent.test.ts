@@ -1,0 +1,326 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Report } from "../src/model/report.ts";
+import { longpole, ROOT } from "./longpole.ts";
+import { START_TIMEOUT_MS, startUp, type RunningUp } from "./running-up.ts";
+
+const MAIN = join(ROOT, "dist", "cli", "main.js");
+const SERVICE = "shop-of-the-agent-test";
+/** Of a test as a whole: everything in it is waited for, nothing is measured. */
+const PATIENCE_MS = 90_000;
+
+const capabilities = (
+  JSON.parse(longpole(["doctor", "--json"]).stdout) as { capabilities: { name: string; rung: string }[] }
+).capabilities;
+const hasProbes = capabilities.some(({ name, rung }) => name === "off-CPU times and stacks" && rung === "helper");
+const isRoot = process.getuid?.() === 0;
+
+let folder = "";
+const started: ChildProcess[] = [];
+beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "longpole-agent-"))));
+afterAll(() => {
+  for (const child of started) child.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface RunningAgent {
+  readonly child: ChildProcess;
+  stderr(): string;
+  readonly ended: Promise<number | null>;
+}
+
+function startAgent(endpoint: string, queue: string, ...args: readonly string[]): RunningAgent {
+  const words = ["agent", "--endpoint", endpoint, "--queue", join(folder, queue), ...args];
+  const child = spawn(process.execPath, [MAIN, ...words], {
+    cwd: ROOT,
+    env: { PATH: process.env["PATH"] ?? "", LANG: "C.UTF-8", HOME: folder },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  started.push(child);
+  let stderr = "";
+  child.stderr!.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  return { child, stderr: () => stderr, ended: new Promise((resolve) => child.once("close", resolve)) };
+}
+
+/** The first answer that is not undefined. */
+async function eventually<T>(look: () => Promise<T | undefined> | T | undefined, what: () => string): Promise<T> {
+  const until = Date.now() + PATIENCE_MS - 10_000;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (Date.now() > until) throw new Error(`never came: ${what()}`);
+    await sleep(200);
+  }
+}
+
+const childrenOf = (pid: number): number[] => {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+};
+
+const commOf = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  } catch {
+    return "";
+  }
+};
+
+const helperOf = ({ child }: RunningAgent): number | undefined =>
+  childrenOf(child.pid!).find((pid) => commOf(pid) === "longpole-probe");
+
+/** A service that computes for each request, and somebody who asks it all the time. */
+const SHOP = `
+import { createServer, get } from "node:http";
+function priceBasket() { let x = 0; for (let i = 0; i < 3e5; i++) x += Math.sqrt(i); return x; }
+const server = createServer((_, response) => response.end(String(priceBasket()))).listen(0, "127.0.0.1", () => {
+  const ask = () => get({ port: server.address().port, host: "127.0.0.1" }, (answer) => answer.resume().once("end", () => setTimeout(ask, 10)));
+  ask();
+});`;
+
+function startShop(): ChildProcess {
+  const script = join(folder, "server.mjs");
+  writeFileSync(script, SHOP);
+  const child = spawn(process.execPath, ["--perf-basic-prof", script], {
+    env: { PATH: process.env["PATH"] ?? "", OTEL_SERVICE_NAME: SERVICE, SECRET: "not-to-be-told" },
+    stdio: "ignore",
+  });
+  started.push(child);
+  return child;
+}
+
+/** Spans as the shop's SDK would send them. */
+async function sendSpans(otlpUrl: string, host: string): Promise<void> {
+  const now = BigInt(Date.now()) * 1_000_000n;
+  const spans = Array.from({ length: 200 }, (_, i) => {
+    const start = now - BigInt(i) * 20_000_000n - 1_000_000_000n;
+    const id = (i + 1).toString(16).padStart(16, "0");
+    return {
+      traceId: id.padStart(32, "0"),
+      spanId: id,
+      name: "GET /basket",
+      kind: 2,
+      startTimeUnixNano: String(start),
+      endTimeUnixNano: String(start + 5_000_000n),
+    };
+  });
+  const text = (key: string, stringValue: string): object => ({ key, value: { stringValue } });
+  const resource = { attributes: [text("service.name", SERVICE), text("host.name", host)] };
+  const answer = await fetch(`${otlpUrl}/v1/traces`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ spans }] }] }),
+  });
+  expect(answer.status).toBe(200);
+}
+
+interface HostsAnswer {
+  readonly hosts: readonly {
+    readonly host: string;
+    readonly state: string;
+    readonly collectors: readonly { readonly name: string; readonly rung: string; readonly why: string }[];
+    readonly services: readonly { readonly service: string; readonly origin: string; readonly processes: number }[];
+    readonly agent?: { readonly shed: readonly string[] };
+  }[];
+}
+
+describe("an agent, a server and a service", () => {
+  let up: RunningUp;
+  let shop: ChildProcess;
+  let agent: RunningAgent;
+  beforeAll(async () => {
+    up = await startUp(join(folder, "data"));
+    shop = startShop();
+    agent = startAgent(up.otlpUrl, "with-server", "--interval", "500ms", "--profile-interval", "2s");
+  }, START_TIMEOUT_MS);
+  afterAll(() => up.kill("SIGKILL"));
+
+  const hosts = async (): Promise<HostsAnswer> =>
+    (await (await fetch(`${up.apiUrl}/api/v1/hosts`)).json()) as HostsAnswer;
+
+  test(
+    "the host, its collectors and its services are known, the service by its environment",
+    { timeout: PATIENCE_MS },
+    async () => {
+      const host = await eventually(
+        async () => (await hosts()).hosts.find(({ services }) => services.some(({ service }) => service === SERVICE)),
+        () => agent.stderr(),
+      );
+      expect(host.state).toBe("reporting");
+      expect(host.services.find(({ service }) => service === SERVICE)).toEqual({
+        service: SERVICE,
+        origin: "environment",
+        processes: 1,
+      });
+      const rungOf = (name: string): string | undefined => host.collectors.find((one) => one.name === name)?.rung;
+      expect(rungOf("counters of the machine, processes and containers")).toBe("procfs");
+      if (hasProbes) expect(rungOf("on-CPU stacks")).toBe("helper");
+    },
+  );
+
+  test("its metrics stand beside its spans: the report has its resources", { timeout: PATIENCE_MS }, async () => {
+    const [host] = (await hosts()).hosts;
+    await sendSpans(up.otlpUrl, host!.host);
+    const resources = await eventually(
+      async () => {
+        const report = (await (await fetch(`${up.apiUrl}/api/v1/report?last=5m`)).json()) as Report;
+        const own = report.throughput?.resources?.filter(({ service }) => service === SERVICE) ?? [];
+        return own.some(({ resource }) => resource === "cpu") ? own : undefined;
+      },
+      () => "resources of the service in the report",
+    );
+    const cpu = resources.find(({ resource }) => resource === "cpu")!;
+    // It computes more than half of the time between two pauses of 10 ms; how much of a core that is, the machine decides.
+    expect(cpu.utilisation).toBeGreaterThan(0.01);
+    expect(cpu.utilisation).toBeLessThanOrEqual(1);
+  });
+
+  test.runIf(hasProbes)("its profile names its function", { timeout: PATIENCE_MS }, async () => {
+    const file = join(folder, "shop.pb");
+    await eventually(
+      async () => {
+        const answer = await fetch(`${up.apiUrl}/api/v1/export?last=5m&format=pprof&service=${SERVICE}`);
+        if (!answer.ok) return undefined;
+        writeFileSync(file, Buffer.from(await answer.arrayBuffer()));
+        const folded = longpole(["flame", file, "--folded"]);
+        return folded.code === 0 && folded.stdout.includes("priceBasket") ? true : undefined;
+      },
+      () => `priceBasket; the agent said: ${agent.stderr()}`,
+    );
+  });
+
+  test("the exporter has no rights, and the helper those that it needs", { timeout: PATIENCE_MS }, () => {
+    const helper = helperOf(agent);
+    const capabilitiesOf = (pid: number): bigint => {
+      const status = readFileSync(`/proc/${pid}/status`, "utf8");
+      return BigInt(`0x${/^CapEff:\s+(\S+)$/m.exec(status)![1]!}`);
+    };
+    if (!isRoot) return;
+    expect(capabilitiesOf(agent.child.pid!)).toBe(0n);
+    if (!hasProbes) return;
+    // CAP_SYS_PTRACE is 19, CAP_BPF 39.
+    expect(capabilitiesOf(helper!)).toBe((1n << 19n) | (1n << 39n));
+  });
+
+  test("it ends when it is asked to, and the target goes on", { timeout: PATIENCE_MS }, async () => {
+    agent.child.kill("SIGINT");
+    expect(await agent.ended).toBe(0);
+    expect(shop.exitCode).toBeNull();
+    expect(shop.signalCode).toBeNull();
+    expect(readdirSync(join(folder, "with-server"))).toEqual([]);
+    expect(agent.stderr()).not.toContain("lost");
+  });
+});
+
+/** Takes OTLP requests; what came, decompressed. */
+async function startSink(): Promise<{ readonly url: string; readonly bodies: Buffer[]; readonly server: Server }> {
+  const bodies: Buffer[] = [];
+  const server = createServer((request, response) => {
+    const pieces: Buffer[] = [];
+    request.on("data", (piece: Buffer) => pieces.push(piece));
+    request.on("end", () => {
+      bodies.push(gunzipSync(Buffer.concat(pieces)));
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bodies, server };
+}
+
+const waitingIn = (queue: string): string[] => {
+  const path = join(folder, queue);
+  return existsSync(path)
+    ? readdirSync(path)
+        .filter((name) => name.endsWith(".gz"))
+        .toSorted()
+    : [];
+};
+
+test(
+  "killed while its server is away: no probe stays attached, and what waited is sent by the next one",
+  { timeout: PATIENCE_MS },
+  async () => {
+    const sink = await startSink();
+    sink.server.close();
+    const first = startAgent(sink.url, "killed", "--interval", "300ms");
+    await eventually(
+      () => (waitingIn("killed").length >= 3 ? true : undefined),
+      () => first.stderr(),
+    );
+    const helper = helperOf(first);
+    if (hasProbes) expect(helper).toBeDefined();
+    first.child.kill("SIGKILL");
+    await first.ended;
+    if (helper !== undefined)
+      await eventually(
+        () => (commOf(helper) === "longpole-probe" ? undefined : true),
+        () => "the end of the helper",
+      );
+    const waiting = waitingIn("killed");
+    expect(waiting.length).toBeGreaterThanOrEqual(3);
+    const back = await startSink();
+    const second = startAgent(back.url, "killed", "--interval", "300ms", "--no-probes");
+    await eventually(
+      () => (back.bodies.length >= waiting.length + 2 ? true : undefined),
+      () => second.stderr(),
+    );
+    second.child.kill("SIGINT");
+    expect(await second.ended).toBe(0);
+    expect(waitingIn("killed")).toEqual([]);
+    back.server.close();
+  },
+);
+
+test.runIf(hasProbes)(
+  "beyond its budget it gives up probes in its order, says so, and goes on with counters",
+  { timeout: PATIENCE_MS },
+  async () => {
+    const sink = await startSink();
+    const agent = startAgent(sink.url, "budget", "--interval", "100ms", "--cpu-budget", "0.001%");
+    await eventually(
+      () => (agent.stderr().includes("scrapes every 0.4 s") ? true : undefined),
+      () => agent.stderr(),
+    );
+    const said = [...agent.stderr().matchAll(/it (gives up [^\n]+|scrapes every [\d.]+ s)/g)].map(([, what]) => what);
+    expect(said.slice(0, 5)).toEqual([
+      "gives up off-CPU stacks",
+      "gives up on-CPU stacks",
+      "gives up off-CPU times",
+      "scrapes every 0.2 s",
+      "scrapes every 0.4 s",
+    ]);
+    const before = sink.bodies.length;
+    await eventually(
+      () => (sink.bodies.length >= before + 2 ? true : undefined),
+      () => "further scrapes",
+    );
+    const last = sink.bodies.at(-1)!.toString("latin1");
+    expect(last).toContain("given up to stay within the agent's budget");
+    expect(last).toContain("system.cpu.time");
+    agent.child.kill("SIGINT");
+    expect(await agent.ended).toBe(0);
+    sink.server.close();
+  },
+);
+
+test.each([
+  [["--endpoint", "127.0.0.1"], "expected http://HOST:PORT"],
+  [["--interval", "soon"], "10s"],
+  [["--postgres", "mysql://a"], "expected postgres://"],
+  [["--user", "nobody-of-that-name"], isRoot ? "there is no user nobody-of-that-name" : ""],
+])("%j is refused", (args, message) => {
+  if (message === "") return;
+  const { code, stderr } = longpole(["agent", "--queue", join(folder, "refused"), ...args]);
+  expect(code).toBe(2);
+  expect(stderr).toContain(message);
+});
