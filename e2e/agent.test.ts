@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -24,7 +24,11 @@ const isRoot = process.getuid?.() === 0;
 
 let folder = "";
 const started: ChildProcess[] = [];
-beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "longpole-agent-"))));
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "longpole-agent-"));
+  // The agent becomes another user, who has to get to its queue.
+  chmodSync(folder, 0o755);
+});
 afterAll(() => {
   for (const child of started) child.kill("SIGKILL");
   rmSync(folder, { recursive: true, force: true });
@@ -50,12 +54,17 @@ function startAgent(endpoint: string, queue: string, ...args: readonly string[])
 }
 
 /** The first answer that is not undefined. */
-async function eventually<T>(look: () => Promise<T | undefined> | T | undefined, what: () => string): Promise<T> {
+async function eventually<T>(
+  look: () => Promise<T | undefined> | T | undefined,
+  what: () => string,
+  agent?: RunningAgent,
+): Promise<T> {
   const until = Date.now() + PATIENCE_MS - 10_000;
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
-    if (Date.now() > until) throw new Error(`never came: ${what()}`);
+    if (Date.now() > until || (agent !== undefined && agent.child.exitCode !== null))
+      throw new Error(`never came: ${what()}`);
     await sleep(200);
   }
 }
@@ -185,20 +194,6 @@ describe("an agent, a server and a service", () => {
     expect(cpu.utilisation).toBeLessThanOrEqual(1);
   });
 
-  test.runIf(hasProbes)("its profile names its function", { timeout: PATIENCE_MS }, async () => {
-    const file = join(folder, "shop.pb");
-    await eventually(
-      async () => {
-        const answer = await fetch(`${up.apiUrl}/api/v1/export?last=5m&format=pprof&service=${SERVICE}`);
-        if (!answer.ok) return undefined;
-        writeFileSync(file, Buffer.from(await answer.arrayBuffer()));
-        const folded = longpole(["flame", file, "--folded"]);
-        return folded.code === 0 && folded.stdout.includes("priceBasket") ? true : undefined;
-      },
-      () => `priceBasket; the agent said: ${agent.stderr()}`,
-    );
-  });
-
   test("the exporter has no rights, and the helper those that it needs", { timeout: PATIENCE_MS }, () => {
     const helper = helperOf(agent);
     const capabilitiesOf = (pid: number): bigint => {
@@ -222,19 +217,50 @@ describe("an agent, a server and a service", () => {
   });
 });
 
+test.runIf(hasProbes)("its profiles name the functions of a service", { timeout: PATIENCE_MS }, async () => {
+  const sink = await startSink();
+  const shop = startShop();
+  const agent = startAgent(sink.url, "profiles", "--interval", "500ms", "--profile-interval", "2s");
+  const file = join(folder, "profile.pb");
+  const folded = await eventually(
+    () => {
+      for (const { body } of sink.requests.splice(0).filter(({ path }) => path === "/v1development/profiles")) {
+        writeFileSync(file, body);
+        const { code, stdout } = longpole(["flame", file, "--folded"]);
+        expect(code).toBe(0);
+        if (stdout.includes("priceBasket")) return stdout;
+      }
+      return undefined;
+    },
+    () => `priceBasket in a profile; the agent said: ${agent.stderr()}`,
+    agent,
+  );
+  // The kernel's frames and those of the program are of one stack.
+  expect(folded).toMatch(/node;.*priceBasket.* \d+/);
+  agent.child.kill("SIGINT");
+  expect(await agent.ended).toBe(0);
+  expect([shop.exitCode, shop.signalCode]).toEqual([null, null]);
+  shop.kill("SIGKILL");
+  sink.server.close();
+});
+
 /** Takes OTLP requests; what came, decompressed. */
-async function startSink(): Promise<{ readonly url: string; readonly bodies: Buffer[]; readonly server: Server }> {
-  const bodies: Buffer[] = [];
+async function startSink(): Promise<{
+  readonly url: string;
+  readonly requests: { readonly path: string; readonly body: Buffer }[];
+  readonly server: Server;
+}> {
+  const requests: { path: string; body: Buffer }[] = [];
   const server = createServer((request, response) => {
     const pieces: Buffer[] = [];
     request.on("data", (piece: Buffer) => pieces.push(piece));
     request.on("end", () => {
-      bodies.push(gunzipSync(Buffer.concat(pieces)));
+      requests.push({ path: request.url ?? "", body: gunzipSync(Buffer.concat(pieces)) });
       response.end();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bodies, server };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests, server };
 }
 
 const waitingIn = (queue: string): string[] => {
@@ -271,7 +297,7 @@ test(
     const back = await startSink();
     const second = startAgent(back.url, "killed", "--interval", "300ms", "--no-probes");
     await eventually(
-      () => (back.bodies.length >= waiting.length + 2 ? true : undefined),
+      () => (back.requests.length >= waiting.length + 2 ? true : undefined),
       () => second.stderr(),
     );
     second.child.kill("SIGINT");
@@ -299,12 +325,12 @@ test.runIf(hasProbes)(
       "scrapes every 0.2 s",
       "scrapes every 0.4 s",
     ]);
-    const before = sink.bodies.length;
+    const before = sink.requests.length;
     await eventually(
-      () => (sink.bodies.length >= before + 2 ? true : undefined),
+      () => (sink.requests.length >= before + 2 ? true : undefined),
       () => "further scrapes",
     );
-    const last = sink.bodies.at(-1)!.toString("latin1");
+    const last = sink.requests.findLast(({ path }) => path === "/v1/metrics")!.body.toString("latin1");
     expect(last).toContain("given up to stay within the agent's budget");
     expect(last).toContain("system.cpu.time");
     agent.child.kill("SIGINT");

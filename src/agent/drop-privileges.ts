@@ -1,4 +1,4 @@
-import { chownSync, readFileSync, readdirSync } from "node:fs";
+import { chownSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { SettingError } from "./export/export-settings.ts";
 
@@ -10,7 +10,7 @@ export interface AgentUser {
 }
 
 /** Users that are looked for where nobody says which. */
-const DEFAULT_USERS = ["longpole", "nobody"];
+const DEFAULT_USERS = ["longpole-agent", "nobody"];
 
 /**
  * Whom an agent that was started by root becomes; undefined where it stays what it is: it was started by another user, or is
@@ -25,15 +25,16 @@ export function agentUser(name: string | undefined, passwd: string, ownUid: numb
   }
   throw new SettingError(
     name === undefined
-      ? "no user longpole or nobody to become: useradd --system longpole, or --user root to stay root"
+      ? "no user longpole-agent or nobody to become: useradd --system longpole-agent, or --user root to stay root"
       : `there is no user ${name} in /etc/passwd`,
   );
 }
 
 export const passwd = (): string => readFileSync("/etc/passwd", "utf8");
 
-/** Gives a folder and what is in it to the user. */
+/** Gives a folder and what is in it to the user; one that is the user's already need not be open to anybody else, root included. */
 export function giveFolder(folder: string, { uid, gid }: AgentUser): void {
+  if (statSync(folder).uid === uid) return;
   chownSync(folder, uid, gid);
   for (const name of readdirSync(folder)) chownSync(join(folder, name), uid, gid);
 }

@@ -188,33 +188,50 @@ function symbolsOf(reader: Reader, sections: readonly Section[], buildId: string
 const FUNCTION = 2;
 const INDIRECT_FUNCTION = 10;
 
+/** By columns: a large program has hundreds of thousands, and an object for each would take ten times as much memory. */
 function collect(reader: Reader, sections: readonly Section[], wanted: readonly string[]): ElfSymbols {
-  const rows: { address: number; size: number; nameAt: number; table: number; rank: number }[] = [];
-  const names: Buffer[] = [];
-  for (const section of sections.filter(({ name, type }) => wanted.includes(name) && type !== NO_BITS)) {
-    const strings = sections[section.link];
-    if (strings === undefined) throw new Error(`${reader.path}: ${section.name} without names`);
-    const table = reader.bytes(section.offset, section.size - (section.size % 24), section.name);
-    const text = reader.bytes(strings.offset, strings.size, strings.name);
-    const number = names.push(text) - 1;
-    for (let at = 0; at < table.length; at += 24) {
-      const kind = table[at + 4]! & 15;
-      if ((kind !== FUNCTION && kind !== INDIRECT_FUNCTION) || table.readUInt16LE(at + 6) === 0) continue;
-      const nameAt = table.readUInt32LE(at);
-      const address = u64(table, at + 8);
-      rows.push({ address, size: u64(table, at + 16), nameAt, table: number, rank: underscores(text, nameAt) });
+  const tables = sections
+    .filter(({ name, type }) => wanted.includes(name) && type !== NO_BITS)
+    .map((section) => {
+      const strings = sections[section.link];
+      if (strings === undefined) throw new Error(`${reader.path}: ${section.name} without names`);
+      const rows = reader.bytes(section.offset, section.size - (section.size % 24), section.name);
+      return { rows, text: reader.bytes(strings.offset, strings.size, strings.name) };
+    });
+  const most = tables.reduce((sum, { rows }) => sum + rows.length / 24, 0);
+  const found = {
+    address: new Float64Array(most),
+    size: new Float64Array(most),
+    nameAt: new Uint32Array(most),
+    table: new Uint8Array(most),
+    rank: new Uint8Array(most),
+  };
+  let count = 0;
+  for (const [number, { rows, text }] of tables.entries()) {
+    for (let at = 0; at < rows.length; at += 24) {
+      const kind = rows[at + 4]! & 15;
+      if ((kind !== FUNCTION && kind !== INDIRECT_FUNCTION) || rows.readUInt16LE(at + 6) === 0) continue;
+      const nameAt = rows.readUInt32LE(at);
+      found.address[count] = u64(rows, at + 8);
+      found.size[count] = u64(rows, at + 16);
+      found.nameAt[count] = nameAt;
+      found.table[count] = number;
+      found.rank[count] = Math.min(255, underscores(text, nameAt));
+      count++;
     }
   }
+  const { address, rank, nameAt } = found;
+  const order = Uint32Array.from({ length: count }, (_, i) => i);
   // Of several names of one function the plainest: write before __libc_write.
-  rows.sort((a, b) => a.address - b.address || a.rank - b.rank || a.nameAt - b.nameAt);
-  const kept = rows.filter((row, i) => i === 0 || row.address !== rows[i - 1]!.address);
+  order.sort((a, b) => address[a]! - address[b]! || rank[a]! - rank[b]! || nameAt[a]! - nameAt[b]!);
+  const kept = order.filter((row, i) => i === 0 || address[row] !== address[order[i - 1]!]);
   return {
     count: kept.length,
-    address: Float64Array.from(kept, (row) => row.address),
-    size: Float64Array.from(kept, (row) => row.size),
-    nameAt: Uint32Array.from(kept, (row) => row.nameAt),
-    table: Uint8Array.from(kept, (row) => row.table),
-    names,
+    address: Float64Array.from(kept, (row) => address[row]!),
+    size: Float64Array.from(kept, (row) => found.size[row]!),
+    nameAt: kept.map((row) => nameAt[row]!),
+    table: Uint8Array.from(kept, (row) => found.table[row]!),
+    names: tables.map(({ text }) => text),
   };
 }
 

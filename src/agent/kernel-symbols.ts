@@ -12,16 +12,24 @@ export interface KernelSymbols {
  * address zero names nothing.
  */
 export function parseKallsyms(text: string): KernelSymbols {
-  const entries: { address: bigint; name: string }[] = [];
+  const found: { readonly address: bigint; readonly nameAt: number }[] = [];
+  // One text of all names: a name that is cut out of the kernel's text would keep all of that in memory.
+  const names: string[] = [];
+  let length = 0;
   const line = /^([\da-f]{8,16}) [tTwW] (\S+)/gim;
   for (let match = line.exec(text); match !== null; match = line.exec(text)) {
     const address = BigInt(`0x${match[1]!}`);
-    if (address !== 0n) entries.push({ address, name: match[2]! });
+    if (address === 0n) continue;
+    found.push({ address, nameAt: length });
+    names.push(match[2]!);
+    length += match[2]!.length + 1;
   }
-  entries.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
-  const addresses = BigUint64Array.from(entries, ({ address }) => address);
+  found.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
+  const addresses = BigUint64Array.from(found, ({ address }) => address);
+  const nameAt = Uint32Array.from(found, (one) => one.nameAt);
+  const all = Buffer.from(`${names.join("\0")}\0`, "latin1");
   return {
-    count: entries.length,
+    count: addresses.length,
     find: (address) => {
       let [low, high] = [0, addresses.length];
       while (low < high) {
@@ -29,7 +37,9 @@ export function parseKallsyms(text: string): KernelSymbols {
         if (addresses[middle]! <= address) low = middle + 1;
         else high = middle;
       }
-      return low === 0 ? undefined : plainName(entries[low - 1]!.name);
+      if (low === 0) return undefined;
+      const from = nameAt[low - 1]!;
+      return plainName(all.toString("latin1", from, all.indexOf(0, from)));
     },
   };
 }

@@ -65,6 +65,7 @@ class Agent {
   private cpuAtMs = performance.now();
   private use = { cores: Number.NaN, bytes: Number.NaN };
   private slowness = 1;
+  private isAtEnd = false;
   private profiledMs = performance.now();
 
   constructor(options: AgentOptions) {
@@ -77,9 +78,14 @@ class Agent {
       kernelSymbols();
       this.probes = new ProbeService({ helper, hz, tickSeconds, user, hostAttributes: attributes, log }, Date.now());
     }
-    // From here on it has no more rights than anybody.
-    if (user !== undefined) becomeUser(user);
-    this.queue = new DiskQueue(options.queueFolder, options.queueBytes);
+    try {
+      // From here on it has no more rights than anybody.
+      if (user !== undefined) becomeUser(user);
+      this.queue = new DiskQueue(options.queueFolder, options.queueBytes);
+    } catch (error) {
+      this.probes?.helper.stop();
+      throw error;
+    }
     this.poster = new Poster(settings);
     this.exporter = new Exporter({
       settings,
@@ -103,6 +109,8 @@ class Agent {
 
   async run(): Promise<void> {
     const { signal, log, intervalMs } = this.options;
+    // Until then nobody answers what this process may not see itself.
+    await this.probes?.helper.ready;
     for (let at = performance.now(); !signal.aborted; at = next(at, intervalMs * this.slowness)) {
       await until(at, signal);
       await this.beat();
@@ -166,7 +174,10 @@ class Agent {
       log(
         `the agent takes ${said}: it scrapes every ${(this.options.intervalMs * this.slowness) / 1000} s from now on`,
       );
-    } else log(`the agent takes ${said}, and nothing is left to give up`);
+    } else if (!this.isAtEnd) {
+      this.isAtEnd = true;
+      log(`the agent takes ${said}, and nothing is left to give up`);
+    }
   }
 
   private addAgent(into: ResourceMetrics): void {

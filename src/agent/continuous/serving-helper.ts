@@ -17,6 +17,8 @@ const ANSWER_MS = 5000;
  * itself may not see. It ends when this process ends, however that happens, and takes its probes with it.
  */
 export class ServingHelper implements ProcessPeek {
+  /** resolves when its probes are attached, or it has ended */
+  readonly ready: Promise<void>;
   /** rejects with its own words where it failed */
   readonly ended: Promise<void>;
   private readonly child: ChildProcess;
@@ -34,7 +36,10 @@ export class ServingHelper implements ProcessPeek {
     child.stderr.setEncoding("utf8").on("data", (text: string) => (complaint += text));
     // Broken when it has ended, which `ended` tells.
     child.stdin.on("error", () => {});
+    let isReady = (): void => {};
+    this.ready = new Promise((resolve) => (isReady = resolve));
     const reader = new ProbeStreamReader((record) => {
+      if (record.type === "hello") isReady();
       if (record.type === "peek") this.answer(record.id, record.body);
       else onRecord(record);
     });
@@ -47,9 +52,14 @@ export class ServingHelper implements ProcessPeek {
           reject(error instanceof Error ? error : new Error(String(error)));
         }
       });
-      child.once("error", (error) => reject(new Error(`the helper cannot be started: ${error.message}`)));
+      child.once("error", (error) => {
+        this.isOver = true;
+        isReady();
+        reject(new Error(`the helper cannot be started: ${error.message}`));
+      });
       child.once("close", (code, signal) => {
         this.isOver = true;
+        isReady();
         for (const id of this.asked.keys()) this.answer(id, undefined);
         if (code === 0) resolve();
         else

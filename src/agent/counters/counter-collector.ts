@@ -134,10 +134,14 @@ export class CounterCollector {
   private async map(nowMs: number): Promise<MappedProcess[]> {
     const mapped: MappedProcess[] = [];
     const seconds = (nowMs - this.lastMs) / 1000;
-    for (const process of this.table.processes.values()) {
+    const living = [...this.table.processes.values()].filter(
+      ({ stat }) => !stat.isKernel && stat.state !== "Z" && stat.state !== "X",
+    );
+    // At once: each may have to ask the helper.
+    const identities = await Promise.all(living.map((process) => this.identities.of(process)));
+    for (const [i, process] of living.entries()) {
       const { stat, pid } = process;
-      if (stat.isKernel || stat.state === "Z" || stat.state === "X") continue;
-      const identity = await this.identities.of(process);
+      const identity = identities[i];
       if (identity === undefined) continue;
       const ticks = stat.userTicks + stat.systemTicks;
       let held = this.held.get(pid);

@@ -41,7 +41,9 @@ export class ProcessIdentities {
     const { pid, stat, looks } = process;
     const held = this.known.get(pid);
     const isSame = held !== undefined && held.startTicks === stat.startTicks && held.comm === stat.name;
-    if (isSame && (held.looks >= SETTLED_LOOKS || held.looks === looks)) return held.identity;
+    // What could not be read is tried again, less and less often: at the 4th look, the 8th, the 16th.
+    const isSettled = held?.identity.isReadable === true ? held.looks >= SETTLED_LOOKS : looks < 2 * (held?.looks ?? 0);
+    if (isSame && (isSettled || held.looks === looks)) return held.identity;
     const identity = await this.find(pid, stat.name);
     if (identity === undefined) this.known.delete(pid);
     else this.known.set(pid, { identity, startTicks: stat.startTicks, looks, comm: stat.name });

@@ -46,6 +46,7 @@ export async function agent(flags: AgentFlags, terminal: Terminal): Promise<numb
     import("../../agent/run-agent.ts"),
     import("../../agent/postgres/postgres-target.ts"),
   ]);
+  const queueFolder = flags.queue ?? defaultQueue(terminal.environment);
   const stop = new AbortController();
   const stopListening = terminal.onInterrupt(() => stop.abort());
   const log = (text: string): void => {
@@ -54,7 +55,6 @@ export async function agent(flags: AgentFlags, terminal: Terminal): Promise<numb
   try {
     const settings = exportSettings(flags.endpoint, terminal.environment);
     const intervalMs = flags.interval ?? intervalOf(terminal.environment);
-    const queueFolder = flags.queue ?? defaultQueue(terminal.environment);
     const postgres = (flags.postgres ?? []).map((url) => postgresTarget(url, { plans: flags.postgresPlans === true }));
     const user = agentUser(flags.user, passwd(), process.getuid!());
     mkdirSync(queueFolder, { recursive: true, mode: 0o700 });
@@ -94,7 +94,9 @@ export async function agent(flags: AgentFlags, terminal: Terminal): Promise<numb
     return EXIT.ok;
   } catch (error) {
     if (!isTrouble(error)) throw error;
-    terminal.err(`longpole: ${safeText(error.message)}\n`);
+    const isFolder = "path" in error && String(error.path).startsWith(queueFolder) && queueFolder !== "";
+    const advice = isFolder ? "; --queue FOLDER names one that its user may use, --user another user" : "";
+    terminal.err(`longpole: ${safeText(error.message)}${advice}\n`);
     return EXIT.unusable;
   } finally {
     stopListening();
