@@ -203,8 +203,8 @@ describe("an agent, a server and a service", () => {
     if (!isRoot) return;
     expect(capabilitiesOf(agent.child.pid!)).toBe(0n);
     if (!hasProbes) return;
-    // CAP_SYS_PTRACE is 19, CAP_BPF 39.
-    expect(capabilitiesOf(helper!)).toBe((1n << 19n) | (1n << 39n));
+    // CAP_DAC_READ_SEARCH is 2, CAP_SYS_PTRACE 19, CAP_BPF 39.
+    expect(capabilitiesOf(helper!)).toBe((1n << 2n) | (1n << 19n) | (1n << 39n));
   });
 
   test("it ends when it is asked to, and the target goes on", { timeout: PATIENCE_MS }, async () => {

@@ -18,8 +18,8 @@
 /* ---- rights ---- */
 
 /*
- * Becomes another user and keeps what is needed from here on: CAP_BPF for the maps, CAP_SYS_PTRACE to look into other users'
- * processes. All probes are attached already.
+ * Becomes another user and keeps what is needed from here on: CAP_BPF for the maps, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH to
+ * look into other users' processes, whose environ and io only their owner may open. All probes are attached already.
  */
 static void drop_rights(const struct options *options)
 {
@@ -31,7 +31,7 @@ static void drop_rights(const struct options *options)
 		fail("cannot become user %d: %s", options->uid, strerror(errno));
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct sets[2] = { 0 };
-	const int kept[] = { CAP_SYS_PTRACE, CAP_BPF };
+	const int kept[] = { CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_BPF };
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
 		sets[kept[i] / 32].effective |= 1u << (kept[i] % 32);
 		sets[kept[i] / 32].permitted |= 1u << (kept[i] % 32);

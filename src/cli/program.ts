@@ -74,7 +74,10 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
     .option("--no-probes", "counters alone: nothing is attached to the kernel")
     .option("--postgres <url>", "a PostgreSQL database to look into; may be repeated", repeated)
     .option("--postgres-plans", "ask these databases for plans of slow statements, too")
-    .option("--user <name>", "whom it becomes when root starts it (default: longpole-agent, else nobody); root to stay root")
+    .option(
+      "--user <name>",
+      "whom it becomes when root starts it (default: longpole-agent, else nobody); root to stay root",
+    )
     .option("--queue <folder>", "where requests wait while nobody takes them")
     .option("--queue-size <size>", "how much may wait there, the oldest goes first", bytes, 256 * 2 ** 20)
     .option("--cpu-budget <share>", "of one core, as 1%: beyond it the agent gives up what costs most", share, 0.01)
