@@ -7,6 +7,7 @@ import {
   bootstrapQuantilePairs,
   bootstrapQuantiles,
   bootstrapWindowMeans,
+  pairedBootstrap,
   type SparseRows,
 } from "./bootstrap.ts";
 import { Random } from "./random.ts";
@@ -211,4 +212,17 @@ test("90 % intervals of a window mean cover 85 to 95 %", () => {
   });
   expect(share).toBeGreaterThan(0.83);
   expect(share).toBeLessThan(0.96);
+});
+
+test.each([undefined, "weighted"])("many predictions of one column: each as if it were the only one (%s)", (how) => {
+  const random = new Random(9);
+  const now = sampleOf(300, () => Math.ceil(random.uniform() * 50));
+  const weights = how === undefined ? undefined : now.map(() => 1 + random.below(3));
+  const pair = pairedBootstrap(now, weights, [0.5, 0.95, 0.99], { seed: 5, resamples: 40 });
+  for (const factor of [1, 0.5, 2]) {
+    const predicted = now.map((value) => value * factor + random.below(4));
+    expect(pair(predicted)).toEqual(
+      bootstrapQuantilePairs(now, predicted, weights, [0.5, 0.95, 0.99], { seed: 5, resamples: 40 }),
+    );
+  }
 });

@@ -2,7 +2,7 @@ import { Random } from "./random.ts";
 import { ascendingOrder } from "./ascending-order.ts";
 import { quantileOfAscending, quantileRank, sortSample } from "./weighted-quantile.ts";
 import type { PercentileWindow, SortedSample } from "./weighted-quantile.ts";
-import { mapToInts } from "../model/map-column.ts";
+import { mapToFloats, mapToInts } from "../model/map-column.ts";
 
 /**
  * Bootstrap over observations (traces): each resample draws as many observations as there are, with
@@ -204,21 +204,63 @@ export function bootstrapQuantilePairs(
   return ps.map((_, j) => ({ now: list[3 * j]!, predicted: list[3 * j + 1]!, difference: list[3 * j + 2]! }));
 }
 
+/**
+ * `bootstrapQuantilePairs` of one column against many predictions of it: the same numbers, with the draws and the quantiles
+ * of `now` worked out once. The draws take 2 bytes per observation and resample: 4 MB for 10,000 and 200.
+ */
+export function pairedBootstrap(
+  now: Float64Array,
+  weights: Float64Array | undefined,
+  ps: readonly number[],
+  options: BootstrapOptions,
+): (predicted: Float64Array) => PairedEstimate[] {
+  const sampleNow = sortSample(now, weights);
+  const readNow = quantileReader(sampleNow.values, sortedWeights(sampleNow), undefined, ps);
+  const positionNow = new Int32Array(now.length);
+  for (let k = 0; k < now.length; k++) positionNow[sampleNow.order[k]!] = k;
+  const draws: (Uint16Array | Int32Array)[] = [];
+  const nowOf: Float64Array[] = [];
+  for (const counts of drawCounts(now.length, options)) {
+    // A count is at most the number of draws, which is that of the observations.
+    draws.push(now.length < 2 ** 16 ? Uint16Array.from(counts) : counts.slice());
+    nowOf.push(readNow(counts));
+  }
+  const asItIs = readNow(undefined);
+  return (predicted) => {
+    const sample = sortSample(predicted, weights);
+    const countAt = sample.order.map((i) => positionNow[i]!);
+    const read = quantileReader(sample.values, sortedWeights(sample), countAt, ps);
+    const both = (a: Float64Array, b: Float64Array): Float64Array =>
+      mapToFloats({ length: 3 * ps.length }, (_, at) => {
+        const j = Math.floor(at / 3);
+        return at % 3 === 0 ? a[j]! : at % 3 === 1 ? b[j]! : b[j]! - a[j]!;
+      });
+    const drawn = draws.map((counts, r) => both(nowOf[r]!, read(counts)));
+    const list = listOf(intervals(both(asItIs, read(undefined)), drawn, options));
+    return ps.map((_, j) => ({ now: list[3 * j]!, predicted: list[3 * j + 1]!, difference: list[3 * j + 2]! }));
+  };
+}
+
 /** Draws counts and collects the statistic of each resample. The counts array is reused. */
 function resample(
   n: number,
   options: BootstrapOptions,
   statistic: (counts: Int32Array) => Float64Array,
 ): Float64Array[] {
-  const random = new Random(options.seed);
-  const counts = new Int32Array(n);
   const out: Float64Array[] = [];
-  for (let r = 0; r < (options.resamples ?? 200); r++) {
+  for (const counts of drawCounts(n, options)) out.push(statistic(counts));
+  return out;
+}
+
+/** How often each of n observations is drawn, resample by resample; one array, filled anew each time. */
+function* drawCounts(n: number, { seed, resamples }: BootstrapOptions): Generator<Int32Array> {
+  const random = new Random(seed);
+  const counts = new Int32Array(n);
+  for (let r = 0; r < (resamples ?? 200); r++) {
     counts.fill(0);
     random.tally(counts, n);
-    out.push(statistic(counts));
+    yield counts;
   }
-  return out;
 }
 
 /** Percentile interval of each element over the resamples. */
@@ -266,7 +308,7 @@ function quantileReader(
   countAt: Int32Array | undefined,
   ps: readonly number[],
   keepsCount: boolean = true,
-): (counts: Int32Array | undefined) => Float64Array {
+): (counts: Int32Array | Uint16Array | undefined) => Float64Array {
   const n = sorted.length;
   const descending = ascendingOrder(Float64Array.from(ps)).reverse();
   const equal = weight.every((w) => w === weight[0]);

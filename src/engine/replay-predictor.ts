@@ -1,4 +1,4 @@
-import { bootstrapQuantilePairs } from "../analysis/bootstrap.ts";
+import { pairedBootstrap } from "../analysis/bootstrap.ts";
 import { applyChange, positionOfRow } from "../analysis/interventions.ts";
 import { learnProgram, type ProgramModel } from "../analysis/program-model.ts";
 import { noEdits, replay, type Edits } from "../analysis/replay.ts";
@@ -21,20 +21,32 @@ export const programOf: (window: Window) => ProgramModel = oncePerWindow((window
   learnProgram(window.forest, window.paths),
 );
 
-/** Predictions by replaying an endpoint's traces with causes taken away; plans are made once per endpoint. */
+/**
+ * Predictions by replaying an endpoint's traces with causes taken away; plans are made once per endpoint, and a window has one
+ * predictor per seed. Own times are those of the window's critical paths: the window is key enough.
+ */
 export function replayPredictor(window: Window, ownNs: Float64Array, seed: number): Predict {
+  const known = predictors(window);
+  let predict = known.get(seed);
+  if (predict === undefined) known.set(seed, (predict = newPredictor(window, ownNs, seed)));
+  return predict;
+}
+
+const predictors = oncePerWindow(() => new Map<number, Predict>());
+
+function newPredictor(window: Window, ownNs: Float64Array, seed: number): Predict {
   const plans = new Map<EndpointView, Prepared>();
   return (view, undo) => {
     let held = plans.get(view);
     if (held === undefined) {
       const plan = prepareReplay(window.forest, window.paths, programOf(window), chosenTraces(view));
-      plans.set(view, (held = prepared(window, plan)));
+      plans.set(view, (held = prepared(window, plan, seed)));
     }
-    const { plan, position, now, weight } = held;
+    const { plan, position, estimate } = held;
     const edits = noEdits(plan);
     for (const one of undo) applyUndo(plan, position, edits, one, ownNs, seed);
     const then = replay(plan, edits);
-    const [p50, p95, p99] = bootstrapQuantilePairs(now, then, weight, [0.5, 0.95, 0.99], { seed });
+    const [p50, p95, p99] = estimate(then);
     return { p50: p50!, p95: p95!, p99: p99! };
   };
 }
@@ -43,17 +55,17 @@ export function replayPredictor(window: Window, ownNs: Float64Array, seed: numbe
 interface Prepared {
   readonly plan: ReplayPlan;
   readonly position: Int32Array;
-  /** per trace of the plan: duration as it is, and weight */
-  readonly now: Float64Array;
-  readonly weight: Float64Array;
+  /** of the durations of the plan's traces: p50, p95 and p99 as they are and as predicted */
+  readonly estimate: ReturnType<typeof pairedBootstrap>;
 }
 
-function prepared({ forest }: Window, plan: ReplayPlan): Prepared {
+function prepared({ forest }: Window, plan: ReplayPlan, seed: number): Prepared {
+  const now = mapToFloats(plan.traces, (_, t) => plan.durationNs[plan.traceStart[t]!]!);
+  const weight = mapToFloats(plan.traces, (trace) => forest.weight[trace]!);
   return {
     plan,
     position: positionOfRow(plan),
-    now: mapToFloats(plan.traces, (_, t) => plan.durationNs[plan.traceStart[t]!]!),
-    weight: mapToFloats(plan.traces, (trace) => forest.weight[trace]!),
+    estimate: pairedBootstrap(now, weight, [0.5, 0.95, 0.99], { seed }),
   };
 }
 

@@ -62,6 +62,10 @@ function pick<T extends Float64Array | Int32Array | Uint32Array | Uint8Array>(
   // A new column of the same type: slices have the type of what they are cut from.
   const make = column.slice(0, 0).constructor as new (length: number) => T;
   const picked = new make(rows.length * width);
+  if (width === 1) {
+    for (let i = 0; i < rows.length; i++) picked[i] = column[rows[i]!]!;
+    return picked;
+  }
   for (let i = 0; i < rows.length; i++) {
     for (let w = 0; w < width; w++) picked[i * width + w] = column[rows[i]! * width + w]!;
   }
