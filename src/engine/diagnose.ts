@@ -29,6 +29,7 @@ import { withSettings } from "./configuration/with-settings.ts";
 import { requestCosts } from "./cost/request-costs.ts";
 import { dataQuality } from "./data-quality.ts";
 import { type DatabaseStatistics, readDatabaseStatistics } from "./database/database-statistics.ts";
+import { databaseWarnings } from "./database/database-warnings.ts";
 import { lockClaims } from "./database/lock-claims.ts";
 import { statementFindings } from "./database/statement-findings.ts";
 import { withDatabaseEvidence } from "./database/with-database-evidence.ts";
@@ -194,7 +195,7 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
   const quality = dataQuality(window, input.intake, views, stopped, resources, [
     ...profiles.warnings,
     ...ledgers.warnings,
-    ...(database?.missing ?? []).map(({ what, mend }) => `PostgreSQL: ${what}${mend === "" ? "" : ` (${mend})`}`),
+    ...databaseWarnings(database),
   ]);
   const report: Report = {
     schema: REPORT_SCHEMA,

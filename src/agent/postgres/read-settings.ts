@@ -1,44 +1,12 @@
+import { POSTGRES_SETTINGS } from "../../model/postgres-settings.ts";
 import type { Figure } from "./figures.ts";
 import { type Ask, figure, textOf, type Row } from "./rows.ts";
 
-/** Settings that a diagnosis may hold against what was measured. */
-const SETTINGS = [
-  "autovacuum",
-  "autovacuum_max_workers",
-  "autovacuum_naptime",
-  "autovacuum_vacuum_cost_delay",
-  "autovacuum_vacuum_cost_limit",
-  "autovacuum_vacuum_scale_factor",
-  "autovacuum_vacuum_threshold",
-  "checkpoint_completion_target",
-  "checkpoint_timeout",
-  "deadlock_timeout",
-  "default_statistics_target",
-  "effective_cache_size",
-  "effective_io_concurrency",
-  "fsync",
-  "huge_pages",
-  "idle_in_transaction_session_timeout",
-  "jit",
-  "maintenance_work_mem",
-  "max_connections",
-  "max_parallel_workers_per_gather",
-  "max_wal_size",
-  "pg_stat_statements.max",
-  "random_page_cost",
-  "seq_page_cost",
-  "shared_buffers",
-  "statement_timeout",
-  "superuser_reserved_connections",
-  "synchronous_commit",
-  "track_io_timing",
-  "wal_buffers",
-  "work_mem",
-];
-
 /** `postgresql.setting.NAME`: bytes, seconds or a plain number; what is on is 1; of others the text is an attribute. */
 export async function readSettings(ask: Ask): Promise<Figure[]> {
-  const rows = await ask.rows("SELECT name, setting, unit, vartype FROM pg_settings WHERE name = ANY($1)", [SETTINGS]);
+  const rows = await ask.rows("SELECT name, setting, unit, vartype FROM pg_settings WHERE name = ANY($1)", [
+    POSTGRES_SETTINGS,
+  ]);
   return rows.map(settingFigure);
 }
 

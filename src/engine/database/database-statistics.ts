@@ -15,8 +15,9 @@ export interface DatabaseStatistics {
 
 export interface DatabaseTotals {
   readonly database: string;
-  /** seconds that all statements took together */
+  /** seconds that all statements took together, and those of them whose text is not known: summed with others, or hidden */
   readonly statementSeconds: number;
+  readonly namelessSeconds: number;
   readonly firstBytes: number;
   readonly lastBytes: number;
   /** of the window that the database was looked at for */
@@ -114,7 +115,15 @@ class Collected {
   readonly #tables = new Map<string, OpenTable>();
   readonly #totals = new Map<
     string,
-    { seconds: number; first: number; last: number; fromNs: number; toNs: number; settings: Map<string, number> }
+    {
+      seconds: number;
+      nameless: number;
+      first: number;
+      last: number;
+      fromNs: number;
+      toNs: number;
+      settings: Map<string, number>;
+    }
   >();
   readonly #missing = new Map<string, string>();
   #any = false;
@@ -128,7 +137,8 @@ class Collected {
     else if (name === "plan_sequential_scan_cost") this.#addPlan(entry, database);
     else if (name === "collector_missing")
       this.#missing.set(labels.get("postgresql_collector_what") ?? "", labels.get("postgresql_collector_mend") ?? "");
-    else if (name.startsWith("setting_"))
+    // Of a choice among words the number says nothing.
+    else if (name.startsWith("setting_") && !labels.has("postgresql_setting_value"))
       this.#totalsOf(database, entry).settings.set(name.slice("setting_".length), entry.last);
     else if (name === "db_size") {
       const totals = this.#totalsOf(database, entry);
@@ -150,10 +160,11 @@ class Collected {
       statements: statements.map(finishStatement).toSorted((a, b) => b.seconds - a.seconds),
       lockWaits: [...this.#locks.values()].toSorted((a, b) => b.seconds - a.seconds),
       tables: [...this.#tables.values()].map(finishTable),
-      databases: [...this.#totals].map(([database, { seconds, first, last, fromNs, toNs, settings }]) => ({
+      databases: [...this.#totals].map(([database, { seconds, nameless, first, last, fromNs, toNs, settings }]) => ({
         database,
         settings,
         statementSeconds: seconds,
+        namelessSeconds: nameless,
         firstBytes: first,
         lastBytes: last,
         seconds: (toNs - fromNs) / 1e9,
@@ -167,8 +178,11 @@ class Collected {
     const isSinceReset = Number.isNaN(entry.added);
     const value = isSinceReset ? entry.sinceReset : entry.added;
     if (Number.isNaN(value)) return;
-    if (counter === "time") totals.seconds += value;
     const held = this.#statementOf(entry, database);
+    if (counter === "time") {
+      totals.seconds += value;
+      if (held === undefined) totals.nameless += value;
+    }
     if (held === undefined) return;
     held.counters.set(counter, (held.counters.get(counter) ?? 0) + value);
     held.isSinceReset ||= isSinceReset;
@@ -239,6 +253,7 @@ class Collected {
   #totalsOf(database: string, { fromNs, toNs }: MetricEntry) {
     const held = this.#totals.get(database) ?? {
       seconds: 0,
+      nameless: 0,
       first: Number.NaN,
       last: Number.NaN,
       fromNs,

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Embedded, openEmbedded } from "../../store/embedded/open-embedded.ts";
 import type { Store } from "../../store/store.ts";
+import { metricTableOf, type SeriesObject } from "../../testing/metric-table.ts";
 import { spansFromRows } from "../../testing/spans-from-rows.ts";
 import type { SignalCounts } from "../context.ts";
+import { recordDatabases } from "./record-databases.ts";
 import { LedgerRecord, recordChangePoints } from "./record-history.ts";
 
 let dataDir = "";
@@ -80,5 +82,43 @@ test("the ledger is written when it changed, and survives the process", async ()
     { signal: "traces", outcome: "received", reason: "", items: 29 },
     { signal: "traces", outcome: "rejected", reason: "wal-full", items: 4 },
     { signal: "traces", outcome: "stored", reason: "", items: 25 },
+  ]);
+});
+
+test("settings and statements of databases are kept, and a setting that changed is an event", async () => {
+  const resource = { "postgresql.database.name": "shop" };
+  const setting = (name: string, at: number, value: number): SeriesObject => ({
+    name: `postgresql.setting.${name}`,
+    kind: "gauge",
+    resource,
+    points: [[at, value]],
+  });
+  const calls = (at: number): SeriesObject => ({
+    name: "postgresql.statement.calls",
+    kind: "sum",
+    temporality: "delta",
+    monotonic: true,
+    resource,
+    labels: { "db.query.text": "SELECT id FROM orders WHERE customer = $1", "postgresql.queryid": "-42" },
+    points: [{ at, start: at - 10, value: 3 }],
+  });
+  const second = (at: number): bigint => (1_790_000_000n + BigInt(at)) * 1_000_000_000n;
+  const look = async (at: number, buffers: number) => {
+    const table = metricTableOf(setting("shared_buffers", at, buffers), setting("random_page_cost", at, 4), calls(at));
+    await store.insertMetrics(table, `settings ${at}`);
+    return recordDatabases(store, { fromUnixNs: second(at - 60), toUnixNs: second(at + 1) });
+  };
+  // What it is at first is no change, and neither is the same again.
+  expect(await look(1000, 128 * 2 ** 20)).toEqual([]);
+  expect(await look(2000, 128 * 2 ** 20)).toEqual([]);
+  const changed = await look(3000, 2 ** 32);
+  expect(changed.map(({ after }) => [after.service, after.name, after.value])).toEqual([
+    ["shop", "shared_buffers", "4 GB"],
+  ]);
+  const range = { fromUnixNs: second(0), toUnixNs: second(4000) };
+  const events = (await store.history.readEvents(range)).filter(({ kind }) => kind === "setting");
+  expect(events.map(({ title }) => title)).toEqual(["shared_buffers of shop: 128 MB -> 4 GB"]);
+  expect(await store.history.readStatements(range)).toMatchObject([
+    { database: "shop", id: "-42", text: "SELECT id FROM orders WHERE customer = ?", planJson: "" },
   ]);
 });

@@ -4,6 +4,7 @@ import type { Store, TimeRange } from "../../store/store.ts";
 import type { SignalCounts } from "../context.ts";
 import type { Log } from "../log.ts";
 import { endpointHistories } from "./baseline.ts";
+import { recordDatabases } from "./record-databases.ts";
 
 const MINUTE_NS = 60_000_000_000n;
 const HOUR_NS = 60n * MINUTE_NS;
@@ -18,8 +19,10 @@ const GRACE_NS = 10n * MINUTE_NS;
 
 const LEDGER_EVERY_MS = 60_000;
 const REST_EVERY_MS = 5 * 60_000;
+/** Settings are told each minute: of what is read again the last counts. */
+const DATABASES_NS = 6n * MINUTE_NS;
 
-type Kept = Pick<Store, "history" | "red" | "rollUpEdges">;
+type Kept = Pick<Store, "history" | "red" | "rollUpEdges" | "readMetrics">;
 
 /** Writes down, now and then, what the server knows and a restart or a retention would lose. Returns how to stop that. */
 export function recordHistory(
@@ -43,6 +46,7 @@ export function recordHistory(
   const tellRest = (): void => {
     const now = nowUnixNs();
     run("change points", () => recordChangePoints(store, now));
+    run("statements and settings", () => recordDatabases(store, { fromUnixNs: now - DATABASES_NS, toUnixNs: now }));
     const over = { fromUnixNs: ((now - CATCH_UP_NS) / HOUR_NS) * HOUR_NS, toUnixNs: now - GRACE_NS };
     run("calls between services", () => store.rollUpEdges(over, { signal: stop.signal }));
   };
