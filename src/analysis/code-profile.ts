@@ -1,4 +1,4 @@
-import { FrameKind, type StackTable } from "../model/stack-table.ts";
+import { FrameKind, sampleCountOf, type StackTable } from "../model/stack-table.ts";
 import { WORK_CLASSES, workClassOf, type WorkClass } from "./work-class.ts";
 
 /** What a thread was busy with, by class of work and function. Values are in the unit of the value type looked at. */
@@ -50,6 +50,7 @@ export function codeProfile(table: StackTable, values: Float64Array, keep?: (sam
   const { samples, stacks, frames } = table;
   const classOf = classOfStacks(table);
   const functionOf = functionOfStacks(table);
+  const countOf = sampleCountOf(table);
   const sums = new Map<WorkClass, Sum>();
   const before = new Int32Array(table.threads.rowCount).fill(-1);
   let [total, busy, busySamples] = [0, 0, 0];
@@ -63,13 +64,13 @@ export function codeProfile(table: StackTable, values: Float64Array, keep?: (sam
     const kind = stack < 0 ? FrameKind.native : frames.kind[stacks.frame[stack]!]!;
     if (kind === FrameKind.idle) continue;
     busy += value;
-    busySamples++;
+    busySamples += countOf(row);
     const work = stack < 0 ? "code" : WORK_CLASSES[classOf[stack]!]!;
     const thread = samples.thread[row]!;
     const running = stack < 0 ? -1 : functionOf[stack]!;
     const frame = work === "gc" && running < 0 ? before[thread]! : running;
     if (work !== "gc") before[thread] = running;
-    add(sums, work, frame, stack < 0 ? -1 : stacks.frame[stack]!, value);
+    add(sums, work, frame, stack < 0 ? -1 : stacks.frame[stack]!, value, countOf(row));
   }
   const classes = [...sums]
     .map(([work, sum]) => classShare(work, sum, busy))
@@ -84,11 +85,18 @@ interface Sum {
   readonly functions: Map<number, Map<number, number>>;
 }
 
-function add(sums: Map<WorkClass, Sum>, work: WorkClass, frame: number, leaf: number, value: number): void {
+function add(
+  sums: Map<WorkClass, Sum>,
+  work: WorkClass,
+  frame: number,
+  leaf: number,
+  value: number,
+  count: number,
+): void {
   let sum = sums.get(work);
   if (sum === undefined) sums.set(work, (sum = { value: 0, samples: 0, functions: new Map() }));
   sum.value += value;
-  sum.samples++;
+  sum.samples += count;
   if (frame < 0) return;
   let inside = sum.functions.get(frame);
   if (inside === undefined) sum.functions.set(frame, (inside = new Map()));

@@ -172,7 +172,7 @@ export function longpole(terminal: Terminal, done: (exitCode: number) => void): 
 
   common(program.command("flame"))
     .description("Show where profiles spend their time, or make other formats of them.")
-    .argument("<files...>", "profiles or folders of them; - for standard input")
+    .argument("<files...>", "profiles, folders or http addresses of them; - for standard input")
     .addOption(new Option("--folded", "folded stacks on standard output").conflicts(["pprof", "html", "json"]))
     .addOption(new Option("--pprof", "pprof (gzip) on standard output").conflicts(["html", "json"]))
     .addOption(new Option("--html <file>", "a flame graph as one page that loads nothing").conflicts("json"))

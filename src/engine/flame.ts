@@ -2,7 +2,7 @@ import { frameText } from "../analysis/frame-text.ts";
 import { compareStacks } from "../analysis/stack-difference.ts";
 import { groupFrames, selfAndTotal, sumByStack, type FrameGroups } from "../analysis/stack-totals.ts";
 import { FLAME_SCHEMA, type FlameFile, type FlameFunction, type FlameReport } from "../model/flame-report.ts";
-import { FRAME_KINDS, FrameKind, framesOfStack, type StackTable } from "../model/stack-table.ts";
+import { FRAME_KINDS, FrameKind, framesOfStack, sampleCountOf, type StackTable } from "../model/stack-table.ts";
 
 /** Stacks told one by one. */
 const STACKS = 100;
@@ -23,12 +23,13 @@ export function flameReport(table: StackTable, value: number, base?: StackTable)
   const own = sumByStack(table, values, (row) => isIdle[row] === 0);
   const stacks = heaviest(own);
   const valueTypes = table.valueTypes.filter((_, i) => i !== value);
+  const countOf = sampleCountOf(table);
   return {
     schema: FLAME_SCHEMA,
     value: table.valueTypes[value] ?? { type: "samples", unit: "count" },
     otherValues: valueTypes,
     // Rows of a profile with several kinds of values have some of them.
-    samples: values.reduce((count, one) => count + (one === 0 ? 0 : 1), 0),
+    samples: values.reduce((count, one, row) => count + (one === 0 ? 0 : countOf(row)), 0),
     total,
     idle,
     processes: processesOf(table, values, isIdle, total),

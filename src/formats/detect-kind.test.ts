@@ -42,6 +42,23 @@ describe("OTLP protobuf", () => {
   });
 });
 
+describe("pprof, whatever field it begins with", () => {
+  // sample_type {1, 2}; time_nanos = 5; period_type {1, 2}, as Go's runtime writes them: processor first the time, heap the period's type.
+  const type = field(1, Buffer.from([8, 1, 16, 2]));
+  const time = Buffer.from([9 << 3, 5]);
+  const periodType = field(11, Buffer.from([8, 1, 16, 2]));
+  test.each([
+    ["type", [type, time]],
+    ["time", [time, type]],
+    ["type of the period", [periodType, type, field(6, Buffer.from("cpu"))]],
+  ])("%s", (_, parts) => expect(kind(Buffer.concat(parts))).toMatchObject({ kind: "profile", format: "pprof" }));
+
+  test("without a type of values it is none, nor with a field that pprof has not", () => {
+    expect(kind(Buffer.concat([time, periodType]))).toMatchObject({ kind: "unknown" });
+    expect(kind(Buffer.concat([time, type, field(16, Buffer.alloc(1))]))).toMatchObject({ kind: "unknown" });
+  });
+});
+
 describe("JSON", () => {
   const document = { layout: "document" };
   test.each([

@@ -2,7 +2,7 @@ import { isSpace, jsonShape, type JsonShape } from "./json-shape.ts";
 import type { Framing } from "./otlp-protobuf-stream.ts";
 import { areStatementColumns } from "./pg-stat-statements.ts";
 import { profileTextKind } from "./profile-text.ts";
-import { protobufSignal, type Signal } from "./protobuf-signal.ts";
+import { isPprof, protobufSignal, type Signal } from "./protobuf-signal.ts";
 
 /** Bytes of content that are enough to tell its kind. */
 export const PREFIX_BYTES: number = 64 * 1024;
@@ -70,10 +70,8 @@ function protobufKind(prefix: Uint8Array): ContentKind | undefined {
   return { kind: "not-used", signal, format: "protobuf" };
 }
 
-/** pprof's first field is sample_type = 1, a message of two small numbers (type = 1, unit = 2). */
 function pprofOrNothing(bytes: Uint8Array): ContentKind | undefined {
-  const isPprof = bytes[0] === 0x0a && bytes[1]! <= 6 && bytes[2] === 0x08 && (bytes[4] === 0x10 || bytes[5] === 0x10);
-  return isPprof ? { kind: "profile", format: "pprof", what: "a pprof profile" } : undefined;
+  return isPprof(bytes) ? { kind: "profile", format: "pprof", what: "a pprof profile" } : undefined;
 }
 
 function jsonKind(prefix: Uint8Array, start: number): ContentKind | undefined {

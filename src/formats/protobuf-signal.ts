@@ -36,6 +36,27 @@ export function protobufSignal(bytes: Uint8Array): Signal | undefined {
   return "traces";
 }
 
+/** Wire type of each field of pprof's Profile: messages, texts and packed numbers, or varints; field 13 may be either. */
+const PPROF_WIRES = [-1, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 2, 0, -1, 0, 0];
+
+/**
+ * Whether `bytes` is the beginning or all of a pprof profile. Its fields come in any order: Go's runtime begins with the
+ * time or the type of its period, most others with sample_type = 1, a message of two numbers. Nothing but a type of values is
+ * sure to be there, so one has to be.
+ */
+export function isPprof(bytes: Uint8Array): boolean {
+  const found = fields(bytes, 0, bytes.length);
+  if (found === undefined) return false;
+  const isOurs = ({ number, wire }: Field): boolean =>
+    number === 13 ? wire === 0 || wire === 2 : number < PPROF_WIRES.length && PPROF_WIRES[number] === wire;
+  const isType = ({ number, start, end }: Field): boolean => {
+    if (number !== 1 || end - start > 6 || end === start) return false;
+    const inner = fields(bytes, start, end);
+    return inner !== undefined && inner.every((field) => field.wire === 0 && field.number <= 2);
+  };
+  return found.every(isOurs) && found.some(isType);
+}
+
 function resourceSignal(bytes: Uint8Array, resource: Field): Signal | "none" | undefined {
   const layers = fields(bytes, resource.start, resource.end);
   if (layers === undefined) return undefined;

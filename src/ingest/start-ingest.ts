@@ -7,6 +7,7 @@ import { listenGrpc } from "./grpc/grpc-receiver.ts";
 import { type Access, listenHttp, type Listener } from "./http/http-receiver.ts";
 import { type LedgerCounts, ledgerText } from "./ledger.ts";
 import { DEFAULT_LIMITS, type IngestLimits } from "./limits.ts";
+import { type ProfileTarget, startPulling } from "./profiles/pull-profiles.ts";
 import { type ScrapeTarget, startScraping } from "./prometheus/scrape.ts";
 import { Receiver } from "./receiver.ts";
 import { KEPT_SIGNALS, type KeptSignal } from "./signal.ts";
@@ -38,6 +39,8 @@ export interface IngestOptions extends Access {
   readonly sink: Sink;
   /** programs that are asked for their metrics */
   readonly scrape?: readonly ScrapeTarget[];
+  /** Go programs that are asked for their profiles */
+  readonly profiles?: readonly ProfileTarget[];
   readonly limits?: Partial<IngestLimits>;
   /** told of troubles and of what was recovered, a line each */
   readonly log: (text: string) => void;
@@ -95,6 +98,8 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
     }
     const endScraping = startScraping(options.scrape ?? [], core.receiver, limits.bodyBytes, options.log);
     listeners.push({ port: 0, close: endScraping });
+    const endPulling = startPulling(options.profiles ?? [], core.receiver, limits.bodyBytes, options.log);
+    listeners.push({ port: 0, close: endPulling });
   } catch (error) {
     core.batcher.abandon();
     await Promise.all(listeners.map((listener) => listener.close(0)));

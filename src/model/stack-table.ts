@@ -166,6 +166,13 @@ export function framesOfStack({ parent, frame }: StackTree, stack: number): numb
   return frames.reverse();
 }
 
+/** How many times a row was sampled: pprof's rows are distinct stacks, and say so by a column of their own; else each row is one. */
+export function sampleCountOf({ valueTypes, samples }: StackTable): (row: number) => number {
+  const column = valueTypes.findIndex(({ type, unit }) => type === "samples" && unit === "count");
+  const counts = samples.values[column];
+  return (row) => Math.max(1, counts?.[row] ?? 1);
+}
+
 /** Text of a label that is a string or a number; "" where the set has none of that key. */
 export function labelText({ labels, strings }: StackTable, labelSet: number, key: string): string {
   for (let row = labels.listStart[labelSet + 1]! - 1; row >= labels.listStart[labelSet]!; row--) {

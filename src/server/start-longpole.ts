@@ -200,6 +200,7 @@ function ingestOptions(settings: Settings, sink: Sink, log: Log): IngestOptions 
     walDir: join(settings.dataDir, "wal"),
     sink,
     scrape: settings.scrape,
+    profiles: settings.profiles,
     limits: {
       ...(requestBytes === undefined ? {} : { bodyBytes: requestBytes, decompressedBytes: requestBytes }),
       ...(walBytes === undefined ? {} : { walBytes }),

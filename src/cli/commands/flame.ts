@@ -10,6 +10,7 @@ import { PROFILES_SCHEMA } from "../../model/profiles-page.ts";
 import type { StackTable } from "../../model/stack-table.ts";
 import { writePage } from "../../web/page-html.ts";
 import { EXIT } from "../exit-code.ts";
+import { fetchProfile, isUrl } from "../fetch-profile.ts";
 import { jsonDocument } from "../json-document.ts";
 import { packageJson } from "../package-json.ts";
 import { megabytes } from "../read-inputs.ts";
@@ -97,7 +98,13 @@ async function readAll(
   terminal: Terminal,
   { progress, signal }: Inputs,
 ): Promise<{ stacks: StackTable; hasErrors: boolean }> {
-  const { profiles, errors, skipped, remarks } = await loadProfiles(paths, {
+  const fetched: StackTable[] = [];
+  for (const address of paths.filter(isUrl)) {
+    progress.report(`waiting for ${safeText(address)}`);
+    fetched.push((await fetchProfile(address, signal)).stacks);
+  }
+  const files = paths.filter((path) => !isUrl(path));
+  const { profiles, errors, skipped, remarks } = await loadProfiles(files, {
     signal,
     stdin: process.stdin,
     others: "refuse",
@@ -110,7 +117,7 @@ async function readAll(
     for (const remark of remarks) terminal.err(`longpole: ${safeText(remark)}\n`);
   }
   for (const error of errors) terminal.err(`longpole: ${safeText(error.message)}\n`);
-  const tables = profiles.map(({ stacks }) => stacks);
+  const tables = [...fetched, ...profiles.map(({ stacks }) => stacks)];
   return { stacks: tables.length === 1 ? tables[0]! : mergeStackTables(tables), hasErrors: errors.length > 0 };
 }
 

@@ -1,5 +1,5 @@
 import { codeProfile } from "../../analysis/code-profile.ts";
-import { FrameKind } from "../../model/stack-table.ts";
+import { FrameKind, sampleCountOf } from "../../model/stack-table.ts";
 import type { EndpointView } from "../endpoint-view.ts";
 import { namedSpan } from "../sample-spans.ts";
 import type { Window } from "../window.ts";
@@ -87,6 +87,7 @@ function findLinks(window: Window, { stacks, valueType, profile }: ServiceCode):
   const values = samples.values[timeColumn(stacks, valueType)]!;
   const rowOfSet = Int32Array.from({ length: labels.listCount }, (_, set) => namedSpan(window, stacks, set));
   const trace = new Int32Array(samples.rowCount).fill(-1);
+  const countOf = sampleCountOf(stacks);
   let count = 0;
   for (let sample = 0; sample < samples.rowCount; sample++) {
     const span = rowOfSet[samples.labelSet[sample]!]!;
@@ -101,7 +102,7 @@ function findLinks(window: Window, { stacks, valueType, profile }: ServiceCode):
       if (at < forest.startNs[span]! - SLACK_NS || at > forest.endNs[span]! + SLACK_NS) continue;
     }
     trace[sample] = forest.trace[span]!;
-    count++;
+    count += countOf(sample);
   }
   return count >= FEWEST_SAMPLES && count >= LINKS_TELL * profile.busySamples ? { trace, count } : undefined;
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { askTarget, reasonOf } from "../ask-target.ts";
 import type { Receiver } from "../receiver.ts";
 
 /** A program that tells its metrics when asked. */
@@ -78,7 +79,7 @@ async function scrape(
   let text: Buffer = Buffer.alloc(0);
   let trouble = "";
   try {
-    text = await exposition(target, maxBytes, stopped);
+    text = await askTarget({ url: target.url, accept: ACCEPT, timeoutMs: target.timeoutMs, maxBytes }, stopped);
   } catch (error) {
     trouble = reasonOf(error);
   }
@@ -103,28 +104,4 @@ async function scrape(
   } finally {
     lease.release();
   }
-}
-
-async function exposition({ url, timeoutMs }: ScrapeTarget, maxBytes: number, stopped: AbortSignal): Promise<Buffer> {
-  const signal = AbortSignal.any([stopped, AbortSignal.timeout(timeoutMs)]);
-  const response = await fetch(url, { headers: { accept: ACCEPT }, redirect: "error", signal });
-  if (response.status !== 200) {
-    await response.body?.cancel();
-    throw new Error(`status ${response.status}`);
-  }
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += (chunk as Uint8Array).length;
-    // Leaving the loop ends the connection.
-    if (size > maxBytes) throw new Error(`more than ${maxBytes} bytes`);
-    chunks.push(chunk as Uint8Array);
-  }
-  return Buffer.concat(chunks, size);
-}
-
-/** `fetch` says only that it failed; why is in its cause. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
 }

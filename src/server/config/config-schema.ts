@@ -75,6 +75,29 @@ export const ConfigSchema = Type.Object(
         { description: "a list of targets" },
       ),
     ),
+    profiles: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            url: Type.String({ pattern: "^https?://", description: "an http or https URL" }),
+            job: Text,
+            every: Type.Optional(Duration),
+            seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 300, description: "1 to 300 seconds" })),
+            kinds: Type.Optional(
+              Type.Array(
+                Type.Union(
+                  [Type.Literal("profile"), Type.Literal("heap"), Type.Literal("block"), Type.Literal("mutex")],
+                  { description: "profile, heap, block or mutex" },
+                ),
+                { minItems: 1, description: "a list of profile, heap, block, mutex" },
+              ),
+            ),
+          },
+          closed,
+        ),
+        { description: "a list of Go programs" },
+      ),
+    ),
     postgres: Type.Optional(
       Type.Array(
         Type.Object(
