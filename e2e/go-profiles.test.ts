@@ -22,7 +22,7 @@ describe.skipIf(!hasGo)("a real Go program (skipped where there is no go)", () =
     const built = spawnSync("go", ["build", "-o", binary, join(import.meta.dirname, "go-program/main.go")], {
       encoding: "utf8",
     });
-    expect(built.stderr).toBe("");
+    if (built.status !== 0) throw new Error(built.stderr);
     program = spawn(binary);
     const port = await new Promise<string>((resolve) =>
       program.stdout!.once("data", (chunk: Buffer) => resolve(chunk.toString().trim())),
