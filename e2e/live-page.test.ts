@@ -5,6 +5,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PageDocument } from "../src/model/page.ts";
 import { openBrowser, watchedPage } from "../src/testing/browser.ts";
+import { violations } from "../src/testing/wcag.ts";
 import { replay } from "./replay.ts";
 import { START_TIMEOUT_MS, startUp, type RunningUp } from "./running-up.ts";
 
@@ -29,6 +30,7 @@ describe("the home screen of a running server", () => {
     await page.getByText("OTEL_EXPORTER_OTLP_ENDPOINT").waitFor();
     await page.getByText(`longpole agent --endpoint ${up.otlpUrl}`).first().waitFor();
     expect(complaints).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     await page.close();
   });
 
@@ -108,6 +110,52 @@ describe("the home screen of a running server", () => {
     await page.close();
   });
 
+  test("scripts in all that a sender can name: nothing runs, on any screen that asks the server", async () => {
+    const evil = `"'><img src=x onerror=alert(1)><script>alert(2)</script>`;
+    const text = (key: string): object => ({ key, value: { stringValue: evil } });
+    const now = BigInt(Date.now()) * 1_000_000n;
+    const body = {
+      resourceSpans: [
+        {
+          resource: { attributes: ["service.name", "host.name", "service.instance.id", evil].map(text) },
+          scopeSpans: [
+            {
+              spans: [1, 2].map((span) => ({
+                traceId: "e".repeat(32),
+                spanId: `000000000000000${span}`,
+                ...(span === 1 ? {} : { parentSpanId: "0000000000000001" }),
+                name: evil,
+                kind: span === 1 ? 2 : 3,
+                startTimeUnixNano: String(now),
+                endTimeUnixNano: String(now + 5_000_000n),
+                attributes: ["db.system.name", "db.query.text", evil].map(text),
+                status: { code: 2, message: evil },
+              })),
+            },
+          ],
+        },
+      ],
+    };
+    const sent = await fetch(`${up.otlpUrl}/v1/traces`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    expect(sent.status).toBe(200);
+    const { page, complaints } = await watchedPage(browser);
+    await page.goto(`${up.apiUrl}/?last=5m#/search?query=${encodeURIComponent("{ status = error }")}`);
+    await page.getByText(evil).first().waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.getByRole("row").getByRole("button", { name: evil }).first().click();
+    await page.getByRole("tree", { name: "Spans" }).waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.goto(`${up.apiUrl}/?last=5m#/hosts`);
+    await page.getByRole("heading", { name: "Hosts" }).or(page.getByText("No host is named")).first().waitFor();
+    expect(await violations(page)).toEqual([]);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
   test("a server that goes away leaves the page as it is, dated", async () => {
     const { page } = await watchedPage(browser);
     await page.goto(`${up.apiUrl}/?last=5m`);
@@ -119,6 +167,7 @@ describe("the home screen of a running server", () => {
       .waitFor();
     await page.getByRole("alert").getByRole("button", { name: "Try again" }).click();
     await page.getByRole("alert").getByText("Loading anew failed: the server does not answer").waitFor();
+    expect(await violations(page)).toEqual([]);
     expect(await page.getByText("an index on", { exact: false }).count()).toBeGreaterThan(0);
     await page.close();
   });

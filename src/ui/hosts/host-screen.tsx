@@ -6,6 +6,7 @@ import { digits, percent, plural } from "../parts/numbers.ts";
 import { Empty, Panel } from "../parts/panel.tsx";
 import { useServer, windowQuery } from "../state/ask-server.ts";
 import { isServed } from "../state/load-page.ts";
+import { Gauge, mostUsedFirst, UseTable } from "../screens/use-table.tsx";
 import { useSelection } from "../state/selection.ts";
 import { unixMs } from "../state/server-status.ts";
 import styles from "./hosts.module.css";
@@ -53,7 +54,7 @@ function Hosts({ hosts, note }: { hosts: readonly HostEntry[]; note: string }): 
             <HostRow
               key={host.host}
               host={host}
-              worst={resourcesOf(page, host.host, hosts)[0]}
+              worst={mostUsedFirst(resourcesOf(page, host.host, hosts))[0]}
               isOpen={host === open}
               choose={() => go({ host: host.host }, true)}
             />
@@ -84,17 +85,15 @@ function HostRow({ host, worst, isOpen, choose }: HostRowProps): JSX.Element {
           {worst !== undefined && ` · ${worst.resource} ${percent(worst.utilisation)}`}
           {missing > 0 && ` · ${missing} not collected`}
         </span>
-        {worst !== undefined && <Gauge share={worst.utilisation} />}
+        {worst !== undefined && (
+          <span className={styles["bar"]}>
+            <Gauge share={worst.utilisation} />
+          </span>
+        )}
       </button>
     </li>
   );
 }
-
-const Gauge = ({ share }: { share: number }): JSX.Element => (
-  <span className={styles["gauge"]} aria-hidden="true">
-    <i style={{ width: `${100 * Math.min(1, share)}%` }} data-over={share > 0.85 || undefined} />
-  </span>
-);
 
 function HostDetail({ host, rows }: { host: HostEntry; rows: readonly ResourceRow[] }): JSX.Element {
   const { link } = useSelection();
@@ -181,43 +180,6 @@ function AgentCost({ agent }: { agent: NonNullable<HostEntry["agent"]> }): JSX.E
       {agent.dropped > 0 && <b className={styles["over"]}>, {digits(agent.dropped)} dropped</b>}
       {agent.shed.length > 0 && `; left out to stay within that: ${agent.shed.join(", ")}`}.
     </p>
-  );
-}
-
-function UseTable({ rows }: { rows: readonly ResourceRow[] }): JSX.Element {
-  return (
-    <div className={styles["table"]} role="group" aria-label="Utilisation, saturation, errors" tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th>resource</th>
-            <th>of</th>
-            {["in use", "worst window", "above the line", "waiting", "errors/s"].map((name) => (
-              <th key={name} className={styles["num"]}>
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row, i) => (
-            <tr key={i}>
-              <td>{row.resource}</td>
-              <td className={styles["muted"]}>{[row.service, row.instance].filter(Boolean).join(" ")}</td>
-              <td className={styles["num"]}>
-                {percent(row.utilisation)} <Gauge share={row.utilisation} />
-              </td>
-              <td className={`${styles["num"]} ${(row.worstUtilisation ?? 0) > 0.95 ? styles["over"] : ""}`}>
-                {row.worstUtilisation === undefined ? "–" : percent(row.worstUtilisation)}
-              </td>
-              <td className={styles["num"]}>{row.shareAboveLine === undefined ? "–" : percent(row.shareAboveLine)}</td>
-              <td className={styles["num"]}>{row.waiting === undefined ? "–" : digits(row.waiting)}</td>
-              <td className={styles["num"]}>{row.errorsPerSecond === undefined ? "–" : digits(row.errorsPerSecond)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
   );
 }
 

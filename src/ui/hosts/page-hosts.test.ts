@@ -57,7 +57,7 @@ describe("hosts that a page's data name", () => {
   });
 
   test("a service that runs on no other host belongs to its host's use", () => {
-    expect(resourcesOf(page, "h1", hosts).map(({ service }) => service)).toEqual(["shop", "h1"]);
+    expect(resourcesOf(page, "h1", hosts).map(({ service }) => service)).toEqual(["h1", "shop"]);
     expect(resourcesOf(page, "h2", hosts)).toEqual([]);
   });
 });

@@ -120,13 +120,13 @@ function collectorsOf(held: Seen, profiled: readonly string[]): Collector[] {
   ];
 }
 
-/** USE of a host: its resources and those of services that run nowhere else, most used first. */
+/** Resources of a host, and of services that run nowhere else. */
 export function resourcesOf(page: PageDocument, host: string, hosts: readonly HostEntry[]): ResourceRow[] {
   const isOnlyHere = (service: string): boolean => {
     const places = hosts.filter((entry) => entry.services.some((one) => one.service === service));
     return places.length === 1 && places[0]!.host === host;
   };
-  return (page.report.throughput.resources ?? [])
-    .filter((row) => row.host === host || (row.host === undefined && isOnlyHere(row.service)))
-    .toSorted((a, b) => (b.worstUtilisation ?? b.utilisation) - (a.worstUtilisation ?? a.utilisation));
+  return (page.report.throughput.resources ?? []).filter(
+    (row) => row.host === host || (row.host === undefined && isOnlyHere(row.service)),
+  );
 }

@@ -27,10 +27,7 @@ export function FindingTable({
               <tr key={finding.id}>
                 <td style={{ width: 60 }}>{finding.severity}</td>
                 <td>
-                  <button
-                    style={{ whiteSpace: "normal", textAlign: "left" }}
-                    onClick={() => go({ view: "findings", finding: finding.id })}
-                  >
+                  <button className={styles["link"]} onClick={() => go({ view: "findings", finding: finding.id })}>
                     {finding.title}
                   </button>
                 </td>
