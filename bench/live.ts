@@ -73,6 +73,7 @@ function readerOf(): LiveReader {
     store,
     cache: new BlockCache(3 * budget),
     kept: {},
+    rows: {},
     budget,
     operations: [],
     nowUnixNs: () => BigInt(Date.now()) * 1_000_000n,
@@ -127,5 +128,6 @@ async function load(firstEnd: bigint, lastEnd: bigint): Promise<void> {
   const start = firstEnd - WINDOW_NS - 60n * S;
   if (stored > inWindow) await spread(start - 4n * 3600n * S, start - 600n * S, stored - inWindow, "before");
   await spread(start, lastEnd, inWindow, "window");
+  tables.length = 0;
   console.log(`${spans} spans stored in ${((performance.now() - began) / 1000).toFixed(0)} s`);
 }

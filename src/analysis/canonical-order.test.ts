@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { spanIdHex, traceIdHex, type SpanTable } from "../model/span-table.ts";
+import { unixNs } from "../model/units.ts";
 import { takeRows } from "../model/take-rows.ts";
 import { spanObjects } from "../testing/span-objects.ts";
 import { spansFromRows, type SpanRow } from "../testing/spans-from-rows.ts";
@@ -24,6 +25,23 @@ test("ids beyond the first 53 bits count, as numbers without sign", () => {
   );
   table.traceId.set([0xffff_ffff, 7, 0, 2, 0xffff_ffff, 7, 0, 1, 1, 0, 0, 3]);
   expect(names(inCanonicalOrder(table))).toEqual(["2", "1", "3"]);
+});
+
+test("times are offsets of the median start, whatever they were offsets of", () => {
+  const table = spansFromRows(
+    [10, 30, 70].map((startNs, i) => ({ trace: i + 1, id: 1, parent: 0, startNs, endNs: 80 })),
+  );
+  const other = {
+    ...table,
+    baseUnixNs: unixNs(table.baseUnixNs + 5n),
+    startOffsetNs: table.startOffsetNs.map((ns) => ns - 5),
+    endOffsetNs: table.endOffsetNs.map((ns) => ns - 5),
+  };
+  for (const { baseUnixNs, startOffsetNs, endOffsetNs } of [inCanonicalOrder(table), inCanonicalOrder(other)]) {
+    expect(baseUnixNs).toBe(table.baseUnixNs + 30n);
+    expect([...startOffsetNs]).toEqual([-20, 0, 40]);
+    expect([...endOffsetNs]).toEqual([50, 50, 50]);
+  }
 });
 
 test("what is in order stays the same table", () => {
@@ -66,7 +84,8 @@ test("law: any order of the rows gives the same spans in the same places, with t
   const canonical = inCanonicalOrder(table);
   const ids = Array.from(
     { length: 300 },
-    (_, row) => `${traceIdHex(canonical, row)} ${canonical.startOffsetNs[row]} ${spanIdHex(canonical, row)}`,
+    (_, row) =>
+      `${traceIdHex(canonical, row)} ${canonical.baseUnixNs + BigInt(canonical.startOffsetNs[row]!)} ${spanIdHex(canonical, row)}`,
   );
   expect(ids).toEqual(ids.toSorted());
 });

@@ -26,8 +26,8 @@ import {
   type LiveReader,
 } from "./live-diagnosis.ts";
 
-/** Windows of which decoded spans are kept: the one asked for, its baseline and one before. */
-const WINDOWS_KEPT = 3;
+/** Windows of which decoded spans are kept: the one asked for and its baseline. */
+const WINDOWS_KEPT = 2;
 
 /** Pages that show a fixed window ask for it again and again. */
 const REPORTS_KEPT = 8;
@@ -38,6 +38,7 @@ const port = parentPort!;
 const { budget, operations } = workerData as ThreadSetUp;
 const cache = new BlockCache(WINDOWS_KEPT * budget);
 const kept: LiveReader["kept"] = {};
+const rows: LiveReader["rows"] = {};
 const aborts = new Map<number, AbortController>();
 /** Called when the receiver has taken a chunk. */
 const takers = new Map<number, () => void>();
@@ -69,6 +70,7 @@ async function run(id: number, task: Task, connection: Connection, signal: Abort
       store: await storeOf(connection),
       cache,
       kept,
+      rows,
       budget,
       operations,
       nowUnixNs: () => BigInt(Date.now()) * 1_000_000n,

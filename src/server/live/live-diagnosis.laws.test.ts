@@ -50,6 +50,7 @@ const readerOf = (budget: number): LiveReader => ({
   store: embedded.store,
   cache: new BlockCache(3 * budget),
   kept: {},
+  rows: {},
   budget,
   operations: [],
   nowUnixNs: () => BigInt(Date.now()) * 1_000_000n,

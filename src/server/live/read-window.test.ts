@@ -90,6 +90,7 @@ function readerOf(
   return {
     store: storeOf(() => table),
     cache: new BlockCache(1_000_000),
+    rows: {},
     budget: options.budget ?? 1_000_000,
     operations: [],
     nowUnixNs: () => T0 + BigInt((options.now ?? 10_000) * S),
@@ -130,6 +131,27 @@ test("a window that moved on reads what is new only, and answers as if it had re
   const fresh = await readWindow(readerOf(rows, { now: 1900 }), range(660, 1560));
   expect(text(next.spans)).toBe(text(fresh.spans));
   expect(traces(next.spans)).toEqual(Array.from({ length: 900 }, (_, i) => i + 661));
+});
+
+test("a window that moves on for long is gathered anew now and then, and stays right", async () => {
+  const rows = traffic(3000);
+  const reader = readerOf(rows, { now: 4000 });
+  const tables = new Set<object>();
+  for (let from = 60; from < 2000; from += 130) {
+    const { spans } = await readWindow(reader, range(from, from + 300));
+    expect(text(spans)).toBe(text((await readWindow(readerOf(rows, { now: 4000 }), range(from, from + 300))).spans));
+    tables.add(reader.rows.held!);
+  }
+  expect(tables.size).toBeGreaterThan(1);
+  expect(tables.size).toBeLessThan(12);
+});
+
+test("spans that last for longer than one table can tell are left out, and the others stay", async () => {
+  const rows = traffic(300);
+  const years = { trace: 150, id: 90_000, parent: 299, startNs: 149.1 * S, endNs: 1e17 };
+  const reader = readerOf([...rows, years]);
+  const { spans } = await readWindow(reader, range(100, 200));
+  expect(text(spans)).toBe(text((await readWindow(readerOf(rows), range(100, 200))).spans));
 });
 
 test("what comes late makes its minutes be read again", async () => {

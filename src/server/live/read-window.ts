@@ -1,11 +1,10 @@
 import { ascendingOrder } from "../../analysis/ascending-order.ts";
-import { thinnedStates } from "../../analysis/thin-traces.ts";
 import { mapToFloats } from "../../model/map-column.ts";
-import { SpanGatherer, type SpanSource } from "../../model/span-gatherer.ts";
+import { SpanGatherer } from "../../model/span-gatherer.ts";
 import type { SpanTable } from "../../model/span-table.ts";
 import type { Store, TimeRange } from "../../store/store.ts";
 import { countsByMinute, MINUTE_NS, minutesOf, missingRuns, type Block, type BlockCache } from "./block-cache.ts";
-import { operationNames } from "./operation-names.ts";
+import { blockSource, GatheredRows } from "./gathered-rows.ts";
 import type { OperationRule } from "../config/settings.ts";
 
 /**
@@ -47,6 +46,8 @@ export interface WindowSpans {
 export interface WindowReader {
   readonly store: Pick<Store, "readSpans" | "red" | "spansIn">;
   readonly cache: BlockCache;
+  /** written here: rows that were gathered before, for the next window */
+  readonly rows: { held?: GatheredRows };
   readonly budget: number;
   readonly operations: readonly OperationRule[];
   readonly nowUnixNs: () => bigint;
@@ -84,9 +85,7 @@ export async function readWindow(
     reader.cache.keep(block);
   }
   const { held: before } = options;
-  const spans = isSame(before, range, share, blocks)
-    ? before.spans
-    : gather(blocks, range, whole, share, reader.operations);
+  const spans = isSame(before, range, share, blocks) ? before.spans : gather(blocks, range, whole, share, reader);
   const gathered = { range, share, blocks, spans };
   return { spans, share, spansInWindow: await reader.store.spansIn(range), spansRead, gathered };
 }
@@ -137,23 +136,22 @@ function gather(
   range: TimeRange,
   whole: TimeRange,
   share: number,
-  rules: readonly OperationRule[],
+  reader: WindowReader,
 ): SpanTable {
-  const gatherer = new SpanGatherer();
-  const sources = blocks.map(({ table }): SpanSource => {
-    const name = operationNames(table, rules);
-    return gatherer.source(table, {
-      ...(share < 1 ? { traceState: thinnedStates(table, share) } : {}),
-      ...(name === undefined ? {} : { name }),
-    });
-  });
+  const { rows: kept, operations } = reader;
+  const gathered = kept.held?.takes(blocks, share) === true ? kept.held : new GatheredRows(share, operations);
+  // Samples for a first part of an answer are not asked for again.
+  if (share === 1 || gathered === kept.held || kept.held === undefined) kept.held = gathered;
+  const parts = blocks.map((block) => gathered.of(block));
   // As offsets of each block: exact, as times of one window and its blocks lie within days.
   const within = blocks.map(({ table: { baseUnixNs } }) => ({
     whole: { from: Number(whole.fromUnixNs - baseUnixNs), to: Number(whole.toUnixNs - baseUnixNs) },
     range: { from: Number(range.fromUnixNs - baseUnixNs), to: Number(range.toUnixNs - baseUnixNs) },
   }));
-  for (const parts of tracesOf(blocks)) {
-    const places = placesOf(blocks, parts, (block, start) => {
+  const taken: number[] = [];
+  const chosen: Place[] = [];
+  for (const trace of tracesOf(blocks)) {
+    const places = placesOf(blocks, trace, (block, start) => {
       const { from, to } = within[block]!.whole;
       return start >= from && start < to;
     });
@@ -162,8 +160,24 @@ function gather(
     const start = blocks[first.block]!.table.startOffsetNs[first.row]!;
     const { from, to } = within[first.block]!.range;
     if (start < from || start >= to) continue;
-    for (const { block, row } of places) sources[block]!.add(row);
+    for (const place of places) {
+      taken.push(parts[place.block]!.rowOf(place.row));
+      chosen.push(place);
+    }
   }
+  return gathered.take(taken) ?? gatheredAnew(blocks, chosen, share, reader.operations);
+}
+
+/** The rows one after the other, without those whose times lie more than 104 days from the others'. */
+function gatheredAnew(
+  blocks: readonly Block[],
+  chosen: readonly Place[],
+  share: number,
+  rules: readonly OperationRule[],
+): SpanTable {
+  const gatherer = new SpanGatherer();
+  const sources = blocks.map(({ table }) => blockSource(gatherer, table, share, rules));
+  for (const { block, row } of chosen) sources[block]!.add(row);
   return gatherer.finish().table;
 }
 
