@@ -5,14 +5,15 @@ import { InputError } from "../model/intake.ts";
  *
  * Own code, because the published package never ends on a literal whose 32-bit length is negative, and does not notice
  * when there is less content than was told. https://github.com/google/snappy/blob/main/format_description.txt
- * Throws InputError with the offset in the compressed bytes.
+ * Throws InputError with the offset in the compressed bytes. Writes to `memory` where that is large enough.
  */
-export function unsnappy(bytes: Uint8Array, file: string, limit: number): Uint8Array {
+export function unsnappy(bytes: Uint8Array, file: string, limit: number, memory?: Uint8Array): Uint8Array {
   const told = { at: 0, size: 0 };
   readSize(bytes, file, told);
   if (told.size > limit)
     throw fail("too-large", file, 0, `at most ${limit} bytes after decompression`, String(told.size));
-  const out = new Uint8Array(told.size);
+  const out =
+    memory !== undefined && told.size <= memory.length ? memory.subarray(0, told.size) : new Uint8Array(told.size);
   let at = told.at;
   let to = 0;
   while (at < bytes.length) {

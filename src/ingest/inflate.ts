@@ -22,12 +22,14 @@ const MIN_CHUNK = 1024;
 const USUAL_RATIO = 64;
 
 const inPlace = makeInflater();
+const snappyMemory = new Uint8Array(2 ** 20);
 
 /**
  * The content of a body that is inflated at once, good until the next call; undefined where `inflated` has to do it,
- * because it takes long, or in order to say what is wrong.
+ * because it takes long, or in order to say what is wrong. Throws InputError for Snappy, as that does.
  */
 export function inflatedNow(sent: Uint8Array, encoding: BodyEncoding, limit: number): Uint8Array | undefined {
+  if (encoding === "snappy") return unsnappy(sent, "request", limit, snappyMemory);
   if (encoding !== "gzip" || sent.length > INLINE_BYTES) return undefined;
   const bytes = inPlace?.inflate(sent);
   return bytes === undefined || bytes.length > limit ? undefined : bytes;

@@ -105,10 +105,21 @@ export class NativeWriter {
     this.at = at;
   }
 
-  unsigned64(name: string, column: BigUint64Array): void {
+  /** Those of `column` at `rows`. As words: a BigInt would be made of each number. */
+  unsigned64(name: string, column: BigUint64Array, rows?: Int32Array): void {
     this.head(name, "UInt64");
-    this.reserve(8 * column.length);
-    for (let i = 0; i < column.length; i++, this.at += 8) this.view.setBigUint64(this.at, column[i]!, true);
+    const count = rows?.length ?? column.length;
+    this.reserve(8 * count);
+    const words = new Uint32Array(column.buffer, column.byteOffset, 2 * column.length);
+    const { view } = this;
+    let { at } = this;
+    for (let i = 0; i < count; i++, at += 8) {
+      const row = rows === undefined ? i : rows[i]!;
+      // The memory of columns is little-endian wherever Node and the engine run.
+      view.setUint32(at, words[2 * row]!, true);
+      view.setUint32(at + 4, words[2 * row + 1]!, true);
+    }
+    this.at = at;
   }
 
   integers32(name: string, column: Int32Array): void {
@@ -127,6 +138,12 @@ export class NativeWriter {
   stringColumn(name: string, column: Int32Array): void {
     this.head(name, "String");
     for (let i = 0; i < column.length; i++) this.string(column[i]!);
+  }
+
+  /** String of a text per row. */
+  rowTexts(name: string, texts: readonly Uint8Array[]): void {
+    this.head(name, "String");
+    for (const text of texts) this.text(text);
   }
 
   /** String of texts, most of which are empty. */
