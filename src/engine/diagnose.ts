@@ -17,6 +17,7 @@ import { explainChange } from "./change-claims.ts";
 import { splitAtChange } from "./change-in-window.ts";
 import { codeContext } from "./code/code-context.ts";
 import { joinCode, nameFunctions, type CodeContext } from "./code/code-claims.ts";
+import { nameInFindings } from "./code/name-findings.ts";
 import { withKernelPaths } from "./code/kernel-paths.ts";
 import { matchProfiles, type MatchedProfiles, type ProfileInput } from "./code/service-profiles.ts";
 import { baselineOf } from "./baseline-endpoints.ts";
@@ -191,7 +192,7 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
     views.filter((view) => view.endpoint.traces.length >= MIN_TRACES),
     replayPredictor(window, ownTime(window.segments, window.spans.rowCount), seed),
   );
-  const findings = withHostLinks(settled, ledgers.services, window);
+  const findings = withHostLinks(nameInFindings(settled, profiles.services), ledgers.services, window);
   const quality = dataQuality(window, input.intake, views, stopped, resources, [
     ...profiles.warnings,
     ...ledgers.warnings,

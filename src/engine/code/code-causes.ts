@@ -3,6 +3,7 @@ import { frameText } from "../../analysis/frame-text.ts";
 import type { WorkClass } from "../../analysis/work-class.ts";
 import type { Evidence, Mechanism } from "../../model/report.ts";
 import { percent } from "../wording.ts";
+import { ownFunction } from "./own-function.ts";
 import type { ServiceCode } from "./service-profiles.ts";
 
 /** One thing that a service's processor time goes to, and would not have to. */
@@ -44,7 +45,7 @@ export function codeCauses(code: ServiceCode): CodeCause[] {
 }
 
 function causeOf(code: ServiceCode, one: ClassShare): CodeCause | undefined {
-  const top = one.functions[0];
+  const top = one.work === "gc" ? ownFunction(code.stacks, one.functions) : one.functions[0];
   const frame = top === undefined ? "" : frameText(code.stacks, top.frame);
   switch (one.work) {
     case "code":

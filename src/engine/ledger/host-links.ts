@@ -17,7 +17,6 @@ const SHOWS: Partial<Record<Mechanism, readonly (readonly [LedgerKind, string])[
     ["throttled", "held back by the quota"],
     ["cpu", "on the processor"],
   ],
-  "garbage-collection": [["gc", "collecting garbage"]],
   "disk-saturated": [["disk", "waiting for the disk"]],
   fsync: [["disk", "waiting for the disk"]],
   "lock-contention": [["lock", "waiting for a lock"]],
@@ -26,7 +25,7 @@ const SHOWS: Partial<Record<Mechanism, readonly (readonly [LedgerKind, string])[
 /** Mechanisms that somebody else's work is a part of. */
 const BY_OTHERS: ReadonlySet<Mechanism> = new Set(["noisy-neighbour", "run-queue", "cpu-saturated"]);
 
-/** Kinds that the kernel counts to the nanosecond; collection is told by symbols that a runtime may not have. */
+/** Kinds that the kernel counts to the nanosecond; of those it sees nothing where there is nothing. */
 const COUNTED: ReadonlySet<LedgerKind> = new Set(["runnable", "throttled", "disk", "lock"]);
 /** Of recordings that see waits at all: /proc alone tells processor times only. */
 const hasWaits = (ledgers: readonly ProcessLedger[]): boolean =>
@@ -58,7 +57,7 @@ export function withHostLinks(
     if (shows === undefined) return finding;
     const ledgers = ledgersOf(finding, recorded, window);
     if (ledgers.length === 0) return finding;
-    const busiest = busiestThread(ledgers);
+    const busiest = busiestThread(ledgers, recorded);
     if (busiest === undefined) return finding;
     const seen = shows.flatMap(([kind, words]) => {
       const share = shareOf(busiest, kind);
@@ -95,15 +94,20 @@ interface Busiest {
 
 const DOING: ReadonlySet<LedgerKind> = new Set(["cpu", "gc", "runnable", "throttled", "lock", "disk"]);
 
-function busiestThread(ledgers: readonly ProcessLedger[]): Busiest | undefined {
+function busiestThread(
+  ledgers: readonly ProcessLedger[],
+  recorded: ReadonlyMap<string, readonly ProcessLedger[]>,
+): Busiest | undefined {
   let found: Busiest | undefined;
   let most = 0;
-  for (const { threads, service, name, source } of ledgers) {
+  for (const ledger of ledgers) {
+    const { threads, source } = ledger;
+    const of = [...recorded].find(([, all]) => all.includes(ledger))?.[0] ?? ledger.name;
     for (const thread of threads) {
       const busy = thread.times.reduce((sum, { kind, ns, idleNs }) => sum + (DOING.has(kind) ? ns - idleNs : 0), 0);
       if (!(thread.wallNs > 0) || busy / thread.wallNs <= most) continue;
       most = busy / thread.wallNs;
-      found = { thread, of: service === "" ? name : service, source };
+      found = { thread, of, source };
     }
   }
   return found;
