@@ -46,6 +46,7 @@ import { explainRegressions } from "./regression/explain-regressions.ts";
 import { agentLedgers } from "./ledger/agent-ledgers.ts";
 import { endpointLedger, type HostEvidence } from "./ledger/endpoint-ledger.ts";
 import { hostEvidence } from "./ledger/host-evidence.ts";
+import { withWaitClaims } from "./ledger/wait-claims.ts";
 import { withHostLinks } from "./ledger/host-links.ts";
 import { matchLedgers, type MatchedLedgers } from "./ledger/services-of-ledgers.ts";
 import { furtherUse } from "./resources/further-use.ts";
@@ -335,7 +336,13 @@ async function findCauses(
         );
   const foretold = withObjectiveForecast(measured, objectives);
   const joined = joinCode(window, ownNs, explained, foretold, profiles.services, code);
-  const named = withKernelPaths(nameFunctions(window, joined, profiles.services), ledgers.services);
+  const named = withWaitClaims(
+    window,
+    explained,
+    ownNs,
+    withKernelPaths(nameFunctions(window, joined, profiles.services), ledgers.services),
+    { recorded: ledgers.services, ...code },
+  );
   const findings = rankFindings(
     named,
     replayPredictor(window, ownNs, seed),
