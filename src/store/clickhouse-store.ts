@@ -25,6 +25,7 @@ import {
   type SummaryRow,
   traceSummary,
 } from "./queries/search-traces.ts";
+import { MetricLookup } from "./metric-lookup.ts";
 import { rangeParameters } from "./queries/time-range.ts";
 import { expressionSql } from "./queries/trace-query-sql.ts";
 import { enforceSizeCap, type Dropped } from "./size-cap.ts";
@@ -75,6 +76,7 @@ export class ClickHouseStore implements Store {
   private readonly nodes: readonly Link[];
   private readonly memory = new BlockMemory();
   readonly history: History;
+  readonly lookup: MetricLookup;
   private readonly edgeCounts: EdgeCounts;
   private readonly metrics: MetricInserts = new MetricInserts((...block) => this.insert(...block));
 
@@ -82,6 +84,10 @@ export class ClickHouseStore implements Store {
     this.connection = connection;
     this.link = new Link(connection);
     this.history = new ClickHouseHistory(this.link, connection.database, INSERT);
+    this.lookup = new MetricLookup({
+      rows: (query, options) => this.rows(query, options),
+      blocks: (query, options) => this.reader(options)(query),
+    });
     this.edgeCounts = new EdgeCounts(
       this.link,
       connection.database,

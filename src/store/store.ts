@@ -5,6 +5,7 @@ import type { SpanTable } from "../model/span-table.ts";
 import type { StackTable } from "../model/stack-table.ts";
 import type { TraceExpression } from "../model/trace-query.ts";
 import type { Connection } from "./connection.ts";
+import type { MetricLookup } from "./metric-lookup.ts";
 import type { LedgerEntry, SettingChange, StoredEvent, StoredSetting, StoredStatement } from "./history.ts";
 
 /** What starts in `[fromUnixNs, toUnixNs)`, nanoseconds since 1970. */
@@ -170,6 +171,8 @@ export interface Store {
   /** Plain data to `connect` with, in a worker thread too; an embedded engine keeps its port when it is started anew. */
   readonly connection: Connection;
   readonly history: History;
+  /** single series of metrics, for questions about them */
+  readonly lookup: MetricLookup;
 
   insertSpans(spans: SpanTable, token: string): Promise<void>;
   insertMetrics(metrics: MetricTable, token: string): Promise<void>;

@@ -9,6 +9,7 @@ import { addHostRoutes } from "../routes/hosts.ts";
 import { addHealthRoutes } from "../routes/health.ts";
 import { addJaegerRoutes } from "../routes/jaeger.ts";
 import { addProfileRoutes } from "../routes/profiles.ts";
+import { addPrometheusRoutes } from "../routes/prometheus.ts";
 import { addReportRoutes } from "../routes/report.ts";
 import { addSearchRoutes } from "../routes/search.ts";
 import { addStatusRoutes } from "../routes/status.ts";
@@ -25,7 +26,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 65_000;
 
 /** Routes that answer from what was received. */
-const SETTLED_TAGS: ReadonlySet<string> = new Set(["report", "explore", "jaeger"]);
+const SETTLED_TAGS: ReadonlySet<string> = new Set(["report", "explore", "jaeger", "prometheus"]);
 
 /** The HTTP API of a server, not listening yet. */
 export function buildApp(context: ServerContext): FastifyInstance {
@@ -77,5 +78,6 @@ export function buildApp(context: ServerContext): FastifyInstance {
   addHostRoutes(app, context, queries);
   addChangeRoutes(app, context, queries);
   addJaegerRoutes(app, context, queries);
+  addPrometheusRoutes(app, context, queries);
   return app;
 }
