@@ -25,7 +25,7 @@ import {
   type SummaryRow,
   traceSummary,
 } from "./queries/search-traces.ts";
-import { MetricLookup } from "./metric-lookup.ts";
+import { ClickHouseLookup } from "./metric-lookup.ts";
 import { rangeParameters } from "./queries/time-range.ts";
 import { expressionSql } from "./queries/trace-query-sql.ts";
 import { enforceSizeCap, type Dropped } from "./size-cap.ts";
@@ -46,6 +46,7 @@ import type {
   TraceSummary,
 } from "./store.ts";
 import { StoreError } from "./store-error.ts";
+import type { MetricLookup } from "./stored-metrics.ts";
 import { highestHash, LARGEST_HASH } from "./trace-share.ts";
 import { type Insert, MetricInserts, type Read, readMetrics, readStacks, writeStacks } from "./telemetry-tables.ts";
 import { readStatus } from "./store-status.ts";
@@ -84,7 +85,7 @@ export class ClickHouseStore implements Store {
     this.connection = connection;
     this.link = new Link(connection);
     this.history = new ClickHouseHistory(this.link, connection.database, INSERT);
-    this.lookup = new MetricLookup({
+    this.lookup = new ClickHouseLookup({
       rows: (query, options) => this.rows(query, options),
       blocks: (query, options) => this.reader(options)(query),
     });

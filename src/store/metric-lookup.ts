@@ -11,46 +11,7 @@ import {
   type SeriesRow,
 } from "./queries/metric-lookup.ts";
 import { StoreError } from "./store-error.ts";
-
-/** A series as it is kept; lists as [key, AttributeType, value, key, ...]. */
-export interface StoredSeries {
-  readonly id: bigint;
-  readonly name: string;
-  readonly unit: string;
-  /** MetricKind */
-  readonly kind: number;
-  /** Temporality */
-  readonly temporality: number;
-  readonly monotonic: boolean;
-  readonly resource: readonly (string | number)[];
-  readonly labels: readonly (string | number)[];
-}
-
-/** Points of several series, by series and ascending time. */
-export interface StoredPoints {
-  readonly rowCount: number;
-  readonly series: BigUint64Array;
-  /** nanoseconds since 1970 */
-  readonly timeNs: BigInt64Array;
-  /** NaN: none was recorded */
-  readonly value: Float64Array;
-}
-
-/** A point of a distribution: of a histogram its buckets' counts, of a summary values at quantiles. */
-export interface StoredDistribution {
-  readonly series: bigint;
-  readonly timeNs: bigint;
-  readonly sum: number;
-  readonly count: number;
-  readonly bounds: Float64Array;
-  readonly counts: Float64Array;
-}
-
-interface Range {
-  readonly fromUnixNs: bigint;
-  /** not included */
-  readonly toUnixNs: bigint;
-}
+import type { MetricLookup, PointRange, StoredDistribution, StoredPoints, StoredSeries } from "./stored-metrics.ts";
 
 /** Ids of one query stand in its address. */
 const IDS_PER_QUERY = 5000;
@@ -61,18 +22,14 @@ interface Reads {
   blocks(query: string, options: QueryOptions): Promise<Iterable<NativeBlock>>;
 }
 
-/** Finds series by name, and reads the points of some; limits are told, never kept silently. */
-export class MetricLookup {
+/** The tables of metrics, series by series. */
+export class ClickHouseLookup implements MetricLookup {
   private readonly reads: Reads;
 
   constructor(reads: Reads) {
     this.reads = reads;
   }
 
-  /**
-   * Series that may have points since `sinceUnixNs`, to the day: those of any of `names` (in which all but letters,
-   * digits, _ and : stand as _), all if absent. Throws StoreError "too-large" for more than `most`.
-   */
   async series(
     sinceUnixNs: bigint,
     names: readonly string[] | undefined,
@@ -91,10 +48,9 @@ export class MetricLookup {
     }));
   }
 
-  /** Points of gauges and sums. Throws StoreError "too-large" for more than `most`. */
   async points(
     ids: readonly bigint[],
-    range: Range,
+    range: PointRange,
     most: number,
     signal?: AbortSignal,
   ): Promise<readonly StoredPoints[]> {
@@ -115,7 +71,7 @@ export class MetricLookup {
 
   async distributions(
     ids: readonly bigint[],
-    range: Range,
+    range: PointRange,
     most: number,
     signal?: AbortSignal,
   ): Promise<readonly StoredDistribution[]> {
@@ -138,7 +94,6 @@ export class MetricLookup {
     return points;
   }
 
-  /** Finite bounds that distributions have had since a time, ascending. */
   async bounds(
     ids: readonly bigint[],
     since: bigint,
@@ -153,7 +108,7 @@ export class MetricLookup {
     return bounds;
   }
 
-  /** Those of the values that a regular expression matches whole. The engine's (RE2) needs linear time, whatever it is asked. */
+  /** By the engine's RE2: a pattern of JavaScript could take for ever. */
   async matching(values: readonly string[], pattern: string, signal?: AbortSignal): Promise<ReadonlySet<string>> {
     const found = new Set<string>();
     for (let at = 0; at < values.length; at += VALUES_PER_QUERY) {
@@ -166,7 +121,7 @@ export class MetricLookup {
   private async blocks(
     query: string,
     ids: readonly bigint[],
-    range: Range,
+    range: PointRange,
     most: number,
     signal: AbortSignal | undefined,
   ): Promise<NativeBlock[]> {

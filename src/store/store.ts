@@ -5,7 +5,7 @@ import type { SpanTable } from "../model/span-table.ts";
 import type { StackTable } from "../model/stack-table.ts";
 import type { TraceExpression } from "../model/trace-query.ts";
 import type { Connection } from "./connection.ts";
-import type { MetricLookup } from "./metric-lookup.ts";
+import type { MetricLookup } from "./stored-metrics.ts";
 import type { LedgerEntry, SettingChange, StoredEvent, StoredSetting, StoredStatement } from "./history.ts";
 
 /** What starts in `[fromUnixNs, toUnixNs)`, nanoseconds since 1970. */

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import type { MetricLookup } from "../../store/metric-lookup.ts";
+import type { MetricLookup } from "../../store/stored-metrics.ts";
 import { Aggregator } from "./aggregate.ts";
 import { BinaryOperator, calculate } from "./binary.ts";
 import { type Aggregation, type Binary, type Expression, type Selector, selectorsOf, typeOf } from "./expression.ts";

@@ -1,6 +1,6 @@
 import { AttributeType } from "../../model/attribute-table.ts";
 import { MetricKind, Temporality } from "../../model/metric-table.ts";
-import type { MetricLookup, StoredSeries } from "../../store/metric-lookup.ts";
+import type { MetricLookup, StoredSeries } from "../../store/stored-metrics.ts";
 import type { Matcher } from "./expression.ts";
 import { type Labels, labelsOf, NAME, valueOf } from "./labels.ts";
 import type { Samples } from "./over-time.ts";
