@@ -27,6 +27,10 @@ const SOURCE = /(^|[._])source$/;
 const STATE = /(^|[._])(state|mode|type)$/;
 export const IDLE: RegExp = /^(idle|iowait|io[-_ ]?wait|steal_idle)$/i;
 
+/** Of statements, sessions, tables and settings of a database: what src/engine/database reads. */
+export const DATABASE_STATISTICS: RegExp =
+  /^postgresql_(statement|wait|lock|plan|collector|setting|io|wal|index|block|table_(count|left_out|sequential|index|modified|vacuum|analyze|size))(_|$)/;
+
 /**
  * The table: first match wins. Names old and new stand in one row; where a name is
  * of no convention, the words and the unit decide, so that what another system calls its
@@ -38,11 +42,10 @@ export const IDLE: RegExp = /^(idle|iowait|io[-_ ]?wait|steal_idle)$/i;
  * Micrometer, HikariCP, and the service-graph and span-metrics connectors.
  */
 export const RULES: readonly Rule[] = [
-  // Of statements, sessions, tables and settings of a database: src/engine/database reads these by themselves.
   { measure: "db-buffer-size", name: /^postgresql_setting_shared_buffers$/, dimension: "bytes", combine: "max" },
   {
     measure: undefined,
-    name: /^postgresql_(statement|wait|lock|plan|collector|setting|io|wal|index|block|table_(count|left_out|sequential|index|modified|vacuum|analyze|size))(_|$)/,
+    name: DATABASE_STATISTICS,
   },
   // What the runtime makes of its processors, before what the processors do.
   {

@@ -9,14 +9,14 @@ import { readBlocking } from "./read-blocking.ts";
 import { readDatabase, readDatabaseSize } from "./read-database.ts";
 import { readServer } from "./read-server.ts";
 import { readSettings } from "./read-settings.ts";
-import { readSizes, readTables } from "./read-tables.ts";
+import { type KnownTables, readSizes, readTables } from "./read-tables.ts";
 import { type Remark, remarksOn } from "./remarks.ts";
 import { Session } from "./session.ts";
 import { StatementWatch } from "./statement-watch.ts";
 import { statementText } from "./statement-texts.ts";
 import { isRefusal, troubleOf } from "./trouble.ts";
 
-/** Sizes and settings change slowly, and cost the server more than counters do. */
+/** Sizes and settings change slowly, and cost the server more than counters do; tables to which nothing happened, too. */
 const SLOW_EVERY_MS = 60_000;
 /** From this share of the time on, what the questions take is told: a healthy server answers them in some 20 ms each 10 s. */
 const DEAR = 0.02;
@@ -28,9 +28,11 @@ export class Observation {
   readonly #resource: Attributes;
   readonly #statements: StatementWatch;
   readonly #tally = new ActivityTally();
+  readonly #tables: KnownTables = new Map();
   /** remarks that were told, so that each is told once */
   readonly #told = new Set<string>();
   #sinceUnixMs = Date.now();
+  #busyShare = 0;
   #slowAtMs = Number.NEGATIVE_INFINITY;
   #startedUnixMs = Number.NaN;
 
@@ -120,9 +122,10 @@ export class Observation {
     };
     await add("connections, checkpoints and replicas", () => readServer(session, catalog));
     await add("the database", () => readDatabase(session));
-    await add("tables", () => readTables(session));
+    const isSlow = performance.now() - this.#slowAtMs >= SLOW_EVERY_MS;
+    await add("tables", () => readTables(session, this.#tables, isSlow));
     await add("statements", () => this.#statements.figures(session, catalog, remarks));
-    if (performance.now() - this.#slowAtMs >= SLOW_EVERY_MS) {
+    if (isSlow) {
       this.#slowAtMs = performance.now();
       await add("the size of the database", () => readDatabaseSize(session));
       await add("sizes of tables and indexes", () => readSizes(session));
@@ -140,7 +143,9 @@ export class Observation {
 
   #costFigures(session: Session, seconds: number, remarks: Remark[]): Figure[] {
     const busy = session.takeBusySeconds();
-    if (busy > DEAR * Math.max(seconds, this.#target.intervalMs / 1000))
+    // Smoothed over some reports: the first of a connection, and each with sizes, asks for more.
+    this.#busyShare += 0.2 * (busy / Math.max(seconds, this.#target.intervalMs / 1000) - this.#busyShare);
+    if (this.#busyShare > DEAR)
       remarks.push({ what: `looking at it takes more than ${100 * DEAR} % of the time`, mend: "a longer interval" });
     return [{ name: "postgresql.collector.time", unit: "s", kind: "delta", value: busy }];
   }

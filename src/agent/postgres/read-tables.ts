@@ -15,13 +15,23 @@ const TABLES_SQL = `SELECT t.schemaname || '.' || t.relname AS name, t.n_live_tu
   FROM pg_stat_user_tables t LEFT JOIN pg_statio_user_tables b USING (relid)
   ORDER BY t.n_live_tup + t.n_dead_tup DESC, 1 LIMIT ${MOST_TABLES}`;
 
-/** Rows, scans and blocks of each table. */
-export async function readTables(ask: Ask): Promise<Figure[]> {
+/** What tables told last, by name: a database has hundreds to which nothing happens. */
+export type KnownTables = Map<string, string>;
+
+/** Rows, scans and blocks of each table that is not as it was; of all where `isWhole`. */
+export async function readTables(ask: Ask, known: KnownTables, isWhole: boolean): Promise<Figure[]> {
   const rows = await ask.rows(TABLES_SQL);
+  const changed = rows.filter((row) => {
+    const { name, vacuum_age: _, analyze_age: __, ...counters } = row;
+    const text = JSON.stringify(counters);
+    const isSame = known.get(textOf(name)) === text;
+    known.set(textOf(name), text);
+    return isWhole || !isSame;
+  });
   return [
     figure("table.count", "{table}", "amount", rows[0]?.["tables"] ?? 0),
     figure("table.left_out", "{table}", "amount", Math.max(0, numberOf(rows[0]?.["tables"] ?? 0) - rows.length)),
-    ...rows.flatMap(tableFigures),
+    ...changed.flatMap(tableFigures),
   ];
 }
 

@@ -5,7 +5,7 @@ import { type Grid, onGrid, type Signal, SignalBuilder } from "../../analysis/si
 import { attributeText } from "../../model/attribute-table.ts";
 import { MetricKind, type MetricTable, Temporality } from "../../model/metric-table.ts";
 import type { Measure } from "../semantic-measures.ts";
-import type { Combine } from "../semantic-metric-rules.ts";
+import { type Combine, DATABASE_STATISTICS } from "../semantic-metric-rules.ts";
 import { type Meaning, meaningOf, parseName } from "../semantic-metrics.ts";
 import { edgeEnds, type EdgeEnds, type Entity, entityOf, programOf } from "./entities.ts";
 
@@ -31,7 +31,7 @@ export interface Measures {
   readonly programs: ReadonlyMap<string, ReadonlySet<string>>;
   /** by host.name: processors of which times were counted one by one */
   readonly processors: ReadonlyMap<string, ReadonlySet<number>>;
-  /** all points, and those of metrics that nothing asks for or that came twice */
+  /** all points, and those of metrics that nothing asks for or that came twice; databases' own statistics are asked for (src/engine/database) */
   readonly points: number;
   readonly pointsUnused: number;
   readonly warnings: readonly string[];
@@ -80,11 +80,11 @@ const RATES: ReadonlySet<Measure> = new Set<Measure>([
 /** Reads all series of the table into measures on common windows. Never throws for odd data; what is odd is a warning. */
 export function readMeasures(table: MetricTable): Measures {
   const index = indexSeries(table);
-  const readings = meaningfulSeries(table, index);
+  const { readings, elsewhere } = meaningfulSeries(table, index);
   const grid = gridOf(table, readings);
   const warnings: string[] = [];
   const into = new MeasureCollector(grid);
-  let used = 0;
+  let used = elsewhere;
   let faults = 0;
   for (const reading of readings) {
     used += reading.rows.length;
@@ -121,7 +121,8 @@ interface Reading {
   readonly processor: number;
 }
 
-function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
+function meaningfulSeries(table: MetricTable, index: SeriesIndex): { readings: Reading[]; elsewhere: number } {
+  let elsewhere = 0;
   const readings: Reading[] = [];
   const ofAgent: Reading[] = [];
   const resources = new Map<number, ReadonlyMap<string, string>>();
@@ -139,7 +140,10 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
     // The kubelet counts a pod's containers and their sum under one name: the sum has no container.
     if (labels.get("container") === "" || labels.get("container") === "POD") continue;
     let meaning = meaningOf(parsed, table.kind[series] as MetricKind, own);
-    if (meaning === undefined) continue;
+    if (meaning === undefined) {
+      if (DATABASE_STATISTICS.test(parsed.name)) elsewhere += pointsOf(index, series).length;
+      continue;
+    }
     const ends = edgeEnds(labels);
     if (ends !== undefined && meaning.measure === "request-rate") meaning = { ...meaning, measure: "edge-rate" };
     const isEdge = meaning.measure.startsWith("edge-");
@@ -163,7 +167,7 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): Reading[] {
           : resourceName(meaning.resource.map((key) => named.get(key)).find((text) => text !== undefined) ?? ""),
     });
   }
-  return [...readings, ...notToldYet(ofAgent, readings)];
+  return { readings: [...readings, ...notToldYet(ofAgent, readings)], elsewhere };
 }
 
 /** Scope of what the agent on a machine tells of other processes. */
