@@ -73,31 +73,31 @@ export function busyWork(
   const sizes = sizeReader(window);
   const bytes = emptyWork(classes.length, blocks);
   let isSized = false;
+  const add = (into: WorkByClass, trace: number, block: number, amount: number): void => {
+    for (let i = causes.start[trace]!; i < causes.start[trace + 1]!; i++) {
+      const found = ofTrace[causes.cause[i]!]!;
+      const at = found < 0 ? classes.length : found;
+      into[at]![block]! += amount * causes.share[i]! * forest.weight[trace]!;
+    }
+  };
   for (const row of forest.rows) {
     const middle = (forest.startNs[row]! + forest.endNs[row]!) / 2;
     const block = Math.min(blocks.count - 1, Math.max(0, Math.floor((middle - blocks.startNs) / blocks.widthNs)));
     const trace = forest.trace[row]!;
-    const add = (into: WorkByClass, amount: number): void => {
-      for (let i = causes.start[trace]!; i < causes.start[trace + 1]!; i++) {
-        const found = ofTrace[causes.cause[i]!]!;
-        const at = found < 0 ? classes.length : found;
-        into[at]![block]! += amount * causes.share[i]! * forest.weight[trace]!;
-      }
-    };
     if (work[row]! > 0) {
       const service = facts.service[row]!;
-      add(workOf(ownNs, service, classes.length, blocks), work[row]!);
+      add(workOf(ownNs, service, classes.length, blocks), trace, block, work[row]!);
       if (!ownSpans.has(service)) ownSpans.set(service, new Float64Array(blocks.count));
       ownSpans.get(service)![block]! += forest.weight[trace]!;
     }
     if (facts.role[row] === SpanRole.database) {
       const duration = forest.endNs[row]! - forest.startNs[row]!;
-      add(workOf(databaseNs, facts.callee[row]!, classes.length, blocks), duration);
+      add(workOf(databaseNs, facts.callee[row]!, classes.length, blocks), trace, block, duration);
     }
     const size = sizes(row);
     if (size === undefined) continue;
     isSized = true;
-    add(bytes, size);
+    add(bytes, trace, block, size);
   }
   return { ownNs, ownSpans, databaseNs, bytes: isSized ? bytes : undefined, blocks };
 }

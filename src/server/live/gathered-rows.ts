@@ -2,8 +2,9 @@ import { thinnedStates } from "../../analysis/thin-traces.ts";
 import { SpanGatherer, type SpanSource } from "../../model/span-gatherer.ts";
 import type { SpanTable } from "../../model/span-table.ts";
 import { takeRows } from "../../model/take-rows.ts";
+import type { TimeRange } from "../../store/store.ts";
 import type { OperationRule } from "../config/settings.ts";
-import type { Block } from "./block-cache.ts";
+import { MINUTE_NS, type Block } from "./block-cache.ts";
 import { operationNames } from "./operation-names.ts";
 
 /** Rows of blocks that are no longer asked for, per row that is: beyond, all are gathered anew, which bounds the memory. */
@@ -36,6 +37,17 @@ export class GatheredRows {
     let used = 0;
     for (const source of this.sources.values()) used += source.added;
     return used > 0 && this.count <= (1 + MOST_LEFT_OVER) * used;
+  }
+
+  /** Whether most of a range is here already. */
+  covers({ fromUnixNs, toUnixNs }: TimeRange): boolean {
+    let ns = 0n;
+    for (const { fromMinute, toMinute } of this.sources.keys()) {
+      const from = fromMinute * MINUTE_NS > fromUnixNs ? fromMinute * MINUTE_NS : fromUnixNs;
+      const to = toMinute * MINUTE_NS < toUnixNs ? toMinute * MINUTE_NS : toUnixNs;
+      if (to > from) ns += to - from;
+    }
+    return 2n * ns >= toUnixNs - fromUnixNs;
   }
 
   /** The block's rows as rows of the table. */

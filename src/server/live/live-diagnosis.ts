@@ -182,7 +182,8 @@ const inputOf = (query: LiveQuery, { spans }: { readonly spans: SpanTable }): Di
 
 /** Where the window is large, what a small sample of its traces says, told by `partial` and marked as incomplete. */
 async function diagnosePart(reader: LiveReader, query: LiveQuery, hooks: LiveHooks): Promise<void> {
-  if (hooks.partial === undefined) return;
+  // Who watches a window that moves has the whole answer of some seconds ago, which says more than a part of the next.
+  if (hooks.partial === undefined || reader.rows.held?.covers(query.range) === true) return;
   const stop = signalOf(hooks);
   const rows = await reader.store.red({ ...query.range, stepSeconds: 60 }, stop);
   const total = rows.reduce((sum, { count }) => sum + count, 0);

@@ -85,7 +85,11 @@ export async function readWindow(
     reader.cache.keep(block);
   }
   const { held: before } = options;
-  const spans = isSame(before, range, share, blocks) ? before.spans : gather(blocks, range, whole, share, reader);
+  // A sample for the first part of an answer is not asked for again.
+  const isPart = options.share !== undefined;
+  const spans = isSame(before, range, share, blocks)
+    ? before.spans
+    : gather(blocks, range, whole, share, reader, isPart);
   const gathered = { range, share, blocks, spans };
   return { spans, share, spansInWindow: await reader.store.spansIn(range), spansRead, gathered };
 }
@@ -137,11 +141,11 @@ function gather(
   whole: TimeRange,
   share: number,
   reader: WindowReader,
+  isPart: boolean,
 ): SpanTable {
   const { rows: kept, operations } = reader;
   const gathered = kept.held?.takes(blocks, share) === true ? kept.held : new GatheredRows(share, operations);
-  // Samples for a first part of an answer are not asked for again.
-  if (share === 1 || gathered === kept.held || kept.held === undefined) kept.held = gathered;
+  if (!isPart) kept.held = gathered;
   const parts = blocks.map((block) => gathered.of(block));
   // As offsets of each block: exact, as times of one window and its blocks lie within days.
   const within = blocks.map(({ table: { baseUnixNs } }) => ({
