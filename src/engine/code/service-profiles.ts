@@ -124,14 +124,25 @@ function whenElse({ forest, spans }: Window, { processes }: StackTable): string 
 }
 
 function serviceCode(service: string, inputs: readonly ProfileInput[]): ServiceCode | undefined {
-  const timed = inputs.filter(({ stacks }) => timeOf(stacks) !== "" && stacks.samples.rowCount > 0);
-  // Values of different kinds do not add up: the kind that is best in the first profile of it.
-  const valueType = TIMES.find((type) => timed.some(({ stacks }) => timeOf(stacks) === type));
-  if (valueType === undefined) return undefined;
-  const used = timed.filter(({ stacks }) => timeOf(stacks) === valueType);
+  // Values of different kinds do not add up: one kind of all the profiles is taken, the best whose functions have names.
+  // A profile from outside sees compiled code without any.
+  let first: ServiceCode | undefined;
+  for (const type of TIMES) {
+    const used = inputs.filter(({ stacks }) => hasTime(stacks, type) && stacks.samples.rowCount > 0);
+    if (used.length === 0) continue;
+    const code = codeOfType(service, used, type);
+    if (code.profile.busySamples > 0 && namedShare(code) >= NAMED) return code;
+    first ??= code;
+  }
+  return first;
+}
+
+function codeOfType(service: string, used: readonly ProfileInput[], valueType: string): ServiceCode {
   const stacks = mergeStackTables(used.map((input) => input.stacks));
   const column = timeColumn(stacks, valueType);
-  const profile = codeProfile(stacks, stacks.samples.values[column]!);
+  const values = stacks.samples.values[column]!;
+  // Samples of other kinds in the same table have nothing of this one.
+  const profile = codeProfile(stacks, values, (row) => values[row]! > 0);
   const lengthNs = stacks.processes.durationNs.reduce((sum, ns) => sum + Math.max(0, ns), 0);
   const isNanoseconds = stacks.valueTypes[column]!.unit === "nanoseconds";
   // Of a thread's wall time idling is a part; of processor time it is what is missing from the length of the recording.
@@ -146,13 +157,19 @@ function serviceCode(service: string, inputs: readonly ProfileInput[]): ServiceC
   };
 }
 
-/** The best of TIMES that a profile has, "" for none (a heap). */
-function timeOf({ valueTypes }: StackTable): string {
-  const own = new Set(valueTypes.map(({ type }) => bare(type)));
-  // Counts of samples stand beside other values in profiles of memory, too; times do only where they were sampled as well.
-  const isOfMemory = valueTypes.some(({ unit }) => unit === "bytes");
-  return TIMES.find((type) => own.has(type) && !(isOfMemory && type === "samples")) ?? "";
+/** Of the code's time so much has to be in functions that are known. */
+const NAMED = 0.5;
+
+function namedShare({ profile }: ServiceCode): number {
+  const code = profile.classes.find(({ work }) => work === "code");
+  if (code === undefined || code.value === 0) return 0;
+  return code.functions.reduce((sum, { value }) => sum + value, 0) / code.value;
 }
+
+/** Counts of samples stand beside other values in profiles of memory, too; times do only where they were sampled as well. */
+const hasTime = ({ valueTypes }: StackTable, wanted: string): boolean =>
+  valueTypes.some(({ type }) => bare(type) === wanted) &&
+  !(wanted === "samples" && valueTypes.some(({ unit }) => unit === "bytes"));
 
 /** The column of a type of values, however it was counted. */
 export const timeColumn = ({ valueTypes }: StackTable, valueType: string): number =>

@@ -170,6 +170,30 @@ test("an event loop by hand: whose samples are another's, or nobody's, is waited
   expect(found("GET /b")).toEqual({ "event-loop span-id": 4, "cpu span-id": 5 });
 });
 
+test("a profile that names spans and one from outside: no moment counts twice, and the named one is taken", async () => {
+  const all = served();
+  const spans = spansOf(all);
+  const named = profile(
+    spans,
+    everyTenth(all, (at, i) => ({ at, span: idOf(i) })),
+    all.at(-1)!.end,
+  );
+  const outside = profile(
+    spans,
+    everyTenth(all, (at) => ({ at, isGc: true })),
+    all.at(-1)!.end,
+  );
+  const both = await diagnose({
+    spans,
+    profiles: [
+      { source: "shop-0.pb", stacks: outside, service: "shop" },
+      { source: "shop-1.pb", stacks: named, service: "shop" },
+    ],
+  });
+  const alone = byKind(await ledgerOf(spans, named));
+  expect(byKind(both.endpoints[0]!.ledger!)["cpu span-id"]).toBe(alone["cpu span-id"]);
+});
+
 /** A recording of ten seconds of one process. */
 const recorded = (pid: number, threads: ProcessLedger["threads"], source = "shop-0.json"): ProcessLedger => ({
   source,

@@ -7,13 +7,11 @@ import {
 } from "../../analysis/sample-owners.ts";
 import { UNEXPLAINED } from "../../analysis/time-kinds.ts";
 import { workClassOf } from "../../analysis/work-class.ts";
-import { attributeText, findAttribute } from "../../model/attribute-table.ts";
-import { mapToFloats, mapToInts } from "../../model/map-column.ts";
+import { mapToInts } from "../../model/map-column.ts";
 import { FrameKind, type StackTable } from "../../model/stack-table.ts";
-import { SpanFlag } from "../../model/trace-forest.ts";
 import { classifyWaits } from "../micro/classified-waits.ts";
 import type { ProfileInput } from "../code/service-profiles.ts";
-import { oncePerWindow } from "../once-per-window.ts";
+import { ownStretches, stretchesOf, type ServiceStretches } from "./own-stretches.ts";
 import { namedSpan, namesSpan } from "../sample-spans.ts";
 import type { Window } from "../window.ts";
 import { kindOfWork, nanosecondColumn } from "./host-times.ts";
@@ -49,13 +47,14 @@ export function sampleEvidence(
   const kinds = new Set<KnownKind>();
   const stretches = ownStretches(window).get(service);
   if (stretches === undefined) return undefined;
+  const rule = columnRule(profiles, isLoop);
   const give = (segment: number, kind: KnownKind, link: SampleLink, ns: number): void => {
     let held = sums.get(segment);
     if (held === undefined) sums.set(segment, (held = new Float64Array(OWN_KINDS.length * LINKS.length)));
     held[OWN_KINDS.indexOf(kind) * LINKS.length + LINKS.indexOf(link)]! += ns;
   };
   for (const { stacks } of profiles) {
-    for (const group of timedGroups(window, stacks, stretches)) {
+    for (const group of timedGroups(window, stacks, stretches, rule)) {
       covered.push(group.covered);
       for (const kind of group.couldShow) kinds.add(kind);
       const [timeNs, ns] = [Float64Array.from(group.timeNs), Float64Array.from(group.ns)];
@@ -67,7 +66,7 @@ export function sampleEvidence(
         give(segment, isWait ? "event-loop" : group.kinds[sample]!, linkOf(how), part);
       });
     }
-    for (const { row, kind, ns } of untimedNamed(window, stacks)) {
+    for (const { row, kind, ns } of untimedNamed(window, stacks, rule)) {
       for (const [segment, share] of segmentsOfRow(window, row)) give(segment, kind, "span-id", ns * share);
     }
   }
@@ -132,10 +131,10 @@ interface TimedGroup {
   readonly couldShow: readonly KnownKind[];
 }
 
-function timedGroups(window: Window, stacks: StackTable, of: ServiceStretches): TimedGroup[] {
+function timedGroups(window: Window, stacks: StackTable, of: ServiceStretches, rule: ColumnRule): TimedGroup[] {
   const { samples, threads, processes, strings } = stacks;
   const groups = new Map<string, TimedGroup>();
-  kindColumns(stacks).forEach(({ column, kindOf, couldShow }, c) => {
+  kindColumns(stacks, rule).forEach(({ column, kindOf, couldShow }, c) => {
     for (let row = 0; row < samples.rowCount; row++) {
       const value = samples.values[column]![row]!;
       const thread = samples.thread[row]!;
@@ -176,10 +175,14 @@ function stretchesFor(
 }
 
 /** Samples that name their span, but not their time. */
-function untimedNamed(window: Window, stacks: StackTable): { row: number; kind: KnownKind; ns: number }[] {
+function untimedNamed(
+  window: Window,
+  stacks: StackTable,
+  rule: ColumnRule,
+): { row: number; kind: KnownKind; ns: number }[] {
   const { samples, threads, processes } = stacks;
   const found: { row: number; kind: KnownKind; ns: number }[] = [];
-  for (const { column, kindOf } of kindColumns(stacks)) {
+  for (const { column, kindOf } of kindColumns(stacks, rule)) {
     for (let sample = 0; sample < samples.rowCount; sample++) {
       const ns = samples.values[column]![sample]!;
       const isTimed =
@@ -202,10 +205,45 @@ interface KindColumn {
 
 const WAITS: ReadonlySet<string> = new Set(["lock", "disk", "network", "sleep"]);
 
-function kindColumns(stacks: StackTable): KindColumn[] {
+/** Which columns of a service's profiles are looked at, so that no moment of a thread counts twice. */
+interface ColumnRule {
+  /** some profiles name spans: of processor and wall time only those count */
+  readonly onlyNaming: boolean;
+  /** wall time of the one thread that serves requests has its waits in it */
+  readonly withoutWaits: boolean;
+}
+
+function columnRule(profiles: readonly ProfileInput[], isLoop: boolean): ColumnRule {
+  const columns = profiles.map(({ stacks }) => ({ stacks, on: onColumn(stacks) }));
+  const naming = columns.filter(({ stacks, on }) => on >= 0 && namedShare(stacks, on) >= 0.5);
+  const used = naming.length > 0 ? naming : columns;
+  const isWall = used.some(({ stacks, on }) => on >= 0 && stacks.valueTypes[on]!.type === "wall");
+  return { onlyNaming: naming.length > 0, withoutWaits: isLoop && isWall };
+}
+
+/** Of processor and wall time the column whose samples name spans, else the first; -1 for none. */
+function onColumn(stacks: StackTable): number {
+  const columns = ["cpu", "wall"].map((type) => nanosecondColumn(stacks, [type])).filter((column) => column >= 0);
+  return columns.toSorted((a, b) => namedShare(stacks, b) - namedShare(stacks, a))[0] ?? -1;
+}
+
+function namedShare(stacks: StackTable, column: number): number {
+  const { samples, labels } = stacks;
+  const names = Array.from({ length: labels.listCount }, (_, set) => namesSpan(stacks, set));
+  let [named, all] = [0, 0];
+  for (let row = 0; row < samples.rowCount; row++) {
+    // Idling, told as one sample of no time, is of no span.
+    if (!(samples.values[column]![row]! > 0) || samples.timeOffsetNs[row]! < 0) continue;
+    all++;
+    if (names[samples.labelSet[row]!] === true) named++;
+  }
+  return all === 0 ? 0 : named / all;
+}
+
+function kindColumns(stacks: StackTable, rule: ColumnRule): KindColumn[] {
   const columns: KindColumn[] = [];
-  const on = nanosecondColumn(stacks, ["cpu", "wall"]);
-  if (on >= 0) {
+  const on = onColumn(stacks);
+  if (on >= 0 && (!rule.onlyNaming || namedShare(stacks, on) >= 0.5)) {
     const isWall = stacks.valueTypes[on]!.type === "wall";
     const kinds = kindsOfStackRows(stacks, isWall);
     columns.push({
@@ -217,7 +255,7 @@ function kindColumns(stacks: StackTable): KindColumn[] {
       couldShow: isWall ? ["cpu", "gc", "disk"] : ["cpu", "gc"],
     });
   }
-  const off = nanosecondColumn(stacks, ["off-cpu"]);
+  const off = rule.withoutWaits ? -1 : nanosecondColumn(stacks, ["off-cpu"]);
   if (off >= 0) {
     const waits = classifyWaits(stacks);
     columns.push({
@@ -274,89 +312,4 @@ function* segmentsOfRow(window: Window, row: number): Generator<[segment: number
   for (let i = segments.traceStart[trace]!; i < segments.traceStart[trace + 1]!; i++) {
     if (segments.row[i] === row) yield [i, (segments.endNs[i]! - segments.startNs[i]!) / own];
   }
-}
-
-interface Stretches {
-  readonly stretches: OwnStretches;
-  /** by `thread.name` and by `thread.id`, as far as the spans name them */
-  readonly byThread: ReadonlyMap<string, OwnStretches>;
-}
-
-interface ServiceStretches {
-  readonly all: Stretches;
-  readonly byPid: ReadonlyMap<number, Stretches>;
-}
-
-/** By service: when its spans were at work of their own, on the critical path or not. */
-const ownStretches = oncePerWindow((window): ReadonlyMap<string, ServiceStretches> => {
-  const { forest, facts, kinds, spans, text } = window;
-  const found = new Map<number, { all: Gathered; byPid: Map<number, Gathered> }>();
-  const pidKey = spans.strings.intern("process.pid");
-  const threadKeys = ["thread.name", "thread.id"].map((key) => spans.strings.intern(key));
-  for (const row of forest.rows) {
-    if (kinds[row] !== UNEXPLAINED) continue;
-    const service = facts.service[row]!;
-    let held = found.get(service);
-    if (held === undefined) found.set(service, (held = { all: new Gathered(), byPid: new Map() }));
-    const pidAt = findAttribute(spans.resources, spans.resource[row]!, pidKey);
-    const into = [held.all];
-    if (pidAt >= 0) {
-      const pid = Number(attributeText(spans.resources, spans.strings, pidAt));
-      let process = held.byPid.get(pid);
-      if (process === undefined) held.byPid.set(pid, (process = new Gathered()));
-      into.push(process);
-    }
-    const threads = threadKeys.flatMap((key) => {
-      const at = findAttribute(spans.attributes, row, key);
-      return at < 0 ? [] : [attributeText(spans.attributes, spans.strings, at)];
-    });
-    for (const [from, to] of stretchesOf(window, row)) for (const one of into) one.add(row, from, to, threads);
-  }
-  return new Map(
-    [...found].map(([service, { all, byPid }]) => [
-      text(service),
-      { all: all.finish(), byPid: new Map([...byPid].map(([pid, one]) => [pid, one.finish()])) },
-    ]),
-  );
-});
-
-/** Stretches of spans, in all and by thread. */
-class Gathered {
-  private readonly all: [row: number, from: number, to: number][] = [];
-  private readonly byThread = new Map<string, [row: number, from: number, to: number][]>();
-
-  add(row: number, from: number, to: number, threads: readonly string[]): void {
-    this.all.push([row, from, to]);
-    for (const thread of new Set(threads)) {
-      const held = this.byThread.get(thread);
-      if (held === undefined) this.byThread.set(thread, [[row, from, to]]);
-      else held.push([row, from, to]);
-    }
-  }
-
-  finish(): Stretches {
-    const columns = (rows: readonly (readonly [number, number, number])[]): OwnStretches => ({
-      row: mapToInts(rows, ([row]) => row),
-      startNs: mapToFloats(rows, ([, from]) => from),
-      endNs: mapToFloats(rows, ([, , to]) => to),
-    });
-    return {
-      stretches: columns(this.all),
-      byThread: new Map([...this.byThread].map(([thread, rows]) => [thread, columns(rows)])),
-    };
-  }
-}
-
-/** The span without the time of the children that it waits for. */
-function* stretchesOf({ forest }: Window, row: number): Generator<[from: number, to: number]> {
-  const { childStart, child, startNs, endNs, flags } = forest;
-  let reached = startNs[row]!;
-  for (let i = childStart[row]!; i < childStart[row + 1]!; i++) {
-    const other = child[i]!;
-    if ((flags[other]! & SpanFlag.asynchronous) !== 0) continue;
-    if (startNs[other]! > reached) yield [reached, Math.min(startNs[other]!, endNs[row]!)];
-    reached = Math.max(reached, endNs[other]!);
-    if (reached >= endNs[row]!) return;
-  }
-  if (reached < endNs[row]!) yield [reached, endNs[row]!];
 }
