@@ -29,6 +29,8 @@ export interface SignalCounts {
 /** What the routes answer from. */
 export interface ServerContext {
   readonly store: Store;
+  /** the same for look-ups, where those may go without shards that do not answer */
+  readonly partialStore?: Store;
   readonly storeKind: "embedded" | "clickhouse";
   /** "ready", or what the engine does instead */
   readonly storeState: () => string;

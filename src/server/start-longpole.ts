@@ -35,6 +35,7 @@ export interface Longpole {
 
 interface OpenStore {
   readonly store: Store;
+  readonly partialStore?: Store;
   readonly kind: "embedded" | "clickhouse";
   state(): string;
   close(): Promise<void>;
@@ -61,6 +62,7 @@ export async function startLongpole(settings: Settings, version: string, log: Lo
     undo.push(() => analyst.close());
     const context: ServerContext = {
       store: opened.store,
+      ...(opened.partialStore === undefined ? {} : { partialStore: opened.partialStore }),
       storeKind: opened.kind,
       storeState: () => opened.state(),
       ingest: view,
@@ -130,12 +132,22 @@ async function openStore(settings: Settings, log: Log): Promise<OpenStore> {
   const { clickhouse } = settings;
   if (clickhouse !== undefined) {
     const store = await connect(connectionOf(clickhouse), { retention: retentionOf(settings) });
+    const partialStore =
+      clickhouse.partialReads === true
+        ? await connect({ ...store.connection, partialReads: true }, { isMigrated: true })
+        : undefined;
     const watch = watchStore(store);
     const close = async (): Promise<void> => {
       watch.stop();
-      await store.close();
+      await Promise.all([store.close(), partialStore?.close()]);
     };
-    return { store, kind: "clickhouse", state: watch.state, close };
+    return {
+      store,
+      ...(partialStore === undefined ? {} : { partialStore }),
+      kind: "clickhouse",
+      state: watch.state,
+      close,
+    };
   }
   const { memoryBytes } = settings.limits;
   const { store, engine, close } = await openEmbedded({
@@ -183,13 +195,21 @@ function retentionOf({ retention: { tracesMs, metricsMs } }: Settings): Retentio
   };
 }
 
-function connectionOf({ urls, user, password, database, cluster }: ClickHouseSettings): Store["connection"] {
+function connectionOf({
+  urls,
+  user,
+  password,
+  database,
+  cluster,
+  replicated,
+}: ClickHouseSettings): Store["connection"] {
   return {
     urls,
     user: user ?? "default",
     password: password ?? "",
     database: database ?? "longpole",
     ...(cluster === undefined ? {} : { cluster }),
+    ...(replicated === undefined ? {} : { isReplicated: replicated }),
   };
 }
 

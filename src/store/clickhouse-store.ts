@@ -26,6 +26,7 @@ import {
   traceSummary,
 } from "./queries/search-traces.ts";
 import { ClickHouseLookup } from "./metric-lookup.ts";
+import { SHARDS } from "./queries/status.ts";
 import { rangeParameters } from "./queries/time-range.ts";
 import { expressionSql } from "./queries/trace-query-sql.ts";
 import { enforceSizeCap, type Dropped } from "./size-cap.ts";
@@ -38,6 +39,7 @@ import type {
   ReadStacksOptions,
   RedQuery,
   RedRow,
+  Shards,
   Store,
   StoredFinding,
   StoreStatus,
@@ -76,6 +78,7 @@ export class ClickHouseStore implements Store {
   /** a link to each node, for what is done node by node; the same one where there is one node */
   private readonly nodes: readonly Link[];
   private readonly memory = new BlockMemory();
+  private readonly read: Settings;
   readonly history: History;
   readonly lookup: MetricLookup;
   private readonly edgeCounts: EdgeCounts;
@@ -84,6 +87,7 @@ export class ClickHouseStore implements Store {
   constructor(connection: Connection) {
     this.connection = connection;
     this.link = new Link(connection);
+    this.read = connection.partialReads === true ? { ...READ, skip_unavailable_shards: 1 } : READ;
     this.history = new ClickHouseHistory(this.link, connection.database, INSERT);
     this.lookup = new ClickHouseLookup({
       rows: (query, options) => this.rows(query, options),
@@ -213,6 +217,14 @@ export class ClickHouseStore implements Store {
     return readStatus(this.link, this.connection);
   }
 
+  async shards(): Promise<Shards> {
+    const { cluster } = this.connection;
+    if (cluster === undefined) return { all: 1, answering: 1 };
+    const settings = { skip_unavailable_shards: 1 };
+    const [row] = await this.link.rows<Shards>(SHARDS, { parameters: { cluster }, settings, asWriter: true });
+    return row!;
+  }
+
   async close(): Promise<void> {
     await Promise.all([...new Set([this.link, ...this.nodes])].map((link) => link.close()));
   }
@@ -243,7 +255,7 @@ export class ClickHouseStore implements Store {
   }
 
   private rows<Row>(query: string, options: QueryOptions): Promise<Row[]> {
-    return this.link.rows<Row>(query, { settings: READ, ...options });
+    return this.link.rows<Row>(query, { settings: this.read, ...options });
   }
 
   private async countSpans(range: TimeRange, highest: bigint, signal: AbortSignal | undefined): Promise<number> {
@@ -265,7 +277,7 @@ export class ClickHouseStore implements Store {
   }
 
   private reader(options: QueryOptions): Read {
-    return async (query) => nativeBlocks(await this.link.native(query, { settings: READ, ...options }));
+    return async (query) => nativeBlocks(await this.link.native(query, { settings: this.read, ...options }));
   }
 
   private readonly insert: Insert = async (table, columns, block, token) => {

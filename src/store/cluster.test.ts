@@ -139,10 +139,19 @@ test("the tables are made for as many nodes as the cluster has", async () => {
   await expect(connect({ ...connection, cluster: "nowhere" })).rejects.toThrow(/knows no cluster "nowhere"/);
 });
 
-test("a shard that is gone is an error, never an answer of the rest; with its return all is back", async () => {
+test("a shard that is gone is an error, or left out where that is asked for; nothing acknowledged is lost", async () => {
+  const partial = await connect({ ...connection, partialReads: true }, { isMigrated: true });
+  expect(await partial.shards()).toEqual({ all: 2, answering: 2 });
   await engines[1]!.stop();
+  // Never an answer of the rest that looks like one of all.
   await expect(store.readSpans(RANGE)).rejects.toMatchObject({ code: "unreachable" });
   await expect(store.insertSpans(spans, "meanwhile")).rejects.toMatchObject({ code: "unreachable" });
+  expect(await partial.shards()).toEqual({ all: 2, answering: 1 });
+  const rest = await rowsOn(0, "spans");
+  expect(rest).toBeLessThan(6 * TRACES);
+  expect(await partial.spansIn(RANGE)).toBe(rest);
+  expect((await partial.readSpans(RANGE)).rowCount).toBe(rest);
+  await expect(partial.insertSpans(spans, "meanwhile")).rejects.toMatchObject({ code: "unreachable" });
   const shards = engines.map(({ tcpPort }) => ({ host: "127.0.0.1", tcpPort, password: connection.password }));
   const { dataDir, httpPort, tcpPort } = engines[1]!;
   engines[1] = await Engine.start({ dataDir, httpPort, tcpPort, shards });
@@ -150,4 +159,14 @@ test("a shard that is gone is an error, never an answer of the rest; with its re
   // The half that was taken by the living shard is not taken twice.
   await store.insertSpans(spans, "meanwhile");
   expect(await store.spansIn(RANGE)).toBe(6 * TRACES);
+  expect(await partial.shards()).toEqual({ all: 2, answering: 2 });
+  expect(await partial.spansIn(RANGE)).toBe(6 * TRACES);
+  await partial.close();
+});
+
+test("a lone server is one shard", async () => {
+  const { urls, user, password } = connection;
+  const alone = await connect({ urls: [urls[0]!], user, password, database: "longpole" }, { isMigrated: true });
+  expect(await alone.shards()).toEqual({ all: 1, answering: 1 });
+  await alone.close();
 });

@@ -27,7 +27,9 @@ async function prepare(connection: Connection, retention: Retention): Promise<vo
       : connection.urls.map((url) => new Link({ ...connection, urls: [url] }));
   try {
     if (cluster !== undefined) await assertNodes(nodes[0]!, cluster, nodes.length);
-    for (const node of nodes) await migrate(node, localDatabase(connection), retention);
+    for (const node of nodes) {
+      await migrate(node, localDatabase(connection), retention, connection.isReplicated);
+    }
     // Only then, as a Distributed table reads the structure of the tables of all nodes.
     if (cluster !== undefined) for (const node of nodes) await migrateDistributed(node, { ...connection, cluster });
   } finally {

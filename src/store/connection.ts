@@ -13,6 +13,10 @@ export interface Connection {
   readonly reader?: { readonly user: string; readonly password: string };
   /** name of a cluster in the servers' `remote_servers`, over which the tables are spread */
   readonly cluster?: string;
+  /** Copies of shards are kept by ReplicatedMergeTree; the servers have a Keeper and the macros {shard} and {replica}. */
+  readonly isReplicated?: boolean;
+  /** Reads leave out what shards hold that do not answer, instead of failing. Who reads so asks `shards` too. */
+  readonly partialReads?: boolean;
 }
 
 export type Parameters = Readonly<

@@ -123,6 +123,11 @@ export interface StoredFinding {
   readonly scoreJson: string;
 }
 
+export interface Shards {
+  readonly all: number;
+  readonly answering: number;
+}
+
 export interface TableStatus {
   readonly table: string;
   readonly rows: number;
@@ -213,5 +218,7 @@ export interface Store {
     maxBytes: number,
   ): Promise<readonly { readonly table: string; readonly partition: string; readonly bytes: number }[]>;
   status(): Promise<StoreStatus>;
+  /** How many parts the tables are spread over, and how many of them answer. */
+  shards(): Promise<Shards>;
   close(): Promise<void>;
 }

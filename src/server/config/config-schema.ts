@@ -31,6 +31,8 @@ export const ConfigSchema = Type.Object(
           passwordFile: Type.Optional(Text),
           database: Type.Optional(Text),
           cluster: Type.Optional(Text),
+          replicated: Type.Optional(Type.Boolean({ description: "true or false" })),
+          partialReads: Type.Optional(Type.Boolean({ description: "true or false" })),
         },
         closed,
       ),

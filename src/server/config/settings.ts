@@ -38,6 +38,8 @@ export interface ClickHouseSettings {
   readonly password?: string;
   readonly database?: string;
   readonly cluster?: string;
+  readonly replicated?: boolean;
+  readonly partialReads?: boolean;
 }
 
 /** Absent: as the store decides. */
@@ -239,6 +241,8 @@ function clickhouseOf(
     ...(password === undefined ? {} : { password }),
     ...(database === undefined ? {} : { database }),
     ...(cluster === undefined ? {} : { cluster }),
+    ...(inFile?.replicated === undefined ? {} : { replicated: inFile.replicated }),
+    ...(inFile?.partialReads === undefined ? {} : { partialReads: inFile.partialReads }),
   };
 }
 

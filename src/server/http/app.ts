@@ -1,4 +1,5 @@
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import type { Store } from "../../store/store.ts";
 import type { ServerContext } from "../context.ts";
 import { addChangeRoutes } from "../routes/changes.ts";
 import { addExploreRoutes } from "../routes/explore.ts";
@@ -72,12 +73,32 @@ export function buildApp(context: ServerContext): FastifyInstance {
   addProfileRoutes(app, context);
   addEventRoutes(app, context);
   addExportRoutes(app, context);
-  addExploreRoutes(app, context, queries);
-  addSearchRoutes(app, context, queries);
+  // A look-up may go without a part of the store, if it says so; a report may not: its findings and caches would outlive that.
+  const lenient = { ...context, store: context.partialStore ?? context.store };
+  if (context.partialStore !== undefined) tellMissingShards(app, context.partialStore);
+  addExploreRoutes(app, lenient, queries);
+  addSearchRoutes(app, lenient, queries);
   addFindingRoutes(app, context, queries);
   addHostRoutes(app, context, queries);
   addChangeRoutes(app, context, queries);
-  addJaegerRoutes(app, context, queries);
-  addPrometheusRoutes(app, context, queries);
+  addJaegerRoutes(app, lenient, queries);
+  addPrometheusRoutes(app, lenient, queries);
   return app;
+}
+
+const LOOK_UP_TAGS: ReadonlySet<string> = new Set(["explore", "jaeger", "prometheus"]);
+
+/** A header on the answers of look-ups made while a shard did not answer, before or behind them. */
+function tellMissingShards(app: FastifyInstance, store: Store): void {
+  const isLookUp = (tags: readonly string[] | undefined): boolean => (tags ?? []).some((tag) => LOOK_UP_TAGS.has(tag));
+  const tell = async (reply: FastifyReply): Promise<void> => {
+    const { all, answering } = await store.shards();
+    if (answering < all) reply.header("longpole-partial", `${all - answering} of ${all} shards do not answer`);
+  };
+  app.addHook("preHandler", async (request, reply) => {
+    if (isLookUp(request.routeOptions.schema?.tags)) await tell(reply);
+  });
+  app.addHook("onSend", async (request, reply) => {
+    if (isLookUp(request.routeOptions.schema?.tags) && reply.statusCode < 400) await tell(reply);
+  });
 }

@@ -31,6 +31,11 @@ export const SPAN_TIMES: string = `SELECT toString(toUnixTimestamp64Nano(min(sta
 FROM spans
 HAVING count() > 0`;
 
+/** Shards of a cluster, and those that a query reaches which leaves out the others. */
+export const SHARDS: string = `SELECT
+  (SELECT toUInt32(uniqExact(shard_num)) FROM system.clusters WHERE cluster = {cluster:String}) AS all,
+  (SELECT toUInt32(uniqExact(shardNum())) FROM cluster({cluster:String}, system.one)) AS answering`;
+
 export interface PartitionRow {
   readonly table: string;
   readonly id: string;

@@ -44,7 +44,7 @@ export const TIMED_TABLES: readonly {
  * Brings one node's tables to the present version. A version is noted when all its statements are done; a migration
  * that was cut off runs again. Throws StoreError "newer-schema" where a later program has been here.
  */
-export async function migrate(link: Link, database: string, retention: Retention): Promise<void> {
+export async function migrate(link: Link, database: string, retention: Retention, isReplicated = false): Promise<void> {
   const db = identifier(database);
   await link.command(`CREATE DATABASE IF NOT EXISTS ${db}`);
   await link.command(
@@ -59,13 +59,24 @@ export async function migrate(link: Link, database: string, retention: Retention
   }
   for (let next = version; next < SCHEMA_VERSION; next++) {
     for (const statement of MIGRATIONS[next]!) {
-      await link.command(
-        statement.replaceAll("{db}", db).replace(/^CREATE (TABLE|MATERIALIZED VIEW) /, "CREATE $1 IF NOT EXISTS "),
-      );
+      const text = statement
+        .replaceAll("{db}", db)
+        .replace(/^CREATE (TABLE|MATERIALIZED VIEW) /, "CREATE $1 IF NOT EXISTS ");
+      await link.command(isReplicated ? replicated(text) : text);
     }
     await link.command(`INSERT INTO ${db}.schema_version (version) VALUES (${next + 1})`);
   }
   await keepFor(link, db, retention);
+}
+
+/**
+ * A statement for a table whose copies a Keeper keeps alike: each node runs it, and the path is the server's
+ * `default_replica_path`. What a copy has got of a block by its token, it does not take again.
+ */
+export function replicated(statement: string): string {
+  return statement
+    .replace(/\bENGINE = (\w*)MergeTree\b/, "ENGINE = Replicated$1MergeTree")
+    .replace("non_replicated_deduplication_window", "replicated_deduplication_window");
 }
 
 /** Sets for how long rows are kept, where that is another time than before. */
