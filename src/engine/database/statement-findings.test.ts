@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Finding } from "../../model/report.ts";
 import { metricTableOf, type SeriesObject } from "../../testing/metric-table.ts";
 import { diagnose } from "../diagnose.ts";
+import { buildWindow } from "../window.ts";
 import { readDatabaseStatistics } from "./database-statistics.ts";
 import { withHeldFor } from "./held-connections.ts";
 import { spansFromRows } from "../../testing/spans-from-rows.ts";
@@ -68,17 +69,20 @@ test("counters that fell count from zero", async () => {
   expect(finding!.evidence[0]!.text).toContain("shop counts 200 calls, 30.0 ms each");
 });
 
-test("a full pool is told what its connections are held for, where one statement takes most of the time", () => {
+test("a full pool is told what its connections are held for, where one statement takes most of the time", async () => {
+  const window = await buildWindow(spansFromRows([]), async () => {});
   const pool = {
     mechanism: "pool-exhausted",
     chain: [],
     evidence: [],
     remedy: { text: "Give the pool more connections." },
+    subject: { service: "orders", resource: "pool:shop" },
   } as unknown as Parameters<typeof withHeldFor>[0];
-  const of = (mine: number, other: number, database = "shop") =>
+  const of = (mine: number, other: number, database = "shop", explanation = pool) =>
     withHeldFor(
-      pool,
+      explanation,
       database,
+      window,
       readDatabaseStatistics(
         metricTableOf(
           ...snapshots(LOOK_UP, [0, 0, 0, 0, 0], [100, 1000, mine, 1000, 2_700_000]),
@@ -96,6 +100,7 @@ test("a full pool is told what its connections are held for, where one statement
           },
         ),
       )!,
+      new Set(),
     );
   const told = of(30, 10);
   expect(told.remedy.text).toBe(
@@ -106,4 +111,10 @@ test("a full pool is told what its connections are held for, where one statement
   // Not scanned, so nothing is known to do about it.
   expect(of(10, 30).remedy.text).toContain("what holds the connections: SELECT name FROM customers WHERE id = ?.");
   expect(of(30, 10, "archive")).toBe(pool);
+  // Where requests wait for connections, what holds them is the cause.
+  const cause = of(30, 10, "shop", { ...pool, harmful: true });
+  expect(cause).toMatchObject({ mechanism: "missing-index", subject: { service: "shop", resource: "table:orders" } });
+  expect(cause.title).toBe(
+    "looking up rows of orders reads all of it each time and holds the connections of orders: an index on (customer) is missing",
+  );
 });

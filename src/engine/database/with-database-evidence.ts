@@ -39,10 +39,17 @@ export function withDatabaseEvidence(
 ): readonly Claim[] {
   if (statistics === undefined) return claims;
   const locked = new Set(claims.filter(isLock).map(keyOf));
+  const harmful = claims.filter(({ explanation }) => explanation.harmful && OF_STATEMENTS.has(explanation.mechanism));
+  const claimed = new Set(harmful.map(({ explanation }) => explanation.subject.statement));
   return claims.flatMap((claim) => {
     const { statement, service, resource } = claim.explanation.subject;
     if (claim.explanation.mechanism === "pool-exhausted" && resource?.startsWith("pool:") === true)
-      return [{ ...claim, explanation: withHeldFor(claim.explanation, resource.slice("pool:".length), statistics) }];
+      return [
+        {
+          ...claim,
+          explanation: withHeldFor(claim.explanation, resource.slice("pool:".length), window, statistics, claimed),
+        },
+      ];
     const reading = statement === undefined ? undefined : readingOf(statement, service, statistics);
     if (reading === undefined) return [claim];
     // What says the same with the lock as the reason stands beside it (lock-claims.ts).
