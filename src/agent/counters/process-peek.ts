@@ -1,4 +1,6 @@
 import { readFileSync, readdirSync, readlinkSync, statSync } from "node:fs";
+import { numberAfter } from "./host-figures.ts";
+import { KeptFile } from "./kept-file.ts";
 
 /** What a process's counters are that its owner alone may read; NaN for what is not known. */
 export interface PrivateCounts {
@@ -27,6 +29,9 @@ const WANTED = /^(?:OTEL_SERVICE_NAME|OTEL_RESOURCE_ATTRIBUTES|JAVA_TOOL_OPTIONS
 
 /** By this process's own rights. */
 export class DirectPeek implements ProcessPeek {
+  /** those that may be read; they end with their processes */
+  private readonly io = new Map<number, KeptFile>();
+
   async facts(pid: number): Promise<PrivateFacts | undefined> {
     try {
       const environment = readFileSync(`/proc/${pid}/environ`, "utf8");
@@ -47,11 +52,20 @@ export class DirectPeek implements ProcessPeek {
   async counts(pids: readonly number[]): Promise<ReadonlyMap<number, PrivateCounts>> {
     const found = new Map<number, PrivateCounts>();
     for (const pid of pids) {
+      const file = this.io.get(pid) ?? new KeptFile(`/proc/${pid}/io`, true);
       try {
-        found.set(pid, parseIo(readFileSync(`/proc/${pid}/io`, "latin1")));
+        found.set(pid, parseIo(file.read()));
+        this.io.set(pid, file);
       } catch {
-        // As above: who asks counts those that are missing.
+        // As above: who asks counts those that are missing. A number that is another process's now is opened anew next time.
+        file.close();
+        this.io.delete(pid);
       }
+    }
+    for (const [pid, file] of this.io) {
+      if (found.has(pid)) continue;
+      file.close();
+      this.io.delete(pid);
     }
     return found;
   }
@@ -77,8 +91,7 @@ export function descriptorsOf(pid: number): number {
 
 /** What reached the disk or came from it, by the text of /proc/PID/io. */
 function parseIo(text: string): PrivateCounts {
-  const of = (name: string): number => Number(new RegExp(`^${name}: (\\d+)$`, "m").exec(text)?.[1] ?? Number.NaN);
-  return { readBytes: of("read_bytes"), writtenBytes: of("write_bytes") };
+  return { readBytes: numberAfter(text, "read_bytes:"), writtenBytes: numberAfter(text, "write_bytes:") };
 }
 
 /** First choice where it may, second choice where not. */

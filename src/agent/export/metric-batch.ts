@@ -41,16 +41,47 @@ export const resourceBytes = (attributes: Readonly<Record<string, AttributeValue
 export const labelBytes = (attributes: Readonly<Record<string, AttributeValue | undefined>>): AttributeBytes =>
   keyValues(POINT_FIELD, attributes);
 
-const KIND_FIELD = { counter: 7, amount: 7, level: 5 } as const;
 const CUMULATIVE = 2;
+/** Field numbers and wire types, as otlp-metrics-protobuf.ts has them. */
+const [RESOURCE_METRICS, RESOURCE, SCOPE_METRICS, SCOPE, METRIC, POINT] = [0x0a, 0x0a, 0x12, 0x0a, 0x12, 0x0a];
+const [GAUGE, SUM, START, TIME, DOUBLE] = [0x2a, 0x3a, 0x11, 0x19, 0x21];
+
+/** Name and unit of a metric as fields, and what a sum says of itself; made once for each. */
+interface MetricHead {
+  readonly name: Uint8Array;
+  readonly data: Uint8Array;
+  readonly tag: number;
+}
+
+const heads = new Map<Metric, MetricHead>();
+
+function headOf(metric: Metric): MetricHead {
+  let head = heads.get(metric);
+  if (head === undefined) {
+    const { name, unit, kind } = metric;
+    const data = new Message();
+    if (kind !== "level") data.number(2, CUMULATIVE).number(3, kind === "counter" ? 1 : 0);
+    head = {
+      name: new Message().bytes(1, utf8.encode(name)).bytes(3, utf8.encode(unit)).finish().slice(),
+      data: data.finish().slice(),
+      tag: kind === "level" ? GAUGE : SUM,
+    };
+    heads.set(metric, head);
+  }
+  return head;
+}
+
+/** Bytes of a length and of what it counts. */
+const framed = (size: number): number => (size < 0x80 ? 1 : size < 0x4000 ? 2 : size < 0x20_0000 ? 3 : 4) + size;
 
 /**
  * Points of one moment as one ExportMetricsServiceRequest, grouped by resource and metric, so that what repeats is
- * written once. otlp-metrics-protobuf.ts has the layout.
+ * written once. All sizes are known before a byte is written: a message for each point would take five times as long.
  */
 export class MetricBatch {
   points = 0;
-  private readonly request = new Message();
+  private buffer = Buffer.allocUnsafe(1 << 16);
+  private size = 0;
   private readonly scope: Uint8Array;
   private readonly timeUnixNs: bigint;
 
@@ -61,51 +92,108 @@ export class MetricBatch {
 
   /** Adds all points of a resource. since: when its counters began, 0 where that is not known. */
   resource(attributes: AttributeBytes, sinceUnixNs: bigint, fill: (into: ResourceMetrics) => void): void {
-    const into = new ResourceMetrics(this.timeUnixNs, sinceUnixNs);
+    const into = new ResourceMetrics(sinceUnixNs > 0n);
     fill(into);
     if (into.points === 0) return;
     this.points += into.points;
-    const scopeMetrics = new Message().bytes(1, this.scope);
-    into.writeTo(scopeMetrics);
-    this.request.message(1, new Message().message(1, new Message().raw(attributes)).message(2, scopeMetrics));
+    const metrics = into.all();
+    const scopeSize = 1 + framed(this.scope.length) + metrics.reduce((sum, { size }) => sum + 1 + framed(size), 0);
+    const size = 1 + framed(attributes.length) + 1 + framed(scopeSize);
+    this.reserve(8 + size);
+    this.head(RESOURCE_METRICS, size);
+    this.head(RESOURCE, attributes.length);
+    this.raw(attributes);
+    this.head(SCOPE_METRICS, scopeSize);
+    this.head(SCOPE, this.scope.length);
+    this.raw(this.scope);
+    for (const metric of metrics) this.metric(metric, sinceUnixNs);
   }
 
   finish(): Uint8Array {
-    return this.request.finish();
+    return this.buffer.subarray(0, this.size);
   }
+
+  private metric({ metric, points, size, dataSize }: SizedMetric, sinceUnixNs: bigint): void {
+    const { name, data, tag } = headOf(metric);
+    this.head(METRIC, size);
+    this.raw(name);
+    this.head(tag, dataSize);
+    this.raw(data);
+    const isSince = metric.kind !== "level" && sinceUnixNs > 0n;
+    for (const { value, labels } of points) {
+      this.head(POINT, labels.length + (isSince ? 27 : 18));
+      this.raw(labels);
+      if (isSince) this.eight(START, sinceUnixNs);
+      this.eight(TIME, this.timeUnixNs);
+      this.buffer[this.size++] = DOUBLE;
+      this.size = this.buffer.writeDoubleLE(value, this.size);
+    }
+  }
+
+  private head(tag: number, size: number): void {
+    this.buffer[this.size++] = tag;
+    for (let rest = size; ; rest >>>= 7) {
+      this.buffer[this.size++] = rest < 0x80 ? rest : (rest & 0x7f) | 0x80;
+      if (rest < 0x80) return;
+    }
+  }
+
+  private raw(bytes: Uint8Array): void {
+    this.buffer.set(bytes, this.size);
+    this.size += bytes.length;
+  }
+
+  private eight(tag: number, value: bigint): void {
+    this.buffer[this.size++] = tag;
+    this.size = this.buffer.writeBigUInt64LE(value, this.size);
+  }
+
+  private reserve(bytes: number): void {
+    if (this.size + bytes <= this.buffer.length) return;
+    const bigger = Buffer.allocUnsafe(Math.max(2 * this.buffer.length, this.size + bytes));
+    bigger.set(this.buffer.subarray(0, this.size));
+    this.buffer = bigger;
+  }
+}
+
+interface Point {
+  readonly value: number;
+  readonly labels: AttributeBytes;
+}
+
+interface SizedMetric {
+  readonly metric: Metric;
+  readonly points: readonly Point[];
+  /** bytes of the metric, and of its sum or gauge */
+  readonly size: number;
+  readonly dataSize: number;
 }
 
 /** The points of one resource. */
 export class ResourceMetrics {
   points = 0;
-  private readonly held = new Map<Metric, Message>();
-  private readonly times: readonly [high: number, low: number];
-  private readonly since: readonly [high: number, low: number];
+  private readonly held = new Map<Metric, Point[]>();
+  private readonly hasSince: boolean;
 
-  constructor(timeUnixNs: bigint, sinceUnixNs: bigint) {
-    this.times = words(timeUnixNs);
-    this.since = words(sinceUnixNs);
+  constructor(hasSince: boolean) {
+    this.hasSince = hasSince;
   }
 
   /** What is not known (NaN, below zero of a counter) is left out. */
   add(metric: Metric, value: number | undefined, labels: AttributeBytes = NO_ATTRIBUTES): void {
     if (value === undefined || !Number.isFinite(value) || (metric.kind === "counter" && value < 0)) return;
-    let data = this.held.get(metric);
-    if (data === undefined) this.held.set(metric, (data = new Message()));
-    const point = new Message().raw(labels);
-    const isCounted = metric.kind !== "level" && (this.since[0] !== 0 || this.since[1] !== 0);
-    if (isCounted) point.fixed64(2, ...this.since);
-    data.message(1, point.fixed64(3, ...this.times).double(4, value));
+    const held = this.held.get(metric);
+    if (held === undefined) this.held.set(metric, [{ value, labels }]);
+    else held.push({ value, labels });
     this.points++;
   }
 
-  writeTo(scopeMetrics: Message): void {
-    for (const [{ name, unit, kind }, data] of this.held) {
-      if (kind !== "level") data.number(2, CUMULATIVE).number(3, kind === "counter" ? 1 : 0);
-      const metric = new Message().bytes(1, utf8.encode(name)).bytes(3, utf8.encode(unit));
-      scopeMetrics.message(2, metric.message(KIND_FIELD[kind], data));
-    }
+  all(): SizedMetric[] {
+    return [...this.held].map(([metric, points]) => {
+      const { name, data } = headOf(metric);
+      const fixed = metric.kind !== "level" && this.hasSince ? 27 : 18;
+      const dataSize = points.reduce((sum, { labels }) => sum + 1 + framed(labels.length + fixed), data.length);
+      return { metric, points, dataSize, size: name.length + 1 + framed(dataSize) };
+    });
   }
 }
-
-const words = (ns: bigint): [number, number] => [Number(BigInt.asUintN(64, ns) >> 32n), Number(ns & 0xffff_ffffn)];
