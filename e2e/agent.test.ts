@@ -339,6 +339,30 @@ test.runIf(hasProbes)(
   },
 );
 
+test.runIf(hasProbes && isRoot)(
+  "without probes the helper still tells whose processes of other users are",
+  { timeout: PATIENCE_MS },
+  async () => {
+    const sink = await startSink();
+    const shop = startShop();
+    const agent = startAgent(sink.url, "looking", "--interval", "300ms", "--no-probes");
+    await eventually(
+      () => (sink.requests.some(({ body }) => body.includes(SERVICE)) ? true : undefined),
+      () => agent.stderr(),
+      agent,
+    );
+    agent.child.kill("SIGINT");
+    expect(await agent.ended).toBe(0);
+    // Of the environment nothing else is sent.
+    for (const { path, body } of sink.requests) {
+      expect(path).toBe("/v1/metrics");
+      expect(body.includes("not-to-be-told")).toBe(false);
+    }
+    shop.kill("SIGKILL");
+    sink.server.close();
+  },
+);
+
 test.each([
   [["--endpoint", "127.0.0.1"], "expected http://HOST:PORT"],
   [["--interval", "soon"], "10s"],

@@ -45,6 +45,8 @@ struct options {
 	bool only_probe;
 	/* goes on until its input ends: takes commands, sends totals every `tick` seconds */
 	bool serve;
+	/* serves, but only looks: nothing is attached */
+	bool look;
 	double tick;
 	/* what it becomes once all is attached, keeping only what it needs; -1: what it is */
 	int uid, gid;
@@ -132,6 +134,7 @@ static void usage(void)
 {
 	fprintf(stderr, "usage: longpole-probe --pid N[,N...] [--hz 49] [--seconds N] [--budget PERCENT] [--no-follow] [--at-exec]\n"
 			"       longpole-probe --serve [--tick 10] [--hz 19] [--uid N --gid N]\n"
+			"       longpole-probe --look [--uid N --gid N]\n"
 			"       longpole-probe --check\n");
 	exit(2);
 }
@@ -156,6 +159,8 @@ static struct options read_options(int count, char **words)
 			options.follow = false;
 		} else if (!strcmp(word, "--serve")) {
 			options.serve = true;
+		} else if (!strcmp(word, "--look")) {
+			options.serve = options.look = true;
 		} else if (!strcmp(word, "--tick")) {
 			options.tick = number(words[++i], 0.1, 3600);
 		} else if (!strcmp(word, "--uid")) {
@@ -655,6 +660,19 @@ static void record(const struct options *options, struct ring_buffer *ring, __u6
 	}
 }
 
+static void put_hello(const struct options *options, __u64 started_ns, __u64 attach_ns)
+{
+	__u64 monotonic = now_ns(CLOCK_MONOTONIC), wall = now_ns(CLOCK_REALTIME);
+	struct {
+		__u32 version, processors;
+		__u64 started_ns, started_unix_ns, attach_ns;
+		__u32 hz, fault_period;
+	} hello = { .version = STREAM_VERSION, .processors = (__u32)processors, .started_ns = started_ns,
+		    .started_unix_ns = wall - (monotonic - started_ns), .attach_ns = attach_ns,
+		    .hz = (__u32)options->hz, .fault_period = 1009 };
+	put(RECORD_HELLO, &hello, sizeof(hello), NULL, 0);
+}
+
 #include "serve.h"
 
 int main(int count, char **words)
@@ -669,6 +687,13 @@ int main(int count, char **words)
 	/* Kernels before 5.11 count the memory of maps against it; where it cannot be raised, loading says so. */
 	setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
 	processors = libbpf_num_possible_cpus();
+	if (options.look) {
+		drop_rights(&options);
+		put_hello(&options, 0, 0);
+		fflush(stdout);
+		look();
+		return 0;
+	}
 	if (processors < 1 || processors > MAX_PROCESSORS)
 		fail("%d processors: made for at most %d", processors, MAX_PROCESSORS);
 
@@ -690,15 +715,8 @@ int main(int count, char **words)
 	seeded_ns = skeleton->bss->started_ns;
 	for (int i = 0; i < options.target_count && !options.at_exec; i++)
 		for_each_thread(options.targets[i], seed_thread);
-	__u64 monotonic = now_ns(CLOCK_MONOTONIC), wall = now_ns(CLOCK_REALTIME);
-	struct {
-		__u32 version, processors;
-		__u64 started_ns, started_unix_ns, attach_ns;
-		__u32 hz, fault_period;
-	} hello = { .version = STREAM_VERSION, .processors = (__u32)processors, .started_ns = skeleton->bss->started_ns,
-		    .started_unix_ns = wall - (monotonic - skeleton->bss->started_ns), .attach_ns = monotonic - begun,
-		    .hz = (__u32)options.hz, .fault_period = 1009 };
-	put(RECORD_HELLO, &hello, sizeof(hello), NULL, 0);
+	__u64 monotonic = now_ns(CLOCK_MONOTONIC);
+	put_hello(&options, skeleton->bss->started_ns, monotonic - begun);
 	fflush(stdout);
 
 	struct ring_buffer *ring = ring_buffer__new(bpf_map__fd(skeleton->maps.events), on_event, NULL, NULL);

@@ -160,7 +160,7 @@ static void add_target(int pid)
 	__u32 tgid = (__u32)pid;
 	__u64 known;
 	/* A child of one that is counted is counted already. */
-	if (pid <= 0 || !bpf_map__lookup_elem(skeleton->maps.targets, &tgid, sizeof(tgid), &known, sizeof(known), 0))
+	if (pid <= 0 || !skeleton || !bpf_map__lookup_elem(skeleton->maps.targets, &tgid, sizeof(tgid), &known, sizeof(known), 0))
 		return;
 	seeded_ns = now_ns(CLOCK_MONOTONIC);
 	if (bpf_map__update_elem(skeleton->maps.targets, &tgid, sizeof(tgid), &seeded_ns, sizeof(seeded_ns), BPF_NOEXIST))
@@ -170,6 +170,8 @@ static void add_target(int pid)
 
 static void shed_one(const char *what)
 {
+	if (!skeleton)
+		return;
 	if (!strcmp(what, "on-cpu")) {
 		for (int cpu = 0; cpu < processors; cpu++) {
 			bpf_link__destroy(sample_links[0][cpu]);
@@ -338,4 +340,17 @@ static void serve(const struct options *options, struct ring_buffer *ring)
 	skeleton->data->counting = false;
 	ring_buffer__consume(ring);
 	tick();
+}
+
+/* Answers alone, for an agent that wants no probes or on a kernel that takes none. */
+static void look(void)
+{
+	pid_t parent = getppid();
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	while (!ending && getppid() == parent) {
+		if (poll(&input, 1, 1000) < 0 && errno != EINTR)
+			break;
+		if (input.revents && (!read_commands() || fflush(stdout)))
+			break;
+	}
 }

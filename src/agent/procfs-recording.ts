@@ -6,7 +6,7 @@ import type { StackTable } from "../model/stack-table.ts";
 import { frameNames, namelessRemarks } from "./frame-names.ts";
 import type { RecordOptions } from "./helper-recording.ts";
 import { growth, readCounters, threadsOf } from "./process-counters.ts";
-import { stackTableOf, type WeightedStack } from "./recorded-stacks.ts";
+import { rootedShare, stackTableOf, type WeightedStack } from "./recorded-stacks.ts";
 import { Symboliser } from "./symboliser.ts";
 import { RecordError, readProcess, type TargetProcess } from "./target-process.ts";
 
@@ -93,7 +93,7 @@ export async function recordByProcfs(
     preemptedBy: [],
     quality: {
       samples: found?.stacks.samples.rowCount ?? 0,
-      rooted: 1,
+      rooted: found === undefined ? 1 : rootedShare(found.stacks),
       named: names === undefined || names.frames === 0 ? 1 : names.named / names.frames,
       lostSamples: 0,
       stacksSkipped: 0,

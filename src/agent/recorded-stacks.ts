@@ -114,6 +114,21 @@ export function stackTableOf(
 const ROOTS =
   /^(?:_start|__libc_start_main.*|__libc_start_call_main|(?:__)?clone3?|start_thread|runtime\.(?:goexit|mstart|rt0_go|mcall|systemstack|morestack)(?:\.abi0)?|_rt0_amd64.*)$/;
 
+/** Share of the samples that reach where their thread begins, of those with frames outside of the kernel; 1 where there are none. */
+export function rootedShare({ samples, stacks, frames, strings }: StackTable): number {
+  let [all, rooted] = [0, 0];
+  for (let row = 0; row < samples.rowCount; row++) {
+    let at = samples.stack[row]!;
+    if (at < 0) continue;
+    while (stacks.parent[at]! >= 0) at = stacks.parent[at]!;
+    const frame = stacks.frame[at]!;
+    if (frames.kind[frame] === FrameKind.kernel) continue;
+    all++;
+    if (ROOTS.test(strings.get(frames.function[frame]!))) rooted++;
+  }
+  return all === 0 ? 1 : rooted / all;
+}
+
 const NOT_SEEN: NamedFrame = { name: "[stack not seen]", file: "", line: -1, kind: FrameKind.native, isNamed: false };
 
 const kernelFrame = (name: string): NamedFrame => ({

@@ -1,6 +1,7 @@
 import { AgentBudget } from "./agent-budget.ts";
 import { agentCollectors } from "./agent-collectors.ts";
 import { ProbeService } from "./continuous/probe-service.ts";
+import { ServingHelper } from "./continuous/serving-helper.ts";
 import { CounterCollector } from "./counters/counter-collector.ts";
 import { AGENT } from "./counters/metrics.ts";
 import { DirectPeek, PeekInTurn } from "./counters/process-peek.ts";
@@ -20,8 +21,10 @@ export interface AgentOptions {
   readonly settings: ExportSettings;
   readonly intervalMs: number;
   readonly profileMs: number;
-  /** path of the helper; undefined where nobody wants probes, or they cannot be attached */
+  /** path of the helper; undefined where there is none */
   readonly helper: string | undefined;
+  /** whether its probes are wanted and can be attached */
+  readonly hasProbes: boolean;
   readonly hz: number;
   /** whom it becomes once the helper runs */
   readonly user: AgentUser | undefined;
@@ -59,6 +62,7 @@ class Agent {
   private readonly exporter: Exporter;
   private readonly collector: CounterCollector;
   private readonly probes: ProbeService | undefined;
+  private readonly looker: ServingHelper | undefined;
   private readonly budget: AgentBudget;
   private readonly databases: readonly PostgresCollector[];
   private cpu = process.cpuUsage();
@@ -73,7 +77,10 @@ class Agent {
     this.options = options;
     const attributes = hostAttributes();
     const tickSeconds = options.intervalMs / 1000;
-    if (helper !== undefined) {
+    if (helper !== undefined && !options.hasProbes) {
+      // Without probes it still tells whose processes of other users are.
+      this.looker = new ServingHelper(helper, { hz, tickSeconds, user, isLooking: true }, () => {});
+    } else if (helper !== undefined) {
       // While this process may still see their addresses.
       kernelSymbols();
       this.probes = new ProbeService({ helper, hz, tickSeconds, user, hostAttributes: attributes, log }, Date.now());
@@ -84,6 +91,7 @@ class Agent {
       this.queue = new DiskQueue(options.queueFolder, options.queueBytes);
     } catch (error) {
       this.probes?.helper.stop();
+      this.looker?.stop();
       throw error;
     }
     this.poster = new Poster(settings);
@@ -96,7 +104,8 @@ class Agent {
       random: Math.random,
     });
     const own = new DirectPeek();
-    const peek = this.probes === undefined ? own : new PeekInTurn(own, this.probes.helper);
+    const other = this.probes?.helper ?? this.looker;
+    const peek = other === undefined ? own : new PeekInTurn(own, other);
     this.collector = new CounterCollector({ attributes, version: options.version }, peek);
     this.budget = new AgentBudget(options.cpuBudget, options.memoryBudgetBytes);
     this.databases = options.postgres.map((target) =>
@@ -110,7 +119,7 @@ class Agent {
   async run(): Promise<void> {
     const { signal, log, intervalMs } = this.options;
     // Until then nobody answers what this process may not see itself.
-    await this.probes?.helper.ready;
+    await (this.probes?.helper ?? this.looker)?.ready;
     for (let at = performance.now(); !signal.aborted; at = next(at, intervalMs * this.slowness)) {
       await until(at, signal);
       await this.beat();
@@ -125,6 +134,7 @@ class Agent {
 
   async close(): Promise<void> {
     await this.probes?.stop();
+    this.looker?.stop();
     this.collector.close();
     this.poster.close();
   }

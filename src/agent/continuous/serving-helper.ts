@@ -3,6 +3,8 @@ import type { PrivateCounts, PrivateFacts, ProcessPeek } from "../counters/proce
 import { ProbeStreamReader, type ProbeRecord } from "../probe-stream.ts";
 
 export interface ServingOptions {
+  /** only looks, and attaches nothing */
+  readonly isLooking?: boolean;
   readonly hz: number;
   readonly tickSeconds: number;
   /** what the helper becomes once its probes are attached; undefined: what it is */
@@ -29,7 +31,8 @@ export class ServingHelper implements ProcessPeek {
   constructor(helper: string, options: ServingOptions, onRecord: (record: ProbeRecord) => void) {
     const user =
       options.user === undefined ? [] : ["--uid", String(options.user.uid), "--gid", String(options.user.gid)];
-    const words = ["--serve", "--hz", String(options.hz), "--tick", String(options.tickSeconds), ...user];
+    const serving = ["--serve", "--hz", String(options.hz), "--tick", String(options.tickSeconds)];
+    const words = [...(options.isLooking === true ? ["--look"] : serving), ...user];
     const child = spawn(helper, words, { stdio: ["pipe", "pipe", "pipe"], env: {} });
     this.child = child;
     let complaint = "";

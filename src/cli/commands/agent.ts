@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { agentUser, giveFolder, passwd } from "../../agent/drop-privileges.ts";
@@ -78,7 +78,8 @@ export async function agent(flags: AgentFlags, terminal: Terminal): Promise<numb
       settings,
       intervalMs,
       profileMs: flags.profileInterval,
-      helper: canProbe && flags.probes ? helper : undefined,
+      helper: existsSync(helper) ? helper : undefined,
+      hasProbes: canProbe && flags.probes,
       hz: flags.hz,
       user,
       queueFolder,
