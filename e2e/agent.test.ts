@@ -103,8 +103,11 @@ function startShop(): ChildProcess {
   const child = spawn(process.execPath, ["--perf-basic-prof", script], {
     env: { PATH: process.env["PATH"] ?? "", OTEL_SERVICE_NAME: SERVICE, SECRET: "not-to-be-told" },
     stdio: "ignore",
+    // V8 writes a log into the folder that it is started in.
+    cwd: folder,
   });
   started.push(child);
+  child.once("exit", () => rmSync(`/tmp/perf-${child.pid}.map`, { force: true }));
   return child;
 }
 
