@@ -1,6 +1,7 @@
 import type { Finding, Mechanism } from "../../model/report.ts";
 import type { Window } from "../window.ts";
 import { poolInstead, retriesOf, timeoutOf } from "./caller-settings.ts";
+import { consumersOf } from "./consumers.ts";
 import type { NamedSetting } from "./configuration-check.ts";
 import { timerOf } from "./known-timers.ts";
 import { listenBacklog } from "./listen-queue.ts";
@@ -16,6 +17,7 @@ const SETTINGS: Partial<Record<Mechanism, (finding: Finding, window: Window) => 
   "connection-churn": poolInstead,
   "pool-exhausted": placesOf,
   "thread-starvation": placesOf,
+  "queue-backlog": consumersOf,
 };
 
 /** Findings above a note whose cause is a setting, with it and its change. */
