@@ -194,6 +194,20 @@ test("a profile that names spans and one from outside: no moment counts twice, a
   expect(byKind(both.endpoints[0]!.ledger!)["cpu span-id"]).toBe(alone["cpu span-id"]);
 });
 
+test("few samples of long stretches each tell nothing of a short part: what is known of the window does", async () => {
+  const all = served();
+  const spans = spansOf(all);
+  // A sample each second of work, of a second.
+  const builder = new StackTableBuilder();
+  const cpu = builder.valueType("cpu", "nanoseconds");
+  const thread = builder.thread(builder.process({ startUnixNs: spans.baseUnixNs, durationNs: all.at(-1)!.end }));
+  const stack = builder.stack(-1, builder.frame(builder.strings.intern("serve"), 0, 3, FrameKind.user));
+  for (const { begin } of all.filter((_, i) => i % 250 === 0))
+    builder.setValue(builder.sample(stack, thread, begin), cpu, 1000 * MS);
+  const found = byKind(await ledgerOf(spans, builder.finish()));
+  expect(Object.keys(found).sort()).toEqual(["cpu statistical", "unexplained none"]);
+});
+
 /** A recording of ten seconds of one process. */
 const recorded = (pid: number, threads: ProcessLedger["threads"], source = "shop-0.json"): ProcessLedger => ({
   source,

@@ -59,8 +59,9 @@ interface Part {
   /** call-path nodes that it is of */
   readonly nodes: Set<number>;
   ns: number;
-  /** of that the time at which samples were taken */
+  /** of that the time at which samples were taken; and the same of all traces together, unweighted */
   coveredNs: number;
+  lookedAtNs: number;
   readonly seen: Map<string, Seen>;
 }
 
@@ -94,6 +95,7 @@ function partsOf(window: Window, traces: Int32Array, samples: HostEvidence["samp
           nodes: new Set(),
           ns: 0,
           coveredNs: 0,
+          lookedAtNs: 0,
           seen: new Map(),
         };
         parts.set(key, part);
@@ -104,6 +106,7 @@ function partsOf(window: Window, traces: Int32Array, samples: HostEvidence["samp
       const sampled = kind === UNEXPLAINED ? samples.get(part.service) : undefined;
       if (sampled?.isCovered(i) !== true) continue;
       part.coveredNs += ns;
+      part.lookedAtNs += segments.endNs[i]! - segments.startNs[i]!;
       for (const one of sampled.times(i)) addSeen(part.seen, one.kind, one.link, one.ns * share);
     }
   }
@@ -159,7 +162,9 @@ function claimsOf(window: Window, part: Part, { hosts, samples, database }: Host
     return [...known, rest(part.ns - sum(known, ({ ns }) => ns), "spans")];
   }
   if (part.kind !== UNEXPLAINED) return [rest(part.ns, "spans")];
-  const seen = seenClaims(part);
+  const sampleNs = samples.get(part.service)?.sampleNs ?? new Map<KnownKind, number>();
+  const isEnough = (kind: KnownKind): boolean => FEWEST_SAMPLES * (sampleNs.get(kind) ?? 0) <= part.lookedAtNs;
+  const seen = seenClaims(part, isEnough);
   const left = Math.max(0, part.coveredNs - sum(seen, ({ ns }) => ns));
   const host = hosts.get(part.service);
   const inside = requestsInside(window).get(part.service);
@@ -167,21 +172,28 @@ function claimsOf(window: Window, part: Part, { hosts, samples, database }: Host
   if (host !== undefined && inside !== undefined) {
     const shares = ownTimeShares(host.times, inside, host.loop);
     // What the samples could have shown and did not is not there: the host only adds what they cannot show.
-    const could = samples.get(part.service)?.kinds ?? new Set<KnownKind>();
+    const could = new Set([...sampleNs.keys()].filter(isEnough));
     known.push(...hostClaims(host, shares, part.coveredNs, left, could));
     known.push(...hostClaims(host, shares, part.ns - part.coveredNs, part.ns - part.coveredNs, new Set()));
   }
   return [...known, rest(Math.max(0, part.ns - sum(known, ({ ns }) => ns)), "none")];
 }
 
+/**
+ * A part that was looked at for less than so many samples' time would be told by chance: 10 are known to ± 52 % (Poisson, 90 %). What
+ * the host tells over the whole window is better then.
+ */
+const FEWEST_SAMPLES = 10;
+
 /** 90 % of a normal distribution lie within this many standard deviations. */
 const Z90 = 1.645;
 
 /** What samples show, at most the time at which they were taken. */
-function seenClaims({ seen, coveredNs }: Part): Claim[] {
-  const all = sum([...seen.values()], ({ ns }) => ns);
+function seenClaims({ seen, coveredNs }: Part, isEnough: (kind: KnownKind) => boolean): Claim[] {
+  const used = [...seen.values()].filter(({ kind }) => isEnough(kind));
+  const all = sum(used, ({ ns }) => ns);
   const scale = all > coveredNs ? coveredNs / all : 1;
-  return [...seen.values()].map(({ kind, link, ns, squares }) => {
+  return used.map(({ kind, link, ns, squares }) => {
     const around = Z90 * Math.sqrt(squares);
     const low = Math.max(0, ns - around) * scale;
     return { timeKind: kind, link, source: "samples", ns: ns * scale, low, high: Math.min(coveredNs, ns + around) };

@@ -28,8 +28,8 @@ export interface SegmentSamples {
   isCovered(segment: number): boolean;
   /** kind, link and nanoseconds (estimates: a sample stands for its whole interval) of a segment */
   times(segment: number): readonly { readonly kind: KnownKind; readonly link: SampleLink; readonly ns: number }[];
-  /** kinds that the tables could have shown */
-  readonly kinds: ReadonlySet<KnownKind>;
+  /** kinds that timed samples could have shown, with the nanoseconds that one of them stands for on average */
+  readonly sampleNs: ReadonlyMap<KnownKind, number>;
 }
 
 /**
@@ -44,7 +44,7 @@ export function sampleEvidence(
   const isLoop = processesOfSpans(window).some((one) => one.service === service && one.isEventLoop);
   const sums = new Map<number, Float64Array>();
   const covered: { fromNs: number; toNs: number }[] = [];
-  const kinds = new Set<KnownKind>();
+  const sampleNs = new Map<KnownKind, number>();
   const stretches = ownStretches(window).get(service);
   if (stretches === undefined) return undefined;
   const rule = columnRule(profiles, isLoop);
@@ -56,7 +56,8 @@ export function sampleEvidence(
   for (const { stacks } of profiles) {
     for (const group of timedGroups(window, stacks, stretches, rule)) {
       covered.push(group.covered);
-      for (const kind of group.couldShow) kinds.add(kind);
+      const mean = group.ns.reduce((sum, value) => sum + value, 0) / group.ns.length;
+      for (const kind of group.couldShow) sampleNs.set(kind, Math.max(mean, sampleNs.get(kind) ?? 0));
       const [timeNs, ns] = [Float64Array.from(group.timeNs), Float64Array.from(group.ns)];
       const samples = { timeNs, ns, owner: withoutStrangers(group.owner) };
       ownersOfSamples(group.stretches, samples, isLoop, (sample, row, part, how) => {
@@ -71,10 +72,10 @@ export function sampleEvidence(
     }
   }
   if (sums.size === 0) return undefined;
-  if (isLoop) kinds.add("event-loop");
+  if (isLoop && sampleNs.has("cpu")) sampleNs.set("event-loop", sampleNs.get("cpu")!);
   const { startNs, endNs } = window.segments;
   return {
-    kinds,
+    sampleNs,
     isCovered: (segment) => {
       if (sums.has(segment)) return true;
       const middle = (startNs[segment]! + endNs[segment]!) / 2;
