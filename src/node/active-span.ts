@@ -46,8 +46,12 @@ export function hrtimeUs(): number {
 }
 
 /**
- * Keeps `switches` up to date with the active span. "sync": what `context.with` calls, until it returns. "async":
- * the callbacks and continuations that follow from it, too, by hooks of Node around each of them.
+ * Keeps `switches` up to date with the active span. "sync": what `context.with` calls, until it returns. "async": the callbacks
+ * and continuations that follow from it, too, by hooks of Node around each of them.
+ *
+ * Hooks run around every callback and every step behind an `await`: they compare one object, and read the clock only where
+ * it is another. So nothing is noted when a callback ends: until the next one begins no JavaScript runs.
+ * bench/node-hook.ts has what it costs.
  */
 export class ActiveSpan {
   /** attributes of the resource that the process's own SDK gives its spans */
@@ -56,16 +60,27 @@ export class ActiveSpan {
   private readonly hook: AsyncHook | undefined;
   private manager: OtelContextManager | undefined;
   private unwrap: () => void = () => {};
+  private context: OtelContext | undefined;
   private span: OtelSpan | undefined;
   private ids: SpanIds | undefined;
+  /** callbacks within callbacks, by `runInAsyncScope`: what comes behind the inner one is the outer's again */
+  private depth = 0;
+  private readonly outer: (OtelContext | undefined)[] = [];
 
   constructor(switches: SpanSwitches, links: "async" | "sync") {
     this.switches = switches;
     if (links === "sync") return;
-    // What throws in a hook ends the process: `active` does nothing but look up.
+    // What throws in a hook ends the process: these do nothing but look up.
     this.hook = createHook({
-      before: () => this.switches.note(this.active(), hrtimeUs()),
-      after: () => this.switches.note(undefined, hrtimeUs()),
+      before: () => {
+        if (++this.depth > 1) this.outer.push(this.context);
+        if (this.manager !== undefined) this.enter(this.manager.active());
+      },
+      after: () => {
+        if (--this.depth > 0) this.enter(this.outer.pop());
+        // Hooks that begin within a callback see its end alone.
+        else if (this.depth < 0) this.depth = 0;
+      },
     });
   }
 
@@ -76,19 +91,15 @@ export class ActiveSpan {
     this.detach();
     if (manager === undefined) return;
     this.manager = manager;
-    const { switches } = this;
     const original = manager.with;
     const wrapped: OtelContextManager["with"] = (context, fn, thisArg, ...args) => {
-      const before = this.active();
-      const within = (...rest: unknown[]): unknown => {
-        switches.note(this.idsOf(context), hrtimeUs());
-        try {
-          return fn.apply(thisArg, rest);
-        } finally {
-          switches.note(before, hrtimeUs());
-        }
-      };
-      return original.call(manager, context, within, undefined, ...args);
+      const before = this.context;
+      this.enter(context);
+      try {
+        return original.call(manager, context, fn, thisArg, ...args);
+      } finally {
+        this.enter(before);
+      }
     };
     manager.with = wrapped;
     this.unwrap = () => {
@@ -105,15 +116,17 @@ export class ActiveSpan {
     this.manager = undefined;
   }
 
-  private active(): SpanIds | undefined {
-    return this.manager === undefined ? undefined : this.idsOf(this.manager.active());
+  private enter(context: OtelContext | undefined): void {
+    if (context === this.context) return;
+    this.context = context;
+    const ids = context === undefined ? undefined : this.idsOf(context);
+    if (ids !== this.switches.active) this.switches.note(ids, hrtimeUs());
   }
 
   private idsOf(context: OtelContext): SpanIds | undefined {
     const span = context.getValue(SPAN_KEY) as OtelSpan | undefined;
-    // Most changes are from a span to nothing and back.
-    if (span === this.span) return this.ids;
     if (span === undefined) return undefined;
+    if (span === this.span) return this.ids;
     this.span = span;
     this.ids = span.spanContext();
     if (this.resource === undefined && span.resource?.attributes !== undefined)

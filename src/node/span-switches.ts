@@ -25,6 +25,11 @@ export class SpanSwitches {
     this.timeUs = new Float64Array(capacity);
   }
 
+  /** The span that was noted last. */
+  get active(): SpanIds | undefined {
+    return this.current;
+  }
+
   get size(): number {
     return this.spans.length;
   }
