@@ -698,7 +698,7 @@ int main(int count, char **words)
 		fail("%d processors: made for at most %d", processors, MAX_PROCESSORS);
 
 	__u64 begun = now_ns(CLOCK_MONOTONIC);
-	int statistics = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	int statistics = bpf_enable_stats(BPF_STATS_RUN_TIME), statistics_error = errno;
 	__u64 own_before = own_ns();
 	attach_probes(&options);
 	int samples = attach_samples(0, PERF_COUNT_SW_CPU_CLOCK, (__u64)options.hz, 0, skeleton->progs.on_cpu_sample);
@@ -707,7 +707,12 @@ int main(int count, char **words)
 		int faults = attach_samples(1, PERF_COUNT_SW_PAGE_FAULTS, 0, 1009, skeleton->progs.on_page_fault);
 		put_probe("page-faults", faults ? "none" : "perf_event", faults ? strerror(-faults) : "");
 	}
-	put_probe("own-cost", statistics >= 0 ? "bpf_stats" : "none", statistics >= 0 ? "" : strerror(errno));
+	const char *refused = statistics >= 0 ? "" : strerror(statistics_error);
+	char switched[8] = "";
+	/* Or somebody has switched it on for all. */
+	bool is_counted = statistics >= 0 ||
+			  (read_line("/proc/sys/kernel/bpf_stats_enabled", switched, sizeof(switched)) && switched[0] == '1');
+	put_probe("own-cost", is_counted ? "bpf_stats" : "none", is_counted ? "" : refused);
 	if (options.only_probe) {
 		fflush(stdout);
 		return 0;

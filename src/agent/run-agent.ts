@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { AgentBudget } from "./agent-budget.ts";
 import { agentCollectors } from "./agent-collectors.ts";
 import { ProbeService } from "./continuous/probe-service.ts";
@@ -176,7 +178,12 @@ class Agent {
       over === "processor"
         ? `more than ${(cpuBudget * 100).toPrecision(2)} % of a core`
         : `more than ${Math.round(memoryBudgetBytes / 1e6)} MB`;
-    if (over === "memory") this.probes?.forgetSymbols();
+    // What was read of programs' files is the most of it, and much of that is garbage that nobody asked for yet.
+    if (over === "memory") {
+      this.probes?.forgetSymbols();
+      collectGarbage();
+      if (process.memoryUsage.rss() + (this.probes?.residentBytes ?? 0) <= memoryBudgetBytes) return;
+    }
     const given = this.probes?.shedNext();
     if (given !== undefined) log(`the agent takes ${said}: it gives up ${given}`);
     else if (over === "processor" && this.slowness < SLOWEST) {
@@ -211,6 +218,12 @@ class Agent {
         }),
       );
   }
+}
+
+/** V8 collects when it wants memory, not when others do; it lets a program ask for it only where it is told so. */
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
 }
 
 /** The next beat after now: one that was missed is left out. */

@@ -22,6 +22,8 @@ export interface SeriesObject {
   readonly temporality?: keyof typeof Temporality;
   readonly monotonic?: boolean;
   readonly resource?: Readonly<Record<string, string>>;
+  /** name of the instrumentation scope */
+  readonly scope?: string;
   readonly labels?: Readonly<Record<string, string | number>>;
   readonly points: readonly (PointObject | readonly [at: number, value: number])[];
 }
@@ -64,7 +66,7 @@ function addSeries(into: MetricTableBuilder, series: SeriesObject): void {
   }
   into.assign(first, into.open, {
     resource,
-    scope: 0,
+    scope: series.scope === undefined ? 0 : strings.intern(series.scope),
     name: strings.intern(series.name),
     unit: strings.intern(series.unit ?? ""),
     kind,

@@ -123,7 +123,8 @@ function quota(service: string, measures: readonly ServiceMeasure[]): ResourceRe
   const share = measureOf(measures, "throttled-share");
   const common = { resource: "quota", mechanism: "cpu-throttled" as const, line: THROTTLE_LINE };
   if (stopped !== undefined && periods !== undefined) {
-    const utilisation = stopped.values.map((value, i) => (periods[i]! > 0 ? value / periods[i]! : 0));
+    // No period is no stop; periods that are not known, as before the second point, are neither.
+    const utilisation = stopped.values.map((value, i) => (periods[i] === 0 ? 0 : value / periods[i]!));
     const what = `periods in which its quota stopped ${service}`;
     return reading(service, measures, { ...common, utilisation, what, metrics: stopped.metrics });
   }
