@@ -4,8 +4,8 @@
  *   tsx bench/ingest-load.ts PORT REQUESTS PER_SECOND
  *
  * Sends requests of 500 spans with gzip, with PER_SECOND 0 as fast as eight connections go, else at that rate whatever the
- * answers (open loop). Prints one JSON line: acknowledged and refused requests, seconds, and milliseconds from
- * when a request was due to its acknowledgement.
+ * answers (open loop). Prints one JSON line: acknowledged and refused requests, seconds, its own processor time, and
+ * milliseconds from when a request was due to its acknowledgement.
  */
 import { Agent, request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -63,9 +63,11 @@ async function openLoop(): Promise<void> {
   await Promise.all(all);
 }
 
+const before = process.cpuUsage();
 const startMs = performance.now();
 await (perSecond > 0 ? openLoop() : closedLoop());
 const seconds = (performance.now() - startMs) / 1000;
+const cpu = process.cpuUsage(before);
 agent.destroy();
 latenciesMs.sort((a, b) => a - b);
 const at = (share: number): number =>
@@ -76,7 +78,10 @@ const figures = {
   refused,
   seconds,
   p50Ms: at(0.5),
+  p90Ms: at(0.9),
   p99Ms: at(0.99),
+  maxMs: at(1),
+  cpuSeconds: (cpu.user + cpu.system) / 1e6,
   bytesPerRequest: sentBytes,
 };
 process.stdout.write(`${JSON.stringify(figures)}\n`);

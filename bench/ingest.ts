@@ -1,24 +1,26 @@
 /**
  * OTLP with gzip over HTTP → durable acknowledgement → queryable: processor time per million spans of the receiving
- * process and of the engine, and how long acknowledgements take at half of the highest load.
+ * process and of the engine, how long acknowledgements take at half of the highest load, and the memory of both.
  *
- *   npx tsx bench/ingest.ts [thousand spans = 1000] [--no-store]
+ *   npm run bench:ingest -- [thousand spans = 1000] [--no-store]
  *
- * With --no-store blocks go nowhere, which is what receiving costs by itself. The sender is a process of its own.
- * What tsx makes of the sources takes some 15 % longer than what `npm run build` makes of them.
+ * With --no-store blocks go nowhere, which is what receiving costs by itself. Receiver, engine and sender are processes of
+ * their own; on a machine of few processors they take them from each other, so how busy each was stands beside.
  */
-import { execFile } from "node:child_process";
+import { execFile, fork } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import type { Sink } from "../src/ingest/sink.ts";
-import { startIngest } from "../src/ingest/start-ingest.ts";
-import { type Embedded, openEmbedded } from "../src/store/embedded/open-embedded.ts";
 
 const SPANS = 500;
-const WARM_UP = 400;
+const WARM_UP = 800;
 const HALF_LOAD_SECONDS = 10;
+/** The load at which memory is looked at. */
+const STEADY_SPANS = 50_000;
+const STEADY_SECONDS = 20;
+const IDLE_SECONDS = 30;
 /** Of /proc: sysconf(_SC_CLK_TCK) is 100 on Linux. */
 const TICKS_PER_SECOND = 100;
 
@@ -31,18 +33,27 @@ interface Sent {
   readonly refused: number;
   readonly seconds: number;
   readonly p50Ms: number;
+  readonly p90Ms: number;
   readonly p99Ms: number;
+  readonly maxMs: number;
   readonly bytesPerRequest: number;
+  readonly cpuSeconds: number;
 }
 
-async function send(port: number, requests: number, perSecond: number): Promise<Sent> {
+const modes = process.argv.includes("--no-store") ? ["--no-store"] : [];
+const server = fork(join(import.meta.dirname, "ingest-server.mjs"), [dir, ...modes], { execArgv: [] });
+const next = <Message>(): Promise<Message> => new Promise((resolve) => server.once("message", resolve as () => void));
+const { port, engine } = await next<{ port: number; engine?: number }>();
+const flush = async (): Promise<void> => {
+  const flushed = next();
+  server.send("flush");
+  await flushed;
+};
+
+async function send(requests: number, perSecond: number): Promise<Sent> {
   const script = join(import.meta.dirname, "ingest-load.ts");
-  const { stdout } = await run(process.execPath, [
-    "--import",
-    "tsx",
-    script,
-    ...[port, requests, perSecond].map(String),
-  ]);
+  const words = [port, Math.ceil(requests), perSecond].map(String);
+  const { stdout } = await run(process.execPath, ["--import", "tsx", script, ...words]);
   return JSON.parse(stdout) as Sent;
 }
 
@@ -53,53 +64,67 @@ function cpuSecondsOf(pid: number | undefined): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-const nowhere: Sink = {
-  insertSpans: () => Promise.resolve(),
-  insertMetrics: () => Promise.resolve(),
-  insertStacks: () => Promise.resolve(),
-};
+/** Resident memory, MiB; 0 for no process. */
+function mebibytesOf(pid: number | undefined): number {
+  if (pid === undefined) return 0;
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) / 1024;
+}
 
-const withStore = !process.argv.includes("--no-store");
-/** The samples are of one time, which may be any: nothing of them is too old. */
-const retention = { spanDays: 36_500, metricDays: 36_500 };
-const embedded: Embedded | undefined = withStore
-  ? await openEmbedded({ dataDir: join(dir, "store"), retention })
-  : undefined;
-const enginePid = (): number | undefined => embedded?.engine.pid;
-const ingest = await startIngest({
-  listen: { http: { host: "127.0.0.1", port: 0 } },
-  walDir: join(dir, "wal"),
-  sink: embedded?.store ?? nowhere,
-  log: (text) => console.error(text),
-});
-const port = ingest.ports.http!;
-await send(port, WARM_UP, 0);
-await ingest.flush();
+interface Used {
+  readonly sent: Sent;
+  readonly own: number;
+  readonly engine: number;
+  /** most memory at a time, MiB */
+  readonly ownMemory: number;
+  readonly engineMemory: number;
+}
 
-const requests = (thousands * 1000) / SPANS;
-const before = { own: process.cpuUsage(), engine: cpuSecondsOf(enginePid()) };
-const sent = await send(port, requests, 0);
-await ingest.flush();
-const used = process.cpuUsage(before.own);
-const millions = (sent.acknowledged * SPANS) / 1e6;
-const own = (used.user + used.system) / 1e6 / millions;
-const engine = (cpuSecondsOf(enginePid()) - before.engine) / millions;
-const perSecond = sent.acknowledged / sent.seconds;
-const half = await send(port, Math.ceil((perSecond / 2) * HALF_LOAD_SECONDS), perSecond / 2);
+/** Sends, waits until all can be queried, and tells what that took. */
+async function measure(requests: number, perSecond: number): Promise<Used> {
+  const before = [cpuSecondsOf(server.pid), cpuSecondsOf(engine)] as const;
+  let [ownMemory, engineMemory] = [0, 0];
+  const look = setInterval(() => {
+    ownMemory = Math.max(ownMemory, mebibytesOf(server.pid));
+    engineMemory = Math.max(engineMemory, mebibytesOf(engine));
+  }, 100);
+  const sent = await send(requests, perSecond);
+  await flush();
+  clearInterval(look);
+  const after = [cpuSecondsOf(server.pid), cpuSecondsOf(engine)] as const;
+  return { sent, own: after[0] - before[0], engine: after[1] - before[1], ownMemory, engineMemory };
+}
 
+const ms = ({ p50Ms, p90Ms, p99Ms, maxMs }: Sent): string =>
+  `${p50Ms.toFixed(1)} ms (p50), ${p90Ms.toFixed(1)} ms (p90), ${p99Ms.toFixed(1)} ms (p99), ${maxMs.toFixed(1)} ms (longest)`;
+const busy = ({ sent, own, engine: others }: Used): string =>
+  `processors busy: receiver ${(own / sent.seconds).toFixed(2)}, engine ${(others / sent.seconds).toFixed(2)}, sender ${(sent.cpuSeconds / sent.seconds).toFixed(2)}`;
+const memory = (own: number, others: number): string =>
+  `${Math.round(own + others)} MiB (receiver ${Math.round(own)}, engine ${Math.round(others)})`;
+
+await send(WARM_UP, 0);
+await flush();
+const full = await measure((thousands * 1000) / SPANS, 0);
+const perSecond = full.sent.acknowledged / full.sent.seconds;
+const millions = (full.sent.acknowledged * SPANS) / 1e6;
 console.log(
-  `${sent.acknowledged * SPANS} spans in requests of ${SPANS}, ${(sent.bytesPerRequest / SPANS).toFixed(0)} bytes per span as sent; ${sent.refused} requests refused`,
+  `${full.sent.acknowledged * SPANS} spans in requests of ${SPANS}, ${(full.sent.bytesPerRequest / SPANS).toFixed(0)} bytes per span as sent; ${full.sent.refused} requests refused`,
 );
 console.log(
-  `CPU-s per 1M spans: ${(own + engine).toFixed(2)} (receiving ${own.toFixed(2)}, engine ${engine.toFixed(2)})`,
+  `CPU-s per 1M spans: ${((full.own + full.engine) / millions).toFixed(2)} (receiving ${(full.own / millions).toFixed(2)}, engine ${(full.engine / millions).toFixed(2)})`,
 );
+console.log(`${Math.round(perSecond * SPANS)} spans/s with eight connections; acknowledged in ${ms(full.sent)}`);
+console.log(busy(full));
+const half = await measure((perSecond / 2) * HALF_LOAD_SECONDS, perSecond / 2);
 console.log(
-  `${Math.round(perSecond * SPANS)} spans/s from ${sent.seconds.toFixed(1)} s with eight connections; acknowledged in ${sent.p50Ms.toFixed(1)} ms (p50), ${sent.p99Ms.toFixed(1)} ms (p99)`,
+  `at half that load, open loop: ${half.sent.acknowledged * SPANS} spans, ${half.sent.refused} requests refused; ${ms(half.sent)}`,
 );
-console.log(
-  `at half that load, open loop: ${half.p50Ms.toFixed(1)} ms (p50), ${half.p99Ms.toFixed(1)} ms (p99), ${half.refused} refused`,
-);
-console.log(`memory of the receiving process: ${Math.round(process.memoryUsage.rss() / 2 ** 20)} MiB`);
-await ingest.stop();
-await embedded?.close();
+console.log(busy(half));
+const steady = await measure((STEADY_SPANS / SPANS) * STEADY_SECONDS, STEADY_SPANS / SPANS);
+console.log(`at ${STEADY_SPANS} spans/s: ${memory(steady.ownMemory, steady.engineMemory)}; ${ms(steady.sent)}`);
+console.log(busy(steady));
+await sleep(1000 * IDLE_SECONDS);
+console.log(`idle, ${IDLE_SECONDS} s later: ${memory(mebibytesOf(server.pid), mebibytesOf(engine))}`);
+const ended = new Promise((resolve) => server.once("exit", resolve));
+server.send("stop");
+await ended;
 rmSync(dir, { recursive: true, force: true });

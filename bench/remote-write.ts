@@ -91,14 +91,20 @@ async function turn(port: number, cpu: () => number, settle: () => Promise<void>
   return (series * rounds) / (cpu() - before);
 }
 
-const ownCpu = (): number => {
+const receiverCpu = (): number => {
   const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6 + cpuSecondsOf(embedded?.engine.pid);
+  return (user + system) / 1e6;
 };
+const engineCpu = (): number => cpuSecondsOf(embedded?.engine.pid);
+const ownCpu = (): number => receiverCpu() + engineCpu();
+const lastUse = { own: 0, engine: 0 };
 const ours: number[] = [];
 const theirs: number[] = [];
 for (let i = 0; i <= turns; i++) {
+  const before = [receiverCpu(), engineCpu()] as const;
   const own = await turn(ingest.ports.http!, ownCpu, () => ingest.flush());
+  lastUse.own = (1e6 * (receiverCpu() - before[0])) / (series * rounds);
+  lastUse.engine = (1e6 * (engineCpu() - before[1])) / (series * rounds);
   const other = await turn(
     prometheus.port,
     () => cpuSecondsOf(prometheus.pid),
@@ -116,6 +122,9 @@ console.log(
 );
 console.log(
   `samples per CPU-second: longpole ${Math.round(median(ours))} (${withStore ? "with ClickHouse" : "log alone"}), Prometheus ${Math.round(median(theirs))}`,
+);
+console.log(
+  `CPU-s per 1M samples, last turn: receiving ${lastUse.own.toFixed(2)}, engine ${lastUse.engine.toFixed(2)}`,
 );
 console.log(`ratio ${median(ours.map((own, i) => own / theirs[i]!)).toFixed(2)}`);
 prometheus.stop();
