@@ -38,6 +38,7 @@ export function takeRows(table: SpanTable, rows: Int32Array): SpanTable {
 
 /** Rows of an owned table (events, links), ascending by owner, in the order of their owners' new rows, and those new rows. */
 function ownedBy(span: Int32Array, spanCount: number, rows: Int32Array): { rows: Int32Array; owner: Int32Array } {
+  if (span.length === 0) return { rows: new Int32Array(0), owner: new Int32Array(0) };
   const start = new Int32Array(spanCount + 1);
   for (const owner of span) start[owner + 1]!++;
   for (let i = 0; i < spanCount; i++) start[i + 1]! += start[i]!;
