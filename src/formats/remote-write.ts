@@ -178,7 +178,10 @@ export class RemoteWriteDecoder {
   private findParts(start: number, end: number): boolean {
     const { reader, samples, histograms, exemplars, labelParts } = this;
     const layout = LAYOUT[this.version];
-    samples.length = histograms.length = exemplars.length = labelParts.length = 0;
+    // To set the length of an array costs a call, also where it is empty, as two of these nearly always are.
+    samples.length = labelParts.length = 0;
+    if (histograms.length > 0) histograms.length = 0;
+    if (exemplars.length > 0) exemplars.length = 0;
     this.type = this.unit = 0;
     let oneRun = true;
     for (let at = start; at < end;) {

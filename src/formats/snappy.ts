@@ -14,6 +14,8 @@ export function unsnappy(bytes: Uint8Array, file: string, limit: number, memory?
     throw fail("too-large", file, 0, `at most ${limit} bytes after decompression`, String(told.size));
   const out =
     memory !== undefined && told.size <= memory.length ? memory.subarray(0, told.size) : new Uint8Array(told.size);
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const outWords = new DataView(out.buffer, out.byteOffset, out.byteLength);
   let at = told.at;
   let to = 0;
   while (at < bytes.length) {
@@ -30,7 +32,7 @@ export function unsnappy(bytes: Uint8Array, file: string, limit: number, memory?
       if (at + length > bytes.length) throw fail("truncated", file, start, `${length} bytes`, "the end");
       if (to + length > out.length) throw fail("malformed", file, start, `${out.length} bytes in all`, "more");
       // Below some 100 bytes a loop beats `set` and its temporary array.
-      if (length < 100) for (let i = 0; i < length; i++) out[to + i] = bytes[at + i]!;
+      if (length < 100) copy(words, at, outWords, to, length);
       else out.set(bytes.subarray(at, at + length), to);
       at += length;
       to += length;
@@ -42,11 +44,20 @@ export function unsnappy(bytes: Uint8Array, file: string, limit: number, memory?
     at += size;
     if (offset === 0 || offset > to) throw fail("malformed", file, start, `an offset from 1 to ${to}`, String(offset));
     if (to + length > out.length) throw fail("malformed", file, start, `${out.length} bytes in all`, "more");
-    // Byte by byte: what is copied may be what was copied just now.
-    for (let i = 0; i < length; i++, to++) out[to] = out[to - offset]!;
+    // What is copied may be what was copied just now: a word that reaches into itself goes byte by byte.
+    if (offset >= 4) copy(outWords, to - offset, outWords, to, length);
+    else for (let i = to; i < to + length; i++) out[i] = out[i - offset]!;
+    to += length;
   }
   if (to !== out.length) throw fail("truncated", file, bytes.length, `${out.length} bytes of content`, `${to}`);
   return out;
+}
+
+/** Copies bytes, four at a time as far as that goes. */
+function copy(from: DataView, at: number, into: DataView, to: number, length: number): void {
+  let i = 0;
+  for (; i + 4 <= length; i += 4) into.setInt32(to + i, from.getInt32(at + i));
+  for (; i < length; i++) into.setUint8(to + i, from.getUint8(at + i));
 }
 
 function readSize(bytes: Uint8Array, file: string, into: { at: number; size: number }): void {

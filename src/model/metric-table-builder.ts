@@ -315,19 +315,29 @@ export class MetricTableBuilder {
     MetricTable,
     "seriesCount" | "name" | "unit" | "kind" | "temporality" | "monotonic" | "resource" | "labelSet" | "scope"
   > {
-    const of = (field: (instrument: Instrument) => number): number[] =>
-      this.seriesInstrument.map((id) => field(this.instruments[id]!));
-    return {
-      seriesCount: this.seriesInstrument.length,
-      name: Int32Array.from(of((i) => i.name)),
-      unit: Int32Array.from(of((i) => i.unit)),
-      kind: Uint8Array.from(of((i) => i.kind)),
-      temporality: Uint8Array.from(of((i) => i.temporality)),
-      monotonic: Uint8Array.from(of((i) => (i.monotonic ? 1 : 0))),
-      resource: Int32Array.from(of((i) => i.resource)),
+    const seriesCount = this.seriesInstrument.length;
+    const columns = {
+      seriesCount,
+      name: new Int32Array(seriesCount),
+      unit: new Int32Array(seriesCount),
+      kind: new Uint8Array(seriesCount),
+      temporality: new Uint8Array(seriesCount),
+      monotonic: new Uint8Array(seriesCount),
+      resource: new Int32Array(seriesCount),
       labelSet: Int32Array.from(this.seriesLabels),
-      scope: Int32Array.from(of((i) => i.scope)),
+      scope: new Int32Array(seriesCount),
     };
+    for (let series = 0; series < seriesCount; series++) {
+      const instrument = this.instruments[this.seriesInstrument[series]!]!;
+      columns.name[series] = instrument.name;
+      columns.unit[series] = instrument.unit;
+      columns.kind[series] = instrument.kind;
+      columns.temporality[series] = instrument.temporality;
+      columns.monotonic[series] = instrument.monotonic ? 1 : 0;
+      columns.resource[series] = instrument.resource;
+      columns.scope[series] = instrument.scope;
+    }
+    return columns;
   }
 
   private finishExemplars(base: Words, moved: Int32Array): MetricTable["exemplars"] {
