@@ -84,7 +84,7 @@ export function joinCode(
         const macro = isDominant ? joined.filter((c) => isThere(c) && isReplaced(c, code)) : same;
         joined = joined.filter((claim) => !macro.includes(claim));
         const change = changeSince(context.before?.get(code.service), code, cause);
-        const harmful = isHarm(code, cause, isShort, place.view, context, change);
+        const harmful = isHarm(code, cause, isShort, place.view, context, change, at.isLinked);
         const ledger = context.ledgerOf?.(place.view);
         joined.push({
           view: place.view,
@@ -113,6 +113,7 @@ function isHarm(
   view: EndpointView,
   { limiter, p99Before }: CodeContext,
   change: CodeChange | undefined,
+  isLinked: boolean,
 ): boolean {
   if (isShort) return true;
   const before = p99Before?.(view);
@@ -124,6 +125,8 @@ function isHarm(
   const limits = limiter?.service === code.service && limiter.utilisation >= WAITS_EXCEED_WORK;
   if (busy >= NEAR_ITS_LIMIT) return true;
   if (limits && busy >= WAITS_EXCEED_WORK && (isWorse || cause.isNeverMeant)) return true;
+  // The processor or the loop is at its limit by metrics, and samples within the endpoint's own spans say what with.
+  if (limits && limiter.utilisation >= NEAR_ITS_LIMIT && isLinked && cause.share >= DOMINANT) return true;
   return cause.isNeverMeant && cause.share >= HARM_SHARE;
 }
 

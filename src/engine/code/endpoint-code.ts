@@ -11,6 +11,8 @@ import { timeColumn, type ServiceCode } from "./service-profiles.ts";
 /** What a service's profile says of one endpoint. */
 export interface EndpointCode {
   readonly causes: readonly CodeCause[];
+  /** whether they are of samples within the endpoint's own spans */
+  readonly isLinked: boolean;
   /** what would be gone without the cause */
   readonly shareGone: (cause: CodeCause) => ShareGone;
   /** what speaks against that it is about this endpoint */
@@ -38,7 +40,7 @@ export function codeAtEndpoint(window: Window, code: ServiceCode, view: Endpoint
   const all =
     (ofWork: number) =>
     (cause: CodeCause): ShareGone => ({ ofWork: ofWork * cause.share, ofQueue: cause.share });
-  if (links === undefined) return { causes: whole, shareGone: all(1), counter: [] };
+  if (links === undefined) return { causes: whole, isLinked: false, shareGone: all(1), counter: [] };
   const traces = new Set(view.endpoint.traces);
   const values = code.stacks.samples.values[timeColumn(code.stacks, code.valueType)]!;
   const profile = codeProfile(code.stacks, values, (sample) => traces.has(links.trace[sample]!));
@@ -46,6 +48,7 @@ export function codeAtEndpoint(window: Window, code: ServiceCode, view: Endpoint
   if (profile.busySamples >= FEWEST_SAMPLES)
     return {
       causes: codeCauses({ ...code, profile, link }),
+      isLinked: true,
       shareGone: (cause) => ({
         ofWork: cause.share,
         ofQueue: shareInAll(whole, cause, profile.busy / code.profile.busy),
@@ -53,9 +56,9 @@ export function codeAtEndpoint(window: Window, code: ServiceCode, view: Endpoint
       counter: [],
     };
   // It does not work there, and does not wait for those who do.
-  if (!(code.busyShare >= WAITS_FOR_OTHERS)) return { causes: [], shareGone: all(0), counter: [] };
+  if (!(code.busyShare >= WAITS_FOR_OTHERS)) return { causes: [], isLinked: true, shareGone: all(0), counter: [] };
   const counter = `of ${links.count.toLocaleString("en")} samples that carry a span's id ${profile.busySamples} are within this endpoint (${percent(profile.busySamples / links.count)}): what it costs here is the wait for the thread`;
-  return { causes: whole, shareGone: all(0), counter: [counter] };
+  return { causes: whole, isLinked: false, shareGone: all(0), counter: [counter] };
 }
 
 /** The cause in the whole service; where it is too small to be one, what the endpoint's part of it is. */
