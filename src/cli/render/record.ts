@@ -28,6 +28,7 @@ export function renderRecord(report: RecordReport, recording: ProcessRecording, 
     ...findings(safe, command, pen),
     ...functions("On the processor", recording.onCpu, pen),
     ...functions("Off the processor", recording.offCpu, pen),
+    ...syscalls(safe, pen),
     ...latencies(safe, pen),
     ...ruledOut(safe, pen),
     ...quality(safe, pen),
@@ -157,6 +158,28 @@ function functions(title: string, table: StackTable, pen: Pen): string[] {
 }
 
 const LATENCIES = 6;
+/** System calls shown; below this share of one processor they say nothing. */
+const SYSCALLS = 6;
+const SEEN_OF_PROCESSOR = 0.005;
+
+/** What the program's system calls cost, and where in the kernel: waits for something to do are left out. */
+function syscalls({ recording }: RecordReport, pen: Pen): string[] {
+  const share = (ms: number): number => ms / Math.max(1, recording.durationMs);
+  const shown = recording.syscalls
+    .filter(({ cpuMs, waitMs }) => share(cpuMs + waitMs) >= SEEN_OF_PROCESSOR)
+    .slice(0, SYSCALLS);
+  if (shown.length === 0) return [];
+  const first = Math.max(...shown.map(({ syscall }) => columns(syscall)));
+  const figures = `  ${padEnd("", first)} ${["computes", "waits"].map((text) => padStart(text, 10)).join("")}`;
+  const lines = ["", heading("System calls", "of one processor, and of the time", pen), pen.faint(figures)];
+  for (const { syscall, cpuMs, waitMs, frame, kernelPath } of shown) {
+    const left = `  ${padEnd(syscall, first)} ${padStart(percent(share(cpuMs)), 10)}${padStart(percent(share(waitMs)), 10)}  `;
+    const path = [...(frame === "" ? [] : [frame]), ...kernelPath].join(pen.look.ascii === true ? " > " : " → ");
+    lines.push(`${left}${pen.faint(clipMiddle(path, Math.max(12, pen.look.width - columns(left))))}`);
+  }
+  return lines;
+}
+
 const LATENCY_WORDS: Readonly<Record<string, string>> = {
   "run-queue": "run queue",
   "block-io": "disk of the host",

@@ -141,6 +141,7 @@ const Finding = Type.Object({
     resource: Type.Optional(Text),
     statement: Type.Optional(Text),
     frame: Type.Optional(Text),
+    syscall: Type.Optional(Text),
     setting: Type.Optional(Text),
     instance: Type.Optional(Text),
     host: Type.Optional(Text),
