@@ -242,7 +242,7 @@ export class ClickHouseStore implements Store {
     const sql = searchSql(query);
     for (const range of searchRanges(query)) {
       const isLast = range.fromUnixNs === query.fromUnixNs;
-      for (let spans = 8 * limit; ; spans *= 32) {
+      for (let spans = firstSpans(limit); ; spans *= 32) {
         const parameters = searchParameters({ ...query, ...range }, spans);
         const rows = await this.rows<FoundRow>(sql, { parameters, signal });
         const first = new Map<string, FoundRow>();
@@ -286,3 +286,6 @@ export class ClickHouseStore implements Store {
     await this.link.insertNative(`INSERT INTO ${into} FORMAT Native`, [block], { settings });
   };
 }
+
+/** Up to 1000 the engine leaves out what its indexes show to be too small (query_plan_max_limit_for_top_k_optimization). */
+const firstSpans = (limit: number): number => Math.max(8 * limit, Math.min(32 * limit, 1000));

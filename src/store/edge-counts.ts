@@ -44,8 +44,8 @@ export class EdgeCounts {
 
   async edges(range: TimeRange, { traceShare, signal }: ReadOptions & { traceShare?: number }): Promise<Edges> {
     if (traceShare !== undefined) return { edges: await this.joined(range, traceShare, signal), traceShare };
-    const hours = await this.hoursWithin(range, signal);
-    const rolledUp = hours.reduce((sum, { spans }) => sum + spans, 0);
+    const hours = await this.hoursOf(range, signal);
+    const rolledUp = hours.reduce((sum, { hour, spans }) => sum + spans * shareOf(range, hour), 0);
     const rest = gaps(
       range,
       hours.map(({ hour }) => BigInt(hour) * NS_PER_S),
@@ -55,7 +55,7 @@ export class EdgeCounts {
     const share = Math.min(1, SPANS_PER_JOIN / Math.max(1, unread));
     const parts: (readonly EdgeRow[])[] = [];
     if (hours.length > 0) {
-      const parameters = { hours: hours.map(({ hour }) => hour) };
+      const parameters = { ...rangeParameters(range), hours: hours.map(({ hour }) => hour) };
       parts.push(await this.reads.rows<EdgeRow>(ROLLED_UP_EDGES, { parameters, signal }));
     }
     for (const [i, gap] of rest.entries()) if (counted[i]! > 0) parts.push(await this.joined(gap, share, signal));
@@ -64,7 +64,7 @@ export class EdgeCounts {
   }
 
   async rollUp(range: TimeRange, { signal }: ReadOptions): Promise<number> {
-    const done = new Set((await this.hoursWithin(range, signal)).map(({ hour }) => hour));
+    const done = new Set((await this.hoursOf(range, signal)).map(({ hour }) => hour));
     const rows = await this.reads.rows<{ hour: number }>(HOURS_WITH_SPANS, {
       parameters: rangeParameters(range),
       signal,
@@ -97,12 +97,8 @@ export class EdgeCounts {
     await this.link.insertRows(`${this.database}.edge_hours`, [row], { settings: this.settings });
   }
 
-  private async hoursWithin(
-    { fromUnixNs, toUnixNs }: TimeRange,
-    signal: AbortSignal | undefined,
-  ): Promise<EdgeHourRow[]> {
-    const parameters = { from: fromUnixNs, to: toUnixNs - HOUR_NS + 1n };
-    return this.reads.rows<EdgeHourRow>(EDGE_HOURS, { parameters, signal });
+  private hoursOf(range: TimeRange, signal: AbortSignal | undefined): Promise<EdgeHourRow[]> {
+    return this.reads.rows<EdgeHourRow>(EDGE_HOURS, { parameters: rangeParameters(range), signal });
   }
 
   private async joined(range: TimeRange, share: number, signal: AbortSignal | undefined): Promise<readonly EdgeRow[]> {
@@ -117,7 +113,15 @@ export class EdgeCounts {
   }
 }
 
-/** What is left of a range without these hours, which are within it and ascend. */
+/** How much of an hour is in a range. */
+function shareOf({ fromUnixNs, toUnixNs }: TimeRange, hour: number): number {
+  const start = BigInt(hour) * NS_PER_S;
+  const from = start > fromUnixNs ? start : fromUnixNs;
+  const to = start + HOUR_NS < toUnixNs ? start + HOUR_NS : toUnixNs;
+  return Number(to - from) / Number(HOUR_NS);
+}
+
+/** What is left of a range without these hours, which ascend. */
 function gaps({ fromUnixNs, toUnixNs }: TimeRange, hours: readonly bigint[]): TimeRange[] {
   const rest: TimeRange[] = [];
   let from = fromUnixNs;

@@ -144,8 +144,8 @@ describe("calls between services", () => {
     const windows: [number, number, object][] = [
       [-3600, 7200, edge(661, 7)],
       [0, 3600, edge(600, 6)],
-      [-60, 3700, edge(611, 7)],
-      [100, 200, edge(100, 1)],
+      [-60, 3720, edge(613, 7)],
+      [120, 180, edge(60, 0)],
     ];
     const ask = async (): Promise<unknown[]> =>
       Promise.all(windows.map(async ([from, to]) => (await store.edges(range(from, to))).edges));

@@ -23,7 +23,7 @@ beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), "longpole-store-"));
   embedded = await openEmbedded({ dataDir, retention: { spanDays: 3650, metricDays: 3650 } });
   store = embedded.store;
-});
+}, 60_000);
 
 afterAll(async () => {
   await embedded?.close();

@@ -201,7 +201,7 @@ export interface Store {
     range: TimeRange,
   ): Promise<readonly { readonly operation: string; readonly kind: number; readonly count: number }[]>;
   red(query: RedQuery, options?: ReadOptions): Promise<readonly RedRow[]>;
-  /** Hours that were rolled up are counted from there; of the rest a share of the traces is looked at. */
+  /** Hours that were rolled up are counted from there, to the minute; of the rest a share of the traces is looked at. */
   edges(range: TimeRange, options?: ReadOptions & { readonly traceShare?: number }): Promise<Edges>;
   /** Counts the calls of the hours within the range that have spans and were not counted; returns how many hours. Spans of such an hour that come later are not in it. */
   rollUpEdges(range: TimeRange, options?: ReadOptions): Promise<number>;

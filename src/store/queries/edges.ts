@@ -44,9 +44,10 @@ export const rollUpEdges = (db: string): string =>
   `INSERT INTO ${db}edges (caller, callee, operation, time, count, errors, sum_ns)
 ${calls(db, `${NAMES}, toStartOfMinute(toDateTime(called.start, 'UTC')) AS minute, ${SUMS} AS sum_ns`, "caller, callee, operation, minute")}`;
 
-/** Hours of the range of which the rollup has all, and how many spans they have. */
+/** Hours of which the rollup has all and the range a part, and how many spans they have. */
 export const EDGE_HOURS: string = `SELECT toUInt32(time) AS hour, toFloat64(max(spans)) AS spans FROM edge_hours
-WHERE ${inRange("toDateTime64(time, 9, 'UTC')")}
+WHERE time > fromUnixTimestamp64Nano({from:Int64}, 'UTC') - toIntervalHour(1)
+  AND time < fromUnixTimestamp64Nano({to:Int64}, 'UTC')
 GROUP BY time
 ORDER BY time`;
 
@@ -56,11 +57,12 @@ export interface EdgeHourRow {
   readonly spans: number;
 }
 
-/** Calls of whole hours, from the rollup. */
+/** Calls of these hours, from the rollup; a minute counts when it starts in the range, or this in it. */
 export const ROLLED_UP_EDGES: string = `SELECT caller, callee, operation, toFloat64(sum(count)) AS count,
   toFloat64(sum(errors)) AS errors, sum(sum_ns) AS sumNs
 FROM edges
 WHERE toUInt32(toStartOfHour(time)) IN {hours:Array(UInt32)}
+  AND time >= toStartOfMinute(fromUnixTimestamp64Nano({from:Int64}, 'UTC')) AND time < fromUnixTimestamp64Nano({to:Int64}, 'UTC')
 GROUP BY caller, callee, operation`;
 
 /** Hours with spans that are over, the oldest first. */

@@ -80,6 +80,7 @@ function numberOf(text: string): number | undefined {
 }
 
 const [MINUTE_NS, HOUR_NS] = [60_000_000_000n, 3_600_000_000_000n];
+const HOUR_S = 3600n;
 /** The newest are looked for in the last so much of a range, then in more. */
 const REACHES_NS: readonly bigint[] = [2n * MINUTE_NS, HOUR_NS, 24n * HOUR_NS];
 
@@ -136,19 +137,19 @@ export interface SummaryRow {
 export function summaryParameters(found: readonly FoundRow[]): {
   readonly [name: string]: bigint | readonly (string | bigint)[];
 } {
-  const starts = found.map(({ at }) => BigInt(at));
-  const [first, last] = [starts.reduce((a, b) => (a < b ? a : b)), starts.reduce((a, b) => (a > b ? a : b))];
+  const hourOf = ({ at }: FoundRow): bigint => (BigInt(at) / HOUR_NS) * HOUR_S;
+  const around = found.flatMap((row) => [hourOf(row) - HOUR_S, hourOf(row), hourOf(row) + HOUR_S]);
   return {
-    hashes: found.map(({ hash }) => BigInt(hash)),
+    hours: around,
+    hashes: found.flatMap(({ hash }) => [BigInt(hash), BigInt(hash), BigInt(hash)]),
     ids: found.map(({ id }) => id.toUpperCase()),
-    from: first - HOUR_NS,
-    to: last + HOUR_NS,
   };
 }
 
 /**
- * What the traces are: the root is the earliest span without a parent, else the earliest. Spans are looked for from an
- * hour before the first that was found to an hour after the last: of all hours it would take a second per week.
+ * What the traces are: the root is the earliest span without a parent, else the earliest. Spans are looked for in the hour
+ * of the one that was found and those next to it, each a place in the order of the table: of all hours it would take a
+ * second per week.
  */
 export const SUMMARIES: string = `SELECT lower(hex(trace_id)) AS id,
   argMin(service, (parent_id != toFixedString('', 8), start)) AS root_service,
@@ -157,7 +158,10 @@ export const SUMMARIES: string = `SELECT lower(hex(trace_id)) AS id,
   toString(max(toUnixTimestamp64Nano(start) + duration) - toUnixTimestamp64Nano(min(start))) AS lasted,
   toUInt32(count()) AS spans, toUInt32(countIf(status = 2)) AS errors, arraySort(groupUniqArray(service)) AS services
 FROM spans
-WHERE ${inRange("start")} AND cityHash64(trace_id) IN {hashes:Array(UInt64)} AND hex(trace_id) IN {ids:Array(String)}
+WHERE (toStartOfHour(start), cityHash64(trace_id)) IN (
+    SELECT toDateTime(place.1, 'UTC'), place.2
+    FROM (SELECT arrayJoin(arrayZip({hours:Array(UInt32)}, {hashes:Array(UInt64)})) AS place)
+  ) AND hex(trace_id) IN {ids:Array(String)}
 GROUP BY trace_id`;
 
 export function traceSummary(row: SummaryRow, found: FoundRow): TraceSummary {
