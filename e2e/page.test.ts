@@ -119,6 +119,53 @@ describe("a page from disk", () => {
     await page.close();
   });
 
+  test("what is seen of a trace and of a flame graph stands in the address", async () => {
+    const { page } = await watchedPage(browser);
+    await page.goto(urlOf("hungry", "#/traces"));
+    await page.getByRole("tree", { name: "Spans" }).waitFor();
+    await page.keyboard.press("ArrowUp");
+    await page.waitForURL(/range=0.25%2C0.75/);
+    const [, , middle] = await page
+      .getByRole("tree")
+      .locator("xpath=preceding-sibling::*[1]")
+      .locator("span span")
+      .allTextContents();
+    await page.goto(urlOf("hungry", "#/flame?flame=4"));
+    await page.getByRole("button", { name: "Root above" }).click();
+    await page.keyboard.press("w");
+    await page.waitForURL(/range=0.25%2C0.75/);
+    expect(page.url()).toContain("upright=1");
+    await page.getByRole("table").getByRole("button").first().click();
+    await page.getByRole("heading", { name: /^Who calls/ }).waitFor();
+    await page.goBack();
+    await page.waitForURL(/range=0.25%2C0.75/);
+    await page.goBack();
+    await page.getByText(middle!).first().waitFor();
+    await page.close();
+  });
+
+  test("maps and charts are there as tables", async () => {
+    const { page } = await watchedPage(browser);
+    await page.goto(urlOf("hungry"));
+    await page.getByRole("button", { name: "As a table" }).click();
+    await page.getByRole("columnheader", { name: "slowest" }).waitFor();
+    const counts = await page
+      .getByRole("group", { name: "Requests by time" })
+      .locator("td:nth-child(2)")
+      .allTextContents();
+    const { heat } = documentOf("hungry").endpoints[0]!;
+    // Counts are whole here, and small enough to be written without spaces.
+    expect(counts.reduce((sum, text) => sum + Number(text), 0)).toBe(
+      heat.requests.reduce((sum, value) => sum + value, 0),
+    );
+    expect(await violations(page)).toEqual([]);
+    await page.goto(urlOf("hungry", "#/metrics"));
+    await page.getByRole("button", { name: "As a table" }).click();
+    await page.getByRole("columnheader", { name: "at the end" }).waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.close();
+  });
+
   test("a box in the heat map is held against the rest", async () => {
     const { page } = await watchedPage(browser);
     await page.goto(urlOf("hungry"));

@@ -2,6 +2,7 @@ import { type JSX, useEffect, useMemo, useRef, useState } from "react";
 import type { FlameTree } from "../../model/flame-tree.ts";
 import { percent } from "../parts/numbers.ts";
 import { useCanvas } from "../parts/use-canvas.ts";
+import type { Range } from "../state/page-state.ts";
 import { useKeys } from "../state/keys.ts";
 import { drawFlame, LEVEL } from "./draw-flame.ts";
 import { layOutFlame, rowAt } from "./flame-layout.ts";
@@ -15,9 +16,11 @@ export interface FlameCanvasProps {
   readonly amount: (value: number) => string;
   /** shows the callers and callees of a function */
   readonly open: (of: number) => void;
+  /** what is to be seen, the whole if absent; whoever keeps it is told what is */
+  readonly range?: Range | undefined;
+  readonly keepRange?: (range: Range | undefined) => void;
 }
 
-type Range = readonly [from: number, to: number];
 const WHOLE: Range = [0, 1];
 /** Pixels that a pointer may move within a click. */
 const CLICK = 4;
@@ -27,16 +30,14 @@ const CLICK = 4;
  * zoom, double click opens the function from both sides, 0 or Escape shows all. Panning only draws: nothing of it
  * passes through React.
  */
-export function FlameCanvas({ tree, isUpright, isDifference, search, amount, open }: FlameCanvasProps): JSX.Element {
+export function FlameCanvas(props: FlameCanvasProps): JSX.Element {
+  const { tree, isUpright, isDifference, search, amount, open, keepRange } = props;
   const layout = useMemo(() => layOutFlame(tree), [tree]);
-  const range = useRef<Range>(WHOLE);
+  const range = useRef<Range>(props.range ?? WHOLE);
   const [hovered, setHovered] = useState(-1);
   const size = useRef({ width: 1, height: 1 });
   const drag = useRef<{ x: number; range: Range; moved: boolean }>(undefined);
   const matches = useMemo(() => matching(tree, search), [tree, search]);
-  useEffect(() => {
-    range.current = WHOLE;
-  }, [tree]);
   const { canvas, redraw } = useCanvas(
     (pen, look) => {
       size.current = look;
@@ -49,7 +50,15 @@ export function FlameCanvas({ tree, isUpright, isDifference, search, amount, ope
     range.current = next;
     setHovered(-1);
     redraw();
+    keepRange?.(next[0] <= 0 && next[1] >= 1 ? undefined : next);
   };
+  const [wantedFrom, wantedTo] = props.range ?? WHOLE;
+  useEffect(() => {
+    // Steps of the history change it from outside.
+    if (keepRange === undefined || (range.current[0] === wantedFrom && range.current[1] === wantedTo)) return;
+    range.current = [wantedFrom, wantedTo];
+    redraw();
+  }, [wantedFrom, wantedTo]);
   const pan = (by: number, [from, to] = range.current): void => {
     const step = Math.max(-from, Math.min(1 - to, by));
     show([from + step, to + step]);

@@ -1,7 +1,10 @@
-import { type JSX, useMemo, useState } from "react";
+import { type JSX, useMemo } from "react";
 import type { FlameTree } from "../../model/flame-tree.ts";
 import { digits, ms, percent, plural } from "../parts/numbers.ts";
 import { Panel } from "../parts/panel.tsx";
+import type { Range } from "../state/page-state.ts";
+import { useLater } from "../state/use-later.ts";
+import { usePageState } from "../state/use-page-state.ts";
 import { FlameCanvas } from "./flame-canvas.tsx";
 import { functionTotals, layOutFlame } from "./flame-layout.ts";
 import styles from "./flame.module.css";
@@ -19,19 +22,24 @@ export interface FlameGraphProps {
 
 /** One profile as a flame graph, a function from both sides, and the same as a table. */
 export function FlameGraph({ tree, idle, search }: FlameGraphProps): JSX.Element {
-  const [isUpright, setUpright] = useState(false);
-  const [isDifference, setDifference] = useState(false);
-  const [middle, setMiddle] = useState(-1);
+  const [state, go] = usePageState();
+  const { isUpright, isDifference, range } = state;
+  const middle = useMemo(
+    () => (state.function === "" ? -1 : tree.functions.findIndex(([name]) => name === state.function)),
+    [tree, state.function],
+  );
+  const setMiddle = (of: number): void => go({ function: tree.functions[of]?.[0] ?? "", range: undefined });
+  const keepRange = useLater((seen: Range | undefined) => go({ range: seen }, true));
   const amount = amountIn(tree);
   const sides = useMemo(() => (middle < 0 ? undefined : sandwich(tree, middle)), [tree, middle]);
   const shared = { search, isDifference, amount, open: setMiddle };
   const tools = (
     <>
-      <button aria-pressed={isUpright} onClick={() => setUpright(!isUpright)}>
+      <button aria-pressed={isUpright} onClick={() => go({ isUpright: !isUpright }, true)}>
         {isUpright ? "Root below" : "Root above"}
       </button>
       {tree.before !== undefined && (
-        <button aria-pressed={isDifference} onClick={() => setDifference(!isDifference)}>
+        <button aria-pressed={isDifference} onClick={() => go({ isDifference: !isDifference }, true)}>
           {tree.type.startsWith("critical path") ? "Against the typical request" : "Against the baseline"}
         </button>
       )}
@@ -43,15 +51,15 @@ export function FlameGraph({ tree, idle, search }: FlameGraphProps): JSX.Element
     <>
       {sides === undefined ? (
         <Panel title={tree.title} sub={sub} tools={tools} className={styles["flame"]}>
-          <FlameCanvas tree={tree} isUpright={isUpright} {...shared} />
+          <FlameCanvas tree={tree} isUpright={isUpright} range={range} keepRange={keepRange} {...shared} />
         </Panel>
       ) : (
         <>
           <Panel title={`Who calls ${tree.functions[middle]![0]}`} sub={sub} tools={tools} className={styles["flame"]}>
-            <FlameCanvas tree={sides.callers} isUpright {...shared} />
+            <FlameCanvas key={middle} tree={sides.callers} isUpright {...shared} />
           </Panel>
           <Panel title={`What ${tree.functions[middle]![0]} calls`} className={styles["flame"]}>
-            <FlameCanvas tree={sides.callees} isUpright={false} {...shared} />
+            <FlameCanvas key={middle} tree={sides.callees} isUpright={false} {...shared} />
           </Panel>
         </>
       )}

@@ -5,10 +5,12 @@ import { digits, ms, plural, signedMs } from "../parts/numbers.ts";
 import { Panel } from "../parts/panel.tsx";
 import { wordOf } from "../parts/time-kinds.ts";
 import { useCanvas } from "../parts/use-canvas.ts";
+import { formQuery } from "../search/form-query.ts";
 import type { Box } from "../state/page-state.ts";
 import { chosenEndpoint, useSelection } from "../state/selection.ts";
 import { compareBox } from "./compare-box.ts";
 import { drawHeat, durationAt, frameOf, timeAt } from "./draw-heat.ts";
+import { heatStretches } from "./heat-table.ts";
 import styles from "./heat.module.css";
 
 /** Parts told of a box; smaller differences are left out, with their number. */
@@ -19,6 +21,7 @@ export function HeatPanel(): JSX.Element | null {
   const selection = useSelection();
   const chosen = chosenEndpoint(selection);
   const { state, go, page } = selection;
+  const [isTable, setTable] = useState(false);
   if (chosen === undefined) return null;
   const { drawn, report } = chosen;
   const objective = page.report.objectives?.find(
@@ -37,15 +40,64 @@ export function HeatPanel(): JSX.Element | null {
           {state.box === undefined ? (
             <button onClick={() => go({ box: slowest(drawn) })}>Compare the slowest with the rest</button>
           ) : (
-            <button onClick={() => go({ box: undefined })}>Clear the box</button>
+            <>
+              <button onClick={() => go({ view: "search", query: queryOf(drawn, state.box!) })}>
+                Find such traces
+              </button>
+              <button onClick={() => go({ box: undefined })}>Clear the box</button>
+            </>
           )}
+          <button aria-pressed={isTable} onClick={() => setTable(!isTable)}>
+            {isTable ? "As a map" : "As a table"}
+          </button>
         </>
       }
     >
-      <HeatCanvas endpoint={drawn} objectiveMs={objective?.limitMs} box={state.box} choose={(box) => go({ box })} />
+      {isTable ? (
+        <HeatTable endpoint={drawn} />
+      ) : (
+        <HeatCanvas endpoint={drawn} objectiveMs={objective?.limitMs} box={state.box} choose={(box) => go({ box })} />
+      )}
       {state.box !== undefined && <Comparison endpoint={drawn} box={state.box} />}
     </Panel>
   );
+}
+
+/** Rows of the table: stretches of time. */
+const STRETCHES = 24;
+
+function HeatTable({ endpoint }: { endpoint: PageEndpoint }): JSX.Element {
+  return (
+    <div className={styles["compare"]} role="group" aria-label="Requests by time" tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            {["from", "requests", "p50", "p99", "slowest"].map((name) => (
+              <th key={name}>{name}</th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {heatStretches(endpoint.heat, STRETCHES).map((stretch) => (
+            <tr key={stretch.fromUnixMs}>
+              <td>{clock(stretch.fromUnixMs)}</td>
+              <td>{digits(stretch.requests)}</td>
+              {[stretch.p50Ms, stretch.p99Ms, stretch.slowestMs].map((value, i) => (
+                <td key={i}>{stretch.requests === 0 ? "–" : ms(value)}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Requests of the endpoint as long as those in the box, as a search. */
+function queryOf({ service, operation }: PageEndpoint, box: Box): string {
+  const us = (value: number): string => `${Math.round(value * 1000)}us`;
+  const made = formQuery({ service, operation, tags: "", shortest: us(box.shortestMs), longest: us(box.longestMs) });
+  return made.kind === "query" ? made.text : "{}";
 }
 
 /** The slowest twentieth, over the whole window: what the keyboard can choose. */

@@ -159,7 +159,7 @@ function Collectors({ collectors }: { collectors: readonly Collector[] }): JSX.E
           {collectors.map((collector) => (
             <tr key={collector.name}>
               <td>{collector.name}</td>
-              <td className={COLLECTS_NOTHING.includes(collector.rung) ? styles["missing"] : undefined}>
+              <td className={`${styles["by"]} ${COLLECTS_NOTHING.includes(collector.rung) ? styles["missing"] : ""}`}>
                 {collector.rung}
               </td>
               <td className={styles["muted"]}>{collector.why}</td>

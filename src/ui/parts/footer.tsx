@@ -13,21 +13,22 @@ export function Footer({ stage, showKeys }: { stage: string; showKeys: () => voi
   const status = link.kind === "heard" ? link.status : undefined;
   return (
     <footer className={styles["footer"]}>
-      {status !== undefined && <LiveStatus status={status} />}
-      {link.kind === "away" && <span className={styles["warn"]}>○ no server</span>}
-      <span>{plural(data.traces, "trace")}</span>
-      <span>{plural(data.spans, "span")}</span>
-      {data.metricPoints !== undefined && <span>{digits(data.metricPoints.received)} points of metrics</span>}
-      <span>{plural(page.flames.filter((flame) => flame.kind === "profile").length, "profile")}</span>
-      {!data.complete && <span className={styles["warn"]}>▲ stopped early: what was known by then</span>}
-      {data.warnings.length > 0 && (
-        <button className={styles["tab"]} onClick={() => go({ view: "data" })}>
-          <span className={styles["warn"]}>▲ {plural(data.warnings.length, "warning")} about the data</span>
-        </button>
-      )}
-      {stage !== "" && <span role="status">{stage} …</span>}
-      <span className={styles["space"]} />
-      <span>
+      <div className={styles["facts"]}>
+        {status !== undefined && <LiveStatus status={status} />}
+        {link.kind === "away" && <span className={styles["warn"]}>○ no server</span>}
+        <span>{plural(data.traces, "trace")}</span>
+        <span>{plural(data.spans, "span")}</span>
+        {data.metricPoints !== undefined && <span>{digits(data.metricPoints.received)} points of metrics</span>}
+        <span>{plural(page.flames.filter((flame) => flame.kind === "profile").length, "profile")}</span>
+        {!data.complete && <span className={styles["warn"]}>▲ stopped early: what was known by then</span>}
+        {data.warnings.length > 0 && (
+          <button className={styles["tab"]} onClick={() => go({ view: "data" })}>
+            <span className={styles["warn"]}>▲ {plural(data.warnings.length, "warning")} about the data</span>
+          </button>
+        )}
+        {stage !== "" && <span role="status">{stage} …</span>}
+      </div>
+      <span className={styles["dated"]}>
         data to {moment(end)}
         {zone()}
         {status !== undefined && `, ${ago(unixMs(status.nowUnixNs) - end)} ago`} · Longpole {page.producer}

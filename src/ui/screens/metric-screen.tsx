@@ -17,6 +17,7 @@ const CURSOR = "time";
 /** What was measured over time, a chart for each measure of a service, its instances as lines. */
 export function MetricScreen(): JSX.Element {
   const { page, state, go } = useSelection();
+  const [isTable, setTable] = useState(false);
   const words = state.search.toLowerCase().split(/\s+/).filter(Boolean);
   const charts = chartsOf(page.series).filter(({ title }) => words.every((word) => title.toLowerCase().includes(word)));
   const shown = charts.slice(0, CHARTS);
@@ -30,22 +31,68 @@ export function MetricScreen(): JSX.Element {
           value={state.search}
           onChange={(event) => go({ search: event.target.value }, true)}
         />
+        <button aria-pressed={isTable} onClick={() => setTable(!isTable)}>
+          {isTable ? "As charts" : "As a table"}
+        </button>
         <span className={styles["muted"]}>
           {plural(charts.length, "chart")}
           {charts.length > CHARTS && `, the first ${CHARTS} shown`}
           {page.seriesLeft > 0 && `; ${plural(page.seriesLeft, "series", "series")} are not in this page`}
         </span>
       </div>
+      {isTable && <SeriesTable charts={shown} />}
       {page.series.length === 0 && (
         <Empty>No metrics in these data. OTLP metrics or Prometheus text beside the traces bring them.</Empty>
       )}
       <div className={styles["grid"]}>
-        {shown.map((chart) => (
-          <ChartPanel key={chart.title} chart={chart} />
-        ))}
+        {!isTable && shown.map((chart) => <ChartPanel key={chart.title} chart={chart} />)}
       </div>
     </div>
   );
+}
+
+/** The same in numbers. */
+function SeriesTable({ charts }: { charts: readonly ChartOf[] }): JSX.Element {
+  const rows = charts.flatMap(({ title, series }) => series.map((one) => ({ title, one })));
+  return (
+    <Panel title="Series" sub={plural(rows.length, "series", "series")}>
+      <div className={styles["table"]} role="group" aria-label="Series" tabIndex={0}>
+        <table>
+          <thead>
+            <tr>
+              {["measure", "instance", "least", "mean", "most", "at the end"].map((name) => (
+                <th key={name}>{name}</th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(({ title, one }, i) => (
+              <tr key={i}>
+                <td>{title}</td>
+                <td>{one.instance}</td>
+                {summaryOf(one.values).map((value, column) => (
+                  <td key={column}>{value === undefined ? "–" : measureText(one.measure, value)}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Panel>
+  );
+}
+
+/** least, mean, greatest and last of what is known */
+function summaryOf(values: readonly (number | null)[]): readonly (number | undefined)[] {
+  const known = values.filter((value) => value !== null);
+  if (known.length === 0) return [undefined, undefined, undefined, undefined];
+  const sum = known.reduce((total, value) => total + value, 0);
+  return [
+    known.reduce((a, b) => Math.min(a, b)),
+    sum / known.length,
+    known.reduce((a, b) => Math.max(a, b)),
+    known.at(-1),
+  ];
 }
 
 interface ChartOf {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { formatState, parseState, START, TIME_STYLES, VIEWS } from "./page-state.ts";
+import { formatState, parseState, patched, START, TIME_STYLES, VIEWS } from "./page-state.ts";
 
 describe("the state in the address", () => {
   test("what is written is read again", () => {
@@ -23,6 +23,15 @@ describe("the state in the address", () => {
       service: text,
       host: text,
       query: text,
+      isUpright: fc.boolean(),
+      isDifference: fc.boolean(),
+      function: text,
+      range: fc.option(
+        fc
+          .tuple(fc.double({ min: 0, max: 0.5, noNaN: true }), fc.double({ min: 0.51, max: 1, noNaN: true }))
+          .map(([from, to]) => [from, to] as const),
+        { nil: undefined },
+      ),
       times: fc.constantFrom(...TIME_STYLES),
       box: fc.option(box, { nil: undefined }),
     });
@@ -40,6 +49,17 @@ describe("the state in the address", () => {
     ["#/traces?box=2,1,3,4&flame=-7", { ...START, view: "traces" }],
     ["#/flame?flame=2&search=a%20b", { ...START, view: "flame", flame: 2, search: "a b" }],
   ])("%s", (hash, state) => expect(parseState(hash)).toEqual(state));
+
+  test("what was seen of one trace is not seen of another", () => {
+    const held = { ...START, view: "traces", trace: "a", range: [0.2, 0.4], function: "f" } as const;
+    expect(patched(held, { span: "b" })).toEqual({ ...held, span: "b" });
+    expect(patched(held, { trace: "b" })).toEqual({ ...held, trace: "b", range: undefined, function: "" });
+    expect(patched(held, { view: "flame", range: [0, 0.1] }).range).toEqual([0, 0.1]);
+  });
+
+  test.each(["#/?range=0.5,0.2", "#/?range=-1,0.2", "#/?range=0,2", "#/?range=a,1"])("%s is no range", (hash) => {
+    expect(parseState(hash).range).toBeUndefined();
+  });
 
   test("any text is read as some state", () => {
     fc.assert(

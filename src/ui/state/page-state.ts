@@ -43,6 +43,9 @@ export interface Box {
   readonly longestMs: number;
 }
 
+/** 0 to 1, the first below the second */
+export type Range = readonly [from: number, to: number];
+
 /** All that a person has chosen. It stands in the address, so that a link shows the same. */
 export interface PageState {
   readonly view: View;
@@ -62,6 +65,12 @@ export interface PageState {
   /** the question for traces, as src/analysis/parse-trace-query.ts reads it */
   readonly query: string;
   readonly times: TimeStyle;
+  /** flame graphs: roots at the bottom; against what was before; the function that is looked at from both sides, "" for none */
+  readonly isUpright: boolean;
+  readonly isDifference: boolean;
+  readonly function: string;
+  /** which part of a flame graph or trace is seen, in shares of the whole; absent for the whole */
+  readonly range: Range | undefined;
   readonly box: Box | undefined;
 }
 
@@ -77,6 +86,10 @@ export const START: PageState = {
   host: "",
   query: "",
   times: "local",
+  isUpright: false,
+  isDifference: false,
+  function: "",
+  range: undefined,
   box: undefined,
 };
 
@@ -101,6 +114,10 @@ export function parseState(hash: string): PageState {
     host: text("host"),
     query: text("query"),
     times: TIME_STYLES.find((style) => style === text("times")) ?? START.times,
+    isUpright: text("upright") === "1",
+    isDifference: text("difference") === "1",
+    function: text("function"),
+    range: parseRange(text("range")),
     box: parseBox(text("box")),
   };
 }
@@ -108,15 +125,33 @@ export function parseState(hash: string): PageState {
 export function formatState(state: PageState): string {
   const params = new URLSearchParams();
   if (state.endpoint >= 0) params.set("endpoint", String(state.endpoint));
-  for (const name of ["finding", "trace", "span", "search", "service", "host", "query"] as const) {
+  for (const name of ["finding", "trace", "span", "search", "service", "host", "query", "function"] as const) {
     if (state[name] !== "") params.set(name, state[name]);
   }
   if (state.times !== START.times) params.set("times", state.times);
   if (state.flame >= 0) params.set("flame", String(state.flame));
+  if (state.isUpright) params.set("upright", "1");
+  if (state.isDifference) params.set("difference", "1");
+  if (state.range !== undefined) params.set("range", state.range.join(","));
   const { box } = state;
   if (box !== undefined) params.set("box", [box.fromMs, box.toMs, box.shortestMs, box.longestMs].join(","));
   const query = params.toString();
   return `#/${state.view}${query === "" ? "" : `?${query}`}`;
+}
+
+/** What belongs to one flame graph or trace alone is left behind with it. */
+export function patched(state: PageState, patch: Partial<PageState>): PageState {
+  const isElsewhere = (["view", "endpoint", "trace", "flame"] as const).some(
+    (name) => patch[name] !== undefined && patch[name] !== state[name],
+  );
+  return { ...state, ...(isElsewhere ? { range: undefined, function: "" } : {}), ...patch };
+}
+
+function parseRange(text: string): Range | undefined {
+  const numbers = text.split(",").map(Number);
+  if (text === "" || numbers.length !== 2) return undefined;
+  const [from, to] = numbers as [number, number];
+  return from >= 0 && to <= 1 && from < to ? [from, to] : undefined;
 }
 
 function parseBox(text: string): Box | undefined {

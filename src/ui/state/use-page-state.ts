@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from "react";
-import { formatState, type PageState, parseState } from "./page-state.ts";
+import { formatState, type PageState, parseState, patched } from "./page-state.ts";
 
 /** The state of the address, and how to change it: a step of the history, or in place of the present one. */
 export function usePageState(): readonly [PageState, (patch: Partial<PageState>, replace?: boolean) => void] {
@@ -8,7 +8,7 @@ export function usePageState(): readonly [PageState, (patch: Partial<PageState>,
   return [
     state,
     (patch, replace = false) => {
-      const next = formatState({ ...state, ...patch });
+      const next = formatState(patched(state, patch));
       if (next === location.hash) return;
       if (replace) {
         history.replaceState(null, "", next);

@@ -42,7 +42,7 @@ export function Minimap({ trace, order, range, setRange }: MinimapProps): JSX.El
           const [left, right] = spanTo(at(event));
           from.current = undefined;
           setDragged(undefined);
-          setRange(right - left > whole * 0.01 ? [left, right] : [0, trace.durationMs]);
+          setRange(right - left > whole * 0.01 ? [left, right] : [0, whole]);
         }}
       />
       <span className={styles["unseen"]} style={{ left: 0, width: `${(100 * start) / whole}%` }} />

@@ -9,6 +9,8 @@ import { pageTraceSpans } from "../search/page-trace-spans.ts";
 import { type Answer, useServer } from "../state/ask-server.ts";
 import { useKeys } from "../state/keys.ts";
 import { isServed } from "../state/load-page.ts";
+import type { Range } from "../state/page-state.ts";
+import { useLater } from "../state/use-later.ts";
 import { chosenTrace, useSelection } from "../state/selection.ts";
 import { timeLedger } from "./trace-rows.ts";
 import { Waterfall } from "./waterfall.tsx";
@@ -58,6 +60,7 @@ function OpenTrace({ trace }: { trace: PageTrace }): JSX.Element {
   const [match, setMatch] = useState("");
   const search = useRef<HTMLInputElement>(null);
   useKeys({ "ctrl+f": () => search.current?.focus() });
+  const keepSeen = useLater((range: Range | undefined) => go({ range }, true));
   const found = useMemo(
     () => (match === "" ? asked(trace, state.query) : matching(trace, match)),
     [trace, match, state.query],

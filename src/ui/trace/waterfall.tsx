@@ -2,6 +2,7 @@ import { type JSX, type KeyboardEvent, useEffect, useMemo, useRef, useState } fr
 import type { PageTrace } from "../../model/page.ts";
 import { ms } from "../parts/numbers.ts";
 import { colorOf } from "../parts/time-kinds.ts";
+import type { Range } from "../state/page-state.ts";
 import { useKeys } from "../state/keys.ts";
 import { Minimap } from "./minimap.tsx";
 import { drawnRows, type TraceShape, traceShape } from "./trace-rows.ts";
@@ -16,12 +17,26 @@ export interface WaterfallProps {
   /** rows that match a search; absent while nothing is searched */
   readonly found: ReadonlySet<number> | undefined;
   readonly choose: (row: number) => void;
+  /** which part is seen, in shares of the whole; the whole if absent */
+  readonly seen: Range | undefined;
+  readonly keepSeen: (seen: Range | undefined) => void;
 }
 
 /** Spans of a trace over time, the critical path in the colours of its kinds. Only the rows in sight are in the document. */
-export function Waterfall({ trace, span, found, choose }: WaterfallProps): JSX.Element {
+export function Waterfall({ trace, span, found, choose, seen, keepSeen }: WaterfallProps): JSX.Element {
   const [collapsed, setCollapsed] = useState<ReadonlySet<number>>(new Set());
-  const [range, setRange] = useState<readonly [number, number]>([0, Math.max(trace.durationMs, 0.001)]);
+  const whole = Math.max(trace.durationMs, 0.001);
+  const [shares, setShares] = useState<Range>(seen ?? [0, 1]);
+  const [wantedFrom, wantedTo] = seen ?? [0, 1];
+  // Steps of the history change it from outside.
+  useEffect(() => setShares([wantedFrom, wantedTo]), [wantedFrom, wantedTo]);
+  const range = [shares[0] * whole, shares[1] * whole] as const;
+  const setRange = ([from, to]: Range): void => {
+    const next: Range = [Math.max(0, from / whole), Math.min(1, to / whole)];
+    if (next[0] >= next[1]) return;
+    setShares(next);
+    keepSeen(next[0] <= 0 && next[1] >= 1 ? undefined : next);
+  };
   const shape = useMemo(() => traceShape(trace), [trace]);
   const order = useMemo(() => drawnRows(shape, collapsed), [shape, collapsed]);
   const toggle = (row: number): void => {
@@ -32,11 +47,11 @@ export function Waterfall({ trace, span, found, choose }: WaterfallProps): JSX.E
   const zoom = (factor: number): void => {
     const middle = (range[0] + range[1]) / 2;
     const half = ((range[1] - range[0]) / 2) * factor;
-    setRange([Math.max(0, middle - half), Math.min(trace.durationMs, middle + half)]);
+    setRange([Math.max(0, middle - half), Math.min(whole, middle + half)]);
   };
   const pan = (share: number): void => {
     const by = (range[1] - range[0]) * share;
-    const step = Math.max(-range[0], Math.min(trace.durationMs - range[1], by));
+    const step = Math.max(-range[0], Math.min(whole - range[1], by));
     setRange([range[0] + step, range[1] + step]);
   };
   const move = (by: number): void => {
@@ -52,8 +67,8 @@ export function Waterfall({ trace, span, found, choose }: WaterfallProps): JSX.E
     ArrowDown: () => zoom(2),
     "[": () => shape.below[span]! > 0 && !collapsed.has(span) && toggle(span),
     "]": () => collapsed.has(span) && toggle(span),
-    "0": () => setRange([0, trace.durationMs]),
-    Escape: () => setRange([0, trace.durationMs]),
+    "0": () => setRange([0, whole]),
+    Escape: () => setRange([0, whole]),
   });
   return (
     <>
@@ -90,7 +105,7 @@ function Ruler({ range: [from, to] }: { range: readonly [number, number] }): JSX
   );
 }
 
-interface RowsProps extends WaterfallProps {
+interface RowsProps extends Omit<WaterfallProps, "seen" | "keepSeen"> {
   readonly shape: TraceShape;
   readonly order: Int32Array;
   readonly range: readonly [number, number];
