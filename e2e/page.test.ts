@@ -141,6 +141,7 @@ describe("a page from disk", () => {
     await page.waitForURL(/range=0.25%2C0.75/);
     await page.goBack();
     await page.getByText(middle!).first().waitFor();
+    expect(new URL(page.url()).hash).toContain("/traces");
     await page.close();
   });
 

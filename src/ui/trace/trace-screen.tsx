@@ -83,7 +83,14 @@ function OpenTrace({ trace }: { trace: PageTrace }): JSX.Element {
           </>
         }
       >
-        <Waterfall trace={trace} span={span} found={found} choose={(row) => go({ span: trace.spanId[row]! }, true)} />
+        <Waterfall
+          trace={trace}
+          span={span}
+          found={found}
+          choose={(row) => go({ span: trace.spanId[row]! }, true)}
+          seen={state.range}
+          keepSeen={keepSeen}
+        />
       </Panel>
       <Panel title="Span" sub={trace.strings[trace.operation[span]!]} className={styles["side"]}>
         <SpanDetail trace={trace} span={span} />
