@@ -332,6 +332,7 @@ async function findCauses(
             ],
             window,
             database,
+            baseline === undefined,
           ),
         );
   const foretold = withObjectiveForecast(measured, objectives);

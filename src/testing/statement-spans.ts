@@ -11,13 +11,15 @@ export interface StatementSpans {
   readonly statement: string;
   /** how long the statement takes in a request that begins at a second */
   readonly takesMs: (second: number) => number;
+  /** how long the look-up of an account takes; 1 if absent */
+  readonly othersMs?: number;
 }
 
 /**
  * Ten requests a second to `GET /records` of the service `zones`; each runs the statement on the database `zones_db` as
- * "SELECT records", and looks up an account in 1 ms.
+ * "SELECT records", and looks up an account.
  */
-export function statementSpans({ requests, statement, takesMs }: StatementSpans): SpanTable {
+export function statementSpans({ requests, statement, takesMs, othersMs = 1 }: StatementSpans): SpanTable {
   const builder = new SpanTableBuilder();
   const { strings, resources, attributes } = builder;
   resources.add(strings.intern("service.name"), AttributeType.string, strings.intern("zones"));
@@ -48,9 +50,9 @@ export function statementSpans({ requests, statement, takesMs }: StatementSpans)
     const startMs = 100 * i;
     // a spread of some 10 %, the same for every tenth
     const ms = takesMs(startMs / 1000) * (0.95 + 0.01 * (i % 10));
-    span(i + 1, 3 * i + 1, 0, "GET /records", startMs, startMs + ms + 3);
+    span(i + 1, 3 * i + 1, 0, "GET /records", startMs, startMs + ms + othersMs + 2);
     span(i + 1, 3 * i + 2, 3 * i + 1, "SELECT records", startMs + 1, startMs + 1 + ms);
-    span(i + 1, 3 * i + 3, 3 * i + 1, "SELECT accounts", startMs + 1 + ms, startMs + 2 + ms);
+    span(i + 1, 3 * i + 3, 3 * i + 1, "SELECT accounts", startMs + 1 + ms, startMs + 1 + ms + othersMs);
   }
   const startOffsetNs = Float64Array.from(starts);
   const endOffsetNs = Float64Array.from(ends);

@@ -4,13 +4,10 @@ import { statementCause } from "../explain/slow-statement.ts";
 import { findingId, type RankedDraft } from "../findings.ts";
 import { count, ms, percent, shorten } from "../wording.ts";
 import type { DatabaseStatistics, StatementStatistics } from "./database-statistics.ts";
-import { countersText, readingOf, scansText, waitsText } from "./statement-reading.ts";
+import { countersText, readingOf, readsTooMuch, scansText, waitsText } from "./statement-reading.ts";
 
 /** Of the time of all statements: below it nothing is gained by looking at the statement. */
 const MIN_SHARE = 0.1;
-/** A statement that reads by an index touches some pages for each row: a tree has three or four levels. */
-const PAGES_PER_ROW = 100;
-const PAGES = 1000;
 /** What a database that is hardly used spends its time on hurts nobody. */
 const MIN_BUSY = 0.1;
 /** Without traces it is not known who waits for it. */
@@ -40,10 +37,10 @@ function draftOf(one: StatementStatistics, statistics: DatabaseStatistics, share
   const meanNs = (1e9 * one.seconds) / one.calls;
   const shape = statementShape(statement);
   const pages = one.blocks / one.calls;
-  const readsTooMuch = pages >= PAGES && pages >= PAGES_PER_ROW * Math.max(1, one.rows / one.calls) && !shape.heavy;
+  const isTooMuch = readsTooMuch(one);
   const operation = `${shape.verb} ${shape.table}`;
   const name = database === "" ? "the database" : database;
-  const cause = statementCause(statement, operation, name, readsTooMuch ? meanNs : 0);
+  const cause = statementCause(statement, operation, name, isTooMuch ? meanNs : 0);
   const severity: Severity =
     cause.mechanism === "missing-index" && busy >= MIN_BUSY && !one.isSinceReset ? "warning" : "note";
   const reading = readingOf(statement, database, statistics)!;
@@ -65,7 +62,7 @@ function draftOf(one: StatementStatistics, statistics: DatabaseStatistics, share
       kind: "resource",
       severity,
       confidence: CONFIDENCE,
-      title: readsTooMuch
+      title: isTooMuch
         ? `${shorten(statement, 60)} reads ${count(Math.round(pages))} pages for each call: ${percent(share)} of the time of ${name}`
         : `${shorten(statement, 60)} takes ${percent(share)} of the time of ${name}, ${ms(meanNs)} a call`,
       why: `${texts[0]}.`,

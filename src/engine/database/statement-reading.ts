@@ -61,6 +61,17 @@ export function scansTable({ told, table }: StatementReading): "yes" | "no" | "u
   return table.sequentialScans >= 0.5 * told.calls ? "yes" : "unknown";
 }
 
+/** A statement that reads by an index touches some pages for each row: a tree has three or four levels. */
+const PAGES_PER_ROW = 100;
+/** 8 MB: fewer are read in some milliseconds. */
+const PAGES = 1000;
+
+/** Whether it reads many pages for the few rows that it returns, and not to add them up. */
+export function readsTooMuch({ statement, blocks, calls, rows }: StatementStatistics): boolean {
+  const pages = blocks / calls;
+  return pages >= PAGES && pages >= PAGES_PER_ROW * Math.max(1, rows / calls) && !statementShape(statement).heavy;
+}
+
 /** The statement's own counters in a sentence. */
 export function countersText({ told, databaseSeconds }: StatementReading): string {
   const share = told.seconds / databaseSeconds;

@@ -100,6 +100,21 @@ test("a table that is read whole by each call leaves no doubt, and its counters 
   expect(texts).toContain("sessions were seen at it 18 times: 100 % on the processor");
 });
 
+test("a look-up that reads a large table from beginning to end is harm, also where other statements are slow too", async () => {
+  const spans = statementSpans({ requests: 600, statement: SELECT, takesMs: () => 30, othersMs: 10 });
+  const report = async (...metrics: SeriesObject[]) =>
+    (await diagnose({ spans, metrics: metricTableOf(...metrics) })).findings;
+  const severityOf = (findings: readonly Finding[]): string | undefined =>
+    findings.find(({ subject }) => subject.statement?.includes("records") === true)?.severity;
+  const scans = total("sequential_scans", 10);
+  const found = await report(...counters(SELECT, 28), scans);
+  // Like the others it would take 10 ms instead of 30, of 42 in all.
+  expect(found[0]).toMatchObject({ mechanism: "missing-index", severity: "warning" });
+  expect(found[0]!.title).toBe("looking up rows of records takes 28.0 ms in zones_db: an index on (name) is missing");
+  // Three times as slow as the others is nothing by itself.
+  expect(severityOf(await report(scans))).toBe("note");
+});
+
 test("a plan that scans is proof as well; a table that is hardly ever scanned speaks against", async () => {
   const plan: SeriesObject = {
     name: "postgresql.plan.sequential_scan.cost",

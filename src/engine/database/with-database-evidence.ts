@@ -1,4 +1,6 @@
+import { statementShape } from "../../analysis/statement.ts";
 import { spanDuration, spanRows } from "../case.ts";
+import { indexColumns, statementCause } from "../explain/slow-statement.ts";
 import type { Claim } from "../findings.ts";
 import type { Explanation } from "../hot-spot.ts";
 import type { Window } from "../window.ts";
@@ -11,6 +13,7 @@ import {
   countersText,
   growthText,
   readingOf,
+  readsTooMuch,
   scansTable,
   scansText,
   type StatementReading,
@@ -30,12 +33,15 @@ const ELSEWHERE = 0.5;
  * - Its counters, scans, growth and waits stand as evidence.
  * - A table that is read whole speaks for a missing index; one that never is speaks against.
  * - A statement whose sessions wait for locks is no slow statement: the claim becomes one about the holder.
+ * - A look-up that reads a large table from beginning to end is harm, also where the others are so slow that it is no outlier;
+ *   not where there is a baseline: there it is what changed that counts. `isFirst`: there is none.
  * - A database that is done long before its caller has the answer is not what takes the time.
  */
 export function withDatabaseEvidence(
   claims: readonly Claim[],
   window: Window,
   statistics: DatabaseStatistics | undefined,
+  isFirst: boolean,
 ): readonly Claim[] {
   if (statistics === undefined) return claims;
   const locked = new Set(claims.filter(isLock).map(keyOf));
@@ -54,7 +60,7 @@ export function withDatabaseEvidence(
     if (reading === undefined) return [claim];
     // What says the same with the lock as the reason stands beside it (lock-claims.ts).
     if (!isLock(claim) && isMostlyLocked(claim.explanation, reading) && locked.has(keyOf(claim))) return [];
-    return [{ ...claim, explanation: judged(window, claim.explanation, reading) }];
+    return [{ ...claim, explanation: judged(window, claim.explanation, reading, isFirst) }];
   });
 }
 
@@ -64,7 +70,7 @@ const keyOf = ({ view, explanation }: Claim): string => JSON.stringify([view.nam
 const isMostlyLocked = ({ mechanism }: Explanation, { told, locks }: StatementReading): boolean =>
   OF_STATEMENTS.has(mechanism) && locks.length > 0 && (waitShares(told)?.get("lock") ?? 0) >= MOSTLY_LOCKED;
 
-function judged(window: Window, explanation: Explanation, reading: StatementReading): Explanation {
+function judged(window: Window, explanation: Explanation, reading: StatementReading, isFirst: boolean): Explanation {
   const told = withEvidence(explanation, reading);
   const locked = waitShares(reading.told)?.get("lock") ?? Number.NaN;
   const isLockClaim = explanation.mechanism === "lock-contention";
@@ -75,6 +81,8 @@ function judged(window: Window, explanation: Explanation, reading: StatementRead
   if (!OF_STATEMENTS.has(explanation.mechanism)) return told;
   const elsewhere = elsewhereText(window, explanation, reading);
   if (elsewhere !== undefined) return against(told, elsewhere, 0.6);
+  if (isFirst && !explanation.harmful && scansTable(reading) === "yes" && readsTooMuch(reading.told))
+    return raised(told, reading);
   if (explanation.mechanism !== "missing-index") return told;
   switch (scansTable(reading)) {
     case "yes":
@@ -124,6 +132,23 @@ function withScan(explanation: Explanation): Explanation {
     confidence: Math.max(explanation.confidence, 0.95),
     counter: explanation.counter.filter((text) => !text.startsWith("traces show neither the plan")),
   };
+}
+
+/** A claim that was a note for want of something to compare with: that it reads all for a few rows needs no comparison. */
+function raised(explanation: Explanation, { told }: StatementReading): Explanation {
+  const meanNs = (1e9 * told.seconds) / told.calls;
+  const { operation = "", service } = explanation.subject;
+  const cause = statementCause(told.statement, operation, service, meanNs);
+  if (cause.mechanism !== "missing-index") return explanation;
+  const shape = statementShape(told.statement);
+  return withScan({
+    ...explanation,
+    ...cause,
+    subject: { ...explanation.subject, ...cause.subject },
+    title: `looking up rows of ${shape.table} takes ${ms(meanNs)} in ${told.database}: an index on (${indexColumns(shape).join(", ")}) seems to be missing`,
+    harmful: true,
+    refutedBy: "EXPLAIN shows an index scan with few rows read, or the time stays with the index in place",
+  });
 }
 
 function namedHolder(explanation: Explanation, reading: StatementReading): Explanation {
