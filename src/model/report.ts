@@ -191,6 +191,8 @@ export interface EndpointLedgerRow {
   readonly link: LedgerLink;
   /** what told it: a file, a profile, metrics; absent for what spans tell, and what nothing does */
   readonly source?: string;
+  /** whose time it is where it passes within what the operation calls: a database that tells what it spent it on */
+  readonly callee?: string;
   readonly p50Ms: number;
   readonly p99Ms: number;
   /** of p99Ms, as far as the link tells: with 90 % for samples, between bounds for what was attributed statistically */

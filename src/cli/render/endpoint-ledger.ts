@@ -2,6 +2,7 @@ import type { EndpointLedger, EndpointLedgerRow, LedgerLink } from "../../model/
 import { columns, padEnd, padStart } from "./layout.ts";
 import { duration, percent, range } from "./numbers.ts";
 import type { Pen } from "./pen.ts";
+import { safeText } from "./safe-text.ts";
 import { timeKindWords } from "./time-kind-words.ts";
 
 /** Kinds told one by one; below this share of the time inside services they say nothing. */
@@ -10,9 +11,32 @@ const WORTH_A_ROW = 0.02;
 
 /** What the time inside services was spent on, by kind and by what ties it to the requests. */
 export function renderLedger(ledger: EndpointLedger | undefined, pen: Pen): string[] {
-  if (ledger === undefined || !(ledger.ownMs > 0)) return [];
+  if (ledger === undefined) return [];
+  return [...renderOwn(ledger, pen), ...renderCallees(ledger, pen)];
+}
+
+/** What databases and others that are called tell of the time within them. */
+function renderCallees({ rows }: EndpointLedger, pen: Pen): string[] {
+  const callees = new Map<string, Map<string, Sum>>();
+  for (const row of rows) {
+    if (row.callee === undefined) continue;
+    const sums = callees.get(row.callee) ?? new Map<string, Sum>();
+    add(sums, row);
+    callees.set(row.callee, sums);
+  }
+  return [...callees].flatMap(([callee, sums]) => {
+    const kinds = [...sums.values()].toSorted((a, b) => b.p99Ms - a.p99Ms);
+    const total = kinds.reduce((sum, { p99Ms }) => sum + p99Ms, 0);
+    const shown = kinds.slice(0, SHOWN).filter(({ p99Ms }) => p99Ms > 0 && p99Ms >= WORTH_A_ROW * total);
+    const title = `  Inside ${safeText(callee)} ${duration(total)} of it`;
+    return shown.length === 0 ? [] : [pen.faint(title), ...shown.map((row) => line(row, total, pen))];
+  });
+}
+
+function renderOwn(ledger: EndpointLedger, pen: Pen): string[] {
+  if (!(ledger.ownMs > 0)) return [];
   const sums = new Map<string, Sum>();
-  for (const row of ledger.rows.filter(({ link }) => link !== "spans")) add(sums, row);
+  for (const row of ledger.rows.filter(({ link, callee }) => link !== "spans" && callee === undefined)) add(sums, row);
   const rows = [...sums.values()].toSorted((a, b) => b.p99Ms - a.p99Ms);
   const shown = rows.slice(0, SHOWN).filter(({ p99Ms }) => p99Ms >= WORTH_A_ROW * ledger.ownMs);
   if (shown.length === 0) return [];

@@ -27,7 +27,8 @@ export function timeKindLink(
   view: EndpointView,
   causeNs: number,
 ): BlameLink | undefined {
-  const rows = ledger?.rows.filter((row) => row.service === service && row.link !== "spans") ?? [];
+  const rows =
+    ledger?.rows.filter((row) => row.service === service && row.link !== "spans" && row.callee === undefined) ?? [];
   const all = rows.reduce((sum, row) => sum + row.p99Ms, 0);
   if (!(all > 0)) return undefined;
   const sums = new Map<string, number>();

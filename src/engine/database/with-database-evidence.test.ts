@@ -238,5 +238,9 @@ test("the ledger splits the time of calls by what sessions were seen at, and lea
   expect(rows.find(({ timeKind }) => timeKind === "cpu")).toMatchObject({
     link: "statistical",
     source: "wait events of zones_db",
+    callee: "zones_db",
   });
+  // It is the database's time, and none of the service's own.
+  expect(report.endpoints[0]!.ledger!.ownMs).toBeLessThan(4);
+  expect(rows.find(({ timeKind }) => timeKind === "callee")).not.toHaveProperty("callee");
 });

@@ -246,6 +246,8 @@ function hostClaims(
 
 interface DraftRow extends Pick<EndpointLedgerRow, "service" | "operation" | "timeKind" | "link"> {
   readonly source: string;
+  /** "" of own time, and of calls of which nothing is told */
+  readonly callee: string;
   /** within services that send spans */
   readonly isOwn: boolean;
   p50: number;
@@ -258,11 +260,12 @@ function addClaim(rows: Map<string, DraftRow>, part: Part, claim: Claim, column:
   if (!(claim.ns > 0)) return;
   const { service, operation } = part;
   const { timeKind, link, source } = claim;
-  const key = JSON.stringify([service, operation, timeKind, link, source]);
+  const callee = part.kind === CALLEE && link !== "spans" ? part.callee : "";
+  const key = JSON.stringify([service, operation, timeKind, link, source, callee]);
   let row = rows.get(key);
   if (row === undefined) {
     const isOwn = part.kind === UNEXPLAINED;
-    row = { service, operation, timeKind, link, source, isOwn, p50: 0, p99: 0, low: 0, high: 0 };
+    row = { service, operation, timeKind, link, source, callee, isOwn, p50: 0, p99: 0, low: 0, high: 0 };
     rows.set(key, row);
   }
   row[column] += claim.ns;
@@ -279,7 +282,7 @@ function folded(rows: readonly DraftRow[]): DraftRow[] {
   for (const row of rows) {
     if (row.p99 >= MIN_SHARE * totals.p99 || row.p50 >= MIN_SHARE * totals.p50) shown.push({ ...row });
     else {
-      const key = `${row.timeKind} ${row.link}`;
+      const key = `${row.timeKind} ${row.link} ${row.callee}`;
       const held = others.get(key);
       if (held === undefined) others.set(key, { ...row, service: "", operation: OTHER_OPERATIONS, source: "" });
       else {
@@ -300,13 +303,14 @@ function folded(rows: readonly DraftRow[]): DraftRow[] {
 }
 
 function reported(row: DraftRow, total: number): EndpointLedgerRow {
-  const { service, operation, timeKind, link, source } = row;
+  const { service, operation, timeKind, link, source, callee } = row;
   return {
     service,
     operation,
     timeKind,
     link,
     ...(source === "" ? {} : { source }),
+    ...(callee === "" ? {} : { callee }),
     p50Ms: inMs(row.p50),
     p99Ms: inMs(row.p99),
     lowMs: inMs(row.low),

@@ -60,7 +60,9 @@ export function withWaitClaims(
     const ledger = context.ledgerOf?.(view);
     if (ledger === undefined) continue;
     for (const [service, recorded] of context.recorded) {
-      const rows = ledger.rows.filter((row) => row.service === service && row.link !== "spans");
+      const rows = ledger.rows.filter(
+        (row) => row.service === service && row.link !== "spans" && row.callee === undefined,
+      );
       const own = rows.reduce((sum, row) => sum + row.p99Ms * NS_PER_MS, 0);
       for (const wait of WAITS) {
         const told = rows.filter((row) => row.timeKind === wait);

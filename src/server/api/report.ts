@@ -68,6 +68,7 @@ const EndpointReport = Type.Object({
           timeKind: Text,
           link: oneOf(LEDGER_LINKS),
           source: Type.Optional(Text),
+          callee: Type.Optional(Text),
           p50Ms: Numbers,
           p99Ms: Numbers,
           lowMs: Numbers,
