@@ -44,12 +44,15 @@ export function serviceHost(window: Window, service: string, sources: HostSource
   const instances = Math.max(1, instancesOf(window).get(service) ?? sources.ledgers.length);
   const isLoop = processes.some(({ isEventLoop }) => isEventLoop);
   const recorded = recordedTimes(sources.ledgers, isLoop, instances);
-  const profiled = profiledTimes(sources.profiles, instances);
+  const profiled = profiledTimes(sources.profiles, isLoop, instances);
   const measured = sources.measures === undefined ? [] : measuredTimes(sources.measures, instances, isLoop);
-  // A recording without the runtime's symbols takes collection for code: how much of it there is, others tell.
-  const times = withCollection(recorded, [...profiled, ...measured]);
+  // A recording without the runtime's symbols takes collection for code: how much of it there is, others tell; and what of the wait
+  // for a processor is a quota's doing, where only the control group's counters tell.
+  const others = [...profiled, ...measured];
+  const times = partedBy(partedBy(recorded, "cpu", "gc", others), "runnable", "throttled", others);
   const known = new Set(times.map(({ kind }) => kind));
-  for (const source of [profiled, measured]) {
+  // A recording of the threads has all of their time: what is not in it is not there.
+  for (const source of recorded.length > 0 ? [] : [profiled, measured]) {
     // Processor time and collection are parts of one whole: both come from one source.
     const isTold = known.has("cpu") || known.has("gc");
     for (const one of source) {
@@ -67,13 +70,19 @@ export function serviceHost(window: Window, service: string, sources: HostSource
   return { service, times: kept, loop: { utilisation: Math.min(1, taken), beside } };
 }
 
-function withCollection(recorded: readonly HostTime[], others: readonly HostTime[]): HostTime[] {
-  const cpu = recorded.find(({ kind }) => kind === "cpu");
-  const told = others.find(({ kind }) => kind === "gc");
-  if (cpu === undefined || told === undefined || recorded.some(({ kind }) => kind === "gc")) return [...recorded];
-  const gc = Math.min(cpu.perSecond, told.perSecond);
-  const rest = { ...cpu, perSecond: cpu.perSecond - gc };
-  return [...recorded.filter((one) => one !== cpu), rest, { ...told, perSecond: gc }];
+/** A kind of the recorded times parted by another one that lies within it, and that only others tell. */
+function partedBy(
+  recorded: readonly HostTime[],
+  whole: KnownKind,
+  part: KnownKind,
+  others: readonly HostTime[],
+): HostTime[] {
+  const all = recorded.find(({ kind }) => kind === whole);
+  const told = others.find(({ kind }) => kind === part);
+  if (all === undefined || told === undefined || recorded.some(({ kind }) => kind === part)) return [...recorded];
+  const within = Math.min(all.perSecond, told.perSecond);
+  const rest = { ...all, perSecond: all.perSecond - within };
+  return [...recorded.filter((one) => one !== all), rest, { ...told, perSecond: within }];
 }
 
 /**
@@ -111,14 +120,14 @@ function threadTimes(
 /** Columns that are processor time, or wall time of a thread; the first that a profile has. */
 const ON = ["cpu", "wall"];
 
-function profiledTimes(profiles: readonly ProfileInput[], instances: number): HostTime[] {
+function profiledTimes(profiles: readonly ProfileInput[], isLoop: boolean, instances: number): HostTime[] {
   const sums = new Map<KnownKind, number>();
   const add = (kind: KnownKind, perSecond: number): void => void sums.set(kind, (sums.get(kind) ?? 0) + perSecond);
   // Processes of the same service, in one file or several; each kind of table counts its own.
   const lengths = { on: 0, off: 0 };
   const totals: { kind: KnownKind; ns: number; of: "on" | "off" }[] = [];
   for (const { stacks } of profiles) {
-    for (const { kind, ns, of } of kindsOfStacks(stacks)) totals.push({ kind, ns, of });
+    for (const { kind, ns, of } of kindsOfStacks(stacks, isLoop)) totals.push({ kind, ns, of });
     const length = stacks.processes.durationNs.reduce((sum, ns) => sum + Math.max(0, ns), 0);
     if (nanosecondColumn(stacks, ON) >= 0) lengths.on += length;
     if (nanosecondColumn(stacks, ["off-cpu"]) >= 0) lengths.off += length;
@@ -128,19 +137,32 @@ function profiledTimes(profiles: readonly ProfileInput[], instances: number): Ho
   return [...sums].map(([kind, perSecond]) => ({ kind, perSecond, link: "statistical", source }));
 }
 
-function kindsOfStacks(stacks: StackTable): { kind: KnownKind; ns: number; of: "on" | "off" }[] {
+/** Of an event loop's process the thread that serves requests, where the profile tells threads apart. */
+function isServing({ samples, threads, processes }: StackTable, row: number, isLoop: boolean): boolean {
+  const thread = samples.thread[row]!;
+  const [tid, pid] = [threads.tid[thread]!, processes.pid[threads.process[thread]!]!];
+  return !isLoop || tid < 0 || pid < 0 || tid === pid;
+}
+
+function kindsOfStacks(stacks: StackTable, isLoop: boolean): { kind: KnownKind; ns: number; of: "on" | "off" }[] {
   const found: { kind: KnownKind; ns: number; of: "on" | "off" }[] = [];
   const on = nanosecondColumn(stacks, ON);
   if (on >= 0) {
     const isWall = stacks.valueTypes[on]!.type === "wall";
-    for (const { work, value } of codeProfile(stacks, stacks.samples.values[on]!).classes)
+    const keep = (row: number): boolean => isServing(stacks, row, isLoop);
+    for (const { work, value } of codeProfile(stacks, stacks.samples.values[on]!, keep).classes)
       found.push({ kind: kindOfWork(work, isWall), ns: value, of: "on" });
   }
   const off = nanosecondColumn(stacks, ["off-cpu"]);
   if (off >= 0) {
     classifyWaits(stacks).forEach(({ kind, isIdle }, row) => {
       const ns = stacks.samples.values[off]![row]!;
-      if (!isIdle && ns > 0 && (kind === "lock" || kind === "disk" || kind === "sleep"))
+      if (
+        !isIdle &&
+        ns > 0 &&
+        isServing(stacks, row, isLoop) &&
+        (kind === "lock" || kind === "disk" || kind === "sleep")
+      )
         found.push({ kind, ns, of: "off" });
     });
   }
