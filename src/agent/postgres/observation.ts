@@ -18,8 +18,8 @@ import { isRefusal, troubleOf } from "./trouble.ts";
 
 /** Sizes and settings change slowly, and cost the server more than counters do; tables to which nothing happened, too. */
 const SLOW_EVERY_MS = 60_000;
-/** From this share of the time on, what the questions take is told: a healthy server answers them in some 20 ms each 10 s. */
-const DEAR = 0.02;
+/** From this share of the time on, what the questions take is told; usually they are answered in 1 % of it or less. */
+const DEAR = 0.05;
 
 /** What is known of one database, over all its connections. */
 export class Observation {
