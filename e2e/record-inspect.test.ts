@@ -98,6 +98,17 @@ test("a program that SIGUSR1 would end gets none", async () => {
   expect(isAlive(child.pid!)).toBe(true);
 });
 
+test("a stopped program is not sent a signal that would open its inspector when it goes on", async () => {
+  const { pid } = await busy();
+  process.kill(pid, "SIGSTOP");
+  await sleep(100);
+  const { code, stderr } = longpole(["record", "-p", `${pid}`, "--inspect", "--seconds", "1"]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining("is stopped")]);
+  process.kill(pid, "SIGCONT");
+  await sleep(300);
+  expect(listeningPorts(pid)).toEqual([]);
+});
+
 test("a program with a handler of its own for the signal is told so", async () => {
   const { pid, out } = await busy(["--inspect-port=0"], "own");
   const { code, stderr } = longpole(["record", "-p", `${pid}`, "--inspect", "--seconds", "1"]);

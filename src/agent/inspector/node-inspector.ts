@@ -98,7 +98,10 @@ async function openInspector(target: TargetProcess): Promise<URL> {
       `process ${pid} (${name}) does not catch SIGUSR1, which would end it (started with --disable-sigusr1, or still starting)`,
     );
   const known = new Set(listeningPorts(pid));
-  if (readProcess(pid)?.startTicks !== target.startTicks) throw new RecordError(`process ${pid} (${name}) has ended`);
+  const present = readProcess(pid);
+  if (present?.startTicks !== target.startTicks) throw new RecordError(`process ${pid} (${name}) has ended`);
+  // It would open its inspector when it goes on, and nobody would close it.
+  if (/^[Tt]$/.test(present.state)) throw new RecordError(`process ${pid} (${name}) is stopped`);
   try {
     process.kill(pid, "SIGUSR1");
   } catch (error) {
@@ -110,7 +113,7 @@ async function openInspector(target: TargetProcess): Promise<URL> {
     await sleep(POLL_MS);
   }
   throw new RecordError(
-    `process ${pid} (${name}) opened no inspector in ${TIMEOUT_MS / 1000} s: its port is taken (9229, or --inspect-port), or it has a handler of its own for SIGUSR1, which was called`,
+    `process ${pid} (${name}) opened no inspector in ${TIMEOUT_MS / 1000} s: its port is taken (9229, or --inspect-port), or it has a handler of its own for SIGUSR1, which was called. Should it open one later, it stays open`,
   );
 }
 
