@@ -1,0 +1,60 @@
+import Fastify, { type FastifyInstance } from "fastify";
+import { expect, test } from "vitest";
+import type { Report } from "../../model/report.ts";
+import { sampleReport } from "../../testing/sample-report.ts";
+import type { ServerContext } from "../context.ts";
+import { problemOf } from "../http/http-error.ts";
+import { AnalysisError } from "../live/analyst.ts";
+import { LastAnswers } from "../live/last-answers.ts";
+import { addReportRoutes } from "./report.ts";
+
+const NOW = 1_790_000_900_000_000_000n;
+const live = { fromUnixNs: "1790000000000000000", toUnixNs: String(NOW), traceShare: 1, spansInWindow: 5 };
+
+/** The routes over an analysis and a store that do what `state` says. */
+function appOf(state: { store: string; fails: boolean; kept: number }): FastifyInstance {
+  const app = Fastify();
+  app.setErrorHandler((error, _, reply) => reply.code(problemOf(error).problem.status).send(problemOf(error).problem));
+  const context = {
+    analyst: {
+      ask: async (): Promise<string> => {
+        if (state.fails) throw new AnalysisError("StoreError", "unreachable", "nobody answers");
+        return JSON.stringify({ ...sampleReport(), live });
+      },
+    },
+    findings: { keep: async () => void state.kept++ },
+    lastAnswers: new LastAnswers(),
+    storeState: () => state.store,
+    settings: { objectives: [] },
+    nowUnixNs: () => NOW,
+    version: "0",
+    log: () => {},
+  };
+  addReportRoutes(app as unknown as FastifyInstance, context as unknown as ServerContext);
+  return app as unknown as FastifyInstance;
+}
+
+test("while the store is away the last answer to the same question is given, marked; other questions fail", async () => {
+  const state = { store: "ready", fails: true, kept: 0 };
+  const app = appOf(state);
+  const ask = async (query: string) => app.inject({ url: `/api/v1/report?${query}` });
+  expect((await ask("last=15m")).statusCode).toBe(503);
+  state.fails = false;
+  expect(((await ask("last=15m")).json() as Report).live?.stale).toBeUndefined();
+  expect(state.kept).toBe(1);
+
+  state.fails = true;
+  const failed = (await ask("last=15m")).json() as Report;
+  expect(failed.live?.stale).toEqual({ why: "store: nobody answers", madeUnixNs: String(NOW) });
+  // Told to be away, it is not even asked.
+  state.store = "restarting";
+  const away = (await ask("last=15m")).json() as Report;
+  expect(away.live?.stale).toEqual({ why: "restarting", madeUnixNs: String(NOW) });
+  expect(away.dataQuality.warnings[0]).toContain("2026-09-21T14:28:20Z");
+  // An old answer is no new sight of its findings.
+  expect(state.kept).toBe(1);
+  for (const other of ["last=5m", "last=15m&endpoint=x", "from=1790000000000000000&to=1790000900000000000"])
+    expect((await ask(other)).statusCode).toBe(503);
+  const events = await app.inject({ url: "/api/v1/report/events?last=15m" });
+  expect(events.body).toContain('"stale":{"why":"restarting"');
+});
