@@ -38,7 +38,7 @@ afterAll(async () => {
   }
   // The store's engine ends a moment after the server that it belongs to.
   rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
-});
+}, START_TIMEOUT_MS);
 
 interface RunningAgent {
   readonly child: ChildProcess;
