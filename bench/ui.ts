@@ -12,7 +12,7 @@ import { openBrowser } from "../src/testing/browser.ts";
 import { pageHtml } from "../src/web/page-html.ts";
 import { pageDocument } from "../src/engine/page/page-document.ts";
 import type { FlameTree } from "../src/model/flame-tree.ts";
-import type { PageDocument, PageTrace } from "../src/model/page.ts";
+import type { PageDocument, PageSeries, PageTrace } from "../src/model/page.ts";
 import { traceFromText } from "../src/testing/trace-from-text.ts";
 
 const RUNS = 5;
@@ -125,6 +125,67 @@ async function pressed(browser: Browser, url: string, ready: string, key: string
   return took;
 }
 
+/** Milliseconds of the main thread's processor time for one press of a key, drawing included: other programs hardly change it. */
+async function pressedCpu(browser: Browser, url: string, ready: string, key: string): Promise<number> {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  const busyMs = async (): Promise<number> => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return 1000 * metrics.find(({ name }) => name === "TaskDuration")!.value;
+  };
+  await page.goto(url);
+  await page.waitForSelector(ready);
+  await page.waitForTimeout(1000);
+  const before = await busyMs();
+  await page.evaluate<unknown>(`new Promise((resolve) => {
+    let count = 0;
+    const step = () => {
+      dispatchEvent(new KeyboardEvent("keydown", { key: "${key}" }));
+      if (++count < ${PRESSES}) requestAnimationFrame(() => setTimeout(step, 0));
+      else requestAnimationFrame(() => setTimeout(resolve, 50));
+    };
+    step();
+  })`);
+  const took = (await busyMs()) - before;
+  await page.close();
+  return took / PRESSES;
+}
+const PRESSES = 10;
+
+/** Milliseconds from asking for the screen of metrics to the second frame with all its charts. */
+async function chartsShown(browser: Browser, url: string, count: number): Promise<number> {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  await page.goto(`${url}#/data`);
+  await page.waitForSelector("[role=tabpanel] table");
+  const took = await page.evaluate<number>(`new Promise((resolve) => {
+    const began = performance.now();
+    location.hash = "#/metrics";
+    const look = () => {
+      if (document.querySelectorAll(".u-over").length < ${count}) requestAnimationFrame(look);
+      else requestAnimationFrame(() => resolve(performance.now() - began));
+    };
+    look();
+  })`);
+  await page.close();
+  return took;
+}
+
+function seriesOf(count: number): PageSeries[] {
+  const random = generator(5);
+  return Array.from({ length: count }, (_, i) => ({
+    measure: "cpu-share",
+    service: `service-${i}`,
+    instance: "1",
+    host: "h",
+    resource: "",
+    metrics: ["process.cpu.utilization"],
+    startUnixMs: 1_790_000_000_000,
+    windowMs: 1000,
+    values: Array.from({ length: 200 }, () => random()),
+  }));
+}
+
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 async function main(): Promise<void> {
@@ -147,6 +208,7 @@ async function main(): Promise<void> {
   const plain = write("plain", small);
   const trace = write("trace", { ...small, traces: [traceOf(100_000)] });
   const flame = write("flame", { ...small, flames: [{ kind: "profile", service: "shop", tree: flameOf(500_000) }] });
+  const metrics = write("metrics", { ...small, series: seriesOf(50) });
   const browser = await openBrowser();
   try {
     const rows: [string, number, string][] = [];
@@ -164,10 +226,23 @@ async function main(): Promise<void> {
       "25",
     ]);
     rows.push([
+      "the same: processor time of the main thread",
+      await pressedCpu(browser, `${flame}#/flame?flame=0`, "canvas", "d"),
+      "25",
+    ]);
+    rows.push([
       "trace of 100,000 spans: zoom",
       await pressed(browser, `${trace}#/traces`, "[role=treeitem]", "ArrowUp"),
       "",
     ]);
+    rows.push([
+      "the same: processor time of the main thread",
+      await pressedCpu(browser, `${trace}#/traces`, "[role=treeitem]", "ArrowUp"),
+      "",
+    ]);
+    const charts: number[] = [];
+    for (let i = 0; i < RUNS; i++) charts.push(await chartsShown(browser, metrics, 50));
+    rows.push(["50 charts, from asking for them", median(charts), "300"]);
     const kilobytes = (bytes: number): number => bytes / 1000;
     rows.push(["script of the UI, gzip, KB", kilobytes(gzipSync(readFileSync("dist/ui/ui.js")).length), "200"]);
     rows.push(["page with 500,000 frames, KB", kilobytes(statSync(join(folder, "flame.html")).size), "4000"]);
