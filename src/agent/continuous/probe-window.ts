@@ -37,7 +37,6 @@ export class ProbeWindow {
   /** of the last tick */
   totals: HelperTotals | undefined;
   readonly probes: Of<"probe">[] = [];
-  readonly preemptors: Map<number, Of<"preemptor">> = new Map<number, Of<"preemptor">>();
   private symboliser = new Symboliser();
   private readonly isKnown = new Set<number>();
   private readonly wantsMaps: (pid: number) => void;
@@ -103,15 +102,12 @@ export class ProbeWindow {
       case "wait":
         this.waits.push(record);
         return;
-      case "preemptor":
-        this.preemptors.set(record.tgid, record);
-        return;
       case "tick":
       case "end":
         this.tick(record);
         return;
       default:
-        // The greeting, histograms and page faults, which nothing here is made of.
+        // The greeting, histograms, page faults and who preempted, which nothing here is made of.
         return;
     }
   }

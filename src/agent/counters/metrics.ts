@@ -55,8 +55,6 @@ export const PROCESS = {
   uptime: { name: "process.uptime", unit: "s", kind: "level" },
   /** by longpole.time.kind: what the threads of the process spent the time on */
   time: { name: "longpole.process.time", unit: "s", kind: "counter" },
-  /** by longpole.taker.*: how often another process was given the processor instead */
-  cpuTaken: { name: "longpole.process.cpu.taken", unit: "{preemption}", kind: "counter" },
 } as const;
 
 export const CONTAINER = {

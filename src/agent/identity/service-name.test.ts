@@ -89,6 +89,13 @@ describe("the name of a process's service", () => {
   });
 });
 
+test("a program that stands in memory alone is called as it was started", () => {
+  expect(serviceName(facts("/opt/runner --fast", { program: "/memfd:sealed-91 (deleted)" }))).toEqual({
+    name: "runner",
+    origin: "program",
+  });
+});
+
 test("attributes of a resource: what is no pair is left out, what is no encoding stays as it is", () => {
   expect([...resourceAttributes("a=1, b = x%2Cy ,=z,nothing,c=100%")]).toEqual([
     ["a", "1"],

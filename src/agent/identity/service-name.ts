@@ -82,7 +82,8 @@ export function serviceName(facts: ProcessFacts): ServiceName {
 }
 
 function programOf({ program, words, comm }: ProcessFacts): string {
-  const name = posix.basename(program.replace(/ \(deleted\)$/, ""));
+  // A program that stands in memory alone has a number for a name.
+  const name = program.startsWith("/memfd:") ? "" : posix.basename(program.replace(/ \(deleted\)$/, ""));
   if (name !== "") return name;
   // Of another user's process: what it was started as, unless it wrote something else there.
   const first = posix.basename(words[0] ?? "");
