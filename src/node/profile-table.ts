@@ -88,7 +88,7 @@ function stacksOf(
 
 const IDLE = "(idle)";
 
-/** What was allocated in a window: `alloc_space` in bytes, by what V8 sampled. */
+/** What was allocated in a window: `alloc_space` in bytes, by what V8 sampled. It tells no time of them, so they have no span. */
 export function allocationTable(head: V8HeapNode, window: ProfiledWindow): StackTable {
   const into = new StackTableBuilder();
   const space = into.valueType("alloc_space", "bytes");
