@@ -79,3 +79,22 @@ test("a pool is full because of the statement that holds its connections", async
     "a consequence: 100 % of the time for which stock uses its databases come from this: slow-query of main",
   ]);
 });
+
+test.each<[string, Mechanism, string, string, boolean]>([
+  ["in which a statement is slow", "slow-query", "main", "SELECT", true],
+  ["whose pool is full, elsewhere", "pool-exhausted", "mail", "GET /mail", false],
+  ["that fails by itself", "error-handling", "stock", "GET /total", false],
+])("a caller that stops waiting for a service %s", async (_, mechanism, service, operation, isConsequence) => {
+  const window = await drawn();
+  const waited = claim(window, "timeout", "shop", "GET total");
+  const nodes = [...waited.explanation.nodes, ...claim(window, "timeout", "", "GET /total").explanation.nodes, ...claim(window, "timeout", "", "SELECT").explanation.nodes]; // prettier-ignore
+  const [timeout, cause] = foldConsequences(window, [
+    { ...waited, explanation: { ...waited.explanation, nodes } },
+    claim(window, mechanism, service, operation),
+  ]);
+  expect(timeout!.explanation.harmful).toBe(!isConsequence);
+  expect(cause!.explanation.harmful).toBe(true);
+  expect(cause!.explanation.chain.map(({ claim: text }) => text)).toEqual(
+    isConsequence ? ["the endpoint is slow", "timeout of shop"] : ["the endpoint is slow"],
+  );
+});

@@ -44,7 +44,8 @@ const MIN_PART = 1 / 3;
  * A service that is overloaded by calls that need not be made, or a pool whose connections are held by a statement that
  * takes too long, is the consequence: such a claim becomes a note, and a link in the chain of its cause.
  */
-export function foldConsequences(window: Window, claims: readonly Claim[]): Claim[] {
+export function foldConsequences(window: Window, all: readonly Claim[]): Claim[] {
+  const claims = foldTimeouts(window, all);
   const causes = causesOf(window, claims);
   const links = new Map<Cause, Map<string, string>>();
   const folded = claims.map((claim): Claim => {
@@ -70,6 +71,48 @@ export function foldConsequences(window: Window, claims: readonly Claim[]): Clai
     if (texts === undefined) return claim;
     const { chain } = claim.explanation;
     const more = [...texts.values()].map((text) => ({ claim: text, evidence: [] }));
+    return {
+      ...claim,
+      explanation: { ...claim.explanation, chain: [...chain.slice(0, 1), ...more, ...chain.slice(1)] },
+    };
+  });
+}
+
+/** Claims that say how a failure spreads, not where it comes from. */
+const SPREADS: ReadonlySet<Mechanism> = new Set<Mechanism>(["timeout", "retries", "error-handling", "mix-shift"]);
+
+/**
+ * Callers that stop waiting for a service in which something is wrong: what is wrong there makes them, and a shorter wait
+ * would not mend it. A callee of which nothing is known leaves the wait as the one thing that can be set.
+ */
+function foldTimeouts(window: Window, claims: readonly Claim[]): Claim[] {
+  const { service } = window.paths;
+  const causes = claims.filter(({ explanation: { harmful, mechanism } }) => harmful && !SPREADS.has(mechanism));
+  const links = new Map<Claim, Set<string>>();
+  const folded = claims.map((claim): Claim => {
+    const { explanation } = claim;
+    if (!explanation.harmful || explanation.mechanism !== "timeout") return claim;
+    const below = new Set(
+      explanation.nodes.filter((node) => window.text(service[node]!) !== explanation.subject.service),
+    );
+    const cause = causes.find((other) => other.explanation.nodes.some((node) => below.has(node)));
+    if (cause === undefined) return claim;
+    links.set(cause, (links.get(cause) ?? new Set()).add(explanation.title));
+    return {
+      ...claim,
+      explanation: {
+        ...explanation,
+        harmful: false,
+        confidence: explanation.confidence * 0.3,
+        counter: [...explanation.counter, `a consequence of what keeps the callee: ${cause.explanation.title}`],
+      },
+    };
+  });
+  return folded.map((claim): Claim => {
+    const texts = links.get(claim);
+    if (texts === undefined) return claim;
+    const { chain } = claim.explanation;
+    const more = [...texts].map((text) => ({ claim: text, evidence: [] }));
     return {
       ...claim,
       explanation: { ...claim.explanation, chain: [...chain.slice(0, 1), ...more, ...chain.slice(1)] },
