@@ -14,7 +14,7 @@ import { startSink } from "../src/load/telemetry-sink.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const MAIN = join(ROOT, "dist", "cli", "main.js");
-const NODE_FLAGS = ["--max-semi-space-size=2", "--max-old-space-size=160"];
+const NODE_FLAGS = ["--max-semi-space-size=2", "--max-old-space-size=220"];
 const PAIRS = Number(process.env["LONGPOLE_BENCH_PAIRS"] ?? 7);
 const LEG_SECONDS = 6;
 
@@ -57,7 +57,7 @@ const childrenOf = (pid: number): number[] =>
 
 async function cost(): Promise<void> {
   const sink = await startSink({});
-  const lab = start([MAIN, "demo", "--fault", "database-doubled", "--seconds", "90", "--json"], "pipe");
+  const lab = start([MAIN, "demo", "--fault", "database-doubled", "--seconds", "90", "--no-ui", "--json"], "pipe");
   lab.stdout!.resume();
   await sleep(15_000);
   const agent = await startAgent(sink.url);

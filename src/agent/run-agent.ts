@@ -72,6 +72,7 @@ class Agent {
   private use = { cores: Number.NaN, bytes: Number.NaN };
   private slowness = 1;
   private isAtEnd = false;
+  private trouble = "";
   private profiledMs = performance.now();
 
   constructor(options: AgentOptions) {
@@ -124,7 +125,7 @@ class Agent {
     await (this.probes?.helper ?? this.looker)?.ready;
     for (let at = performance.now(); !signal.aborted; at = next(at, intervalMs * this.slowness)) {
       await until(at, signal);
-      await this.beat();
+      await this.tryBeat();
     }
     await Promise.all(this.databases.map((database) => database.stop()));
     // The helper says its totals in the end, which the last request tells.
@@ -139,6 +140,17 @@ class Agent {
     this.looker?.stop();
     this.collector.close();
     this.poster.close();
+  }
+
+  /** An agent that one odd process or file could end would be missing when it is needed: it says what failed, and goes on. */
+  private async tryBeat(): Promise<void> {
+    try {
+      await this.beat();
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      if (text !== this.trouble) this.options.log(`a scrape failed, and is left out: ${text}`);
+      this.trouble = text;
+    }
   }
 
   private async beat(): Promise<void> {
