@@ -43,6 +43,8 @@ export interface SettingProblem extends NamedSetting {
   readonly saidAs: ReadonlySet<Mechanism>;
   /** causes that bring this about where a finding above a note tells them of the services concerned: then it is a note */
   readonly followsFrom?: ReadonlySet<Mechanism>;
+  /** the table that it is about: findings about statements that do not name it tell of something else */
+  readonly table?: string;
   /** further services whose findings may tell of it: the caller that suffers, the database that is asked */
   readonly alsoSaidOf?: readonly string[];
   readonly title: string;

@@ -19,6 +19,7 @@ type Problem = Pick<
   "setting" | "arithmetic" | "title" | "remedy" | "reference" | "query" | "refutedBy"
 > & {
   readonly change?: string;
+  readonly table?: string;
 };
 
 /** None of these hurts by itself: they are evidence for a finding about the database, or a note. */
@@ -130,6 +131,7 @@ export const autovacuum: ConfigurationCheck = perService("dead rows", (service, 
     problems: [
       problemOf(service, {
         setting: "autovacuum_vacuum_scale_factor",
+        table,
         change: `ALTER TABLE ${table} SET (autovacuum_vacuum_scale_factor = 0.05)`,
         arithmetic: `${sum}; autovacuum begins at a fifth by default, and does not keep up`,
         title: `${table} in ${service} holds ${percent(share)} dead rows, which every scan reads`,

@@ -114,3 +114,15 @@ test("what follows from another cause that is told is a note", () => {
   });
   expect(join([cause], problem).map(({ severity }) => severity)).toEqual(["critical", "note"]);
 });
+
+test("a setting of one table says nothing of statements about another", () => {
+  const ofTable: SettingProblem = { ...problem, table: "public.rollups", mechanism: "slow-query", resource: "" };
+  const statement = (text: string): Finding =>
+    about({ mechanism: "slow-query", subject: { service: "orders", statement: text } });
+  const settingsOf = (text: string): (string | undefined)[] =>
+    join([statement(text)], ofTable).map(({ subject }) => subject.setting);
+  expect(settingsOf("SELECT n FROM rollups WHERE day = ?")).toEqual(["pool.max"]);
+  expect(settingsOf('SELECT n FROM "Rollups" WHERE day = ?')).toEqual(["pool.max"]);
+  expect(settingsOf("SELECT name FROM records")).toEqual([undefined, "pool.max"]);
+  expect(settingsOf("SELECT n FROM rollups_old")).toEqual([undefined, "pool.max"]);
+});

@@ -49,10 +49,20 @@ export function withSettings(
 function isSame({ subject, mechanism }: Finding, problem: SettingProblem): boolean {
   if (subject.service !== problem.service && problem.alsoSaidOf?.includes(subject.service) !== true) return false;
   if (mechanism !== problem.mechanism && !problem.saidAs.has(mechanism)) return false;
+  if (problem.table !== undefined && !namesTable(subject.statement ?? "", problem.table)) return false;
   // Two settings of one server are two matters.
   if (mechanism === "misconfiguration" && subject.setting !== problem.setting) return false;
   const pools = [subject.resource, problem.resource].filter((name) => name?.startsWith("pool:") === true);
   return pools.length < 2 || pools[0] === pools[1];
+}
+
+/** table: with or without its schema, which statements seldom write */
+function namesTable(statement: string, table: string): boolean {
+  const name = table
+    .split(".")
+    .at(-1)!
+    .replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(`(?<![\\w$])${name}(?![\\w$])`, "i").test(statement);
 }
 
 /** When a limit will be reached stands in the text: it is what the reader has to know. The limit is not what is wrong. */
