@@ -1,4 +1,4 @@
-import { chownSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { lchownSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { SettingError } from "./export/export-settings.ts";
 
@@ -35,8 +35,9 @@ export const passwd = (): string => readFileSync("/etc/passwd", "utf8");
 /** Gives a folder and what is in it to the user; one that is the user's already need not be open to anybody else, root included. */
 export function giveFolder(folder: string, { uid, gid }: AgentUser): void {
   if (statSync(folder).uid === uid) return;
-  chownSync(folder, uid, gid);
-  for (const name of readdirSync(folder)) chownSync(join(folder, name), uid, gid);
+  lchownSync(folder, uid, gid);
+  // Links as links: whoever had the folder before may have laid one to what is not his.
+  for (const name of readdirSync(folder)) lchownSync(join(folder, name), uid, gid);
 }
 
 /**
@@ -49,7 +50,10 @@ export function becomeUser({ uid, gid, name }: AgentUser): void {
   process.setuid!(uid);
   for (const thread of readdirSync("/proc/self/task")) {
     const status = readFileSync(`/proc/self/task/${thread}/status`, "latin1");
-    const [, mask = "?"] = /^CapEff:\s+([\da-f]+)$/m.exec(status) ?? [];
-    if (!/^0+$/.test(mask)) throw new Error(`as user ${name} a thread still has the capabilities ${mask}`);
+    // Those that it has, could take up again, and would hand to what it starts.
+    for (const set of ["CapEff", "CapPrm", "CapAmb"]) {
+      const [, mask = "?"] = new RegExp(`^${set}:\\s+([\\da-f]+)$`, "m").exec(status) ?? [];
+      if (!/^0+$/.test(mask)) throw new Error(`as user ${name} a thread still has the capabilities ${mask} (${set})`);
+    }
   }
 }

@@ -136,6 +136,8 @@ class Agent {
   }
 
   async close(): Promise<void> {
+    // Where a beat failed they are still looking, and would keep the process.
+    await Promise.all(this.databases.map((database) => database.stop()));
     await this.probes?.stop();
     this.looker?.stop();
     this.collector.close();

@@ -11,7 +11,7 @@
 export function normaliseStatement(text: string, system = ""): string {
   if (/^(redis|memcached|valkey)$/i.test(system)) return normaliseCommand(text);
   if (/^\s*[[{]/.test(text)) return normaliseJson(text);
-  return foldLists(normaliseSql(text));
+  return foldLists(normaliseSql(text, /^postgres/i.test(system) ? POSTGRES_TOKEN : SQL_TOKEN));
 }
 
 /**
@@ -22,7 +22,19 @@ export function normaliseStatement(text: string, system = ""): string {
 const SQL_TOKEN =
   /(\/\*[\s\S]*?(?:\*\/|$)|--[^\n]*|#(?!>)[^\n]*)|('(?:[^'\\]|\\[\s\S]|'')*(?:'|$))|(\$([A-Za-z_]*)\$[\s\S]*?(?:\$\4\$|$))|(\$\d+|(?<![:\w]):[A-Za-z_]\w*|@\w+|%s|%\(\w+\)s|\?)|("(?:[^"]|"")*(?:"|$)|`[^`]*(?:`|$)|\[[A-Za-z_]\w*\])|((?<![\w.])[-+]?(?:0x[0-9a-f]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?![\w]))|([A-Za-z_]\w*)|(\s+)|([\s\S])/giy;
 
-function normaliseSql(text: string): string {
+/**
+ * Strings as PostgreSQL has them (standard_conforming_strings, its default since 9.1): a backslash is a letter, but for E'...'.
+ * Read otherwise, the string behind 'C:\' would stay in the text.
+ */
+const POSTGRES_TOKEN = new RegExp(
+  SQL_TOKEN.source.replace(
+    String.raw`'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)`,
+    () => String.raw`e'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)|'(?:[^']|'')*(?:'|$)`,
+  ),
+  SQL_TOKEN.flags,
+);
+
+function normaliseSql(text: string, scanner: RegExp): string {
   let out = "";
   let space = false;
   const put = (piece: string): void => {
@@ -30,8 +42,8 @@ function normaliseSql(text: string): string {
     space = false;
     out += piece;
   };
-  SQL_TOKEN.lastIndex = 0;
-  for (let match = SQL_TOKEN.exec(text); match !== null; match = SQL_TOKEN.exec(text)) {
+  scanner.lastIndex = 0;
+  for (let match = scanner.exec(text); match !== null; match = scanner.exec(text)) {
     const [whole, comment, quoted, dollar, , parameter, identifier, number, word, white] = match;
     if (comment !== undefined || white !== undefined) space = true;
     else if (quoted !== undefined || dollar !== undefined || parameter !== undefined) put("?");
@@ -39,7 +51,7 @@ function normaliseSql(text: string): string {
     else if (word !== undefined) put(/^(true|false)$/i.test(word) ? "?" : word);
     else if (identifier !== undefined) put(identifier);
     else put(whole);
-    if (SQL_TOKEN.lastIndex >= text.length) break;
+    if (scanner.lastIndex >= text.length) break;
   }
   return out.replace(/[\s;]+$/, "");
 }

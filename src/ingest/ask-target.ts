@@ -1,6 +1,6 @@
 /** How a target is asked. */
 export interface Question {
-  /** of http or https; it is asked as it stands here, and nothing it answers leads anywhere else */
+  /** of http or https; it is asked as it stands here, and nothing it answers leads anywhere else; may hold a password */
   readonly url: string;
   readonly accept: string;
   readonly timeoutMs: number;
@@ -14,7 +14,11 @@ export interface Question {
 export async function askTarget(question: Question, stopped: AbortSignal): Promise<Buffer> {
   const { url, accept, timeoutMs, maxBytes } = question;
   const signal = AbortSignal.any([stopped, AbortSignal.timeout(timeoutMs)]);
-  const response = await fetch(url, { headers: { accept }, redirect: "error", signal });
+  const { username, password } = new URL(url);
+  const secret = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const authorization = secret === ":" ? {} : { authorization: `Basic ${Buffer.from(secret).toString("base64")}` };
+  // `fetch` refuses an address with a password, and repeats it in its error.
+  const response = await fetch(toldUrl(url), { headers: { accept, ...authorization }, redirect: "error", signal });
   if (response.status !== 200) {
     await response.body?.cancel();
     throw new Error(`status ${response.status}`);
@@ -28,6 +32,13 @@ export async function askTarget(question: Question, stopped: AbortSignal): Promi
     chunks.push(chunk as Uint8Array);
   }
   return Buffer.concat(chunks, size);
+}
+
+/** An address as it may stand in a log: without name and password. */
+export function toldUrl(url: string): string {
+  const told = new URL(url);
+  told.username = told.password = "";
+  return told.href;
 }
 
 /** `fetch` says only that it failed; why is in its cause. */

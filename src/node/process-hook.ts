@@ -180,10 +180,13 @@ export class ProcessHook {
     try {
       step();
     } catch (error) {
-      this.isOver = true;
-      clearInterval(this.timer);
-      this.span?.detach();
       this.log(`stopped: ${String(error)}`);
+      try {
+        // A profiler that nobody asks any more would gather samples for ever.
+        this.end();
+      } catch (second) {
+        this.log(`not ended: ${String(second)}`);
+      }
     }
   }
 }

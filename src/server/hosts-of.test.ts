@@ -84,6 +84,29 @@ test("each host by what its agent said last; one that says nothing for three int
   expect(hostsOf(table, atSeconds(59)).hosts[1]!.state).toBe("reporting");
 });
 
+test("a machine of which another collector tells as well is as its agent said", () => {
+  const other = { name: "system.memory.limit", kind: "gauge" as const, resource: { "host.name": "a" } };
+  const table = metricTableOf(
+    ...host("a", [10, 20], { labels: collector("on-CPU stacks", "helper"), points: [[20, 1]] }),
+    {
+      ...other,
+      points: [
+        [5, 1],
+        [90, 1],
+      ],
+    },
+  );
+  const [found] = hostsOf(table, atSeconds(91)).hosts;
+  expect(found).toMatchObject({
+    agentVersion: "1.2",
+    processors: 4,
+    state: "silent",
+    firstSeenUnixNs: String(atSeconds(10)),
+    lastSeenUnixNs: String(atSeconds(20)),
+    collectors: [{ name: "on-CPU stacks", rung: "helper" }],
+  });
+});
+
 test("nobody", () => {
   expect(hostsOf(metricTableOf(), BASE)).toEqual({ schema: "longpole.hosts/1", hosts: [] });
 });

@@ -47,7 +47,7 @@ export function hostsOf(table: MetricTable, nowUnixNs: bigint): Hosts {
   }
   const nowNs = Number(nowUnixNs - table.baseUnixNs);
   const hosts = [...byHost]
-    .filter(([, series]) => series.some(({ name }) => name.startsWith("longpole.agent.")))
+    .filter(([, series]) => series.some(isAgents))
     .map(([host, series]) => ({ last: lastOf(series), host: hostOf(host, series, table.baseUnixNs, nowNs) }));
   return {
     schema: "longpole.hosts/1",
@@ -55,12 +55,15 @@ export function hostsOf(table: MetricTable, nowUnixNs: bigint): Hosts {
   };
 }
 
+const isAgents = ({ name }: Newest): boolean => name.startsWith("longpole.agent.");
+
+/** When the agent was heard of last: another collector may tell of the same machine, at other times. */
 const lastOf = (series: readonly Newest[]): number =>
-  series.reduce((last, { atNs }) => Math.max(last, atNs), -Infinity);
+  series.filter(isAgents).reduce((last, { atNs }) => Math.max(last, atNs), -Infinity);
 
 function hostOf(host: string, series: readonly Newest[], baseUnixNs: bigint, nowNs: number): Host {
   const last = lastOf(series);
-  const first = series.reduce((least, { firstNs }) => Math.min(least, firstNs), Infinity);
+  const first = series.filter(isAgents).reduce((least, { firstNs }) => Math.min(least, firstNs), Infinity);
   // What was said at the last beat: a service that has ended is none of the host's any more.
   const now = series.filter(({ atNs }) => atNs === last);
   const value = (name: string): number | undefined => now.find((one) => one.name === name)?.value;
@@ -68,7 +71,7 @@ function hostOf(host: string, series: readonly Newest[], baseUnixNs: bigint, now
     now.find(
       ({ name, labels }) => name === "longpole.agent.processes" && labels.get("longpole.process.state") === state,
     )?.value;
-  const resource = now.find(({ name }) => name.startsWith("longpole.agent."))?.resource ?? new Map<string, string>();
+  const resource = now.find(isAgents)?.resource ?? new Map<string, string>();
   const collectors = now
     .filter(({ name }) => name === "longpole.agent.collector")
     .map(({ labels }) => ({

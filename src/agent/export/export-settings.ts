@@ -49,10 +49,10 @@ export function exportSettings(endpoint: string | undefined, environment: Enviro
     }
   };
   const [ca, cert, key] = [file("CERTIFICATE"), file("CLIENT_CERTIFICATE"), file("CLIENT_KEY")];
-  const one = (signal: string, path: string): Endpoint => ({
-    url: urlOf(endpoint, text(environment[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`]), environment, path),
-    headers: headersOf(of(signal, "HEADERS") ?? ""),
-  });
+  const one = (signal: string, path: string): Endpoint => {
+    const url = urlOf(endpoint, text(environment[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`]), environment, path);
+    return withoutSecrets({ url, headers: headersOf(of(signal, "HEADERS") ?? "") });
+  };
   return {
     metrics: one("METRICS", "v1/metrics"),
     profiles: one("PROFILES", "v1development/profiles"),
@@ -83,6 +83,24 @@ function urlOf(option: string | undefined, own: string | undefined, environment:
   return url;
 }
 
+/** Name and password of an address as a header: the log tells addresses, and never a password. */
+function withoutSecrets({ url, headers }: Endpoint): Endpoint {
+  if (url.username === "" && url.password === "") return { url, headers };
+  const pair = decoded(`${url.username}:${url.password}`, "the name and password of the address");
+  const bare = new URL(url);
+  bare.username = bare.password = "";
+  return { url: bare, headers: { authorization: `Basic ${Buffer.from(pair).toString("base64")}`, ...headers } };
+}
+
+function decoded(value: string, what: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    // What it is may be a secret: nothing of it is repeated.
+    throw new SettingError(`${what}: expected percent-encoding, found a % without two hexadecimal digits of UTF-8`);
+  }
+}
+
 /** `key=value,key=value`, percent-encoded. */
 function headersOf(list: string): Record<string, string> {
   const headers: Record<string, string> = {};
@@ -90,7 +108,8 @@ function headersOf(list: string): Record<string, string> {
     if (pair.trim() === "") continue;
     const at = pair.indexOf("=");
     if (at <= 0) throw new SettingError("OTEL_EXPORTER_OTLP_HEADERS: expected key=value,key=value");
-    headers[pair.slice(0, at).trim().toLowerCase()] = decodeURIComponent(pair.slice(at + 1).trim());
+    const key = pair.slice(0, at).trim().toLowerCase();
+    headers[key] = decoded(pair.slice(at + 1).trim(), `OTEL_EXPORTER_OTLP_HEADERS, ${key}`);
   }
   return headers;
 }

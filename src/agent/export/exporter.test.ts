@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DiskQueue } from "./disk-queue.ts";
-import { exportSettings } from "./export-settings.ts";
+import { exportSettings, SettingError } from "./export-settings.ts";
 import { Exporter } from "./exporter.ts";
 import { outcomeOf, type Outcome } from "./post.ts";
 
@@ -161,6 +161,22 @@ describe("where to send", () => {
     );
     expect(() => of(undefined, { OTEL_EXPORTER_OTLP_TIMEOUT: "soon" })).toThrow(/TIMEOUT is soon/);
     expect(() => of(undefined, { OTEL_EXPORTER_OTLP_HEADERS: "token" })).toThrow(/key=value/);
+  });
+
+  test("a password in the address becomes a header, and is told nowhere", () => {
+    const { url, headers } = exportSettings("https://agent:p%40ss@a:4318", {}).metrics;
+    expect(url.href).toBe("https://a:4318/v1/metrics");
+    // printf 'agent:p@ss' | base64
+    expect(headers).toEqual({ authorization: "Basic YWdlbnQ6cEBzcw==" });
+  });
+
+  test.each([
+    [{ OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%2" }, undefined],
+    [{}, "http://agent:hunter2%@a:4318"],
+  ])("what is not percent-encoded is said, and not repeated", (environment, endpoint) => {
+    const parse = (): unknown => exportSettings(endpoint, environment);
+    expect(parse).toThrow(SettingError);
+    expect(parse).not.toThrow(/Bearer|hunter2/);
   });
 
   test("headers are decoded", () => {

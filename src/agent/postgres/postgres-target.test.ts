@@ -19,14 +19,18 @@ test("the environment fills what the URL leaves out, as for psql", () => {
   expect([target.name, target.user]).toEqual(["h:6000/d", "u"]);
 });
 
-test.each(["host=db password=hunter2", "mysql://u:hunter2@db/x", "postgres://u:hunter2@db:port/x", "postgres:///shop"])(
-  "%s is refused without being repeated",
-  (text) => {
-    const parse = (): unknown => postgresTarget(text, {}, {});
-    expect(parse).toThrow(/expected postgres:\/\/ROLE@HOST:PORT\/DATABASE/);
-    expect(parse).not.toThrow(/hunter2/);
-  },
-);
+test.each([
+  "host=db password=hunter2",
+  "mysql://u:hunter2@db/x",
+  "postgres://u:hunter2@db:port/x",
+  "postgres://u:hunter2%@db/x",
+  "postgres://u%ff:hunter2@db/x",
+  "postgres:///shop",
+])("%s is refused without being repeated", (text) => {
+  const parse = (): unknown => postgresTarget(text, {}, {});
+  expect(parse).toThrow(/expected postgres:\/\/ROLE@HOST:PORT\/DATABASE/);
+  expect(parse).not.toThrow(/hunter2/);
+});
 
 test.each([
   ["8kB", "By", 8192],
@@ -64,5 +68,8 @@ test.each<[string, [number, number[]][], number, number]>([
 
 test("passwords in commands do not leave the host, and long texts are cut visibly", () => {
   expect(statementText("ALTER ROLE a PASSWORD 'hunter2'")).toBe("ALTER ROLE a PASSWORD ?");
+  // A backslash is a letter in PostgreSQL's strings, but for those with an E.
+  expect(statementText(String.raw`SELECT 'C:\', 'hunter2' || x`)).toBe("SELECT ?, ? || x");
+  expect(statementText(String.raw`SELECT E'it\'s hunter2', x`)).toBe("SELECT ?, x");
   expect(statementText(`SELECT ${"a, ".repeat(2000)}b`)).toMatch(/^SELECT a.{1990,2000}…$/);
 });

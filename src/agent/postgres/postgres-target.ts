@@ -51,7 +51,8 @@ export function postgresTarget(
     // Another form ("host=... password=...") may hold a password: nothing of it is repeated.
     throw new PostgresTargetError(`PostgreSQL: ${expected}, found a text that does not begin with postgres://`);
   }
-  if (!URL.canParse(text)) throw new PostgresTargetError(`PostgreSQL: ${expected}, found a URL that cannot be read`);
+  if (!URL.canParse(text) || !isDecodable(new URL(text)))
+    throw new PostgresTargetError(`PostgreSQL: ${expected}, found a URL that cannot be read`);
   const url = new URL(text);
   const host = decodeURIComponent(url.hostname) || url.searchParams.get("host") || environment["PGHOST"] || "localhost";
   const port = Number(url.port || url.searchParams.get("port") || environment["PGPORT"] || 5432);
@@ -62,4 +63,13 @@ export function postgresTarget(
   const sampleMs = Math.min(options.sampleMs ?? SAMPLE_MS, intervalMs);
   const name = `${host}:${port}/${database}`;
   return { url: text, name, host, port, user, database, intervalMs, sampleMs, topStatements, plans };
+}
+
+/** Whether what is percent-encoded in it is UTF-8. */
+function isDecodable({ hostname, username, password, pathname }: URL): boolean {
+  try {
+    return decodeURIComponent(hostname + username + password + pathname) !== "";
+  } catch {
+    return false;
+  }
 }

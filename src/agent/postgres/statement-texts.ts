@@ -9,6 +9,6 @@ const MOST = 2000;
  * A text that is cut ends in "…".
  */
 export function statementText(text: string): string {
-  const normal = normaliseStatement(text);
+  const normal = normaliseStatement(text, "postgresql");
   return normal.length <= MOST ? normal : `${normal.slice(0, MOST)}…`;
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { agentUser, giveFolder, passwd } from "../../agent/drop-privileges.ts";
-import { exportSettings } from "../../agent/export/export-settings.ts";
+import { exportSettings, SettingError } from "../../agent/export/export-settings.ts";
 import { hostCapabilities } from "../../agent/host-capabilities.ts";
 import { helperPath } from "../../agent/probe-helper.ts";
 import { EXIT } from "../exit-code.ts";
@@ -55,7 +55,9 @@ export async function agent(flags: AgentFlags, terminal: Terminal): Promise<numb
   try {
     const settings = exportSettings(flags.endpoint, terminal.environment);
     const intervalMs = flags.interval ?? intervalOf(terminal.environment);
-    const postgres = (flags.postgres ?? []).map((url) => postgresTarget(url, { plans: flags.postgresPlans === true }));
+    const postgres = (flags.postgres ?? databaseOf(terminal.environment)).map((url) =>
+      postgresTarget(url, { plans: flags.postgresPlans === true }),
+    );
     const user = agentUser(flags.user, passwd(), process.getuid!());
     mkdirSync(queueFolder, { recursive: true, mode: 0o700 });
     if (user !== undefined) giveFolder(queueFolder, user);
@@ -109,10 +111,20 @@ const isTrouble = (error: unknown): error is Error =>
   error instanceof Error &&
   (error.name === "SettingError" || error.name === "PostgresTargetError" || "syscall" in error);
 
-/** OTEL_METRIC_EXPORT_INTERVAL, milliseconds, where it is one. */
+/** LONGPOLE_POSTGRES, as for `up`: a password in it is not in the list of processes. */
+function databaseOf(environment: Terminal["environment"]): readonly string[] {
+  const url = environment["LONGPOLE_POSTGRES"]?.trim() ?? "";
+  return url === "" ? [] : [url];
+}
+
+/** OTEL_METRIC_EXPORT_INTERVAL, milliseconds. */
 function intervalOf(environment: Terminal["environment"]): number {
-  const told = Number(environment["OTEL_METRIC_EXPORT_INTERVAL"]);
-  return told >= 100 && told <= 3_600_000 ? told : DEFAULT_INTERVAL_MS;
+  const text = environment["OTEL_METRIC_EXPORT_INTERVAL"]?.trim() ?? "";
+  const told = text === "" ? DEFAULT_INTERVAL_MS : Number(text);
+  if (told >= 100 && told <= 3_600_000) return told;
+  throw new SettingError(
+    `OTEL_METRIC_EXPORT_INTERVAL is ${text}: expected milliseconds from 100 to 3600000, as --interval takes them`,
+  );
 }
 
 function defaultQueue(environment: Terminal["environment"]): string {

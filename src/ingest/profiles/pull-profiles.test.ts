@@ -29,7 +29,12 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function pulling(listener: RequestListener, kinds: readonly ProfileKind[], done: () => boolean): Promise<string> {
+async function pulling(
+  listener: RequestListener,
+  kinds: readonly ProfileKind[],
+  done: () => boolean,
+  who = "",
+): Promise<string> {
   server = createServer((request, response) => {
     asked.push(request.url!);
     listener(request, response);
@@ -41,7 +46,7 @@ async function pulling(listener: RequestListener, kinds: readonly ProfileKind[],
     walDir: dir,
     sink,
     limits: { minFreeBytes: 0, blockAgeMs: 10, bodyBytes: 10_000 },
-    profiles: [{ url, job: "orders", intervalMs: 60, seconds: 1, kinds }],
+    profiles: [{ url: url.replace("://", `://${who}`), job: "orders", intervalMs: 60, seconds: 1, kinds }],
     log: (text) => logged.push(text.replaceAll(url, "")),
   });
   for (let i = 0; i < 400 && !done(); i++) await sleep(5);
@@ -76,6 +81,22 @@ test("what sends elsewhere, is no profile or too long is told once, and nothing 
     expect.stringMatching(/^ingest: \/debug\/pprof\/profile\?seconds=1 gives no profile: .*expected a profile/),
   ]);
   expect(sink.stacks.size).toBe(0);
+});
+
+test("a password in the address is sent as a header, and stands in no log", async () => {
+  const authorizations: (string | undefined)[] = [];
+  await pulling(
+    (request, response) => {
+      authorizations.push(request.headers.authorization);
+      response.writeHead(503).end();
+    },
+    ["heap"],
+    () => logged.length > 0,
+    "prober:p%40ss@",
+  );
+  // printf 'prober:p@ss' | base64
+  expect(authorizations[0]).toBe("Basic cHJvYmVyOnBAc3M=");
+  expect(logged).toEqual(["ingest: /debug/pprof/heap gives no profile: status 503"]);
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { compressionOf } from "../../formats/decompress.ts";
-import { askTarget, reasonOf } from "../ask-target.ts";
+import { askTarget, reasonOf, toldUrl } from "../ask-target.ts";
 import type { Receiver } from "../receiver.ts";
 
 /** What Go's net/http/pprof tells. */
@@ -36,7 +36,8 @@ export function startPulling(
 ): () => Promise<void> {
   const stopping = new AbortController();
   for (const { url } of targets) {
-    if (!/^https?:$/.test(new URL(url).protocol)) throw new Error(`${url}: profiles are asked for over http or https`);
+    if (!/^https?:$/.test(new URL(url).protocol))
+      throw new Error(`${toldUrl(url)}: profiles are asked for over http or https`);
   }
   const all = targets.map((target, i) =>
     // Not all at once: a profile costs the target some processor time.
@@ -68,7 +69,7 @@ async function pullForever(target: ProfileTarget, firstAfterMs: number, way: Way
       target.kinds.map(async (kind) => {
         const found = await pull(target, kind, way, stopped);
         if (stopped.aborted) return;
-        const url = pprofUrl(target, kind);
+        const url = toldUrl(pprofUrl(target, kind));
         if (found !== (troubles.get(kind) ?? ""))
           way.log(found === "" ? `ingest: ${url} answers again` : `ingest: ${url} gives no profile: ${found}`);
         troubles.set(kind, found);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { askTarget, reasonOf } from "../ask-target.ts";
+import { askTarget, reasonOf, toldUrl } from "../ask-target.ts";
 import type { Receiver } from "../receiver.ts";
 
 /** A program that tells its metrics when asked. */
@@ -30,7 +30,8 @@ export function startScraping(
 ): () => Promise<void> {
   const stopping = new AbortController();
   for (const { url } of targets) {
-    if (!/^https?:$/.test(new URL(url).protocol)) throw new Error(`${url}: metrics are asked for over http or https`);
+    if (!/^https?:$/.test(new URL(url).protocol))
+      throw new Error(`${toldUrl(url)}: metrics are asked for over http or https`);
   }
   const all = targets.map((target, i) =>
     // Not all at once: targets of one interval are spread over it.
@@ -61,8 +62,9 @@ async function scrapeForever(
     }
     const found = await scrape(target, receiver, maxBytes, stopped);
     if (stopped.aborted) return;
-    if (found !== trouble && found !== "") log(`ingest: ${target.url} is not up: ${found}`);
-    else if (found !== trouble) log(`ingest: ${target.url} is up again`);
+    const url = toldUrl(target.url);
+    if (found !== trouble && found !== "") log(`ingest: ${url} is not up: ${found}`);
+    else if (found !== trouble) log(`ingest: ${url} is up again`);
     trouble = found;
   }
 }

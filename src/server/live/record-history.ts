@@ -37,9 +37,7 @@ export function recordHistory(
   const run = (what: string, work: () => Promise<unknown>): void => {
     running = running.then(work).then(
       () => undefined,
-      (error: unknown) => {
-        if (!stop.signal.aborted) log("warn", `${what} could not be written down`, { error });
-      },
+      (error: unknown) => log("warn", `${what} could not be written down`, { error }),
     );
   };
   const tellLedger = (): void => run("the ledger", () => ledger.write(signals(), nowUnixNs()));
@@ -48,7 +46,13 @@ export function recordHistory(
     run("change points", () => recordChangePoints(store, now));
     run("statements and settings", () => recordDatabases(store, { fromUnixNs: now - DATABASES_NS, toUnixNs: now }));
     const over = { fromUnixNs: ((now - CATCH_UP_NS) / HOUR_NS) * HOUR_NS, toUnixNs: now - GRACE_NS };
-    run("calls between services", () => store.rollUpEdges(over, { signal: stop.signal }));
+    run("calls between services", async () => {
+      // Ended by the end of the server: the next start catches up.
+      if (stop.signal.aborted) return;
+      await store.rollUpEdges(over, { signal: stop.signal }).catch((error: unknown) => {
+        if (!stop.signal.aborted) throw error;
+      });
+    });
   };
   const timers = [setInterval(tellLedger, LEDGER_EVERY_MS), setInterval(tellRest, REST_EVERY_MS)];
   return async () => {

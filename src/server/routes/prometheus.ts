@@ -187,9 +187,7 @@ function timeOf(name: string, text: string): number {
 
 function durationOf(name: string, text: string): number {
   if (/^\d+(\.\d+)?$/.test(text)) return Math.round(Number(text) * 1000);
-  const parsed = /^(\d+(ms|[smhdwy]))+$/.test(text)
-    ? parsePromql(`vector(0) offset ${text}`.replace("vector(0)", "x"))
-    : undefined;
+  const parsed = /^(\d+(ms|[smhdwy]))+$/.test(text) ? parsePromql(`x offset ${text}`) : undefined;
   if (parsed?.kind !== "selector")
     throw new PromqlError(
       "bad_data",
