@@ -25,7 +25,10 @@ const ingest = await startIngest({
   sink: embedded?.store ?? nowhere,
   log: (text) => console.error(text),
 });
-process.on("message", async (what) => {
+process.on("message", (what) => void obey(what));
+process.send({ port: ingest.ports.http, engine: embedded?.engine.pid });
+
+async function obey(what) {
   if (what === "flush") {
     await ingest.flush();
     process.send("flushed");
@@ -34,5 +37,4 @@ process.on("message", async (what) => {
   await ingest.stop();
   await embedded?.close();
   process.exit(0);
-});
-process.send({ port: ingest.ports.http, engine: embedded?.engine.pid });
+}
