@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
+import { openRegular } from "./regular-file.ts";
 import { EhFrame } from "./eh-frame.ts";
 
 /** Function symbols of a file by address, ascending. Names stand in `names` from `nameAt` to a zero. */
@@ -34,7 +35,7 @@ const MAX_SECTIONS = 1 << 16;
  * `shownAs`: the path to speak of. Throws an Error that says what is wrong with the file and where.
  */
 export function readElf(file: string, shownAs: string): ElfFile {
-  const fd = openSync(file, "r");
+  const fd = openRegular(file);
   try {
     const reader = new Reader(fd, shownAs);
     const sections = sectionsOf(reader);

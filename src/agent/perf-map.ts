@@ -1,4 +1,5 @@
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
+import { readRegular } from "./regular-file.ts";
 
 /** Names that a runtime wrote for the code it compiled: /tmp/perf-PID.map. */
 export interface PerfMap {
@@ -53,16 +54,14 @@ export function parsePerfMap(text: string): PerfMap {
   };
 }
 
-/** Reads the map of a process; undefined where it has written none. Throws an Error for one that is too large. */
+/** Reads the map of a process; undefined where it has written none. Throws an Error for one that is too large or no file. */
 export function readPerfMap(path: string): PerfMap | undefined {
-  let size: number;
   try {
-    size = statSync(path).size;
+    statSync(path);
   } catch {
     return undefined;
   }
-  if (size > MAX_BYTES) throw new Error(`${path}: ${size} bytes; at most ${MAX_BYTES} are read`);
-  return parsePerfMap(readFileSync(path, "utf8"));
+  return parsePerfMap(readRegular(path, MAX_BYTES));
 }
 
 export interface JitFrame {

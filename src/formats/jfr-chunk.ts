@@ -102,7 +102,7 @@ export class JfrChunk {
         found,
       });
     }
-    if (metadataAt < HEADER_BYTES || start + metadataAt >= this.end) throw this.cut ?? this.outside(metadataAt);
+    if (metadataAt < HEADER_BYTES || start + metadataAt >= this.end) throw this.cut ?? this.outside(metadataAt, file);
     this.readMetadata(start + metadataAt);
     this.scan();
   }
@@ -148,9 +148,9 @@ export class JfrChunk {
     return Math.round(ticks * this.nsPerTick);
   }
 
-  private outside(at: number): InputError {
+  private outside(at: number, file: string): InputError {
     return new InputError("malformed", {
-      file: "",
+      file,
       byteOffset: this.start + 24,
       expected: `metadata within the chunk of ${this.end - this.start} bytes`,
       found: `position ${at}`,

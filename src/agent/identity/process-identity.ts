@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { posix } from "node:path";
 import type { ProcessPeek } from "../counters/process-peek.ts";
 import type { SeenProcess } from "../counters/process-table.ts";
+import { readRegular } from "../regular-file.ts";
 import { cgroupIdentity, cgroupPaths, type CgroupIdentity } from "./cgroup-identity.ts";
 import { resourceAttributes, type ServiceName, serviceName } from "./service-name.ts";
 
@@ -99,17 +100,22 @@ function variables(text: string): ReadonlyMap<string, string> {
   );
 }
 
+/** The largest that people write have some 100 kB. */
+const MOST_PACKAGE_BYTES = 1 << 20;
+
 /** `name` of the nearest package.json above a file, within the process's own root; "" where there is none to read. */
 function packageName(pid: number, file: string): string {
   for (let folder = posix.dirname(file); ; folder = posix.dirname(folder)) {
     for (const root of [`/proc/${pid}/root`, ""]) {
       try {
-        const { name } = JSON.parse(readFileSync(`${root}${posix.join(folder, "package.json")}`, "utf8")) as {
+        const { name } = JSON.parse(
+          readRegular(`${root}${posix.join(folder, "package.json")}`, MOST_PACKAGE_BYTES),
+        ) as {
           name?: unknown;
         };
         return typeof name === "string" ? name : "";
       } catch {
-        // Not there, not to be read, or no JSON: the next one above.
+        // Not there, not to be read, no file, or no JSON: the next one above.
       }
     }
     if (folder === "/") return "";

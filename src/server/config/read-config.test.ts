@@ -58,7 +58,11 @@ test.each([
   ["objectives: fast\n", 'longpole.yaml:1:13: objectives: expected a list of objectives, found "fast"'],
   [
     "auth:\n  tokens:\n    - short\n",
-    'longpole.yaml:3:7: auth.tokens.0: expected a token of 16 characters or more, found "short"',
+    "longpole.yaml:3:7: auth.tokens.0: expected a token of 16 characters or more, found something else, which is not repeated",
+  ],
+  [
+    "postgres:\n  - url: postgress://u:hunter2@h/d\n",
+    'longpole.yaml:2:10: postgres.0.url: expected a postgres:// URL, found "postgress://…@h/d"',
   ],
   [
     "operations:\n  - match: '('\n    name: x\n",

@@ -109,12 +109,15 @@ function describe(fault: Fault, value: unknown, document: Document, place: (offs
         : shape?.properties?.[part];
   }
   const expected = shape?.description ?? "another value";
-  return `${place(valueOffset(document, path))}: ${path.join(".") || "the file"}: expected ${expected}, found ${told(found)}`;
+  return `${place(valueOffset(document, path))}: ${path.join(".") || "the file"}: expected ${expected}, found ${told(found, path)}`;
 }
 
-/** Secrets may stand in the wrong place: long texts are not repeated. */
-function told(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
+const SECRET = /^(?:tokens|password)$/;
+
+/** Secrets are not repeated, and as they may stand in the wrong place, neither are long texts. */
+function told(value: unknown, path: readonly string[]): string {
+  if (path.some((part) => SECRET.test(part))) return "something else, which is not repeated";
+  const text = (JSON.stringify(value) ?? "nothing").replaceAll(/:\/\/[^"]*@/g, "://…@");
   return text.length <= 40 ? text : `${text.slice(0, 20)}…`;
 }
 
