@@ -69,6 +69,8 @@ class Agent {
   private readonly databases: readonly PostgresCollector[];
   private cpu = process.cpuUsage();
   private cpuAtMs = performance.now();
+  /** of the helper that only looks; one with probes tells what it takes itself */
+  private lookerNs = 0;
   private use = { cores: Number.NaN, bytes: Number.NaN };
   private slowness = 1;
   private isAtEnd = false;
@@ -178,10 +180,13 @@ class Agent {
   private measure(): void {
     const [now, at] = [process.cpuUsage(), performance.now()];
     const ownNs = (now.user + now.system - this.cpu.user - this.cpu.system) * 1000;
-    const cores = (ownNs + (this.probes?.costNs() ?? 0)) / ((at - this.cpuAtMs) * 1e6);
+    const { cpuNs, residentBytes } = this.looker?.use() ?? { cpuNs: 0, residentBytes: 0 };
+    const helperNs = this.probes?.costNs() ?? Math.max(0, cpuNs - this.lookerNs);
+    const cores = (ownNs + helperNs) / ((at - this.cpuAtMs) * 1e6);
     this.cpu = now;
     this.cpuAtMs = at;
-    this.use = { cores, bytes: process.memoryUsage.rss() + (this.probes?.residentBytes ?? 0) };
+    this.lookerNs = cpuNs;
+    this.use = { cores, bytes: process.memoryUsage.rss() + (this.probes?.residentBytes ?? residentBytes) };
   }
 
   private keepWithin(): void {

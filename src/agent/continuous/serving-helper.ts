@@ -1,5 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { TICKS_PER_SECOND } from "../counters/host-figures.ts";
 import type { PrivateCounts, PrivateFacts, ProcessPeek } from "../counters/process-peek.ts";
+import { parseStat } from "../counters/process-table.ts";
 import { ProbeStreamReader, type ProbeRecord } from "../probe-stream.ts";
 
 export interface ServingOptions {
@@ -13,6 +16,7 @@ export interface ServingOptions {
 
 /** An answer that has not come after so long will not come. */
 const ANSWER_MS = 5000;
+const PAGE_BYTES = 4096;
 
 /**
  * The helper as the agent's servant: it watches the processes that it is told of, and looks for the agent at what the agent
@@ -87,6 +91,21 @@ export class ServingHelper implements ProcessPeek {
   /** Asks it to end; it sends its totals first. */
   stop(): void {
     this.child.stdin?.end();
+  }
+
+  /** What it takes, as the kernel counts it: processor time since its start, and memory; nothing of one that has ended. */
+  use(): { readonly cpuNs: number; readonly residentBytes: number } {
+    try {
+      const stat = parseStat(readFileSync(`/proc/${this.child.pid}/stat`, "latin1"));
+      if (stat !== undefined && !this.isOver)
+        return {
+          cpuNs: ((stat.userTicks + stat.systemTicks) * 1e9) / TICKS_PER_SECOND,
+          residentBytes: stat.residentPages * PAGE_BYTES,
+        };
+    } catch {
+      // It has ended, which `ended` tells.
+    }
+    return { cpuNs: 0, residentBytes: 0 };
   }
 
   async facts(pid: number): Promise<PrivateFacts | undefined> {

@@ -53,7 +53,11 @@ const addAgent: AddCommand = (program, terminal, done) => {
     .option("--endpoint <url>", "where OTLP over HTTP is taken (default: http://127.0.0.1:4318)")
     .option("--interval <time>", "how often, as 10s or 500ms (default: 10s)", interval)
     .option("--hz <n>", "samples of the processor per second", hertz, 19)
-    .option("--profile-interval <time>", "how often profiles are sent", interval, 30_000)
+    .addOption(
+      new Option("--profile-interval <time>", "how often profiles are sent")
+        .argParser<number>(interval)
+        .default(30_000, "30s"),
+    )
     .option("--no-probes", "counters alone: nothing is attached to the kernel")
     .option("--postgres <url>", "a PostgreSQL database to look into; may be repeated", repeated)
     .option("--postgres-plans", "ask these databases for plans of slow statements, too")
@@ -62,9 +66,19 @@ const addAgent: AddCommand = (program, terminal, done) => {
       "whom it becomes when root starts it (default: longpole-agent, else nobody); root to stay root",
     )
     .option("--queue <folder>", "where requests wait while nobody takes them")
-    .option("--queue-size <size>", "how much may wait there, the oldest goes first", bytes, 256 * 2 ** 20)
-    .option("--cpu-budget <share>", "of one core, as 1%: beyond it the agent gives up what costs most", share, 0.01)
-    .option("--memory-budget <size>", "as 250MB: beyond it likewise", bytes, 250e6)
+    .addOption(
+      new Option("--queue-size <size>", "how much may wait there, the oldest goes first")
+        .argParser<number>(bytes)
+        .default(256 * 2 ** 20, "256MiB"),
+    )
+    .addOption(
+      new Option("--cpu-budget <share>", "of one core: beyond it the agent gives up what costs most")
+        .argParser<number>(share)
+        .default(0.01, "1%"),
+    )
+    .addOption(
+      new Option("--memory-budget <size>", "beyond it likewise").argParser<number>(bytes).default(250e6, "250MB"),
+    )
     .addHelpText("after", pasteable(EXAMPLES.agent, terminal))
     .action(async (options) => done(await agent(options, terminal)));
 };
