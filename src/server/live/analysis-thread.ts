@@ -17,6 +17,7 @@ import type { Connection } from "../../store/connection.ts";
 import type { Store, TimeRange } from "../../store/store.ts";
 import type { FromThread, Task, ThreadSetUp, ToThread } from "./analysis-messages.ts";
 import { BlockCache } from "./block-cache.ts";
+import type { GatheredWindow } from "./read-window.ts";
 import {
   diagnoseLive,
   prepareLive,
@@ -148,19 +149,19 @@ async function work(
 }
 
 /** The window that predictions were made for last: a slider asks for one after the other. */
-let built: { readonly key: string; readonly window: Window } | undefined;
+let built: { readonly gathered: GatheredWindow; readonly window: Window } | undefined;
 
 async function windowOf(
   reader: LiveReader,
   range: TimeRange,
   hooks: LiveHooks & Required<Pick<LiveHooks, "progress">>,
 ): Promise<{ window: Window; metrics: MetricTable }> {
-  const { spans, metrics, share, spansRead } = await readWindowData(reader, range, hooks);
-  const key = `${range.fromUnixNs} ${range.toUnixNs} ${share}`;
-  if (built?.key !== key || spansRead > 0) {
+  const { spans, metrics, gathered } = await readWindowData(reader, range, hooks, built?.gathered);
+  // The same rows only where nothing came since, whoever read it: a report of the same window may have been asked for between.
+  if (built?.gathered.spans !== spans) {
     built = undefined;
     const checkpoint = checkpointOf({ progress: hooks.progress });
-    built = { key, window: await buildWindow(spans, checkpoint) };
+    built = { gathered, window: await buildWindow(spans, checkpoint) };
   }
   return { window: built.window, metrics };
 }

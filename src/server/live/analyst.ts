@@ -36,6 +36,8 @@ interface Pending {
   reject(error: Error): void;
   readonly onChunk?: (data: string | Uint8Array) => void;
   partial?: string;
+  /** nobody waits for it any more: whoever comes now is not given the end of it */
+  isCancelled: boolean;
 }
 
 /** The analysis thread, seen from the server: starts it when it is needed, and anew when it ended. */
@@ -66,13 +68,14 @@ export class Analyst {
   /** The JSON of a task's answer. Equal tasks that overlap are done once; when all who asked went away, it is cancelled. */
   async ask(task: Task, listener: Listener = {}): Promise<string> {
     const key = keyOf(task);
-    let id = this.shared.get(key);
-    if (id === undefined) {
-      id = this.start(task);
-      this.shared.set(key, id);
-      const forget = (): void => void this.shared.delete(key);
-      this.pending.get(id)!.result.then(forget, forget);
-    }
+    const held = this.shared.get(key);
+    if (held !== undefined && this.pending.get(held)?.isCancelled === false) return this.listen(held, listener);
+    const id = this.start(task);
+    this.shared.set(key, id);
+    const forget = (): void => {
+      if (this.shared.get(key) === id) this.shared.delete(key);
+    };
+    this.pending.get(id)!.result.then(forget, forget);
     return this.listen(id, listener);
   }
 
@@ -122,6 +125,7 @@ export class Analyst {
     this.pending.set(id, {
       listeners: new Set(),
       result,
+      isCancelled: false,
       ...settle!,
       ...(onChunk === undefined ? {} : { onChunk }),
     });
@@ -141,7 +145,10 @@ export class Analyst {
     const left = new Promise<never>((_, reject) => {
       leave = (): void => {
         pending.listeners.delete(listener);
-        if (pending.listeners.size === 0) this.post({ kind: "cancel", id });
+        if (pending.listeners.size === 0) {
+          pending.isCancelled = true;
+          this.post({ kind: "cancel", id });
+        }
         reject(signal.reason as Error);
       };
       if (signal.aborted) leave();
