@@ -12,6 +12,8 @@ import type { VectorSample } from "./vector.ts";
 
 /** A sample counts for so long, as in Prometheus. */
 const LOOK_BACK_MS = 5 * 60_000;
+/** In an answer at most: a point that is read counts for minutes, and so may stand in it thousands of times. */
+const MOST_VALUES = 2_000_000;
 /** The event loop gets its turn that often. */
 const SLICE_MS = 20;
 
@@ -62,6 +64,7 @@ export async function evaluateRange(
     );
   const evaluation = await prepare(lookup, expression, startMs, endMs, signal);
   const series = new Map<string, { labels: Labels; values: [number, number][] }>();
+  let values = 0;
   let sliceEnds = performance.now() + SLICE_MS;
   for (let at = startMs; at <= endMs; at += stepMs) {
     if (performance.now() > sliceEnds) {
@@ -73,6 +76,12 @@ export async function evaluateRange(
       type === "scalar"
         ? [{ labels: NO_LABELS, value: evaluation.scalar(expression, at) }]
         : unique(evaluation.vector(expression, at));
+    values += vector.length;
+    if (values > MOST_VALUES)
+      throw new PromqlError(
+        "execution",
+        `more than ${MOST_VALUES} values: ask for fewer series, less time or larger steps`,
+      );
     for (const { labels, value } of vector) {
       let held = series.get(labels.key);
       if (held === undefined) series.set(labels.key, (held = { labels, values: [] }));

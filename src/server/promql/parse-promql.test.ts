@@ -84,6 +84,7 @@ test.each([
   ["a[5m] offset 1m + 1", "1:1: binary expression must contain only scalar and instant vector types"],
   ["a and on(x) group_left b", '1:7: no grouping allowed for "and" operation'],
   ["{x=''}", "1:1: vector selector must contain at least one non-empty matcher"],
+  ["a{b='\\UFFFFFFFF'}", "1:5: a text with an escape that is none"],
   ["", "1:1: parse error: unexpected end of input"],
 ])("%s is refused: %s", (text, message) => {
   expect(() => parsePromql(text)).toThrow(new RegExp(`^${message.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}`));

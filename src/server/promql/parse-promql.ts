@@ -293,8 +293,8 @@ function unquoted(literal: string): string | undefined {
     (_, escape: string) => {
       const plain = ESCAPES[escape];
       if (plain !== undefined) return plain;
-      if (/^[xuU]./.test(escape) && escape.length > 2)
-        return String.fromCodePoint(Number.parseInt(escape.slice(1), 16));
+      const code = /^[xuU]./.test(escape) && escape.length > 2 ? Number.parseInt(escape.slice(1), 16) : Infinity;
+      if (code <= LAST_CODE_POINT) return String.fromCodePoint(code);
       if (/^[0-7]{3}$/.test(escape)) return String.fromCodePoint(Number.parseInt(escape, 8));
       isBad = true;
       return "";
@@ -302,6 +302,8 @@ function unquoted(literal: string): string | undefined {
   );
   return isBad ? undefined : text;
 }
+
+const LAST_CODE_POINT = 0x10_ffff;
 
 const ESCAPES: Readonly<Record<string, string>> = {
   a: "\u0007",
