@@ -67,7 +67,7 @@ function mendHelper(helper: string, why: string, isBuilt: boolean): string {
   if (/[Pp]ermi|EPERM|EACCES|refused/.test(why)) {
     return process.getuid?.() === 0
       ? "run it where CAP_BPF and CAP_PERFMON are granted: docker run --cap-add BPF --cap-add PERFMON --cap-add SYS_PTRACE --pid host"
-      : `sudo setcap cap_bpf,cap_perfmon,cap_sys_ptrace+ep ${helper}`;
+      : `sudo setcap cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep ${helper}`;
   }
   return "";
 }
@@ -147,7 +147,8 @@ function files(): Capability[] {
       "processes of other users",
       canSeeOthers(),
       `needs CAP_SYS_PTRACE${scope === "" || scope === "0" ? "" : ` (kernel.yama.ptrace_scope is ${scope})`}`,
-      "run as root, or: sudo setcap cap_sys_ptrace+ep on node and the helper",
+      // Not by a capability of node's file: every script of every user would have it.
+      "run as root; longpole agent sees them by the rights of its helper alone (docs/agent.md)",
     ),
   ];
 }

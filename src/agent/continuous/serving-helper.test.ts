@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ServingHelper } from "./serving-helper.ts";
 
 let folder = "";
@@ -38,4 +38,16 @@ test("one that ends with an error is told in its own words, and answers nothing"
   await expect(helper.ended).rejects.toThrow(/^no rights$/);
   expect(await helper.facts(process.pid)).toBeUndefined();
   expect(await helper.maps(process.pid)).toBe("");
+});
+
+test("one that does not end when it is asked to is ended", async () => {
+  const helper = helperOf("exec sleep 60");
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    helper.stop();
+    vi.advanceTimersByTime(5000);
+  } finally {
+    vi.useRealTimers();
+  }
+  await expect(helper.ended).rejects.toThrow("it ended with SIGKILL");
 });

@@ -16,6 +16,8 @@ export interface ServingOptions {
 
 /** An answer that has not come after so long will not come. */
 const ANSWER_MS = 5000;
+/** Its totals are there at once; one that stands still for so long would keep the agent from its end. */
+const STOP_MS = 5000;
 const PAGE_BYTES = 4096;
 
 /**
@@ -31,6 +33,7 @@ export class ServingHelper implements ProcessPeek {
   private readonly asked = new Map<number, (body: Buffer | undefined) => void>();
   private next = 1;
   private isOver = false;
+  private stopping: NodeJS.Timeout | undefined;
 
   constructor(helper: string, options: ServingOptions, onRecord: (record: ProbeRecord) => void) {
     const user =
@@ -65,6 +68,7 @@ export class ServingHelper implements ProcessPeek {
         reject(new Error(`the helper cannot be started: ${error.message}`));
       });
       child.once("close", (code, signal) => {
+        clearTimeout(this.stopping);
         this.isOver = true;
         isReady();
         for (const id of this.asked.keys()) this.answer(id, undefined);
@@ -88,9 +92,10 @@ export class ServingHelper implements ProcessPeek {
     this.say(`shed ${what}`);
   }
 
-  /** Asks it to end; it sends its totals first. */
+  /** Asks it to end; it sends its totals first. One that does not is ended, and its probes with it. */
   stop(): void {
     this.child.stdin?.end();
+    if (!this.isOver) this.stopping ??= setTimeout(() => this.child.kill("SIGKILL"), STOP_MS);
   }
 
   /** What it takes, as the kernel counts it: processor time since its start, and memory; nothing of one that has ended. */
