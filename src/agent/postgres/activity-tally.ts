@@ -1,6 +1,6 @@
 import type { Attributes, Figure } from "./figures.ts";
 import type { Blocking } from "./read-blocking.ts";
-import type { Session } from "./read-activity.ts";
+import type { Activity, Session } from "./read-activity.ts";
 
 /** Series of one interval; of more the rest is summed, without what tells them apart. */
 const MOST_WAITS = 200;
@@ -22,15 +22,17 @@ export class ActivityTally {
   #waits = new Map<string, Tally>();
   #locks = new Map<string, Tally>();
   #looks = 0;
+  #leftOut = 0;
 
   /** `seconds`: since the look before. `textOf`: the statement without literals. */
   add(
-    sessions: readonly Session[],
+    { sessions, leftOut }: Activity,
     blocked: readonly Blocking[],
     seconds: number,
     textOf: (session: Session) => string,
   ): void {
     this.#looks++;
+    this.#leftOut += leftOut;
     for (const session of sessions) {
       count(this.#waits, waitAttributes(session, textOf), seconds, Number.NaN);
     }
@@ -43,12 +45,13 @@ export class ActivityTally {
   take(): Figure[] {
     const waits = bounded(this.#waits, MOST_WAITS);
     const locks = bounded(this.#locks, MOST_LOCKS);
-    const looks = this.#looks;
+    const [looks, leftOut] = [this.#looks, this.#leftOut];
     this.#waits = new Map();
     this.#locks = new Map();
-    this.#looks = 0;
+    this.#looks = this.#leftOut = 0;
     return [
       { name: "postgresql.wait.looks", unit: "{look}", kind: "delta", value: looks },
+      { name: "postgresql.wait.left_out", unit: "{sample}", kind: "delta", value: leftOut },
       ...waits.flatMap(({ attributes, seconds, samples }): Figure[] => [
         { name: "postgresql.wait.time", unit: "s", kind: "delta", value: seconds, attributes },
         { name: "postgresql.wait.samples", unit: "{sample}", kind: "delta", value: samples, attributes },

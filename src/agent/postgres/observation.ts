@@ -107,11 +107,11 @@ export class Observation {
   }
 
   async #look(session: Session, catalog: Catalog, seconds: number): Promise<void> {
-    const sessions = await readActivity(session, catalog);
+    const { sessions, leftOut } = await readActivity(session, catalog);
     const blocked = await readBlocking(session, catalog, sessions);
     const textOf = ({ queryId, query }: DatabaseSession): string =>
       this.#statements.textOf(queryId) ?? statementText(query);
-    this.#tally.add(sessions, blocked, seconds, textOf);
+    this.#tally.add({ sessions, leftOut }, blocked, seconds, textOf);
   }
 
   async #report(session: Session, catalog: Catalog, standing: readonly Remark[]): Promise<void> {

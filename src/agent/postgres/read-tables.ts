@@ -28,6 +28,9 @@ export async function readTables(ask: Ask, known: KnownTables, isWhole: boolean)
     known.set(textOf(name), text);
     return isWhole || !isSame;
   });
+  // Temporary tables come and go, each under a name of its own.
+  const here = new Set(rows.map((row) => textOf(row["name"])));
+  for (const name of known.keys()) if (!here.has(name)) known.delete(name);
   return [
     figure("table.count", "{table}", "amount", rows[0]?.["tables"] ?? 0),
     figure("table.left_out", "{table}", "amount", Math.max(0, numberOf(rows[0]?.["tables"] ?? 0) - rows.length)),
