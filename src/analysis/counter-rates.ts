@@ -5,6 +5,9 @@ import { type Signal, SignalBuilder } from "./signal.ts";
 /** A process that started anew within this many usual distances of points before its first one counted from zero then. */
 const FRESH = 2;
 
+/** Whose beginning a total counts from: that of the process that tells it, or of the machine, whoever tells it. */
+export type CountsFrom = "process" | "machine";
+
 /** How a counter grew from point to point. */
 export interface CounterRate {
   /** increase per second */
@@ -21,7 +24,8 @@ export interface CounterRate {
  * Cumulative: the increase from point to point. Where the start changed or the
  * count fell, it counts from zero since the start, or since the point before where no
  * start is said. The first point counts only if its start is near: what a process did in the
- * hours before is not of this window. Delta: each point is what happened since its start,
+ * hours before is not of this window. Totals of a machine go on when a process that tells them starts, although SDKs give
+ * them its start: there only what grew between two points counts. Delta: each point is what happened since its start,
  * or since the point before.
  */
 export function counterRate(
@@ -29,11 +33,18 @@ export function counterRate(
   rows: Int32Array,
   temporality: Temporality,
   valueOf: (row: number) => number = (row) => table.points.value[row]!,
+  from: CountsFrom = "process",
 ): CounterRate {
-  return temporality === Temporality.delta ? ofDeltas(table, rows, valueOf) : ofTotals(table, rows, valueOf);
+  return temporality === Temporality.delta ? ofDeltas(table, rows, valueOf) : ofTotals(table, rows, valueOf, from);
 }
 
-function ofTotals(table: MetricTable, rows: Int32Array, valueOf: (row: number) => number): CounterRate {
+function ofTotals(
+  table: MetricTable,
+  rows: Int32Array,
+  valueOf: (row: number) => number,
+  countsFrom: CountsFrom,
+): CounterRate {
+  const isMachines = countsFrom === "machine";
   const { timeOffsetNs, startOffsetNs } = table.points;
   const builder = new SignalBuilder();
   const usual = spacingNs(table, rows);
@@ -48,13 +59,14 @@ function ofTotals(table: MetricTable, rows: Int32Array, valueOf: (row: number) =
     const time = timeOffsetNs[row]!;
     const start = startOffsetNs[row]!;
     if (before < 0) {
-      const isFresh = time - start <= FRESH * usual;
+      const isFresh = !isMachines && time - start <= FRESH * usual;
       if (isFresh) builder.add(start, time, value / seconds(start, time));
     } else {
       const beforeTime = timeOffsetNs[before]!;
       // Some exporters move the start a little with every point: it has to lie behind the point before.
-      const restarted = start >= beforeTime;
-      if (restarted || value < valueOf(before)) {
+      const restarted = !isMachines && start >= beforeTime;
+      if (isMachines && value < valueOf(before)) resets++;
+      else if (restarted || value < valueOf(before)) {
         resets++;
         const from = restarted && start < time ? start : beforeTime;
         builder.add(from, time, value / seconds(from, time));

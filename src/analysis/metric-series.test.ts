@@ -83,6 +83,23 @@ describe("counters", () => {
       [0, 10, 5],
     ]);
   });
+  test("a total of the machine goes on when a process begins to tell it, or another one does", () => {
+    const told = counterOf([
+      { at: 0, start: -1, value: 50_000 },
+      { at: 10, start: -1, value: 50_005 },
+      { at: 20, start: 11, value: 50_020 },
+      { at: 30, start: 11, value: 40 },
+      { at: 40, start: 11, value: 45 },
+    ]);
+    const { rate, resets } = counterRate(told, rowsOf(told), told.temporality[0] as Temporality, undefined, "machine");
+    expect(inSeconds(told, rate)).toEqual([
+      [0, 10, 0.5],
+      [10, 20, 1.5],
+      [30, 40, 0.5],
+    ]);
+    // The fall: the machine itself started anew.
+    expect(resets).toBe(1);
+  });
   test("a start that moves along with each point is no restart", () => {
     const moving = counterOf([10, 20, 30].map((at) => ({ at, start: at - 100, value: at })));
     expect(rateOf(moving).resets).toBe(0);

@@ -70,7 +70,8 @@ export function foldConsequences(window: Window, all: readonly Claim[]): Claim[]
     const texts = cause === undefined ? undefined : links.get(cause);
     if (texts === undefined) return claim;
     const { chain } = claim.explanation;
-    const more = [...texts.values()].map((text) => ({ claim: text, evidence: [] }));
+    const known = new Set(chain.map((link) => link.claim));
+    const more = [...texts.values()].filter((text) => !known.has(text)).map((text) => ({ claim: text, evidence: [] }));
     return {
       ...claim,
       explanation: { ...claim.explanation, chain: [...chain.slice(0, 1), ...more, ...chain.slice(1)] },

@@ -70,7 +70,7 @@ function told(finding: Finding, problem: SettingProblem): Finding {
   const joined = withSetting(finding, problem);
   // A setting that nobody is seen to suffer from is no better change than the one that undoes the cause.
   if (problem.harm === undefined && finding.remedy.change !== undefined)
-    return { ...joined, subject: finding.subject, remedy: finding.remedy };
+    return { ...joined, chain: finding.chain, subject: finding.subject, remedy: finding.remedy };
   if (problem.kind !== "growth") return joined;
   return { ...joined, subject: finding.subject, why: `${finding.why} ${capital(problem.arithmetic)}.`.trim() };
 }

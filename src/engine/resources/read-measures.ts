@@ -230,6 +230,9 @@ function gridOf(table: MetricTable, readings: readonly Reading[]): Grid {
   return { startNs: first - stepNs, stepNs, count: Math.ceil((last - first) / stepNs) + 1 };
 }
 
+/** Metrics of a machine, as OpenTelemetry and Prometheus' node exporter name them. */
+const MACHINES = /^(?:system\.|node_)/;
+
 /** Adds one series in its measure, or in several; returns how many of its points are at fault. */
 function addReading(
   table: MetricTable,
@@ -248,7 +251,8 @@ function addReading(
   if (meaning.measure === "work-done" && !counts) return 0;
   const grows = kind === MetricKind.gauge && RATES.has(meaning.measure) && onlyGrows(table, rows);
   if ((counts || grows) && meaning.measure !== "cpu-share") {
-    const { rate, faults } = counterRate(table, rows, counts ? temporality : Temporality.cumulative);
+    const from = MACHINES.test(table.strings.get(table.name[series]!)) ? "machine" : "process";
+    const { rate, faults } = counterRate(table, rows, counts ? temporality : Temporality.cumulative, undefined, from);
     into.add(reading, meaning.measure, meaning.combine, scaled(onGrid(rate, grid), meaning.scale));
     return faults;
   }
