@@ -52,10 +52,18 @@ describe("from the start page to the cause, by hand, in three clicks at most, wh
     async () => {
       const demo = await startDemo("hungry-ingest");
       const { page, complaints } = await open(demo.url);
+      // No click: a finding names the line of the parser.
       await page
-        .getByText(/parsePoints?.*\.[jt]s:\d+/)
+        .getByText(/parse-points\.[jt]s:\d+/)
         .first()
         .waitFor({ timeout: MINUTES });
+      // One click: the same function in the profile of its service.
+      await page.getByRole("button", { name: "Code in the flame graph" }).first().click();
+      await page
+        .getByRole("region", { name: "By function" })
+        .getByText(/parse-points/)
+        .first()
+        .waitFor();
       expect(complaints).toEqual([]);
       await page.close();
       expect(await demo.stop()).toEqual({ code: 0, left: [] });
