@@ -162,7 +162,7 @@ async function receivedSpans(file: string): Promise<SpanTable> {
 describe.each(["app.cjs", "app.mjs"])("%s with Express and OpenTelemetry", (app) => {
   test("each sample of a hot function is within the spans of its endpoint, behind an await too", async () => {
     const profiles = join(folder, `${app}.profiles.pb`);
-    const { code, out } = await run(app, 120, { LONGPOLE_PROFILE_FILE: profiles });
+    const { code, out } = await run(app, 400, { LONGPOLE_PROFILE_FILE: profiles });
     expect([code, out]).toEqual([0, ""]);
     const table = decodeOtlpProfiles(readFileSync(profiles), new Intake(), profiles);
     const spans = await receivedSpans(join(folder, `${app}.traces.pb`));
