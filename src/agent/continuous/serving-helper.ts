@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { TICKS_PER_SECOND } from "../counters/host-figures.ts";
 import type { PrivateCounts, PrivateFacts, ProcessPeek } from "../counters/process-peek.ts";
-import { parseStat } from "../counters/process-table.ts";
+import { PAGE_BYTES, parseStat } from "../counters/process-table.ts";
 import { ProbeStreamReader, type ProbeRecord } from "../probe-stream.ts";
 
 export interface ServingOptions {
@@ -18,7 +18,6 @@ export interface ServingOptions {
 const ANSWER_MS = 5000;
 /** Its totals are there at once; one that stands still for so long would keep the agent from its end. */
 const STOP_MS = 5000;
-const PAGE_BYTES = 4096;
 
 /**
  * The helper as the agent's servant: it watches the processes that it is told of, and looks for the agent at what the agent

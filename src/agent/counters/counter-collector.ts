@@ -14,7 +14,7 @@ import { KeptFile } from "./kept-file.ts";
 import { AGENT } from "./metrics.ts";
 import { addPrivate, addProcess } from "./process-figures.ts";
 import { descriptorsOf, type ProcessPeek } from "./process-peek.ts";
-import { ProcessTable, type SeenProcess } from "./process-table.ts";
+import { PAGE_BYTES, ProcessTable, type SeenProcess } from "./process-table.ts";
 
 /** The machine as all telemetry of it names it. */
 export interface HostFacts {
@@ -40,7 +40,6 @@ export interface ScrapeCounts {
 /** A program that nobody calls a service is told of once it takes this much: half a per cent of a core, or 200 MB. */
 const NOTICED_CORES = 0.005;
 const NOTICED_BYTES = 200e6;
-const PAGE_BYTES = 4096;
 /** Control groups come and go; their files are opened anew after so many scrapes. */
 const REOPEN_EVERY = 60;
 

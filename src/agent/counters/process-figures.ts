@@ -2,10 +2,7 @@ import { labelBytes, type ResourceMetrics } from "../export/metric-batch.ts";
 import { numberAfter, TICKS_PER_SECOND } from "./host-figures.ts";
 import { PROCESS } from "./metrics.ts";
 import type { PrivateCounts } from "./process-peek.ts";
-import type { ProcessStat } from "./process-table.ts";
-
-/** Of all architectures that the helper is built for; pages of 16 and 64 KiB are those of some ARM kernels. */
-const PAGE_BYTES = 4096;
+import { PAGE_BYTES, type ProcessStat } from "./process-table.ts";
 
 const USER = labelBytes({ "cpu.mode": "user" });
 const SYSTEM_MODE = labelBytes({ "cpu.mode": "system" });

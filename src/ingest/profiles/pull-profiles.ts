@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { compressionOf } from "../../formats/decompress.ts";
+import { askInTurn } from "../ask-in-turn.ts";
 import { askTarget, reasonOf, toldUrl } from "../ask-target.ts";
 import type { Receiver } from "../receiver.ts";
 
@@ -34,19 +34,10 @@ export function startPulling(
   maxBytes: number,
   log: (text: string) => void,
 ): () => Promise<void> {
-  const stopping = new AbortController();
-  for (const { url } of targets) {
-    if (!/^https?:$/.test(new URL(url).protocol))
-      throw new Error(`${toldUrl(url)}: profiles are asked for over http or https`);
-  }
-  const all = targets.map((target, i) =>
-    // Not all at once: a profile costs the target some processor time.
-    pullForever(target, (target.intervalMs * i) / targets.length, { receiver, maxBytes, log }, stopping.signal),
+  const troubles = new Map(targets.map((target) => [target, new Map<ProfileKind, string>()]));
+  return askInTurn(targets, "profiles", (target, stopped) =>
+    pullAll(target, troubles.get(target)!, { receiver, maxBytes, log }, stopped),
   );
-  return async () => {
-    stopping.abort();
-    await Promise.all(all);
-  };
 }
 
 interface Way {
@@ -55,27 +46,22 @@ interface Way {
   readonly log: (text: string) => void;
 }
 
-async function pullForever(target: ProfileTarget, firstAfterMs: number, way: Way, stopped: AbortSignal): Promise<void> {
-  const troubles = new Map<ProfileKind, string>();
-  for (let dueMs = performance.now() + firstAfterMs; ; dueMs += target.intervalMs) {
-    // What was missed is left out: a target that was slow is not asked twice at once.
-    dueMs = Math.max(dueMs, performance.now());
-    try {
-      await sleep(dueMs - performance.now(), undefined, { signal: stopped });
-    } catch {
-      return;
-    }
-    await Promise.all(
-      target.kinds.map(async (kind) => {
-        const found = await pull(target, kind, way, stopped);
-        if (stopped.aborted) return;
-        const url = toldUrl(pprofUrl(target, kind));
-        if (found !== (troubles.get(kind) ?? ""))
-          way.log(found === "" ? `ingest: ${url} answers again` : `ingest: ${url} gives no profile: ${found}`);
-        troubles.set(kind, found);
-      }),
-    );
-  }
+async function pullAll(
+  target: ProfileTarget,
+  troubles: Map<ProfileKind, string>,
+  way: Way,
+  stopped: AbortSignal,
+): Promise<void> {
+  await Promise.all(
+    target.kinds.map(async (kind) => {
+      const found = await pull(target, kind, way, stopped);
+      if (stopped.aborted) return;
+      const url = toldUrl(pprofUrl(target, kind));
+      if (found !== (troubles.get(kind) ?? ""))
+        way.log(found === "" ? `ingest: ${url} answers again` : `ingest: ${url} gives no profile: ${found}`);
+      troubles.set(kind, found);
+    }),
+  );
 }
 
 /** Asks once; gives what is wrong, or "". */

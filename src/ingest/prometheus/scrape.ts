@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { askInTurn } from "../ask-in-turn.ts";
 import { askTarget, reasonOf, toldUrl } from "../ask-target.ts";
 import type { Receiver } from "../receiver.ts";
 
@@ -28,45 +28,16 @@ export function startScraping(
   maxBytes: number,
   log: (text: string) => void,
 ): () => Promise<void> {
-  const stopping = new AbortController();
-  for (const { url } of targets) {
-    if (!/^https?:$/.test(new URL(url).protocol))
-      throw new Error(`${toldUrl(url)}: metrics are asked for over http or https`);
-  }
-  const all = targets.map((target, i) =>
-    // Not all at once: targets of one interval are spread over it.
-    scrapeForever(target, (target.intervalMs * i) / targets.length, receiver, maxBytes, log, stopping.signal),
-  );
-  return async () => {
-    stopping.abort();
-    await Promise.all(all);
-  };
-}
-
-async function scrapeForever(
-  target: ScrapeTarget,
-  firstAfterMs: number,
-  receiver: Receiver,
-  maxBytes: number,
-  log: (text: string) => void,
-  stopped: AbortSignal,
-): Promise<void> {
-  let trouble = "";
-  for (let dueMs = performance.now() + firstAfterMs; ; dueMs += target.intervalMs) {
-    // What was missed is left out: a target that was slow is not asked twice at once.
-    dueMs = Math.max(dueMs, performance.now());
-    try {
-      await sleep(dueMs - performance.now(), undefined, { signal: stopped });
-    } catch {
-      return;
-    }
+  const troubles = new Map<ScrapeTarget, string>();
+  return askInTurn(targets, "metrics", async (target, stopped) => {
+    const trouble = troubles.get(target) ?? "";
     const found = await scrape(target, receiver, maxBytes, stopped);
     if (stopped.aborted) return;
     const url = toldUrl(target.url);
     if (found !== trouble && found !== "") log(`ingest: ${url} is not up: ${found}`);
     else if (found !== trouble) log(`ingest: ${url} is up again`);
-    trouble = found;
-  }
+    troubles.set(target, found);
+  });
 }
 
 /** Asks once; gives what is wrong, or "". */
