@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { buildIsStale, missingDependencies, tooOld } from "./setup.mjs";
-import { countTests } from "./test-count.mjs";
+import { countTests, failedTests } from "./test-count.mjs";
 
 const planted: string[] = [];
 afterEach(() => {
@@ -85,6 +85,21 @@ describe("count", () => {
     const broken = { numPassedTests: 2, numFailedTests: 0, testResults: [{ status: "failed", assertionResults: [] }] };
     const folder = folderWith({ "unit.json": broken, "checks.json": [{ name: "unit tests", ok: false }] });
     expect(countTests(folder)).toEqual({ passed: 2, failed: 1 });
+  });
+  test("tests that failed are named, and files that did not load", () => {
+    const results = [
+      {
+        name: "a.test.ts",
+        status: "failed",
+        assertionResults: [
+          { status: "passed", fullName: "fine" },
+          { status: "failed", fullName: "wrong" },
+        ],
+      },
+      { name: "b.test.ts", status: "failed", assertionResults: [] },
+    ];
+    const folder = folderWith({ "unit.json": { testResults: results }, "checks.json": [{ name: "lint", ok: false }] });
+    expect(failedTests(folder)).toEqual(["a.test.ts: wrong", "b.test.ts"]);
   });
   test("a run of tests that left no report is a failure", () => {
     expect(countTests(folderWith({ "checks.json": [{ name: "unit tests", ok: false }] }))).toEqual({

@@ -32,8 +32,30 @@ export function countTests(folder) {
   return { passed, failed };
 }
 
+/**
+ * Names of the tests that failed, to close the output with: a log is often cut off at its beginning.
+ * @param {string} folder
+ * @returns {string[]}
+ */
+export function failedTests(folder) {
+  const names = [];
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    if (!name.endsWith(".json") || name === "checks.json") continue;
+    for (const file of JSON.parse(readFileSync(join(folder, name), "utf8")).testResults) {
+      const failed = file.assertionResults.filter(
+        (/** @type {{ status: string }} */ result) => result.status === "failed",
+      );
+      if (file.status === "failed" && file.assertionResults.length === 0) names.push(file.name);
+      for (const { fullName } of failed) names.push(`${file.name}: ${fullName}`);
+    }
+  }
+  return names;
+}
+
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const root = dirname(dirname(fileURLToPath(import.meta.url)));
-  const { passed, failed } = countTests(join(root, "dist", "test-results"));
+  const folder = join(root, "dist", "test-results");
+  for (const name of failedTests(folder)) console.log(`failed: ${name.replace(`${root}/`, "")}`);
+  const { passed, failed } = countTests(folder);
   console.log(`${passed} passed, ${failed} failed`);
 }
