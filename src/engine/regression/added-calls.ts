@@ -14,6 +14,7 @@ import {
   type Comparison,
   type RegressionClaim,
 } from "./affected.ts";
+import { cacheSetting } from "../explain/cache-setting.ts";
 import { isConnect } from "../explain/connection-churn.ts";
 import { identicalArguments } from "../explain/repeated-calls.ts";
 import { statementCause } from "../explain/slow-statement.ts";
@@ -139,6 +140,10 @@ function claimOf(comparison: Comparison, entry: AddedCalls, replaced?: Replaced)
       ? statementCause(called.statement, called.operation, called.callee || parent.service, medianOf(durations))
       : undefined;
   const mechanism = cause?.mechanism ?? (replaced === undefined || named === "connection-churn" ? named : "unknown");
+  const setting =
+    mechanism === "cache-miss"
+      ? cacheSetting(now.slice.window, now.rows[entry.operation]!, new Set(all.map((row) => forest.parent[row]!)))
+      : undefined;
   const kept = Math.min(1, (entry.shareBefore * entry.timesBefore) / (entry.shareNow * entry.timesNow));
   const what = called.statement === "" ? called.operation : shorten(called.statement, 60);
   const change = `${percent(entry.shareBefore)} -> ${percent(entry.shareNow)} of ${parent.operation} make it, ${count(entry.timesBefore)} -> ${count(entry.timesNow)} times each`;
@@ -155,6 +160,7 @@ function claimOf(comparison: Comparison, entry: AddedCalls, replaced?: Replaced)
           service: parent.service,
           operation: called.operation,
           ...(called.statement === "" ? {} : { statement: called.statement }),
+          ...(setting === undefined ? {} : { setting: setting.setting }),
         },
         title:
           isNew && mechanism !== "connection-churn" && (cause !== undefined || replaced !== undefined)
@@ -172,6 +178,7 @@ function claimOf(comparison: Comparison, entry: AddedCalls, replaced?: Replaced)
         chain: [
           symptom(view),
           { claim: `${parent.service} makes more calls of ${what} than before`, evidence: [0, 1] },
+          ...(setting === undefined ? [] : [{ claim: setting.claim, evidence: [2] }]),
         ],
         evidence: [
           tracesEvidence(
@@ -184,13 +191,18 @@ function claimOf(comparison: Comparison, entry: AddedCalls, replaced?: Replaced)
             text: `${change}; q = ${entry.qValue.toExponential(1)}`,
             query: `calls of "${called.operation}" per "${parent.operation}" of ${parent.service}, both windows`,
           },
+          ...(setting === undefined ? [] : [setting.evidence]),
         ],
         counter:
-          mechanism === "cache-miss"
+          mechanism === "cache-miss" && setting === undefined
             ? ["that a cache answered before is read from calls that were not made; other inputs would look alike"]
             : [],
         refutedBy: `the same requests made as many calls of ${called.operation} at the time of the baseline`,
-        remedy: cause?.remedy ?? { text: remedyOf(mechanism, parent.service) },
+        remedy:
+          cause?.remedy ??
+          (setting === undefined
+            ? { text: remedyOf(mechanism, parent.service) }
+            : { text: setting.remedy, change: setting.change }),
       },
     };
   });
