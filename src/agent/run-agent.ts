@@ -11,7 +11,7 @@ import { becomeUser, type AgentUser } from "./drop-privileges.ts";
 import { DiskQueue } from "./export/disk-queue.ts";
 import type { ExportSettings } from "./export/export-settings.ts";
 import { Exporter } from "./export/exporter.ts";
-import { labelBytes, type ResourceMetrics } from "./export/metric-batch.ts";
+import { labelBytes, type ResourceMetrics } from "./export/metric-points.ts";
 import { Poster } from "./export/post.ts";
 import type { Capability } from "./host-capabilities.ts";
 import { hostAttributes } from "./host-facts.ts";

@@ -1,7 +1,7 @@
 import { writeOtlpProfiles } from "../../formats/write-otlp-profiles.ts";
 import type { MappedProcess } from "../counters/counter-collector.ts";
 import { PROCESS } from "../counters/metrics.ts";
-import { labelBytes, type AttributeBytes, type ResourceMetrics } from "../export/metric-batch.ts";
+import { labelBytes, type AttributeBytes, type ResourceMetrics } from "../export/metric-points.ts";
 import { ProbeWindow } from "./probe-window.ts";
 import { ServingHelper } from "./serving-helper.ts";
 

@@ -100,7 +100,7 @@ export class ServingHelper implements ProcessPeek {
   /** What it takes, as the kernel counts it: processor time since its start, and memory; nothing of one that has ended. */
   use(): { readonly cpuNs: number; readonly residentBytes: number } {
     try {
-      const stat = parseStat(readFileSync(`/proc/${this.child.pid}/stat`, "latin1"));
+      const stat = parseStat(readFileSync(`/proc/${this.child.pid}/stat`));
       if (stat !== undefined && !this.isOver)
         return {
           cpuNs: ((stat.userTicks + stat.systemTicks) * 1e9) / TICKS_PER_SECOND,

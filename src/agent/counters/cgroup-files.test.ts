@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { ResourceMetrics } from "../export/metric-batch.ts";
+import { ResourceMetrics } from "../export/metric-points.ts";
 import { CgroupFiles, cgroupMounts } from "./cgroup-files.ts";
 
 let root = "";
@@ -20,7 +20,7 @@ function told(
   paths: Readonly<Record<string, string>>,
   isContainer = true,
 ): Record<string, number> {
-  const into = new ResourceMetrics(false);
+  const into = new ResourceMetrics();
   const at = Object.entries(mounts).map(
     ([controller, folder]) => [controller, { point: join(root, folder), root: "/" }] as const,
   );
@@ -28,7 +28,7 @@ function told(
   groups.add(into, new Map(Object.entries(paths)), isContainer);
   groups.close();
   return Object.fromEntries(
-    into.all().map(({ metric, points }) => [metric.name, points.reduce((sum, { value }) => sum + value, 0)]),
+    [...into.byMetric()].map(([{ name }, rows]) => [name, rows.reduce((sum, row) => sum + into.values[row]!, 0)]),
   );
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { posix } from "node:path";
-import { labelBytes, type ResourceMetrics } from "../export/metric-batch.ts";
+import { labelBytes, type ResourceMetrics } from "../export/metric-points.ts";
 import { addPressure, numberAfter } from "./host-figures.ts";
 import { KeptFile } from "./kept-file.ts";
 import { CONTAINER } from "./metrics.ts";

@@ -1,19 +1,14 @@
 import { readFileSync } from "node:fs";
-import {
-  labelBytes,
-  MetricBatch,
-  resourceBytes,
-  type AttributeBytes,
-  type ResourceMetrics,
-} from "../export/metric-batch.ts";
+import { MetricBatch, scopeBytes } from "../export/metric-batch.ts";
+import { labelBytes, resourceBytes, type AttributeBytes, type ResourceMetrics } from "../export/metric-points.ts";
 import { ProcessIdentities, type ProcessIdentity } from "../identity/process-identity.ts";
 import { CgroupFiles } from "./cgroup-files.ts";
 import { HostFiles } from "./host-files.ts";
 import { bootUnixNs, TICKS_PER_SECOND } from "./host-figures.ts";
 import { KeptFile } from "./kept-file.ts";
 import { AGENT } from "./metrics.ts";
-import { addPrivate, addProcess } from "./process-figures.ts";
-import { descriptorsOf, type ProcessPeek } from "./process-peek.ts";
+import { addPrivate, addProcess, parseStatus, type StatusFigures } from "./process-figures.ts";
+import { descriptorsOf, type PrivateCounts, type ProcessPeek } from "./process-peek.ts";
 import { PAGE_BYTES, ProcessTable, type SeenProcess } from "./process-table.ts";
 
 /** The machine as all telemetry of it names it. */
@@ -40,15 +35,32 @@ export interface ScrapeCounts {
 /** A program that nobody calls a service is told of once it takes this much: half a per cent of a core, or 200 MB. */
 const NOTICED_CORES = 0.005;
 const NOTICED_BYTES = 200e6;
+/** Names of services come and go, too: beyond so many all are made anew. */
+const MOST_LABELS = 2000;
 /** Control groups come and go; their files are opened anew after so many scrapes. */
 const REOPEN_EVERY = 60;
 
+/**
+ * Status, io and open files of a process whose stat stands still are read so often: it took no hundredth of a second of the
+ * processor, had no fault and has the memory and threads that it had. Just below the interval that is usual, at which all is
+ * read each time.
+ */
+const QUIET_MS = 9000;
+
+/** What is known of a process from scrape to scrape. */
 interface Held {
+  readonly startNs: bigint;
+  readonly mostDescriptors: number;
   resource: AttributeBytes;
   identity: ProcessIdentity;
   ticks: number;
   isNoticed: boolean;
-  mostDescriptors: number;
+  /** when what follows was read, milliseconds; NaN: not yet */
+  readMs: number;
+  status: StatusFigures;
+  descriptors: number;
+  /** undefined where its owner's rights hide it */
+  counts: PrivateCounts | undefined;
 }
 
 /** Scrapes the counters of the machine, of its processes and of their control groups. */
@@ -64,13 +76,29 @@ export class CounterCollector {
   private readonly held = new Map<number, Held>();
   private readonly table: ProcessTable;
   private readonly hostResource: AttributeBytes;
+  private readonly ownResource: AttributeBytes;
+  private readonly scope: Uint8Array;
+  private readonly quietMs: number;
   private readonly bootNs: bigint;
+  /** of groups, by whose process they are told */
+  private readonly groupResources = new WeakMap<ProcessIdentity, AttributeBytes>();
+  private readonly labels = new Map<string, AttributeBytes>();
   private lastMs = Number.NaN;
+  private lastBytes = 0;
   private scrapes = 0;
 
-  constructor(host: HostFacts, peek: ProcessPeek) {
+  /** quietMs: how old what is told of a process that does nothing may be; 0 reads all each time. */
+  constructor(host: HostFacts, peek: ProcessPeek, quietMs: number = QUIET_MS) {
     this.host = host;
     this.peek = peek;
+    this.quietMs = quietMs;
+    this.scope = scopeBytes("longpole.agent", host.version);
+    this.ownResource = resourceBytes({
+      ...host.attributes,
+      "service.name": "longpole-agent",
+      "service.version": host.version,
+      "process.pid": process.pid,
+    });
     this.identities = new ProcessIdentities(peek);
     this.hostResource = resourceBytes(host.attributes);
     this.bootNs = bootUnixNs(readFileSync("/proc/stat", "latin1"));
@@ -88,25 +116,20 @@ export class CounterCollector {
       readonly ofAgent?: (into: ResourceMetrics) => void;
     } = {},
   ): Promise<MetricBatch> {
-    const batch = new MetricBatch(BigInt(Math.round(nowMs * 1000)) * 1000n, {
-      name: "longpole.agent",
-      version: this.host.version,
-    });
+    const timeNs = BigInt(Math.round(nowMs * 1000)) * 1000n;
+    const batch = new MetricBatch(timeNs, this.scope, Math.ceil(this.lastBytes * 1.25));
     batch.resource(this.hostResource, this.bootNs, (into) => this.hostFiles.add(into, nowMs));
     this.table.look();
     const mapped = await this.map(nowMs);
-    const counts = await this.peek.counts(mapped.map(({ process }) => process.pid));
+    await this.read(mapped, nowMs);
     let unreadable = 0;
     for (const { process, identity } of mapped) {
       const held = this.held.get(process.pid)!;
-      const mine = counts.get(process.pid);
-      if (mine === undefined || !identity.isReadable) unreadable++;
-      const status = this.statusOf(process);
-      const startNs = this.bootNs + BigInt(Math.round((process.stat.startTicks * 1e9) / TICKS_PER_SECOND));
-      const uptimeS = nowMs / 1000 - Number(startNs / 1_000_000n) / 1000;
-      batch.resource(held.resource, startNs, (into) => {
-        addProcess(into, process.stat, status, uptimeS);
-        addPrivate(into, mine, descriptorsOf(process.pid), held.mostDescriptors);
+      if (held.counts === undefined || !identity.isReadable) unreadable++;
+      const uptimeS = nowMs / 1000 - Number(held.startNs / 1_000_000n) / 1000;
+      batch.resource(held.resource, held.startNs, (into) => {
+        addProcess(into, process.stat, held.status, uptimeS);
+        addPrivate(into, held.counts, held.descriptors, held.mostDescriptors);
         more.ofProcess?.(into, process.pid);
       });
     }
@@ -114,11 +137,12 @@ export class CounterCollector {
     this.mapped = mapped;
     const { exitedWhileRead, processes } = this.table;
     this.counts = { seen: processes.size, mapped: mapped.length, unreadable, exitedWhileRead };
-    batch.resource(this.agentResource(), 0n, (into) => {
+    batch.resource(this.ownResource, 0n, (into) => {
       this.addOwn(into);
       more.ofAgent?.(into);
     });
     this.lastMs = nowMs;
+    this.lastBytes = batch.finish().length;
     if (++this.scrapes % REOPEN_EVERY === 0) this.cgroups.close();
     return batch;
   }
@@ -133,28 +157,30 @@ export class CounterCollector {
   private async map(nowMs: number): Promise<MappedProcess[]> {
     const mapped: MappedProcess[] = [];
     const seconds = (nowMs - this.lastMs) / 1000;
-    const living = [...this.table.processes.values()].filter(
-      ({ stat }) => !stat.isKernel && stat.state !== "Z" && stat.state !== "X",
-    );
-    // At once: each may have to ask the helper.
-    const identities = await Promise.all(living.map((process) => this.identities.of(process)));
+    const living: SeenProcess[] = [];
+    const identities: (ProcessIdentity | undefined)[] = [];
+    const asked: Promise<void>[] = [];
+    for (const process of this.table.processes.values()) {
+      const { isKernel, state } = process.stat;
+      if (isKernel || state === "Z" || state === "X") continue;
+      const at = living.push(process) - 1;
+      const known = this.identities.settled(process);
+      identities[at] = known;
+      // At once: each may have to ask the helper.
+      if (known === undefined)
+        asked.push(this.identities.find(process).then((found) => void (identities[at] = found)));
+    }
+    await Promise.all(asked);
     for (const [i, process] of living.entries()) {
       const { stat, pid } = process;
       const identity = identities[i];
       if (identity === undefined) continue;
       const ticks = stat.userTicks + stat.systemTicks;
       let held = this.held.get(pid);
-      if (held?.identity !== identity) {
-        const resource = this.resourceOf(pid, identity);
-        const mostDescriptors = held?.mostDescriptors ?? descriptorLimit(pid);
-        held = {
-          resource,
-          identity,
-          ticks: held?.ticks ?? ticks,
-          isNoticed: held?.isNoticed ?? false,
-          mostDescriptors,
-        };
-        this.held.set(pid, held);
+      if (held === undefined) this.held.set(pid, (held = this.firstOf(process, identity)));
+      if (held.identity !== identity) {
+        held.identity = identity;
+        held.resource = this.resourceOf(pid, identity);
       }
       const used = (ticks - held.ticks) / TICKS_PER_SECOND / seconds;
       held.ticks = ticks;
@@ -165,13 +191,38 @@ export class CounterCollector {
     return mapped;
   }
 
-  private statusOf(process: SeenProcess): string {
-    process.status ??= new KeptFile(`/proc/${process.pid}/status`, true);
-    try {
-      return process.status.read();
-    } catch {
-      // It has ended since the look at the table: what that saw is sent, and the next look drops it.
-      return "";
+  private firstOf({ pid, stat }: SeenProcess, identity: ProcessIdentity): Held {
+    return {
+      startNs: this.bootNs + BigInt(Math.round((stat.startTicks * 1e9) / TICKS_PER_SECOND)),
+      mostDescriptors: descriptorLimit(pid),
+      resource: this.resourceOf(pid, identity),
+      identity,
+      ticks: stat.userTicks + stat.systemTicks,
+      isNoticed: false,
+      readMs: Number.NaN,
+      status: parseStatus(""),
+      descriptors: Number.NaN,
+      counts: undefined,
+    };
+  }
+
+  /** Reads again what may have changed: of those that did something, and now and then of all. */
+  private async read(mapped: readonly MappedProcess[], nowMs: number): Promise<void> {
+    const due = mapped.filter(({ process }) => {
+      const { readMs } = this.held.get(process.pid)!;
+      // A clock that was set back says nothing.
+      return process.isChanged || !(nowMs - readMs < this.quietMs && nowMs >= readMs - this.quietMs);
+    });
+    const counts = await this.peek.counts(due.map(({ process }) => process.pid));
+    for (const { process } of due) {
+      const { pid } = process;
+      const held = this.held.get(pid)!;
+      // Those that begin together are not read together for ever.
+      held.readMs = Number.isNaN(held.readMs) ? nowMs - (pid % 8) * (this.quietMs / 8) : nowMs;
+      held.counts = counts.get(pid);
+      held.descriptors = descriptorsOf(pid);
+      const text = statusOf(process);
+      if (text !== "") held.status = parseStatus(text);
     }
   }
 
@@ -201,42 +252,60 @@ export class CounterCollector {
     for (const members of groups.values()) {
       const { identity } = members.reduce((a, b) => (ticksOf(b) > ticksOf(a) ? b : a));
       const { containerId, podUid } = identity.container;
-      const path = identity.cgroups.get("") ?? identity.cgroups.get("cpu") ?? "";
-      const resource = resourceBytes({
-        ...this.host.attributes,
-        ...Object.fromEntries(identity.attributes),
-        "service.name": identity.name,
-        "longpole.service.origin": identity.origin,
-        ...(containerId === "" ? { "longpole.cgroup.path": path } : containerAttributes(identity)),
-      });
+      let resource = this.groupResources.get(identity);
+      if (resource === undefined) this.groupResources.set(identity, (resource = this.groupResource(identity)));
       batch.resource(resource, 0n, (into) =>
         this.cgroups.add(into, identity.cgroups, containerId !== "" || podUid !== ""),
       );
     }
   }
 
-  private agentResource(): AttributeBytes {
+  private groupResource(identity: ProcessIdentity): AttributeBytes {
+    const path = identity.cgroups.get("") ?? identity.cgroups.get("cpu") ?? "";
     return resourceBytes({
       ...this.host.attributes,
-      "service.name": "longpole-agent",
-      "service.version": this.host.version,
-      "process.pid": process.pid,
+      ...Object.fromEntries(identity.attributes),
+      "service.name": identity.name,
+      "longpole.service.origin": identity.origin,
+      ...(identity.container.containerId === "" ? { "longpole.cgroup.path": path } : containerAttributes(identity)),
     });
   }
 
   private addOwn(into: ResourceMetrics): void {
     const { seen, mapped, unreadable, exitedWhileRead } = this.counts;
     for (const [state, value] of Object.entries({ seen, mapped, unreadable, "exited while read": exitedWhileRead }))
-      into.add(AGENT.processes, value, labelBytes({ "longpole.process.state": state }));
-    const services = new Map<string, number>();
+      into.add(AGENT.processes, value, this.labelsOf({ "longpole.process.state": state }));
+    const services = new Map<string, { readonly identity: ProcessIdentity; count: number }>();
     for (const { identity } of this.mapped) {
-      const key = JSON.stringify([identity.name, identity.origin]);
-      services.set(key, (services.get(key) ?? 0) + 1);
+      const key = `${identity.origin}\0${identity.name}`;
+      const held = services.get(key);
+      if (held === undefined) services.set(key, { identity, count: 1 });
+      else held.count++;
     }
-    for (const [key, count] of services) {
-      const [name, origin] = JSON.parse(key) as [string, string];
-      into.add(AGENT.service, count, labelBytes({ "longpole.service.name": name, "longpole.service.origin": origin }));
+    for (const { identity, count } of services.values()) {
+      const { name, origin } = identity;
+      into.add(AGENT.service, count, this.labelsOf({ "longpole.service.name": name, "longpole.service.origin": origin }));
     }
+  }
+
+  /** Labels that come again are the same object, by which a batch knows them. */
+  private labelsOf(attributes: Readonly<Record<string, string>>): AttributeBytes {
+    const key = JSON.stringify(attributes);
+    let held = this.labels.get(key);
+    if (held !== undefined) return held;
+    if (this.labels.size >= MOST_LABELS) this.labels.clear();
+    this.labels.set(key, (held = labelBytes(attributes)));
+    return held;
+  }
+}
+
+/** "" where it has ended since the look at the table: what that saw is sent, and the next look drops it. */
+function statusOf(process: SeenProcess): string {
+  process.status ??= new KeptFile(`/proc/${process.pid}/status`, true);
+  try {
+    return process.status.read();
+  } catch {
+    return "";
   }
 }
 

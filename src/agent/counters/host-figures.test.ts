@@ -4,7 +4,8 @@ import { attributeText, type AttributeTable } from "../../model/attribute-table.
 import { Intake } from "../../model/intake.ts";
 import { MetricTableBuilder } from "../../model/metric-table-builder.ts";
 import { assertMetricTable, type MetricTable } from "../../model/metric-table.ts";
-import { MetricBatch, resourceBytes, type ResourceMetrics } from "../export/metric-batch.ts";
+import { MetricBatch, scopeBytes } from "../export/metric-batch.ts";
+import { resourceBytes, type ResourceMetrics } from "../export/metric-points.ts";
 import {
   addDisks,
   addFiles,
@@ -25,7 +26,7 @@ import { parseStat } from "./process-table.ts";
 
 /** What was added, as the decoder of the server reads it: "name{labels}" → value. */
 function sent(fill: (into: ResourceMetrics) => void): Record<string, number> {
-  const batch = new MetricBatch(2_000_000_000_000_000_005n, { name: "test", version: "1" });
+  const batch = new MetricBatch(2_000_000_000_000_000_005n, scopeBytes("test", "1"));
   batch.resource(resourceBytes({ "host.name": "a" }), 1_999_000_000_000_000_000n, fill);
   const builder = new MetricTableBuilder();
   const bytes = batch.finish();
@@ -178,7 +179,7 @@ describe("the pieces", () => {
 
   test("a process may be called anything", () => {
     const tail = "S 1 1 1 0 -1 4194560 11 0 22 0 33 44 0 0 20 0 7 0 555 6000 70 18446744073709551615";
-    expect(parseStat(`12 (a) b (c)) ${tail}`)).toMatchObject({
+    expect(parseStat(Buffer.from(`12 (a) b (c)) ${tail}`))).toMatchObject({
       name: "a) b (c)",
       parent: 1,
       isKernel: false,
@@ -191,9 +192,12 @@ describe("the pieces", () => {
       virtualBytes: 6000,
       residentPages: 70,
     });
-    expect(parseStat(`2 (kthreadd) ${tail.replace("4194560", "2129984")}`)?.isKernel).toBe(true);
-    expect(parseStat("")).toBeUndefined();
-    expect(parseStat("12 (sh) S 1")).toBeUndefined();
+    expect(parseStat(Buffer.from(`2 (kthreadd) ${tail.replace("4194560", "2129984")}`))?.isKernel).toBe(true);
+    for (const none of ["", "12 (sh) S 1", "12 (sh", `12 (sh) ${tail.replace("4194560", "-")}`, "12 sh S 1 1 1"])
+      expect(parseStat(Buffer.from(none))).toBeUndefined();
+    // What stands behind it in the same room is another file's.
+    expect(parseStat(Buffer.from(`12 (sh) ${tail} (old) 3`), `12 (sh) ${tail}`.length)?.name).toBe("sh");
+    expect(parseStat(Buffer.from(`12 (sh) S 1 1 1 0 -1 4194560 11${tail}`), 30)).toBeUndefined();
   });
 
   test("local disks once each, by their first place", () => {

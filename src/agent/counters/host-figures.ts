@@ -1,4 +1,4 @@
-import { labelBytes, type Metric, type ResourceMetrics } from "../export/metric-batch.ts";
+import { labelBytes, type Metric, type ResourceMetrics } from "../export/metric-points.ts";
 import { SYSTEM } from "./metrics.ts";
 
 /** The kernel counts in hundredths of a second towards programs, on all architectures that Node runs on (`USER_HZ`). */

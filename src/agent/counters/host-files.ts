@@ -1,5 +1,5 @@
 import { readFileSync, statfsSync } from "node:fs";
-import { labelBytes, type ResourceMetrics } from "../export/metric-batch.ts";
+import { labelBytes, type ResourceMetrics } from "../export/metric-points.ts";
 import {
   addDisks,
   addFiles,

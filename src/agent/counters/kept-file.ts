@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 
-const room = Buffer.allocUnsafe(1 << 20);
+/** What was read last, by whichever file: it is overwritten by the next one. */
+export const lastRead: Buffer = Buffer.allocUnsafe(1 << 20);
 
 /**
  * A file of the kernel that is read again and again: opening it costs ten times as much as reading it. One of a process
@@ -19,16 +20,21 @@ export class KeptFile {
 
   /** Its text, at most a megabyte; throws the system's error where it cannot be read. */
   read(): string {
+    return lastRead.toString("latin1", 0, this.load());
+  }
+
+  /** Reads it into `lastRead`, and returns how many bytes of that it is. Throws as `read` does. */
+  load(): number {
     if (this.descriptor < 0) this.descriptor = openSync(this.path, "r");
     // Files of the kernel come in pieces of a page or so, and a short one is not the last.
     let size = 0;
-    while (size < room.length) {
-      const got = readSync(this.descriptor, room, size, room.length - size, size);
+    while (size < lastRead.length) {
+      const got = readSync(this.descriptor, lastRead, size, lastRead.length - size, size);
       if (got === 0) break;
       size += got;
       if (this.isShort) break;
     }
-    return room.toString("latin1", 0, size);
+    return size;
   }
 
   close(): void {

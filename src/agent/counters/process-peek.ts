@@ -27,10 +27,14 @@ export interface ProcessPeek {
 /** The variables that are looked at; nobody's secrets leave the process. */
 const WANTED = /^(?:OTEL_SERVICE_NAME|OTEL_RESOURCE_ATTRIBUTES|JAVA_TOOL_OPTIONS|HOSTNAME|KUBERNETES_SERVICE_HOST)=/;
 
+/** A file of a process that nobody asked for in so long is closed: it has ended, or sleeps. */
+const KEPT_MS = 30_000;
+
 /** By this process's own rights. */
 export class DirectPeek implements ProcessPeek {
-  /** those that may be read; they end with their processes */
-  private readonly io = new Map<number, KeptFile>();
+  /** those that may be read, and when they were */
+  private readonly io = new Map<number, { readonly file: KeptFile; atMs: number }>();
+  private sweptMs = 0;
 
   async facts(pid: number): Promise<PrivateFacts | undefined> {
     try {
@@ -51,22 +55,20 @@ export class DirectPeek implements ProcessPeek {
 
   async counts(pids: readonly number[]): Promise<ReadonlyMap<number, PrivateCounts>> {
     const found = new Map<number, PrivateCounts>();
+    const nowMs = performance.now();
     for (const pid of pids) {
-      const file = this.io.get(pid) ?? new KeptFile(`/proc/${pid}/io`, true);
+      const held = this.io.get(pid) ?? { file: new KeptFile(`/proc/${pid}/io`, true), atMs: nowMs };
       try {
-        found.set(pid, parseIo(file.read()));
-        this.io.set(pid, file);
+        found.set(pid, parseIo(held.file.read()));
+        held.atMs = nowMs;
+        this.io.set(pid, held);
       } catch {
         // As above: who asks counts those that are missing. A number that is another process's now is opened anew next time.
-        file.close();
+        held.file.close();
         this.io.delete(pid);
       }
     }
-    for (const [pid, file] of this.io) {
-      if (found.has(pid)) continue;
-      file.close();
-      this.io.delete(pid);
-    }
+    if (nowMs - this.sweptMs >= KEPT_MS) this.sweep(nowMs);
     return found;
   }
 
@@ -75,6 +77,15 @@ export class DirectPeek implements ProcessPeek {
       return readFileSync(`/proc/${pid}/maps`, "utf8");
     } catch {
       return "";
+    }
+  }
+
+  private sweep(nowMs: number): void {
+    this.sweptMs = nowMs;
+    for (const [pid, { file, atMs }] of this.io) {
+      if (nowMs - atMs < KEPT_MS) continue;
+      file.close();
+      this.io.delete(pid);
     }
   }
 }

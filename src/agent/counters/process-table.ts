@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import { KeptFile } from "./kept-file.ts";
+import { KeptFile, lastRead } from "./kept-file.ts";
 
 /** Of all architectures that the helper is built for; pages of 16 and 64 KiB are those of some ARM kernels. */
 export const PAGE_BYTES = 4096;
@@ -25,8 +25,13 @@ export interface ProcessStat {
 export interface SeenProcess {
   readonly pid: number;
   stat: ProcessStat;
+  /** whether the last look found another stat than the one before: in time, faults, memory, threads or state */
+  isChanged: boolean;
   /** of it the table knows since this number of looks */
   looks: number;
+  /** stat as it was read last, and how many bytes of this are of it */
+  text: Uint8Array;
+  size: number;
   status: KeptFile | undefined;
   readonly statFile: KeptFile;
 }
@@ -78,8 +83,12 @@ export class ProcessTable {
 
   private again(known: SeenProcess): boolean {
     try {
-      const stat = parseStat(known.statFile.read());
+      const size = known.statFile.load();
+      // Most processes of a host sleep: what is as it was need not be understood again.
+      known.isChanged = !isAsRead(known, size);
+      const stat = known.isChanged ? parseStat(lastRead, size) : known.stat;
       if (stat !== undefined && stat.startTicks === known.stat.startTicks) {
+        if (known.isChanged) keep(known, size);
         known.stat = stat;
         known.looks++;
         // Beyond the limit nothing stays open.
@@ -96,9 +105,11 @@ export class ProcessTable {
   private first(pid: number): void {
     const statFile = new KeptFile(`/proc/${pid}/stat`, true);
     try {
-      const stat = parseStat(statFile.read());
+      const size = statFile.load();
+      const stat = parseStat(lastRead, size);
       if (stat !== undefined) {
-        this.processes.set(pid, { pid, stat, looks: 1, status: undefined, statFile });
+        const text = new Uint8Array(lastRead.subarray(0, size));
+        this.processes.set(pid, { pid, stat, isChanged: true, looks: 1, text, size, status: undefined, statFile });
         return;
       }
     } catch {
@@ -120,29 +131,64 @@ function closeAll(process: SeenProcess): void {
   process.status?.close();
 }
 
+/** Whether what was just read is what the look before read. */
+function isAsRead({ text, size }: SeenProcess, readSize: number): boolean {
+  if (readSize !== size) return false;
+  for (let i = 0; i < size; i++) if (text[i] !== lastRead[i]) return false;
+  return true;
+}
+
+function keep(process: SeenProcess, size: number): void {
+  // Its numbers become longer as they grow.
+  if (size > process.text.length) process.text = new Uint8Array(size + 64);
+  process.text.set(lastRead.subarray(0, size));
+  process.size = size;
+}
+
 /** PF_KTHREAD of the kernel's flags. */
 const KERNEL_THREAD = 0x0020_0000;
+/** Fields behind the name, up to the resident pages. */
+const FIELDS = 22;
+const [OPEN, CLOSE, MINUS, ZERO] = [0x28, 0x29, 0x2d, 0x30];
+const numbers = new Float64Array(FIELDS);
 
-/** Undefined where the text is none of a stat file. The name stands in brackets and may hold anything, brackets and blanks too. */
-export function parseStat(text: string): ProcessStat | undefined {
-  const open = text.indexOf("(");
-  const close = text.lastIndexOf(")");
+/**
+ * Undefined where the first `size` bytes are none of a stat file. The name stands in brackets and may hold anything,
+ * brackets and blanks too.
+ */
+export function parseStat(bytes: Buffer, size: number = bytes.length): ProcessStat | undefined {
+  if (size === 0) return undefined;
+  const open = bytes.indexOf(OPEN);
+  const close = bytes.lastIndexOf(CLOSE, size - 1);
   if (open < 0 || close < open) return undefined;
-  const fields = text.slice(close + 2).split(" ");
-  if (fields.length < 22) return undefined;
-  const number = (at: number): number => Number(fields[at]);
+  // Behind the bracket stand a blank, the letter of the state, and a blank before each number.
+  let at = close + 4;
+  for (let field = 1; field < FIELDS; field++) {
+    const isNegative = bytes[at] === MINUS;
+    if (isNegative) at++;
+    const from = at;
+    let value = 0;
+    for (; at < size; at++) {
+      const digit = bytes[at]! - ZERO;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+    }
+    if (at === from) return undefined;
+    numbers[field] = isNegative ? -value : value;
+    at++;
+  }
   return {
-    name: text.slice(open + 1, close),
-    state: fields[0]!,
-    parent: number(1),
-    isKernel: (number(6) & KERNEL_THREAD) !== 0,
-    minorFaults: number(7),
-    majorFaults: number(9),
-    userTicks: number(11),
-    systemTicks: number(12),
-    threads: number(17),
-    startTicks: number(19),
-    virtualBytes: number(20),
-    residentPages: number(21),
+    name: bytes.toString("latin1", open + 1, close),
+    state: String.fromCharCode(bytes[close + 2]!),
+    parent: numbers[1]!,
+    isKernel: (numbers[6]! & KERNEL_THREAD) !== 0,
+    minorFaults: numbers[7]!,
+    majorFaults: numbers[9]!,
+    userTicks: numbers[11]!,
+    systemTicks: numbers[12]!,
+    threads: numbers[17]!,
+    startTicks: numbers[19]!,
+    virtualBytes: numbers[20]!,
+    residentPages: numbers[21]!,
   };
 }

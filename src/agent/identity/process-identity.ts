@@ -37,15 +37,18 @@ export class ProcessIdentities {
     this.peek = peek;
   }
 
-  /** Undefined where it has ended meanwhile. */
-  async of(process: SeenProcess): Promise<ProcessIdentity | undefined> {
-    const { pid, stat, looks } = process;
+  /** What was found out; undefined where that is not known yet, or is to be looked at again. */
+  settled({ pid, stat, looks }: SeenProcess): ProcessIdentity | undefined {
     const held = this.known.get(pid);
-    const isSame = held !== undefined && held.startTicks === stat.startTicks && held.comm === stat.name;
+    if (held === undefined || held.startTicks !== stat.startTicks || held.comm !== stat.name) return undefined;
     // What could not be read is tried again, less and less often: at the 4th look, the 8th, the 16th.
-    const isSettled = held?.identity.isReadable === true ? held.looks >= SETTLED_LOOKS : looks < 2 * (held?.looks ?? 0);
-    if (isSame && (isSettled || held.looks === looks)) return held.identity;
-    const identity = await this.find(pid, stat.name);
+    const isSettled = held.identity.isReadable ? held.looks >= SETTLED_LOOKS : looks < 2 * held.looks;
+    return isSettled || held.looks === looks ? held.identity : undefined;
+  }
+
+  /** Finds it out; undefined where the process has ended meanwhile. */
+  async find({ pid, stat, looks }: SeenProcess): Promise<ProcessIdentity | undefined> {
+    const identity = await this.identify(pid, stat.name);
     if (identity === undefined) this.known.delete(pid);
     else this.known.set(pid, { identity, startTicks: stat.startTicks, looks, comm: stat.name });
     return identity;
@@ -55,7 +58,7 @@ export class ProcessIdentities {
     this.known.delete(pid);
   }
 
-  private async find(pid: number, comm: string): Promise<ProcessIdentity | undefined> {
+  private async identify(pid: number, comm: string): Promise<ProcessIdentity | undefined> {
     let words: string[];
     let groups: string;
     try {

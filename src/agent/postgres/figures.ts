@@ -1,5 +1,5 @@
 import { Message } from "../../formats/protobuf-writer.ts";
-import { type AttributeBytes, labelBytes, resourceBytes } from "../export/metric-batch.ts";
+import { type AttributeBytes, labelBytes, resourceBytes } from "../export/metric-points.ts";
 
 export type Attributes = Readonly<Record<string, string>>;
 
