@@ -37,7 +37,17 @@ export function giveFolder(folder: string, { uid, gid }: AgentUser): void {
   if (statSync(folder).uid === uid) return;
   lchownSync(folder, uid, gid);
   // Links as links: whoever had the folder before may have laid one to what is not his.
-  for (const name of readdirSync(folder)) lchownSync(join(folder, name), uid, gid);
+  for (const name of readdirSync(folder)) unlessGone(() => lchownSync(join(folder, name), uid, gid));
+}
+
+/** Files of a queue are sent, and threads end, between being listed and being looked at. */
+function unlessGone(look: () => void): void {
+  try {
+    look();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "ESRCH") throw error;
+  }
 }
 
 /**
@@ -49,7 +59,9 @@ export function becomeUser({ uid, gid, name }: AgentUser): void {
   process.setgid!(gid);
   process.setuid!(uid);
   for (const thread of readdirSync("/proc/self/task")) {
-    const status = readFileSync(`/proc/self/task/${thread}/status`, "latin1");
+    let status = "";
+    unlessGone(() => (status = readFileSync(`/proc/self/task/${thread}/status`, "latin1")));
+    if (status === "") continue;
     // Those that it has, could take up again, and would hand to what it starts.
     for (const set of ["CapEff", "CapPrm", "CapAmb"]) {
       const [, mask = "?"] = new RegExp(`^${set}:\\s+([\\da-f]+)$`, "m").exec(status) ?? [];

@@ -18,6 +18,7 @@ import { hostAttributes } from "./host-facts.ts";
 import { kernelSymbols } from "./kernel-symbols.ts";
 import { startPostgresCollector, type PostgresCollector } from "./postgres/postgres-collector.ts";
 import type { PostgresTarget } from "./postgres/postgres-target.ts";
+import { type LostAgent, QueueOwner } from "./queue-owner.ts";
 
 export interface AgentOptions {
   readonly settings: ExportSettings;
@@ -44,7 +45,10 @@ export interface AgentOptions {
   readonly signal: AbortSignal;
 }
 
-/** Scrapes and sends until it is told to end. Throws the system's error where the queue's folder cannot be had. */
+/**
+ * Scrapes and sends until it is told to end. Throws the system's error where the queue's folder cannot be had, and a
+ * SettingError where another agent has it.
+ */
 export async function runAgent(options: AgentOptions): Promise<void> {
   const agent = new Agent(options);
   try {
@@ -54,12 +58,15 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   }
 }
 
+/** A helper that does not say in so long that it is ready may do so later; counters do not wait for it. */
+const READY_MS = 30_000;
 /** How much longer scrapes are apart when nothing else is left to give up. */
 const SLOWEST = 4;
 
 class Agent {
   private readonly options: AgentOptions;
   private readonly queue: DiskQueue;
+  private readonly owner: QueueOwner;
   private readonly poster: Poster;
   private readonly exporter: Exporter;
   private readonly collector: CounterCollector;
@@ -74,6 +81,7 @@ class Agent {
   private use = { cores: Number.NaN, bytes: Number.NaN };
   private slowness = 1;
   private isAtEnd = false;
+  private isStopping = false;
   private trouble = "";
   private profiledMs = performance.now();
 
@@ -82,23 +90,34 @@ class Agent {
     this.options = options;
     const attributes = hostAttributes();
     const tickSeconds = options.intervalMs / 1000;
-    if (helper !== undefined && !options.hasProbes) {
-      // Without probes it still tells whose processes of other users are.
-      this.looker = new ServingHelper(helper, { hz, tickSeconds, user, isLooking: true }, () => {});
-    } else if (helper !== undefined) {
-      // While this process may still see their addresses.
-      kernelSymbols();
-      this.probes = new ProbeService({ helper, hz, tickSeconds, user, hostAttributes: attributes, log }, Date.now());
+    if (helper !== undefined) {
+      try {
+        if (options.hasProbes) {
+          // While this process may still see their addresses.
+          kernelSymbols();
+          const probing = { helper, hz, tickSeconds, user, hostAttributes: attributes, log };
+          this.probes = new ProbeService(probing, Date.now());
+        }
+        // Without probes it still tells whose processes of other users are.
+        else this.looker = new ServingHelper(helper, { hz, tickSeconds, user, isLooking: true }, () => {});
+      } catch (error) {
+        // No process or descriptor is left for it.
+        log(`the helper cannot be started: ${messageOf(error)}; the agent counts without it`);
+      }
     }
+    this.watchHelper();
     try {
       // From here on it has no more rights than anybody.
       if (user !== undefined) becomeUser(user);
       this.queue = new DiskQueue(options.queueFolder, options.queueBytes);
+      this.owner = new QueueOwner(options.queueFolder, Date.now());
     } catch (error) {
+      this.isStopping = true;
       this.probes?.helper.stop();
       this.looker?.stop();
       throw error;
     }
+    if (this.owner.lost !== undefined) log(lossOf(this.owner.lost));
     this.poster = new Poster(settings);
     this.exporter = new Exporter({
       settings,
@@ -123,12 +142,12 @@ class Agent {
 
   async run(): Promise<void> {
     const { signal, log, intervalMs } = this.options;
-    // Until then nobody answers what this process may not see itself.
-    await (this.probes?.helper ?? this.looker)?.ready;
+    await this.helperReady();
     for (let at = performance.now(); !signal.aborted; at = next(at, intervalMs * this.slowness)) {
       await until(at, signal);
       await this.tryBeat();
     }
+    this.isStopping = true;
     await Promise.all(this.databases.map((database) => database.stop()));
     // The helper says its totals in the end, which the last request tells.
     await this.probes?.stop();
@@ -138,20 +157,55 @@ class Agent {
   }
 
   async close(): Promise<void> {
+    this.isStopping = true;
     // Where a beat failed they are still looking, and would keep the process.
     await Promise.all(this.databases.map((database) => database.stop()));
     await this.probes?.stop();
     this.looker?.stop();
     this.collector.close();
     this.poster.close();
+    this.owner.ends();
+  }
+
+  /** Until then nobody answers what this process may not see itself. */
+  private async helperReady(): Promise<void> {
+    const helper = this.probes?.helper ?? this.looker;
+    if (helper === undefined) return;
+    let timer: NodeJS.Timeout | undefined;
+    const isLate = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(true), READY_MS)));
+    if (await Promise.race([helper.ready.then(() => false), isLate]))
+      this.options.log(`the helper is not ready after ${READY_MS / 1000} s; the agent counts without waiting for it`);
+    clearTimeout(timer);
+  }
+
+  /** One that ends by itself, without an error too, is missed: the service of the probes tells of errors alone. */
+  private watchHelper(): void {
+    const { probes, looker } = this;
+    const { log } = this.options;
+    const gone = "of other users' processes less is known until the agent is started anew";
+    probes?.helper.ended.then(
+      () => {
+        if (this.isStopping) return;
+        probes.failed = "it ended by itself";
+        log(`the probes are gone: ${probes.failed}; times and profiles are not observed until the agent is started anew`);
+      },
+      () => {},
+    );
+    looker?.ended.then(
+      () => this.isStopping || log(`the helper is gone: it ended by itself; ${gone}`),
+      (error: unknown) => this.isStopping || log(`the helper is gone: ${messageOf(error)}; ${gone}`),
+    );
   }
 
   /** An agent that one odd process or file could end would be missing when it is needed: it says what failed, and goes on. */
   private async tryBeat(): Promise<void> {
+    this.owner.lives(Date.now());
     try {
       await this.beat();
+      if (this.trouble !== "") this.options.log("scrapes work again");
+      this.trouble = "";
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = messageOf(error);
       if (text !== this.trouble) this.options.log(`a scrape failed, and is left out: ${text}`);
       this.trouble = text;
     }
@@ -262,4 +316,14 @@ function until(at: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(done, Math.max(0, at - performance.now()));
     signal.addEventListener("abort", done, { once: true });
   });
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function lossOf({ pid, lastUnixMs, isOfEarlierBoot }: LostAgent): string {
+  const who = pid === 0 ? "the agent before" : `the agent before, process ${pid},`;
+  const when = `after ${new Date(lastUnixMs).toISOString()}`;
+  return isOfEarlierBoot
+    ? `${who} ended with the machine ${when}`
+    : `${who} ended ${when} without a word: it was killed (SIGKILL), by the kernel perhaps for want of memory`;
 }

@@ -19,6 +19,7 @@ function fakeTerminal(given: Partial<Terminal> = {}): Terminal & { stdout: strin
     columns: 0,
     environment: {},
     onInterrupt: () => () => {},
+    keepWithoutReader: () => {},
     ...given,
   };
   return terminal;

@@ -16,6 +16,8 @@ export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Calls back at the first Ctrl-C (or SIGTERM, SIGHUP); the second ends the process. Returns how to stop listening. */
   onInterrupt(callback: () => void): () => void;
+  /** From now on a closed standard output ends nothing: for what goes on for days, whoever read its first line. */
+  keepWithoutReader(): void;
 }
 
 /**
@@ -23,7 +25,9 @@ export interface Terminal {
  * that cannot be written, on a full disk for example, ends it with 2.
  */
 export function processTerminal(): Terminal {
+  let isKept = false;
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (isKept) return;
     // What was asked for has been read; 0 as with other filters.
     if (error.code === "EPIPE") process.exit(0);
     process.stderr.write(`longpole: cannot write to standard output: ${error.message}\n`);
@@ -40,6 +44,7 @@ export function processTerminal(): Terminal {
     columns: process.stdout.columns ?? 0,
     environment: process.env,
     onInterrupt,
+    keepWithoutReader: () => void (isKept = true),
   };
 }
 

@@ -46,7 +46,9 @@ export class DiskQueue {
       // Half of one that was being written.
       if (name.endsWith(".part")) rmSync(join(folder, name), { force: true });
       if (signal === undefined) continue;
-      const bytes = statSync(join(folder, name)).size;
+      const bytes = statSync(join(folder, name), { throwIfNoEntry: false })?.size;
+      // Somebody took it away since the folder was listed.
+      if (bytes === undefined) continue;
       this.waiting.push({ name, signal, isCompressed: ending !== undefined, bytes });
       this.held += bytes;
       this.last = Math.max(this.last, Number(number));
@@ -71,14 +73,14 @@ export class DiskQueue {
     this.makeRoom(body.length);
     const name = `${String(++this.last).padStart(15, "0")}-${signal}.otlp${isCompressed ? ".gz" : ""}`;
     const part = join(this.folder, `${name}.part`);
-    const file = openSync(part, "w", 0o600);
     try {
-      writeSync(file, body);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
+      writeWhole(part, body);
+      renameSync(part, join(this.folder, name));
+    } catch (error) {
+      // On a full disk its half would take the room that the next one needs.
+      rmSync(part, { force: true });
+      throw error;
     }
-    renameSync(part, join(this.folder, name));
     this.waiting.push({ name, signal, isCompressed, bytes: body.length });
     this.held += body.length;
   }
@@ -92,10 +94,12 @@ export class DiskQueue {
     return readFileSync(join(this.folder, name));
   }
 
+  /** Throws the system's error where the file stays; it does not wait any more all the same: nothing is sent twice. */
   remove(one: Waiting): void {
-    rmSync(join(this.folder, one.name), { force: true });
+    if (!this.waiting.includes(one)) return;
     this.waiting = this.waiting.filter((other) => other !== one);
     this.held -= one.bytes;
+    rmSync(join(this.folder, one.name), { force: true });
   }
 
   private makeRoom(bytes: number): void {
@@ -103,5 +107,16 @@ export class DiskQueue {
       this.remove(this.waiting[0]!);
       this.dropped++;
     }
+  }
+}
+
+/** A disk that is nearly full takes a part of what it is given, and says so by a number alone. */
+function writeWhole(path: string, body: Uint8Array): void {
+  const file = openSync(path, "w", 0o600);
+  try {
+    for (let at = 0; at < body.length; ) at += writeSync(file, body, at);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
   }
 }

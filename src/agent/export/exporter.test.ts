@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -126,6 +126,31 @@ test("profiles that a server has no path for are sent no more, and are no loss; 
   expect(got).toEqual(["metrics"]);
   expect(exporter.dropped).toBe(0);
   expect(log).toEqual([expect.stringContaining("profiles are not sent")]);
+});
+
+test("what cannot even be begun is lost and said; nothing is thrown", async () => {
+  const { exporter, log } = exporterTo(() => {
+    throw new Error("Invalid character in header content");
+  });
+  await exporter.send("metrics", bodyOf("a"));
+  expect(exporter.dropped).toBe(1);
+  expect(log).toEqual([expect.stringContaining("Invalid character")]);
+});
+
+test("a file that cannot be read or taken away is said, and sent no more", async () => {
+  const away1 = exporterTo(() => away);
+  await away1.exporter.send("metrics", bodyOf("a"));
+  await away1.exporter.send("metrics", bodyOf("b"));
+  const [first] = readdirSync(folder).toSorted();
+  // A folder in its place: neither is it read, nor does it go.
+  rmSync(join(folder, first!));
+  mkdirSync(join(folder, first!));
+  const queue = new DiskQueue(folder, 1e6);
+  const { exporter, got, log } = exporterTo(() => taken, queue);
+  await exporter.finish();
+  expect(got).toEqual(["b"]);
+  expect(queue.size).toBe(0);
+  expect(log.join("\n")).toMatch(/is lost: .*\n.*stays in the folder/);
 });
 
 test.each([

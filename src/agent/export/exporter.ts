@@ -60,13 +60,19 @@ export class Exporter {
     const { queue, settings } = this.parts;
     if (this.unknown.has(signal)) return;
     const { isCompressed } = settings;
-    const small = isCompressed ? await compress(body, { level: LEVEL }) : body;
-    // In order: what waits is older.
-    if (queue.size === 0 && this.parts.nowMs() >= this.nextTryMs && this.draining === undefined) {
-      const outcome = await this.try(signal, small, isCompressed);
-      if (outcome.kind !== "later") return;
+    try {
+      const small = isCompressed ? await compress(body, { level: LEVEL }) : body;
+      // In order: what waits is older.
+      if (queue.size === 0 && this.parts.nowMs() >= this.nextTryMs && this.draining === undefined) {
+        const outcome = await this.try(signal, small, isCompressed);
+        if (outcome.kind !== "later") return;
+      }
+      this.keep(signal, small, isCompressed);
+    } catch (error) {
+      // No memory to compress it, or a header that HTTP has no room for.
+      this.refused++;
+      this.tell(`a request is lost: ${messageOf(error)}`);
     }
-    this.keep(signal, small, isCompressed);
     await this.drain();
   }
 
@@ -90,7 +96,7 @@ export class Exporter {
       if (body === undefined) continue;
       const outcome = await this.try(one.signal === "profiles" ? "profiles" : "metrics", body, one.isCompressed);
       if (outcome.kind === "later") return;
-      queue.remove(one);
+      this.forget(one);
       if (queue.size === 0) log("what waited is sent");
     }
   }
@@ -100,9 +106,17 @@ export class Exporter {
       return this.parts.queue.read(one);
     } catch (error) {
       this.tell(`a request that waited is lost: ${messageOf(error)}`);
-      this.parts.queue.remove(one);
+      this.forget(one);
       this.refused++;
       return undefined;
+    }
+  }
+
+  private forget(one: Waiting): void {
+    try {
+      this.parts.queue.remove(one);
+    } catch (error) {
+      this.tell(`a request that is sent stays in the folder, and would be sent again: ${messageOf(error)}`);
     }
   }
 
@@ -117,7 +131,10 @@ export class Exporter {
 
   private async try(signal: Signal, body: Uint8Array, isCompressed: boolean): Promise<Outcome> {
     const { settings, post, nowMs, random } = this.parts;
-    const outcome = await post(settings[signal], body, isCompressed, CONTENT_TYPE);
+    // What Node does not even begin to send (a header with a line break) is refused, as by a server.
+    const outcome = await post(settings[signal], body, isCompressed, CONTENT_TYPE).catch(
+      (error: unknown): Outcome => ({ kind: "refused", why: messageOf(error), isUnknown: false }),
+    );
     if (outcome.kind === "later") {
       const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.failures++);
       const waitMs = Math.max(longest * (0.5 + random() / 2), Math.min(outcome.waitMs ?? 0, LONGEST_ASKED_MS));

@@ -49,13 +49,16 @@ export class Poster {
         clearTimeout(timer);
         resolve({ kind: "later", why: error.message || "no connection", waitMs: undefined });
       };
-      request.once("error", later);
+      // Each time: what comes behind the answer, of a server that closes, would end the agent unheard.
+      request.on("error", later);
+      // Behind all others: an answer that is none (101 is one) ends the connection, and is told by nothing else.
+      request.once("close", () => setImmediate(later, new Error("the connection was closed before the answer was whole")));
       request.once("response", (response) => {
         let answer = "";
         response.setEncoding("latin1").on("data", (piece: string) => {
           if (answer.length < ANSWER_BYTES) answer += piece;
         });
-        response.once("error", later);
+        response.on("error", later);
         response.once("end", () => {
           clearTimeout(timer);
           resolve(outcomeOf(response.statusCode ?? 0, response.headers["retry-after"], answer, Date.now()));

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { agentUser, giveFolder, passwd } from "../../agent/drop-privileges.ts";
+import { EndWatch } from "../../agent/end-watch.ts";
 import { exportSettings, SettingError } from "../../agent/export/export-settings.ts";
 import { hostCapabilities } from "../../agent/host-capabilities.ts";
 import { helperPath } from "../../agent/probe-helper.ts";
@@ -47,11 +48,12 @@ export async function agent(flags: AgentFlags, terminal: Terminal): Promise<numb
     import("../../agent/postgres/postgres-target.ts"),
   ]);
   const queueFolder = flags.queue ?? defaultQueue(terminal.environment);
-  const stop = new AbortController();
-  const stopListening = terminal.onInterrupt(() => stop.abort());
   const log = (text: string): void => {
     if (flags.quiet !== true) terminal.err(`longpole: ${safeText(text)}\n`);
   };
+  // Whoever read the line of --json may go: the agent stays.
+  terminal.keepWithoutReader();
+  const watch = new EndWatch((text) => terminal.err(`longpole: ${safeText(text)}\n`));
   try {
     const settings = exportSettings(flags.endpoint, terminal.environment);
     const intervalMs = flags.interval ?? intervalOf(terminal.environment);
@@ -92,9 +94,9 @@ export async function agent(flags: AgentFlags, terminal: Terminal): Promise<numb
       capabilities,
       postgres,
       log,
-      signal: stop.signal,
+      signal: watch.signal,
     });
-    return EXIT.ok;
+    return watch.failure === "" ? EXIT.ok : EXIT.unusable;
   } catch (error) {
     if (!isTrouble(error)) throw error;
     const isFolder = "path" in error && String(error.path).startsWith(queueFolder) && queueFolder !== "";
@@ -102,7 +104,7 @@ export async function agent(flags: AgentFlags, terminal: Terminal): Promise<numb
     terminal.err(`longpole: ${safeText(error.message)}${advice}\n`);
     return EXIT.unusable;
   } finally {
-    stopListening();
+    watch.release();
   }
 }
 
