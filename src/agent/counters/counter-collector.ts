@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { MetricBatch, scopeBytes } from "../export/metric-batch.ts";
 import { labelBytes, resourceBytes, type AttributeBytes, type ResourceMetrics } from "../export/metric-points.ts";
+import { ListeningPorts } from "../identity/listening-ports.ts";
 import { ProcessIdentities, type ProcessIdentity } from "../identity/process-identity.ts";
 import { CgroupFiles } from "./cgroup-files.ts";
 import { HostFiles } from "./host-files.ts";
@@ -73,6 +74,7 @@ export class CounterCollector {
   private readonly hostFiles = new HostFiles();
   private readonly cgroups = new CgroupFiles();
   private readonly identities: ProcessIdentities;
+  private readonly ports = new ListeningPorts();
   private readonly held = new Map<number, Held>();
   private readonly table: ProcessTable;
   private readonly hostResource: AttributeBytes;
@@ -99,7 +101,7 @@ export class CounterCollector {
       "service.version": host.version,
       "process.pid": process.pid,
     });
-    this.identities = new ProcessIdentities(peek);
+    this.identities = new ProcessIdentities(peek, (pid) => this.ports.of(pid));
     this.hostResource = resourceBytes(host.attributes);
     this.bootNs = bootUnixNs(readFileSync("/proc/stat", "latin1"));
     this.table = new ProcessTable(({ pid }) => {
@@ -171,6 +173,7 @@ export class CounterCollector {
         asked.push(this.identities.find(process).then((found) => void (identities[at] = found)));
     }
     await Promise.all(asked);
+    this.lookForPorts(living, identities, nowMs);
     for (const [i, process] of living.entries()) {
       const { stat, pid } = process;
       const identity = identities[i];
@@ -189,6 +192,22 @@ export class CounterCollector {
         mapped.push({ process, identity });
     }
     return mapped;
+  }
+
+  /** What is known of ports changes what a process is called, and is told with it, from the next scrape on. */
+  private lookForPorts(
+    living: readonly SeenProcess[],
+    identities: readonly (ProcessIdentity | undefined)[],
+    nowMs: number,
+  ): void {
+    if (!this.ports.isDue(nowMs)) return;
+    const users = living.flatMap((process, i) => {
+      const identity = identities[i];
+      if (identity === undefined) return [];
+      const { containerId, podUid } = identity.container;
+      return [{ process, container: podUid || containerId, service: identity.name }];
+    });
+    for (const pid of this.ports.look(users, nowMs)) this.identities.forget(pid);
   }
 
   private firstOf({ pid, stat }: SeenProcess, identity: ProcessIdentity): Held {
@@ -234,6 +253,7 @@ export class CounterCollector {
       "longpole.service.origin": identity.origin,
       "process.pid": pid,
       "process.executable.name": identity.program,
+      "longpole.process.ports": identity.ports.join(","),
       ...containerAttributes(identity),
     });
   }

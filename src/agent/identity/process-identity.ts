@@ -16,6 +16,8 @@ export interface ProcessIdentity extends ServiceName {
   /** file name of the program, "" where it is not to be read */
   readonly program: string;
   readonly podName: string;
+  /** on which it listens, ascending */
+  readonly ports: readonly number[];
   /** whether its environment could be read */
   readonly isReadable: boolean;
 }
@@ -32,9 +34,11 @@ export class ProcessIdentities {
     { identity: ProcessIdentity; startTicks: number; looks: number; comm: string }
   >();
   private readonly peek: ProcessPeek;
+  private readonly portsOf: (pid: number) => readonly number[];
 
-  constructor(peek: ProcessPeek) {
+  constructor(peek: ProcessPeek, portsOf: (pid: number) => readonly number[]) {
     this.peek = peek;
+    this.portsOf = portsOf;
   }
 
   /** What was found out; undefined where that is not known yet, or is to be looked at again. */
@@ -70,6 +74,7 @@ export class ProcessIdentities {
     const facts = await this.peek.facts(pid);
     const environment = facts === undefined ? undefined : variables(facts.environment);
     const container = cgroupIdentity(groups);
+    const ports = this.portsOf(pid);
     const name = serviceName({
       environment,
       words,
@@ -77,7 +82,7 @@ export class ProcessIdentities {
       program: facts?.program ?? "",
       folder: facts?.folder ?? "",
       unit: container.unit,
-      port: 0,
+      ports,
       packageOf: (file) => packageName(pid, file),
     });
     const own = resourceAttributes(environment?.get("OTEL_RESOURCE_ATTRIBUTES") ?? "");
@@ -89,6 +94,7 @@ export class ProcessIdentities {
       attributes: new Map([...own].filter(([key]) => SHARED.test(key))),
       program: program === "" ? comm : program,
       podName: container.podUid === "" ? "" : (environment?.get("HOSTNAME") ?? ""),
+      ports,
       isReadable: facts !== undefined,
     };
   }

@@ -10,7 +10,7 @@ function facts(command: string, more: Partial<ProcessFacts> = {}): ProcessFacts 
     program: words[0]!.startsWith("/") ? words[0]! : `/usr/bin/${words[0]!}`,
     folder: "/srv/shop",
     unit: "",
-    port: 0,
+    ports: [],
     packageOf: () => "",
     ...more,
   };
@@ -44,7 +44,18 @@ const CASES: readonly (readonly [command: string, more: Partial<ProcessFacts>, n
   ["node dist/main.js", {}, "shop", "script"],
   ["node /usr/local/bin/npm start", {}, "npm", "program"],
   ["node -e setInterval", {}, "node", "program"],
-  ["node -e setInterval", { port: 8080 }, "node:8080", "port"],
+  ["node -e setInterval", { ports: [8080, 9229] }, "node:8080", "port"],
+  // A port that the system gave it says nothing.
+  ["node -e setInterval", { ports: [41_234] }, "node", "program"],
+  ["node gateway.js", { ports: [8080] }, "gateway", "script"],
+  ["node -e setInterval", { ports: [8080], unit: "shop.service" }, "shop", "unit"],
+  ["java", { ports: [9200, 9300] }, "elasticsearch", "port"],
+  ["java", { ports: [9092, 9999] }, "kafka", "port"],
+  ["java", { ports: [8080] }, "java:8080", "port"],
+  ["beam.smp -W w", { ports: [4369, 5672, 15_672] }, "rabbitmq", "port"],
+  // What stands on a product's port under its own name is not that product.
+  ["/usr/bin/docker-proxy -container-port 5432", { ports: [5432] }, "docker-proxy", "program"],
+  ["node -e setInterval", { ports: [9200] }, "node:9200", "port"],
   ["java -Xmx512m -jar /opt/orders-service-1.4.2-SNAPSHOT.jar --server.port=80", {}, "orders-service", "jar"],
   ["java -jar app.jar", {}, "app", "jar"],
   ["java -cp a.jar:b.jar com.acme.shop.OrderServer", {}, "OrderServer", "class"],

@@ -33,8 +33,8 @@ export interface ProcessFacts {
   readonly folder: string;
   /** unit of systemd, "" outside of one */
   readonly unit: string;
-  /** lowest port on which it listens, 0 for none */
-  readonly port: number;
+  /** ports on which it listens, ascending */
+  readonly ports: readonly number[];
   /** `name` of the package.json that a file belongs to, "" for none */
   readonly packageOf: (file: string) => string;
 }
@@ -51,6 +51,34 @@ const DATABASES: readonly (readonly [program: RegExp, name: string])[] = [
   [/^clickhouse(?:-server)?$/, "clickhouse-server"],
   [/^cockroach$/, "cockroach"],
 ];
+
+/**
+ * What listens there by default, of products that run under a runtime's name; that of another program says more than its
+ * port: what listens on 5432 may be a proxy.
+ */
+const KNOWN_PORTS: readonly (readonly [program: RegExp, names: ReadonlyMap<number, string>])[] = [
+  [
+    /^java$/,
+    new Map([
+      [2181, "zookeeper"],
+      [7687, "neo4j"],
+      [8983, "solr"],
+      [9042, "cassandra"],
+      [9092, "kafka"],
+      [9200, "elasticsearch"],
+      [61_616, "activemq"],
+    ]),
+  ],
+  [
+    /^beam(?:\.smp)?$/,
+    new Map([
+      [5672, "rabbitmq"],
+      [5984, "couchdb"],
+    ]),
+  ],
+];
+/** From here on the system gives ports to whoever asks for any: none of them names a service. */
+const FIRST_EPHEMERAL = 32_768;
 
 const SHELL = /^(?:ba|da|z|k|fi|a)?sh$/;
 
@@ -72,13 +100,23 @@ export function serviceName(facts: ProcessFacts): ServiceName {
   if (titled !== undefined) return titled;
   const byRuntime = RUNTIMES.find(([pattern]) => pattern.test(program))?.[1](facts);
   if (byRuntime !== undefined) return byRuntime;
-  const isRuntime = RUNTIMES.some(([pattern]) => pattern.test(program));
-  if (isRuntime && facts.port > 0) return { name: `${program}:${facts.port}`, origin: "port" };
   const unit = facts.unit.replace(/\.service$/, "").replace(/@.*$/, "");
   // A shell in a unit is a step of something else; what is logged in to runs in units of the user.
   if (unit !== "" && !SHELL.test(program) && !/^(?:user|session|init|ssh|sshd|getty|cron)$/.test(unit))
     return { name: unit, origin: "unit" };
+  const listening = byPort(program, facts.ports);
+  if (listening !== undefined) return { name: listening, origin: "port" };
   return { name: program === "" ? "unknown" : program, origin: "program" };
+}
+
+/** Of a program that is called as its runtime: a product by its default port, else the runtime and the port. */
+function byPort(program: string, ports: readonly number[]): string | undefined {
+  if (!RUNTIMES.some(([pattern]) => pattern.test(program))) return undefined;
+  const names = KNOWN_PORTS.find(([pattern]) => pattern.test(program))?.[1];
+  const known = ports.find((port) => names?.has(port) === true);
+  if (known !== undefined) return names!.get(known)!;
+  const own = ports.find((port) => port < FIRST_EPHEMERAL);
+  return own === undefined ? undefined : `${program}:${own}`;
 }
 
 function programOf({ program, words, comm }: ProcessFacts): string {
@@ -136,6 +174,7 @@ const RUNTIMES: readonly (readonly [program: RegExp, name: (facts: ProcessFacts)
   [/^python[\d.]*$|^pypy[\d.]*$/, byPython],
   [/^(?:ruby|perl|php)[\d.]*$/, (facts) => byScript(facts, scriptOf(facts.words, /^-[IrEC]$/))],
   [/^dotnet$/, ({ words }) => byFile(words, /\.dll$/, "script")],
+  [/^beam(?:\.smp)?$/, () => undefined],
 ];
 
 /** Options of Node.js that take the next word. */

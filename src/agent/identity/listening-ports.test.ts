@@ -1,0 +1,99 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { parseStat, type ProcessStat } from "../counters/process-table.ts";
+import { readFileSync } from "node:fs";
+import { assignedPorts, ListeningPorts, type PortUser, type SocketHolder } from "./listening-ports.ts";
+import { listeningSockets } from "./listening-sockets.ts";
+
+const HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+const line = (address: string, state: string, uid: number, inode: number): string =>
+  `   0: ${address} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000  ${uid}        0 ${inode} 1 0000000000000000 100 0 0 10 0\n`;
+
+describe("a table of sockets", () => {
+  test("port, user and inode of those that listen, also of version 6", () => {
+    // 0x1538 is 5432.
+    const text =
+      HEAD + line("0100007F:1538", "0A", 105, 777) + line("00000000000000000000000001000000:0050", "0A", 0, 8);
+    expect(listeningSockets(text)).toEqual({
+      sockets: [
+        { inode: "777", port: 5432, uid: 105 },
+        { inode: "8", port: 80, uid: 0 },
+      ],
+      isWhole: false,
+    });
+  });
+
+  test("behind the first that does not listen nothing is read; a half line is none", () => {
+    const open = line("0100007F:1538", "0A", 1, 2);
+    const first = HEAD + open + line("0100007F:1538", "01", 1, 3);
+    expect(listeningSockets(first + open)).toMatchObject({ sockets: [{ inode: "2" }], isWhole: true });
+    expect(listeningSockets(HEAD + open + open.slice(0, 60))).toMatchObject({ sockets: [{ inode: "2" }] });
+    expect(listeningSockets("")).toEqual({ sockets: [], isWhole: false });
+  });
+});
+
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
+const userOf = (pid: number, service: string): PortUser => ({
+  process: { pid, stat: parseStat(readFileSync(`/proc/${pid}/stat`))! as ProcessStat },
+  container: "",
+  service,
+});
+
+test("a server is found by its port, and whoever else has it closed is not; each look says what is new", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const sleeper = spawn("sleep", ["60"], { stdio: "ignore" });
+  children.push(sleeper);
+  const users = [userOf(process.pid, "a"), userOf(sleeper.pid!, "b")];
+  const ports = new ListeningPorts();
+  expect(ports.isDue(0)).toBe(true);
+  expect(ports.look(users, 0)).toEqual([process.pid]);
+  expect(ports.of(process.pid)).toContain(port);
+  expect(ports.of(sleeper.pid!)).toEqual([]);
+  expect([ports.isDue(29_999), ports.isDue(30_000), ports.isDue(-40_000)]).toEqual([false, true, true]);
+  expect(ports.look(users, 30_000)).toEqual([]);
+  server.close();
+  await once(server, "close");
+  expect(ports.look(users, 60_000)).toEqual([process.pid]);
+  expect(ports.of(process.pid)).not.toContain(port);
+});
+
+describe("whose a port is", () => {
+  const sockets = [
+    { inode: "1", port: 5432, uid: 105 },
+    { inode: "2", port: 80, uid: 0 },
+    { inode: "3", port: 6379, uid: 106 },
+    { inode: "4", port: 8080, uid: 1000 },
+  ];
+  const holder = (pid: number, service: string, uid: number, inodes?: string[]): SocketHolder => ({
+    pid,
+    startTicks: pid,
+    service,
+    uid,
+    inodes,
+  });
+  const told = (...holders: SocketHolder[]): unknown => Object.fromEntries(assignedPorts(sockets, holders));
+
+  test("of processes that hide their sockets: the eldest of the one service that its user runs", () => {
+    expect(told(holder(20, "postgres", 105), holder(10, "postgres", 105), holder(30, "redis-server", 106))).toEqual({
+      10: [5432],
+      30: [6379],
+    });
+  });
+
+  test("of a user who runs several services nobody knows, nor of root", () => {
+    expect(told(holder(10, "shop", 1000), holder(11, "cart", 1000), holder(12, "nginx", 0))).toEqual({});
+  });
+
+  test("what is seen to be somebody's is nobody else's", () => {
+    expect(told(holder(10, "shop", -1, ["4", "99"]), holder(11, "cart", 1000))).toEqual({ 10: [8080] });
+  });
+});

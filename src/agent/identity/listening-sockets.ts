@@ -1,0 +1,59 @@
+import { closeSync, openSync, readSync } from "node:fs";
+
+/** A TCP socket that listens. */
+export interface ListeningSocket {
+  readonly inode: string;
+  readonly port: number;
+  /** user who opened it */
+  readonly uid: number;
+}
+
+const LISTEN = "0A";
+/** The kernel gives a page at a time; some 100 sockets. */
+const PIECE_BYTES = 1 << 14;
+/** Beyond that a machine has thousands that listen, and no default port tells anything. */
+const MOST_BYTES = 1 << 19;
+
+/**
+ * Those of one network, by the text of /proc/PID/net/tcp or tcp6, see proc_net_tcp(5). The kernel lists those that listen
+ * before all connections, of which there may be a hundred thousand: what stands behind the first that does not is not read.
+ */
+export function listeningSockets(text: string): { readonly sockets: ListeningSocket[]; readonly isWhole: boolean } {
+  const sockets: ListeningSocket[] = [];
+  const lines = text.split("\n");
+  // The last one may be half; of a whole file it is empty.
+  for (const line of lines.slice(1, -1)) {
+    const [, local = "", , state, , , , uid, , inode] = line.trim().split(/\s+/);
+    if (inode === undefined) continue;
+    if (state !== LISTEN) return { sockets, isWhole: true };
+    sockets.push({ inode, port: Number.parseInt(local.slice(local.lastIndexOf(":") + 1), 16), uid: Number(uid) });
+  }
+  return { sockets, isWhole: false };
+}
+
+/** Of the network that a process is in; none where it has ended. */
+export function readListeningSockets(pid: number): ListeningSocket[] {
+  return ["tcp", "tcp6"].flatMap((table) => {
+    try {
+      return readTable(`/proc/${pid}/net/${table}`);
+    } catch {
+      // It has ended, or the kernel has no IPv6.
+      return [];
+    }
+  });
+}
+
+function readTable(path: string): ListeningSocket[] {
+  const file = openSync(path, "r");
+  try {
+    const room = Buffer.allocUnsafe(PIECE_BYTES);
+    for (let text = ""; ; ) {
+      const got = readSync(file, room, 0, PIECE_BYTES, null);
+      text += room.toString("latin1", 0, got);
+      const { sockets, isWhole } = listeningSockets(text);
+      if (isWhole || got === 0 || text.length >= MOST_BYTES) return sockets;
+    }
+  } finally {
+    closeSync(file);
+  }
+}
