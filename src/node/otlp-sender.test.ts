@@ -51,21 +51,47 @@ describe("an endpoint that", () => {
     expect(logged).toEqual(["status 404; nothing more is sent there"]);
   });
 
-  test("refuses one request gets the next", async () => {
-    const { url, bodies } = await answering(400);
+  // OTLP/HTTP: 429, 502, 503 and 504 alone may be sent again.
+  test.each([400, 408, 413, 500, 505])("refuses one request, with %i, gets the next", async (status) => {
+    const { url, bodies } = await answering(status);
     const sender = senderTo(url);
     for (const text of ["a", "b"]) sender.send(Buffer.from(text));
     await sender.settled();
     expect([bodies, sender.sent, sender.dropped]).toEqual([["a", "b"], 1, 1]);
   });
 
-  test("is overloaded is left in peace, and what waits stays", async () => {
-    const { url, bodies } = await answering(503);
+  test.each([429, 502, 503, 504])("is overloaded (%i) is left in peace, and what waits stays", async (status) => {
+    const { url, bodies } = await answering(status);
     const sender = senderTo(url);
     for (const text of ["a", "b"]) sender.send(Buffer.from(text));
     await sender.settled();
     expect([bodies, sender.sent, sender.dropped]).toEqual([["a"], 0, 0]);
-    expect(logged).toEqual(["status 503; next try in 1 s"]);
+    expect(logged).toEqual([`status ${status}; next try in 1 s`]);
+  });
+
+  test.each([
+    ["7", "next try in 7 s"],
+    ["86400", "next try in 300 s"],
+    ["soon", "next try in 1 s"],
+    ["-3", "next try in 1 s"],
+  ])("asks to wait (%s) is asked no sooner, in five minutes at the latest", async (retryAfter, said) => {
+    const { url } = await answering(503);
+    server!.prependListener("request", (_, response) => response.setHeader("retry-after", retryAfter));
+    const sender = senderTo(url);
+    sender.send(Buffer.from("a"));
+    await sender.settled();
+    expect(logged).toEqual([`status 503; ${said}`]);
+  });
+
+  test("answers in another protocol is over and asked again later", async () => {
+    const { url } = await answering();
+    server!.removeAllListeners("request").on("request", ({ socket }) =>
+      socket.end("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"),
+    );
+    const sender = senderTo(url);
+    sender.send(Buffer.from("a"));
+    await sender.settled();
+    expect([sender.sent, sender.dropped, logged.length]).toEqual([0, 0, 1]);
   });
 
   test("is away costs no more than what waits", async () => {

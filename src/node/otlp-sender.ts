@@ -8,6 +8,8 @@ const MAX_QUEUED_BYTES = 4 << 20;
 const TIMEOUT_MS = 10_000;
 const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 300_000;
+/** After these alone a request may be sent again, as OTLP/HTTP has it: of another status, 500 too, it is the request's fault. */
+const LATER: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 // Held before instrumentations put theirs in their place: what the hook sends is no work of the program.
 const requestOf = { "http:": http.request, "https:": https.request };
@@ -66,11 +68,11 @@ export class OtlpSender {
   private post(body: Uint8Array): void {
     const request = requestOf[this.url.protocol as "http:" | "https:"];
     let isDone = false;
-    const done = (status: number, why: string): void => {
+    const done = (status: number, why: string, retryAfter?: string): void => {
       if (isDone) return;
       isDone = true;
       this.isSending = false;
-      this.judge(body, status, why);
+      this.judge(body, status, why, askedMs(retryAfter));
       this.next();
     };
     try {
@@ -81,27 +83,30 @@ export class OtlpSender {
       };
       const sending = request(this.url, options, (response) => {
         response.resume();
-        response.on("end", () => done(response.statusCode ?? 0, `status ${response.statusCode}`));
+        const { statusCode = 0, headers } = response;
+        response.on("end", () => done(statusCode, `status ${statusCode}`, headers["retry-after"]));
         response.on("error", (error) => done(0, error.message));
       });
       sending.on("socket", (socket) => socket.unref());
       sending.on("timeout", () => sending.destroy(new Error(`no answer in ${TIMEOUT_MS / 1000} s`)));
       sending.on("error", (error) => done(0, error.message));
+      // An answer that is none (101 is one) ends the connection, and is told by nothing else.
+      sending.on("close", () => setImmediate(done, 0, "the connection was closed before the answer was whole"));
       sending.end(body);
     } catch (error) {
       done(0, String(error));
     }
   }
 
-  private judge(body: Uint8Array, status: number, why: string): void {
-    const isAway = status === 0 || status === 408 || status === 429 || status >= 500;
+  private judge(body: Uint8Array, status: number, why: string, waitMs: number): void {
+    const isAway = status === 0 || LATER.has(status);
     if (status === 404 || status === 405 || status === 501) {
       this.isOver = true;
       this.dropped += this.queue.length;
       this.queue = [];
       this.log(`${this.url.href}: ${why}; nothing more is sent there`);
     } else if (isAway) {
-      this.pauseMs = Math.min(MAX_PAUSE_MS, Math.max(FIRST_PAUSE_MS, 2 * this.pauseMs));
+      this.pauseMs = Math.min(MAX_PAUSE_MS, Math.max(FIRST_PAUSE_MS, 2 * this.pauseMs, waitMs));
       this.notBeforeMs = performance.now() + this.pauseMs;
       this.log(`${this.url.href}: ${why}; next try in ${this.pauseMs / 1000} s`);
     } else {
@@ -114,4 +119,12 @@ export class OtlpSender {
       }
     }
   }
+}
+
+/** Of a Retry-After: seconds, or a date; 0 where there is none. */
+function askedMs(retryAfter: string | undefined): number {
+  if (retryAfter === undefined) return 0;
+  const seconds = Number(retryAfter);
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(retryAfter) - Date.now();
+  return ms > 0 ? ms : 0;
 }

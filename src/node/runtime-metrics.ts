@@ -8,6 +8,7 @@ import {
   PerformanceObserver,
 } from "node:perf_hooks";
 import { getHeapSpaceStatistics } from "node:v8";
+import type { Worker } from "node:worker_threads";
 
 /** One series of a metric at the moment of the reading. */
 export interface MetricPoint {
@@ -61,13 +62,16 @@ export class RuntimeMetrics {
   private utilisation: EventLoopUtilization = performance.eventLoopUtilization();
   private poolDelayNs = 0;
   private isProbing = false;
+  private workers = 0;
 
   start(): void {
+    process.on("worker", this.onWorker);
     this.delay.enable();
     this.observer.observe({ entryTypes: ["gc"] });
   }
 
   stop(): void {
+    process.off("worker", this.onWorker);
     this.delay.disable();
     this.observer.disconnect();
   }
@@ -85,7 +89,8 @@ export class RuntimeMetrics {
 
   /** All series now; what is told of an interval is that since the last reading. */
   read(): MetricPoint[] {
-    const points = [...this.eventLoop(), ...this.collections(), ...this.heap(), ...this.resources(), this.pool()];
+    const points = [...this.eventLoop(), ...this.collections(), ...this.heap(), ...this.resources()];
+    points.push(this.pool(), this.workerThreads());
     this.delay.reset();
     this.poolDelayNs = 0;
     return points;
@@ -162,6 +167,17 @@ export class RuntimeMetrics {
     const value = { kind: "gauge" as const, value: this.poolDelayNs * NS };
     return { name: "longpole.nodejs.threadpool.delay", unit: "s", attributes: {}, value };
   }
+
+  /** Of each the profile tells nothing: a reader has to know that there are any. */
+  private workerThreads(): MetricPoint {
+    const value = { kind: "up-down-counter" as const, value: this.workers };
+    return { name: "longpole.nodejs.workers", unit: "{thread}", attributes: {}, value };
+  }
+
+  private readonly onWorker = (worker: Worker): void => {
+    this.workers++;
+    worker.once("exit", () => this.workers--);
+  };
 
   private addPause(entry: { readonly duration: number; readonly detail?: unknown }): void {
     const kind = (entry.detail as { readonly kind?: number } | undefined)?.kind ?? -1;
