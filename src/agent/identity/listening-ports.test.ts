@@ -73,20 +73,24 @@ describe("whose a port is", () => {
     { inode: "3", port: 6379, uid: 106 },
     { inode: "4", port: 8080, uid: 1000 },
   ];
-  const holder = (pid: number, service: string, uid: number, inodes?: string[]): SocketHolder => ({
-    pid,
-    startTicks: pid,
-    service,
-    uid,
-    inodes,
-  });
+  const holder = (
+    pid: number,
+    service: string,
+    uid: number,
+    more: { parent?: number; inodes?: string[] } = {},
+  ): SocketHolder => ({ pid, parent: more.parent ?? 1, service, uid, inodes: more.inodes });
   const told = (...holders: SocketHolder[]): unknown => Object.fromEntries(assignedPorts(sockets, holders));
 
-  test("of processes that hide their sockets: the eldest of the one service that its user runs", () => {
-    expect(told(holder(20, "postgres", 105), holder(10, "postgres", 105), holder(30, "redis-server", 106))).toEqual({
-      10: [5432],
-      30: [6379],
+  test("of processes that hide their sockets: the one whose children its user's others are", () => {
+    const backends = [20, 21].map((pid) => holder(pid, "postgres", 105, { parent: 30 }));
+    expect(told(...backends, holder(30, "postgres", 105), holder(40, "redis-server", 106))).toEqual({
+      30: [5432],
+      40: [6379],
     });
+  });
+
+  test("of two clusters of one user nobody knows whose it is", () => {
+    expect(told(holder(30, "postgres", 105), holder(31, "postgres", 105))).toEqual({});
   });
 
   test("of a user who runs several services nobody knows, nor of root", () => {
@@ -94,6 +98,6 @@ describe("whose a port is", () => {
   });
 
   test("what is seen to be somebody's is nobody else's", () => {
-    expect(told(holder(10, "shop", -1, ["4", "99"]), holder(11, "cart", 1000))).toEqual({ 10: [8080] });
+    expect(told(holder(10, "shop", -1, { inodes: ["4", "99"] }), holder(11, "cart", 1000))).toEqual({ 10: [8080] });
   });
 });

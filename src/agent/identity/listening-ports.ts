@@ -42,7 +42,7 @@ export class ListeningPorts {
         const inodes = openSockets(process.pid, MOST_DESCRIPTORS);
         const { pid, stat } = process;
         const uid = inodes === undefined ? this.uidOf(pid, stat.startTicks) : -1;
-        return { pid, startTicks: stat.startTicks, service, uid, inodes };
+        return { pid, parent: stat.parent, service, uid, inodes };
       });
       for (const [pid, ports] of assignedPorts(sockets, holders)) found.set(pid, ports);
     }
@@ -70,7 +70,7 @@ export class ListeningPorts {
 /** A process of a network. */
 export interface SocketHolder {
   readonly pid: number;
-  readonly startTicks: number;
+  readonly parent: number;
   readonly service: string;
   /** the effective user; below 0 where nobody knows */
   readonly uid: number;
@@ -80,8 +80,8 @@ export interface SocketHolder {
 
 /**
  * Ports by process: by its sockets where those may be seen; else by the user who opened a socket, where all processes of that
- * user in that network are of one service (a database has a user of its own): then it is told of the eldest of them. Of
- * root's sockets anybody may be the owner.
+ * user in that network are one and its children, of one service: a database has a user of its own, and two clusters of it are
+ * two that nobody can tell apart by that. Of root's sockets anybody may be the owner.
  */
 export function assignedPorts(
   sockets: readonly ListeningSocket[],
@@ -98,8 +98,10 @@ export function assignedPorts(
   const hidden = holders.filter(({ inodes, uid }) => inodes === undefined && uid > 0);
   for (const [uid, theirs] of groupedBy(hidden, (holder) => holder.uid)) {
     const open = sockets.filter((socket) => socket.uid === uid && !owned.has(socket.inode));
-    if (open.length === 0 || theirs.some(({ service }) => service !== theirs[0]!.service)) continue;
-    ports.set(theirs.reduce((a, b) => (b.startTicks < a.startTicks ? b : a)).pid, portsOf(open));
+    const pids = new Set(theirs.map(({ pid }) => pid));
+    const [first, ...others] = theirs.filter(({ parent }) => !pids.has(parent));
+    const isOne = first !== undefined && theirs.every(({ service }) => service === first.service);
+    if (isOne && others.length === 0 && open.length > 0) ports.set(first.pid, portsOf(open));
   }
   return ports;
 }

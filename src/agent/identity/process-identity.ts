@@ -4,6 +4,7 @@ import type { ProcessPeek } from "../counters/process-peek.ts";
 import type { SeenProcess } from "../counters/process-table.ts";
 import { readRegular } from "../regular-file.ts";
 import { cgroupIdentity, cgroupPaths, type CgroupIdentity } from "./cgroup-identity.ts";
+import { databaseInstance } from "./database-instance.ts";
 import { resourceAttributes, type ServiceName, serviceName } from "./service-name.ts";
 
 /** Whose process it is. */
@@ -24,6 +25,7 @@ export interface ProcessIdentity extends ServiceName {
 
 /** Of OTEL_RESOURCE_ATTRIBUTES, those by which telemetry of one process finds together. */
 const SHARED = /^(?:service\.(?:namespace|version|instance\.id)|deployment\.environment(?:\.name)?|k8s\..+)$/;
+const INSTANCE = "service.instance.id";
 /** A process that has just begun is still what started it: what it runs shows a look or two later. */
 const SETTLED_LOOKS = 3;
 
@@ -52,7 +54,7 @@ export class ProcessIdentities {
 
   /** Finds it out; undefined where the process has ended meanwhile. */
   async find({ pid, stat, looks }: SeenProcess): Promise<ProcessIdentity | undefined> {
-    const identity = await this.identify(pid, stat.name);
+    const identity = await this.identify(pid, stat.name, stat.parent);
     if (identity === undefined) this.known.delete(pid);
     else this.known.set(pid, { identity, startTicks: stat.startTicks, looks, comm: stat.name });
     return identity;
@@ -62,7 +64,7 @@ export class ProcessIdentities {
     this.known.delete(pid);
   }
 
-  private async identify(pid: number, comm: string): Promise<ProcessIdentity | undefined> {
+  private async identify(pid: number, comm: string, parent: number): Promise<ProcessIdentity | undefined> {
     let words: string[];
     let groups: string;
     try {
@@ -86,18 +88,29 @@ export class ProcessIdentities {
       packageOf: (file) => packageName(pid, file),
     });
     const own = resourceAttributes(environment?.get("OTEL_RESOURCE_ATTRIBUTES") ?? "");
+    // A database has the environment of whatever started it, which is none of its own telemetry.
+    const above = this.known.get(parent)?.identity;
+    const attributes =
+      name.origin === "database"
+        ? instanceOf(databaseInstance(words), above?.origin === "database" ? above.attributes : undefined)
+        : new Map([...own].filter(([key]) => SHARED.test(key)));
     const program = posix.basename((facts?.program ?? "").replace(/ \(deleted\)$/, ""));
     return {
       ...name,
       container,
       cgroups: cgroupPaths(groups),
-      attributes: new Map([...own].filter(([key]) => SHARED.test(key))),
+      attributes,
       program: program === "" ? comm : program,
       podName: container.podUid === "" ? "" : (environment?.get("HOSTNAME") ?? ""),
       ports,
       isReadable: facts !== undefined,
     };
   }
+}
+
+/** Of a database: where its data is; a process that serves one connection has it of the one that began it. */
+function instanceOf(own: string, above: ReadonlyMap<string, string> | undefined): ReadonlyMap<string, string> {
+  return own === "" ? (above ?? new Map()) : new Map([[INSTANCE, own]]);
 }
 
 function variables(text: string): ReadonlyMap<string, string> {
