@@ -21,7 +21,8 @@ const kinds = [
 try {
   await sleep(500);
   // Identities are found out in the first looks, and the code is compiled.
-  for (let i = 0; i < 12; i++) for (const { collector } of kinds) (await collector.scrape(Date.now() + i * 1000)).finish();
+  for (let i = 0; i < 12; i++)
+    for (const { collector } of kinds) (await collector.scrape(Date.now() + i * 1000)).finish();
   for (let i = 0; i < SECONDS; i++) {
     const begun = performance.now();
     for (const kind of kinds) {

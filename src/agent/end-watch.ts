@@ -53,7 +53,8 @@ export class EndWatch {
   private readonly onException = (error: unknown): void => {
     const text = textOf(error);
     // Of a pipe or socket whose other end went away: nothing but that is broken.
-    if (error instanceof Error && "syscall" in error) return this.once(`${text}, where nobody waited for it; the agent goes on`);
+    if (error instanceof Error && "syscall" in error)
+      return this.once(`${text}, where nobody waited for it; the agent goes on`);
     this.failure ||= text;
     this.once(`this is a defect of Longpole, please report it: ${text}${placeOf(error)}`);
     this.end("a defect");

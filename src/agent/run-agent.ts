@@ -187,7 +187,9 @@ class Agent {
       () => {
         if (this.isStopping) return;
         probes.failed = "it ended by itself";
-        log(`the probes are gone: ${probes.failed}; times and profiles are not observed until the agent is started anew`);
+        log(
+          `the probes are gone: ${probes.failed}; times and profiles are not observed until the agent is started anew`,
+        );
       },
       () => {},
     );

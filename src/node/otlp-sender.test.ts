@@ -85,9 +85,11 @@ describe("an endpoint that", () => {
 
   test("answers in another protocol is over and asked again later", async () => {
     const { url } = await answering();
-    server!.removeAllListeners("request").on("request", ({ socket }) =>
-      socket.end("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"),
-    );
+    server!
+      .removeAllListeners("request")
+      .on("request", ({ socket }) =>
+        socket.end("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"),
+      );
     const sender = senderTo(url);
     sender.send(Buffer.from("a"));
     await sender.settled();

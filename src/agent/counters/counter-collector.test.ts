@@ -97,13 +97,13 @@ test("what sleeps is read again after nine seconds, and what works at once", asy
     await collector.scrape(T + ms);
     return peek.asked.filter((pid) => pid === s || pid === w);
   };
-  expect((await asked(20_000)).toSorted()).toEqual([s, w].toSorted());
+  expect(new Set(await asked(20_000))).toEqual(new Set([s, w]));
   expect(await asked(28_999)).toEqual([]);
   await work(worker);
   expect(await asked(29_000 - 1)).toEqual([w]);
   expect(await asked(29_000)).toEqual([s]);
   // A clock that was set back by an hour keeps nobody unread.
-  expect((await asked(-3_600_000)).toSorted()).toEqual([s, w].toSorted());
+  expect(new Set(await asked(-3_600_000))).toEqual(new Set([s, w]));
 });
 
 test("what is told of one that worked is what is told by reading all", async () => {

@@ -169,8 +169,7 @@ export class CounterCollector {
       const known = this.identities.settled(process);
       identities[at] = known;
       // At once: each may have to ask the helper.
-      if (known === undefined)
-        asked.push(this.identities.find(process).then((found) => void (identities[at] = found)));
+      if (known === undefined) asked.push(this.identities.find(process).then((found) => void (identities[at] = found)));
     }
     await Promise.all(asked);
     this.lookForPorts(living, identities, nowMs);
@@ -304,7 +303,11 @@ export class CounterCollector {
     }
     for (const { identity, count } of services.values()) {
       const { name, origin } = identity;
-      into.add(AGENT.service, count, this.labelsOf({ "longpole.service.name": name, "longpole.service.origin": origin }));
+      into.add(
+        AGENT.service,
+        count,
+        this.labelsOf({ "longpole.service.name": name, "longpole.service.origin": origin }),
+      );
     }
   }
 

@@ -114,7 +114,7 @@ export class DiskQueue {
 function writeWhole(path: string, body: Uint8Array): void {
   const file = openSync(path, "w", 0o600);
   try {
-    for (let at = 0; at < body.length; ) at += writeSync(file, body, at);
+    for (let at = 0; at < body.length;) at += writeSync(file, body, at);
     fsyncSync(file);
   } finally {
     closeSync(file);

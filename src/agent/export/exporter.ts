@@ -132,9 +132,11 @@ export class Exporter {
   private async try(signal: Signal, body: Uint8Array, isCompressed: boolean): Promise<Outcome> {
     const { settings, post, nowMs, random } = this.parts;
     // What Node does not even begin to send (a header with a line break) is refused, as by a server.
-    const outcome = await post(settings[signal], body, isCompressed, CONTENT_TYPE).catch(
-      (error: unknown): Outcome => ({ kind: "refused", why: messageOf(error), isUnknown: false }),
-    );
+    const outcome = await post(settings[signal], body, isCompressed, CONTENT_TYPE).catch((error: unknown): Outcome => ({
+      kind: "refused",
+      why: messageOf(error),
+      isUnknown: false,
+    }));
     if (outcome.kind === "later") {
       const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.failures++);
       const waitMs = Math.max(longest * (0.5 + random() / 2), Math.min(outcome.waitMs ?? 0, LONGEST_ASKED_MS));

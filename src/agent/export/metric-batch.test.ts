@@ -28,14 +28,22 @@ const usual = (into: ResourceMetrics): void => {
 
 test.each<[string, (into: ResourceMetrics) => void, Parameters<typeof written>[2]]>([
   ["the same again", usual, {}],
-  ["other values", (into) => [9, 8, 7, 6].forEach((value, i) => into.add([CALLS, SIZE, CALLS, LOAD][i]!, value, [A, undefined, B][i])), {}],
+  [
+    "other values",
+    (into) => [9, 8, 7, 6].forEach((value, i) => into.add([CALLS, SIZE, CALLS, LOAD][i]!, value, [A, undefined, B][i])),
+    {},
+  ],
   ["another moment, beyond 32 bits of nanoseconds", usual, { timeUnixNs: 1_790_000_009_999_999_999n }],
   ["counters that began anew", usual, { sinceUnixNs: 8n }],
   ["nobody knows since when", usual, { sinceUnixNs: 0n }],
   ["another scope", usual, { scope: scopeBytes("other", "2") }],
   ["a point that is not known this time", (into) => (into.add(CALLS, Number.NaN, A), into.add(SIZE, 2)), {}],
   ["one more", (into) => (usual(into), into.add(LOAD, 5, B)), {}],
-  ["labels the other way round", (into) => (into.add(CALLS, 1, B), into.add(SIZE, 2), into.add(CALLS, 3, A), into.add(LOAD, 4)), {}],
+  [
+    "labels the other way round",
+    (into) => (into.add(CALLS, 1, B), into.add(SIZE, 2), into.add(CALLS, 3, A), into.add(LOAD, 4)),
+    {},
+  ],
 ])("what is remembered of a resource changes nothing: %s", (_, fill, at) => {
   const remembered = resourceBytes({ "service.name": "shop" });
   written(remembered, usual);

@@ -42,7 +42,12 @@ test.each<[string, (socket: Socket) => void, Outcome["kind"], RegExp]>([
   ["nothing but the end", (socket) => socket.end(), "later", /hang up/],
   ["a reset", (socket) => socket.resetAndDestroy(), "later", /ECONNRESET|hang up/],
   ["no HTTP", (socket) => socket.end("220 smtp ready\r\n"), "later", /Parse Error/],
-  ["an answer that never ends", (socket) => void socket.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"), "later", /no answer within 500 ms/],
+  [
+    "an answer that never ends",
+    (socket) => void socket.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"),
+    "later",
+    /no answer within 500 ms/,
+  ],
   ["no answer", () => {}, "later", /no answer within 500 ms/],
 ])("%s: the request is over, and may be sent again", async (_, answer, kind, why) => {
   const outcome = await posted(answer);
@@ -51,11 +56,14 @@ test.each<[string, (socket: Socket) => void, Outcome["kind"], RegExp]>([
 });
 
 test("an answer before all was read, and a reset behind it, is that answer", async () => {
-  const outcome = await posted((socket) => {
-    socket.write("HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\n\r\nbig");
-    setTimeout(() => socket.resetAndDestroy(), 50);
-    socket.pause();
-  }, Buffer.alloc(32 << 20));
+  const outcome = await posted(
+    (socket) => {
+      socket.write("HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\n\r\nbig");
+      setTimeout(() => socket.resetAndDestroy(), 50);
+      socket.pause();
+    },
+    Buffer.alloc(32 << 20),
+  );
   // A server that resets may take its own answer away; never is it an end that nobody hears of.
   if (outcome.kind === "refused") expect(outcome.why).toContain("status 413: big");
   else expect(outcome.kind).toBe("later");

@@ -52,7 +52,9 @@ export class Poster {
       // Each time: what comes behind the answer, of a server that closes, would end the agent unheard.
       request.on("error", later);
       // Behind all others: an answer that is none (101 is one) ends the connection, and is told by nothing else.
-      request.once("close", () => setImmediate(later, new Error("the connection was closed before the answer was whole")));
+      request.once("close", () =>
+        setImmediate(later, new Error("the connection was closed before the answer was whole")),
+      );
       request.once("response", (response) => {
         let answer = "";
         response.setEncoding("latin1").on("data", (piece: string) => {

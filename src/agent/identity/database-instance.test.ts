@@ -2,7 +2,10 @@ import { expect, test } from "vitest";
 import { databaseInstance } from "./database-instance.ts";
 
 test.each([
-  ["/usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main -c config_file=/etc/x", "/var/lib/postgresql/15/main"],
+  [
+    "/usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main -c config_file=/etc/x",
+    "/var/lib/postgresql/15/main",
+  ],
   ["postgres -D/srv/pg -p 5433", "/srv/pg"],
   ["postgres --pgdata=/srv/b", "/srv/b"],
   ["postgres -p 5433", "5433"],

@@ -47,7 +47,7 @@ function readTable(path: string): ListeningSocket[] {
   const file = openSync(path, "r");
   try {
     const room = Buffer.allocUnsafe(PIECE_BYTES);
-    for (let text = ""; ; ) {
+    for (let text = ""; ;) {
       const got = readSync(file, room, 0, PIECE_BYTES, null);
       text += room.toString("latin1", 0, got);
       const { sockets, isWhole } = listeningSockets(text);
