@@ -3,7 +3,8 @@
  *
  *   node bench/ingest-server.mjs FOLDER [--no-store]
  *
- * Tells its parent its port and the engine's process id; answers "flush" when all is stored, and ends on "stop".
+ * Tells its parent its port and the engine's process id; answers "flush" when all is stored and
+ * "metrics" with its own figures, and ends on "stop".
  */
 import { join } from "node:path";
 
@@ -32,6 +33,10 @@ async function obey(what) {
   if (what === "flush") {
     await ingest.flush();
     process.send("flushed");
+    return;
+  }
+  if (what === "metrics") {
+    process.send(ingest.metricsText());
     return;
   }
   await ingest.stop();

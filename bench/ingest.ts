@@ -50,6 +50,31 @@ const flush = async (): Promise<void> => {
   await flushed;
 };
 
+/** Durations so far by "phase bucket": how many were at most that. */
+async function phases(): Promise<Map<string, number>> {
+  const told = next<string>();
+  server.send("metrics");
+  const found = (await told).matchAll(/^longpole_ingest_phase_seconds_bucket\{phase="(.+)",le="(.+)"\} (\d+)$/gm);
+  return new Map([...found].map(([, phase, bound, count]) => [`${phase} ${bound}`, Number(count)]));
+}
+
+/** Of each phase between two looks: the bounds below which half of the durations are, and 99 of 100. */
+function phaseText(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): string {
+  const buckets = [...after].map(([key, count]) => {
+    const [phase, bound] = key.split(" ") as [string, string];
+    return { phase, bound, count: count - (before.get(key) ?? 0) };
+  });
+  const texts = [...new Set(buckets.map(({ phase }) => phase))].map((phase) => {
+    const own = buckets.filter((bucket) => bucket.phase === phase);
+    const below = (share: number): string => {
+      const { bound } = own.find(({ count }) => count >= share * own.at(-1)!.count)!;
+      return bound === "+Inf" ? "more" : `${1000 * Number(bound)}`;
+    };
+    return `${phase} ${below(0.5)}, ${below(0.99)}`;
+  });
+  return `phases (p50, p99 at most, ms): ${texts.join("; ")}`;
+}
+
 async function send(requests: number, perSecond: number): Promise<Sent> {
   const script = join(import.meta.dirname, "ingest-load.ts");
   const words = [port, Math.ceil(requests), perSecond].map(String);
@@ -64,10 +89,11 @@ function cpuSecondsOf(pid: number | undefined): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** Resident memory, MiB; 0 for no process. */
-function mebibytesOf(pid: number | undefined): number {
+/** Resident memory, MiB; of the files a process has mapped, such as the engine's library, with `field` RssFile. 0 for no process. */
+function mebibytesOf(pid: number | undefined, field: "VmRSS" | "RssFile" = "VmRSS"): number {
   if (pid === undefined) return 0;
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) / 1024;
+  const found = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return Number(found![1]) / 1024;
 }
 
 interface Used {
@@ -114,16 +140,20 @@ console.log(
 );
 console.log(`${Math.round(perSecond * SPANS)} spans/s with eight connections; acknowledged in ${ms(full.sent)}`);
 console.log(busy(full));
+const beforeHalf = await phases();
 const half = await measure((perSecond / 2) * HALF_LOAD_SECONDS, perSecond / 2);
 console.log(
   `at half that load, open loop: ${half.sent.acknowledged * SPANS} spans, ${half.sent.refused} requests refused; ${ms(half.sent)}`,
 );
 console.log(busy(half));
+console.log(phaseText(beforeHalf, await phases()));
 const steady = await measure((STEADY_SPANS / SPANS) * STEADY_SECONDS, STEADY_SPANS / SPANS);
 console.log(`at ${STEADY_SPANS} spans/s: ${memory(steady.ownMemory, steady.engineMemory)}; ${ms(steady.sent)}`);
 console.log(busy(steady));
 await sleep(1000 * IDLE_SECONDS);
-console.log(`idle, ${IDLE_SECONDS} s later: ${memory(mebibytesOf(server.pid), mebibytesOf(engine))}`);
+console.log(
+  `idle, ${IDLE_SECONDS} s later: ${memory(mebibytesOf(server.pid), mebibytesOf(engine))}; of that mapped files: ${memory(mebibytesOf(server.pid, "RssFile"), mebibytesOf(engine, "RssFile"))}`,
+);
 const ended = new Promise((resolve) => server.once("exit", resolve));
 server.send("stop");
 await ended;

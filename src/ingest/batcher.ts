@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Body, BlockMeta, DataMeta, Decoded, DoneMeta } from "./body.ts";
 import { Block } from "./block.ts";
 import type { Inserted } from "./block-rows.ts";
+import { IdleMemory } from "./idle-memory.ts";
 import type { Ledger, Reasons } from "./ledger.ts";
 import type { IngestLimits } from "./limits.ts";
 import { rebuildRows } from "./rebuild-block.ts";
@@ -41,6 +42,7 @@ export class Batcher {
   private flushes: { readonly awaited: Set<Block>; readonly resolve: () => void }[] = [];
   private readonly stopping = new AbortController();
   private readonly pool = new RowPool();
+  private readonly idleMemory: IdleMemory;
   private readonly totals: Record<KeptSignal, number> = { traces: 0, metrics: 0, profiles: 0 };
   private readonly ageTimer: NodeJS.Timeout;
   private readonly wal: Wal;
@@ -55,6 +57,7 @@ export class Batcher {
     this.sink = parts.sink;
     this.limits = parts.limits;
     this.log = parts.log;
+    this.idleMemory = new IdleMemory(this.limits.blockRows);
     this.countFromLedger();
     this.ageTimer = setInterval(() => this.closeOld(), Math.max(10, this.limits.blockAgeMs / 4)).unref();
   }
@@ -72,6 +75,7 @@ export class Batcher {
       if (Object.keys(rejected).length > 0) this.tally(signal, rejected, receivedMs);
       return { decoded, written: Promise.resolve() };
     }
+    this.idleMemory.taken(accepted);
     const total = (this.totals[signal] += accepted);
     const meta: DataMeta = { signal, format, encoding, n: accepted, rejected, total, oldestMs, service, instance };
     const written = new Promise<void>((resolve, reject) => {
@@ -143,9 +147,11 @@ export class Batcher {
   }
 
   private closeOld(): void {
-    const before = performance.now() - this.limits.blockAgeMs;
+    const nowMs = performance.now();
+    const before = nowMs - this.limits.blockAgeMs;
     for (const block of this.open.values()) if (block.openedMs <= before) this.close(block);
-    this.pool.dropUnused();
+    if (this.pool.dropUnused()) this.idleMemory.dropped(nowMs);
+    this.idleMemory.look(nowMs);
   }
 
   /** The block is only in the log from here on. */

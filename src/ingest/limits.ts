@@ -47,7 +47,8 @@ export const DEFAULT_LIMITS: IngestLimits = {
   pointAgeMs: Number.POSITIVE_INFINITY,
   insertsInFlight: 2,
   blocksInMemory: 4,
-  segmentBytes: 64 * MIB,
+  // One more is made ahead.
+  segmentBytes: 16 * MIB,
   walBytes: 4096 * MIB,
   minFreeBytes: 256 * MIB,
   diskPauseMs: 250,

@@ -6,6 +6,7 @@ import { inflated, inflatedNow } from "./inflate.ts";
 import { type Ledger, sumOf } from "./ledger.ts";
 import type { IngestLimits } from "./limits.ts";
 import { countLogRecords, countLogRecordsJson } from "./log-records.ts";
+import type { PhaseTimes } from "./phases.ts";
 import { ITEMS } from "./signal.ts";
 import { type RefusalReason, type Wal, WalUnavailable } from "./wal/wal.ts";
 
@@ -56,12 +57,14 @@ export class Receiver {
   private readonly wal: Wal;
   private readonly ledger: Ledger;
   private readonly limits: IngestLimits;
+  private readonly phases: PhaseTimes;
 
-  constructor(batcher: Batcher, wal: Wal, ledger: Ledger, limits: IngestLimits) {
-    this.batcher = batcher;
-    this.wal = wal;
-    this.ledger = ledger;
-    this.limits = limits;
+  constructor(parts: { batcher: Batcher; wal: Wal; ledger: Ledger; limits: IngestLimits; phases: PhaseTimes }) {
+    this.batcher = parts.batcher;
+    this.wal = parts.wal;
+    this.ledger = parts.ledger;
+    this.limits = parts.limits;
+    this.phases = parts.phases;
   }
 
   /** Room for a request of `bytes`, or why there is none: asked before a request is read. */
@@ -133,6 +136,7 @@ export class Receiver {
 
   private async outcomeOf(body: Body): Promise<Outcome> {
     try {
+      const startMs = performance.now();
       const { decompressedBytes } = this.limits;
       const bytes =
         inflatedNow(body.sent, body.encoding, decompressedBytes) ??
@@ -141,7 +145,9 @@ export class Receiver {
       const ageMs = body.signal === "traces" ? spanAgeMs : body.signal === "metrics" ? pointAgeMs : Infinity;
       const oldestMs = Number.isFinite(ageMs) ? body.receivedMs - ageMs : undefined;
       const { decoded, written } = this.batcher.take({ ...body, oldestMs }, bytes);
+      this.phases.since("decode", startMs);
       await written;
+      this.phases.since("acknowledge", startMs);
       const rejected = sumOf(decoded.rejected);
       const what = ITEMS[body.signal];
       const reasons = Object.entries(decoded.rejected).map(([reason, count]) => `${count} ${reason}`);

@@ -32,10 +32,17 @@ export class RowPool {
     else held.push(one);
   }
 
-  /** To be called now and then. */
-  dropUnused(): void {
+  /** To be called now and then; whether there were any. */
+  dropUnused(): boolean {
     const before = performance.now() - UNUSED_MS;
-    // Those that are never taken stand first: the last one is.
-    for (const held of this.idle.values()) while (held.length > 0 && held[0]!.sinceMs < before) held.shift();
+    let dropped = false;
+    for (const held of this.idle.values()) {
+      // Those that are never taken stand first: the last one is.
+      while (held.length > 0 && held[0]!.sinceMs < before) {
+        held.shift();
+        dropped = true;
+      }
+    }
+    return dropped;
   }
 }

@@ -66,6 +66,13 @@ describe("startIngest", () => {
     expect(new Set(sink.spanIds()).size).toBe(400);
     expect(ingest.ledger().signals.traces).toEqual({ received: 400, stored: 400, rejected: {}, dropped: {}, inWal: 0 });
     expect(ingest.metricsText()).toContain('longpole_ingest_stored_total{signal="traces"} 400\n');
+    // Each request is decoded and answered once; groups are written and synced, how many depends on when they came.
+    for (const phase of ["decode", "wait", "acknowledge"])
+      expect(ingest.metricsText()).toContain(`longpole_ingest_phase_seconds_count{phase="${phase}"} 4\n`);
+    for (const phase of ["write", "sync"])
+      expect(ingest.metricsText()).toMatch(
+        new RegExp(`longpole_ingest_phase_seconds_count\\{phase="${phase}"\\} [1-9]`),
+      );
   });
 
   it("stores after a restart what the store had not taken before, once, and goes on counting", async () => {

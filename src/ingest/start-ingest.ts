@@ -7,6 +7,7 @@ import { listenGrpc } from "./grpc/grpc-receiver.ts";
 import { type Access, listenHttp, type Listener } from "./http/http-receiver.ts";
 import { type LedgerCounts, ledgerText } from "./ledger.ts";
 import { DEFAULT_LIMITS, type IngestLimits } from "./limits.ts";
+import { PhaseTimes } from "./phases.ts";
 import { type ProfileTarget, startPulling } from "./profiles/pull-profiles.ts";
 import { type ScrapeTarget, startScraping } from "./prometheus/scrape.ts";
 import { Receiver } from "./receiver.ts";
@@ -53,7 +54,7 @@ export interface Ingest {
   readonly ports: Readonly<Partial<Record<keyof Listen, number>>>;
   /** where every item that came has gone; a copy */
   ledger(): LedgerCounts;
-  /** the ledger and the state of the log, in Prometheus' text format */
+  /** the ledger, the state of the log and the times of acknowledging, in Prometheus' text format */
   metricsText(): string;
   /**
    * Takes an OTLP metrics request (protobuf) that this process made itself, the way of what is received. Gives what was
@@ -107,12 +108,12 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
     await unlock();
     throw error;
   }
-  const { ledger, wal, batcher } = core;
+  const { ledger, wal, batcher, phases } = core;
   let stopping: Promise<void> | undefined;
   return {
     ports,
     ledger: () => structuredClone(ledger.counts),
-    metricsText: () => ledgerText(ledger.counts) + stateText(wal, batcher, recovered),
+    metricsText: () => ledgerText(ledger.counts) + stateText(wal, batcher, recovered) + phases.text(),
     takeMetrics: (request) => takeMetrics(core.receiver, request),
     flush: () => batcher.flush(),
     stop: () => (stopping ??= stop(core, listeners, limits)),
@@ -142,6 +143,7 @@ interface Core {
   readonly batcher: Batcher;
   readonly receiver: Receiver;
   readonly ledger: Recovered["ledger"];
+  readonly phases: PhaseTimes;
   readonly unlock: () => Promise<void>;
 }
 
@@ -150,6 +152,7 @@ function assemble(options: IngestOptions, limits: IngestLimits, recovered: Recov
   const { log, sink } = options;
   // The log tells the batcher what is void, and the batcher writes to the log.
   const held: { batcher?: Batcher } = {};
+  const phases = new PhaseTimes();
   const wal = new Wal({
     dir: options.walDir,
     files: options.files ?? DISK,
@@ -162,11 +165,13 @@ function assemble(options: IngestOptions, limits: IngestLimits, recovered: Recov
     voids,
     snapshot: () => ledger.counts,
     onVoid: () => held.batcher!.dropWaiting(),
+    phases,
     log,
   });
   const batcher = new Batcher({ wal, ledger, sink, limits, log });
   held.batcher = batcher;
-  return { wal, batcher, ledger, receiver: new Receiver(batcher, wal, ledger, limits) };
+  const receiver = new Receiver({ batcher, wal, ledger, limits, phases });
+  return { wal, batcher, ledger, phases, receiver };
 }
 
 /** Blocks of an earlier run come again as they were; what no block held yet makes new ones. */
@@ -230,6 +235,7 @@ function isLoopback(host: string): boolean {
 function stateText(wal: Wal, batcher: Batcher, { damage }: Recovered): string {
   const rows: [string, string, number][] = [
     ["longpole_ingest_wal_bytes", "Size of the write-ahead log.", wal.bytes],
+    ["longpole_ingest_wal_reserved_bytes", "Zeros written ahead for what comes, not in its size.", wal.reservedBytes],
     ["longpole_ingest_wal_segments", "Files of the write-ahead log.", wal.segments.length],
     ["longpole_ingest_wal_damaged_places", "Stretches found damaged when the log was read.", damage.places],
     ["longpole_ingest_wal_damaged_bytes", "Bytes of them.", damage.bytes],

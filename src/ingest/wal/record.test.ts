@@ -13,8 +13,8 @@ const segment = (records: readonly WalRecord[], salt = SALT): Buffer =>
 
 function seqsIn(bytes: Buffer, salt = SALT): { seqs: number[]; places: number; bytes: number } {
   const seqs: number[] = [];
-  const damage = scanSegment(bytes, salt, 0, ({ seq }) => seqs.push(seq));
-  return { seqs, ...damage };
+  const scan = scanSegment(bytes, salt, 0, ({ seq }) => seqs.push(seq));
+  return { seqs, places: scan.places, bytes: scan.bytes };
 }
 
 describe("scanSegment", () => {
@@ -28,7 +28,11 @@ describe("scanSegment", () => {
 
   it("reads back what was written", () => {
     const found: WalRecord[] = [];
-    expect(scanSegment(whole, SALT, 0, (one) => found.push(one))).toEqual({ bytes: 0, places: 0 });
+    expect(scanSegment(whole, SALT, 0, (one) => found.push(one))).toEqual({
+      bytes: 0,
+      places: 0,
+      end: whole.length,
+    });
     expect(found.map(({ kind, seq, receivedMs }) => ({ kind, seq, receivedMs }))).toEqual(
       records.map(({ kind, seq, receivedMs }) => ({ kind, seq, receivedMs })),
     );
@@ -62,17 +66,40 @@ describe("scanSegment", () => {
     }
   });
 
-  it("keeps what stands whole before a cut, wherever that is", () => {
-    const ends = records.map((_, i) => segment(records.slice(0, i + 1)).length);
+  it.each([
+    ["", 0],
+    [", also where zeros stand behind it that were written ahead", 10_000],
+  ])("keeps what stands whole before a cut, wherever that is%s", (_, ahead) => {
+    const ends = records.map((__, i) => segment(records.slice(0, i + 1)).length);
     for (let size = 0; size < whole.length; size++) {
       const count = ends.filter((end) => end <= size).length;
-      const rest = size - (ends[count - 1] ?? 0);
-      expect({ size, ...seqsIn(whole.subarray(0, size)) }).toEqual({
+      const rest = whole.subarray(ends[count - 1] ?? 0, size);
+      expect({ size, ...seqsIn(Buffer.concat([whole.subarray(0, size), Buffer.alloc(ahead)])) }).toEqual({
         size,
         seqs: [1, 2, 3, 4].slice(0, count),
-        places: rest > 0 ? 1 : 0,
-        bytes: rest,
+        places: rest.length > 0 ? 1 : 0,
+        // The zeros with which a piece of a record ends cannot be told from those behind it.
+        bytes: rest.findLastIndex((byte) => byte !== 0) + 1,
       });
+    }
+  });
+
+  it("ends where the last record does, which may end with zeros itself", () => {
+    const bytes = segment([record(1, "first"), record(2, Buffer.from([7, 0, 0, 0]))]);
+    for (const ahead of [0, 1, 4095, 4096, 4097, 20_000]) {
+      const scan = scanSegment(Buffer.concat([bytes, Buffer.alloc(ahead)]), SALT, 0, () => {});
+      expect(scan).toEqual({ places: 0, bytes: 0, end: bytes.length });
+    }
+    expect(scanSegment(Buffer.alloc(20_000), SALT, 0, () => {})).toEqual({ places: 0, bytes: 0, end: 0 });
+  });
+
+  it("counts a byte that is another within the zeros ahead as damage, and keeps all records", () => {
+    const ahead = Buffer.concat([whole, Buffer.alloc(9000)]);
+    for (let at = whole.length; at < ahead.length; at += 7) {
+      const flipped = Buffer.from(ahead);
+      flipped[at]! ^= 1 << (at % 8);
+      const bytes = at + 1 - whole.length;
+      expect({ at, ...seqsIn(flipped) }).toEqual({ at, seqs: [1, 2, 3, 4], places: 1, bytes });
     }
   });
 

@@ -73,23 +73,32 @@ function sumOf(bytes: Uint8Array, before: number): number {
   return bytes.length === 0 ? before : crc32(bytes, before);
 }
 
-export interface Damage {
+interface Damage {
   /** bytes of the segment that hold no sound record */
   bytes: number;
   /** stretches of such bytes */
   places: number;
 }
 
+/** What stands in a segment. */
+export interface Scan extends Damage {
+  /** where what was written ends: behind it are only zeros, which were written ahead */
+  readonly end: number;
+}
+
 /**
  * Calls `take` for each sound record of a segment, in order, with its offset. Damaged
  * stretches are passed over and counted; never throws for what the bytes hold.
+ *
+ * Zeros at the end are room that was made ahead. A record begins with a magic that is none, so that a record which
+ * was cut off, and a byte of the zeros that is another, are told apart from them: damage up to the last byte that is no zero.
  */
 export function scanSegment(
   bytes: Buffer,
   salt: number,
   from: number,
   take: (record: WalRecord, offset: number) => void,
-): Damage {
+): Scan {
   const damage: Damage = { bytes: 0, places: 0 };
   let sound = from;
   for (let at = from; at < bytes.length;) {
@@ -104,8 +113,19 @@ export function scanSegment(
     at += HEADER_BYTES + record.meta.length + record.body.length;
     sound = at;
   }
-  note(damage, bytes.length - sound);
-  return damage;
+  const end = endOfWritten(bytes, sound);
+  note(damage, end - sound);
+  return { ...damage, end };
+}
+
+const ZEROS: Buffer = Buffer.alloc(2 ** 12);
+
+/** Where the zeros begin with which the bytes end, at `from` at the earliest: a sound record may end with zeros of its own. */
+function endOfWritten(bytes: Buffer, from: number): number {
+  let end = bytes.length;
+  while (end - from >= ZEROS.length && ZEROS.equals(bytes.subarray(end - ZEROS.length, end))) end -= ZEROS.length;
+  while (end > from && bytes[end - 1] === 0) end--;
+  return end;
 }
 
 function note(damage: Damage, bytes: number): void {

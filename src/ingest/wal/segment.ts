@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Damage, scanSegment, type WalRecord } from "./record.ts";
+import { type Scan, scanSegment, type WalRecord } from "./record.ts";
 
 /** A file of the log. Its name holds its number and salt: a damaged first byte loses neither. */
 export interface Segment {
   readonly id: number;
   readonly path: string;
   readonly salt: number;
-  /** bytes that are known to be on the disk */
+  /** bytes that are known to be on the disk, without the zeros behind them */
   size: number;
   /** data records in it whose block the store has not got yet */
   outstanding: number;
@@ -35,8 +35,8 @@ export function listSegments(dir: string): Segment[] {
 }
 
 /** Reads a segment from `from` on, a record after the other. Damage is counted; an unreadable file throws. */
-export function readSegment(segment: Segment, from: number, take: (record: WalRecord, offset: number) => void): Damage {
-  const bytes = readFileSync(segment.path);
-  segment.size = bytes.length;
-  return scanSegment(bytes, segment.salt, from, take);
+export function readSegment(segment: Segment, from: number, take: (record: WalRecord, offset: number) => void): Scan {
+  const scan = scanSegment(readFileSync(segment.path), segment.salt, from, take);
+  segment.size = scan.end;
+  return scan;
 }

@@ -1,8 +1,10 @@
 import { dirname } from "node:path";
 import type { VoidMeta } from "../body.ts";
+import type { PhaseTimes } from "../phases.ts";
 import type { WalFiles } from "./wal-files.ts";
 import { encodeHeader, HEADER_BYTES, RecordKind, type WalRecord } from "./record.ts";
 import { newSegment, type Segment } from "./segment.ts";
+import { type OpenSegment, SpareSegment } from "./spare-segment.ts";
 
 export type RefusalReason = "disk-full" | "disk-failing" | "wal-full" | "stopping";
 
@@ -27,7 +29,7 @@ export interface Place {
 export interface WalOptions {
   readonly dir: string;
   readonly files: WalFiles;
-  /** a segment is ended at this size */
+  /** a segment is ended at this size, or at twice as much where the next is not ready */
   readonly segmentBytes: number;
   /** data is refused when all segments together are larger */
   readonly walBytes: number;
@@ -44,11 +46,14 @@ export interface WalOptions {
   readonly snapshot: () => unknown;
   /** Called before the records behind the last synced one are refused, all of which are void. */
   readonly onVoid: () => void;
+  /** told how long records wait, and how long writing and syncing take */
+  readonly phases: PhaseTimes;
   readonly log: (text: string) => void;
 }
 
 interface Pending {
   readonly record: WalRecord;
+  readonly sinceMs: number;
   readonly apply: (place: Place) => void;
   readonly resolve: (place: Place) => void;
   readonly reject: (error: WalUnavailable) => void;
@@ -56,6 +61,12 @@ interface Pending {
 
 /** Bytes that are written and synced at once; more wait for the next round. */
 const GROUP_BYTES = 16 * 2 ** 20;
+
+/**
+ * With so many bytes in a segment the next is made ahead, or with a sixteenth of what a segment may have: who receives
+ * next to nothing writes no zeros.
+ */
+const AHEAD_FROM_BYTES = 2 ** 20;
 
 /**
  * An append-only log with group commit: all that waits is written with one call and
@@ -71,7 +82,13 @@ export class Wal {
   readonly segments: Segment[];
   private syncedSeq: number;
   private nextSeq: number;
-  private active: { readonly segment: Segment; readonly fd: number } | undefined;
+  private active: OpenSegment | undefined;
+  /** made ahead, or tried to, since the present segment was begun */
+  private spare: SpareSegment | undefined;
+  /** number of the newest segment */
+  private lastId: number;
+  /** files that are being closed */
+  private closing: Promise<void> = Promise.resolve();
   private pending: Pending[] = [];
   private pendingBytes = 0;
   private readonly voids: VoidMeta[];
@@ -88,6 +105,7 @@ export class Wal {
   constructor(options: WalOptions) {
     this.options = options;
     this.segments = [...options.segments];
+    this.lastId = this.segments.at(-1)?.id ?? 0;
     this.nextSeq = options.nextSeq;
     this.syncedSeq = options.nextSeq - 1;
     this.voids = [...options.voids];
@@ -111,9 +129,16 @@ export class Wal {
     return this.voids.some(({ from, to }) => seq >= from && seq <= to);
   }
 
-  /** Size of all segments. */
+  /** Size of all segments, without what is reserved. */
   get bytes(): number {
     return this.segments.reduce((sum, segment) => sum + segment.size, 0);
+  }
+
+  /** Zeros that were written ahead, and no record has taken their place. */
+  get reservedBytes(): number {
+    const { active, spare } = this;
+    const own = active === undefined ? 0 : Math.max(0, active.reserved - active.segment.size);
+    return own + (spare?.bytes ?? 0);
   }
 
   /**
@@ -130,7 +155,7 @@ export class Wal {
     const seq = this.nextSeq++;
     const record: WalRecord = { kind, seq, receivedMs, meta: Buffer.from(JSON.stringify(meta)), body };
     const written = new Promise<Place>((resolve, reject) => {
-      this.pending.push({ record, apply, resolve, reject });
+      this.pending.push({ record, sinceMs: performance.now(), apply, resolve, reject });
     });
     this.pendingBytes += sizeOf(record);
     this.running ??= this.run();
@@ -170,8 +195,9 @@ export class Wal {
   async close(): Promise<void> {
     clearInterval(this.freeSpaceTimer);
     await this.idle();
-    if (this.active !== undefined) await this.options.files.close(this.active.fd);
-    this.active = undefined;
+    this.retire();
+    await this.spare?.drop();
+    await this.closing;
   }
 
   private async run(): Promise<void> {
@@ -186,6 +212,7 @@ export class Wal {
           item.apply(places[i]!);
           item.resolve(places[i]!);
         }
+        this.makeAhead();
       } catch (error) {
         await this.fail(group, error);
       }
@@ -205,14 +232,18 @@ export class Wal {
 
   /** Writes and syncs a group; all of it goes into one segment. */
   private async write(group: readonly Pending[]): Promise<Place[]> {
-    const { files, segmentBytes } = this.options;
+    const { files, phases } = this.options;
     const size = group.reduce((sum, { record }) => sum + sizeOf(record), 0);
-    if (this.active !== undefined && this.active.segment.size + size > segmentBytes) await this.retire();
+    if (this.isAtEnd(size)) this.retire();
     this.active ??= await this.begin();
     const { segment, fd } = this.active;
+    for (const { record, sinceMs } of group) if (record.kind === RecordKind.data) phases.since("wait", sinceMs);
     const buffers = group.flatMap(({ record }) => [encodeHeader(record, segment.salt), record.meta, record.body]);
+    const startMs = performance.now();
     await files.write(fd, buffers, segment.size);
+    const writtenMs = phases.since("write", startMs);
     await files.sync(fd);
+    phases.since("sync", writtenMs);
     const places: Place[] = [];
     for (const { record } of group) {
       const start = segment.size;
@@ -224,17 +255,47 @@ export class Wal {
     return places;
   }
 
-  private async retire(): Promise<void> {
-    const { active } = this;
-    this.active = undefined;
-    if (active !== undefined) await this.options.files.close(active.fd);
+  /** Whether the next group begins a segment: one that grows is left as soon as there is one that was made ahead. */
+  private isAtEnd(size: number): boolean {
+    const { active, spare } = this;
+    if (active === undefined) return false;
+    if (active.reserved === 0 && spare?.isReady === true) return true;
+    const { segmentBytes } = this.options;
+    // A disk that is slow to take the zeros has them not in vain: this one may grow meanwhile.
+    return active.segment.size + size > (spare?.isFilling() === true ? 2 * segmentBytes : segmentBytes);
   }
 
-  /** A new segment with the counts so far and the numbers that are void. */
-  private async begin(): Promise<{ segment: Segment; fd: number }> {
-    const { files, dir, snapshot } = this.options;
-    const segment = newSegment(dir, (this.segments.at(-1)?.id ?? 0) + 1);
-    const fd = await files.create(segment.path);
+  /** Closes the present segment, without the zeros that are left. Nothing waits for it: its records are on the disk. */
+  private retire(): void {
+    const { active } = this;
+    this.active = undefined;
+    if (active !== undefined) this.closing = this.closing.then(() => this.shut(active));
+  }
+
+  private async shut({ segment, fd, reserved }: OpenSegment): Promise<void> {
+    const { files, log } = this.options;
+    try {
+      if (reserved > segment.size) await files.truncate(fd, segment.size);
+    } catch (error) {
+      log(`ingest: zeros are left in ${segment.path}: ${String(error)}`);
+    }
+    await files.close(fd).catch((error: unknown) => log(`ingest: ${String(error)}`));
+  }
+
+  /** Has the next segment made while this one is written, where there is room for it; tried once a segment. */
+  private makeAhead(): void {
+    const { dir, files, segmentBytes, minFreeBytes, log } = this.options;
+    if (this.active === undefined || this.spare !== undefined) return;
+    if (this.active.segment.size < Math.min(AHEAD_FROM_BYTES, segmentBytes / 16)) return;
+    if (this.freeBytes - segmentBytes < minFreeBytes) return;
+    this.spare = new SpareSegment(newSegment(dir, ++this.lastId), segmentBytes, files, log);
+  }
+
+  /** The next segment, with the counts so far and the numbers that are void. */
+  private async begin(): Promise<OpenSegment> {
+    const { files, snapshot } = this.options;
+    const opened = await this.nextFile();
+    const { segment, fd } = opened;
     try {
       const metas: [RecordKind, unknown][] = [[RecordKind.ledger, snapshot()]];
       for (const range of this.voids.slice(this.voidsTold)) metas.push([RecordKind.void, range]);
@@ -248,7 +309,8 @@ export class Wal {
         0,
       );
       await files.sync(fd);
-      await files.syncFolder(dirname(segment.path));
+      // The name of one that was made ahead is on the disk.
+      if (opened.reserved === 0) await files.syncFolder(dirname(segment.path));
       segment.size = records.reduce((sum, record) => sum + sizeOf(record), 0);
     } catch (error) {
       await this.abandon(segment, fd);
@@ -256,7 +318,18 @@ export class Wal {
     }
     this.voidsTold = this.voids.length;
     this.segments.push(segment);
-    return { segment, fd };
+    return opened;
+  }
+
+  /** That which was made ahead. One that is not ready is given up: its number is below that of the one begun now. */
+  private async nextFile(): Promise<OpenSegment> {
+    const { spare } = this;
+    this.spare = undefined;
+    const ready = spare?.take();
+    if (ready !== undefined) return ready;
+    if (spare !== undefined) this.closing = Promise.all([this.closing, spare.drop()]).then(() => {});
+    const segment = newSegment(this.options.dir, ++this.lastId);
+    return { segment, fd: await this.options.files.create(segment.path), reserved: 0 };
   }
 
   /** A segment that could not be begun. If it cannot be removed either, it holds nothing that was acknowledged. */
