@@ -16,26 +16,49 @@ export interface TraceSpans {
 
 /** Rows in which the expression holds, ascending; none if the trace is not found by it. The meaning is told at TraceExpression. */
 export function matchTrace(expression: TraceExpression, spans: TraceSpans): number[] {
-  const held = holdsIn(expression, spans);
+  const sets = spanSets(expression);
+  return matchSets(expression, spans, (set, row) => holds(sets[set]!, spans, row));
+}
+
+/** The conditions of an expression's sets of spans, as they stand in it from left to right. */
+function spanSets(expression: TraceExpression): readonly SpanCondition[] {
+  if (expression.kind === "spans") return [expression.where];
+  return [...spanSets(expression.left), ...spanSets(expression.right)];
+}
+
+/** The same where it is known of each span in which sets it is; these are numbered as they stand in the expression, from 0. */
+export function matchSets(
+  expression: TraceExpression,
+  spans: Pick<TraceSpans, "count" | "parent">,
+  isIn: (set: number, row: number) => boolean,
+): number[] {
+  let sets = 0;
+  const held = holdsIn(expression, spans, isIn, () => sets++);
   const rows: number[] = [];
   if (held !== undefined) for (let row = 0; row < spans.count; row++) if (held[row] === 1) rows.push(row);
   return rows;
 }
 
 /** 1 per row that matches; undefined where the expression does not hold. */
-function holdsIn(expression: TraceExpression, spans: TraceSpans): Uint8Array | undefined {
+function holdsIn(
+  expression: TraceExpression,
+  spans: Pick<TraceSpans, "count" | "parent">,
+  isIn: (set: number, row: number) => boolean,
+  nextSet: () => number,
+): Uint8Array | undefined {
   if (expression.kind === "spans") {
+    const set = nextSet();
     const held = new Uint8Array(spans.count);
     let isFound = false;
     for (let row = 0; row < spans.count; row++) {
-      if (!holds(expression.where, spans, row)) continue;
+      if (!isIn(set, row)) continue;
       held[row] = 1;
       isFound = true;
     }
     return isFound ? held : undefined;
   }
-  const left = holdsIn(expression.left, spans);
-  const right = holdsIn(expression.right, spans);
+  const left = holdsIn(expression.left, spans, isIn, nextSet);
+  const right = holdsIn(expression.right, spans, isIn, nextSet);
   switch (expression.kind) {
     case "and":
       return left === undefined || right === undefined ? undefined : left.map((value, row) => value | right[row]!);
@@ -52,7 +75,7 @@ function holdsIn(expression: TraceExpression, spans: TraceSpans): Uint8Array | u
 function related(
   left: Uint8Array,
   right: Uint8Array,
-  spans: TraceSpans,
+  spans: Pick<TraceSpans, "count" | "parent">,
   kind: "child" | "descendant",
 ): Uint8Array | undefined {
   const { count } = spans;
@@ -67,7 +90,7 @@ function related(
 }
 
 /** Whoever has a marked span above becomes marked. Each row is walked once, and a circle of parents ends. */
-function spread(below: Uint8Array, spans: TraceSpans): void {
+function spread(below: Uint8Array, spans: Pick<TraceSpans, "count" | "parent">): void {
   const known = new Uint8Array(spans.count);
   const way: number[] = [];
   for (let row = 0; row < spans.count; row++) {
@@ -134,7 +157,10 @@ function holdsOfText({ op, text: wanted }: TextTest, text: string): boolean {
 
 const patterns = new Map<string, RegExp>();
 
-/** As RE2 in the store reads it: `.` is any letter, line ends too, and the whole text has to match. */
+/**
+ * As RE2 in the store reads it: `.` is any letter, line ends too, and the whole text has to match. Of a pattern as `(a+)+$` this
+ * can take for ever: a browser asks so of its own page, and a server leaves patterns to its store.
+ */
 function patternOf(text: string): RegExp {
   let pattern = patterns.get(text);
   if (pattern === undefined) {

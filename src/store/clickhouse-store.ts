@@ -2,6 +2,7 @@ import { SpanTableBuilder } from "../model/span-table-builder.ts";
 import type { MetricTable } from "../model/metric-table.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import type { StackTable } from "../model/stack-table.ts";
+import type { TraceExpression } from "../model/trace-query.ts";
 import { type Connection, Link, type QueryOptions, type Settings } from "./connection.ts";
 import { inSlices } from "./in-slices.ts";
 import { BlockMemory } from "./native/block-memory.ts";
@@ -28,7 +29,7 @@ import {
 import { ClickHouseLookup } from "./metric-lookup.ts";
 import { SHARDS } from "./queries/status.ts";
 import { rangeParameters } from "./queries/time-range.ts";
-import { expressionSql } from "./queries/trace-query-sql.ts";
+import { expressionSql, spanSetsSql, type SpanSetsRow } from "./queries/trace-query-sql.ts";
 import { enforceSizeCap, type Dropped } from "./size-cap.ts";
 import type {
   Edges,
@@ -40,6 +41,7 @@ import type {
   RedQuery,
   RedRow,
   Shards,
+  SpanSets,
   Store,
   StoredFinding,
   StoreStatus,
@@ -166,6 +168,18 @@ export class ClickHouseStore implements Store {
       const summary = byId.get(row.id);
       return summary === undefined ? [] : [traceSummary(summary, row)];
     });
+  }
+
+  async spanSets(
+    traceIds: readonly string[],
+    expression: TraceExpression,
+    { signal }: ReadOptions = {},
+  ): Promise<ReadonlyMap<string, readonly SpanSets[]>> {
+    const { sql, parameters } = spanSetsSql(expression);
+    const rows = await this.rows<SpanSetsRow>(sql, { parameters: { ...parameters, ids: traceIds }, signal });
+    const byTrace = new Map<string, SpanSets[]>(traceIds.map((id) => [id, []]));
+    for (const { id, span, parent, sets } of rows) byTrace.get(id)!.push({ spanId: span, parentId: parent, sets });
+    return byTrace;
   }
 
   async services(range: TimeRange): Promise<readonly string[]> {

@@ -166,6 +166,7 @@ const CODES: Readonly<Record<number, StoreErrorCode>> = {
   497: "denied", // ACCESS_DENIED
   516: "denied", // AUTHENTICATION_FAILED
   164: "denied", // READONLY
+  427: "bad-pattern", // CANNOT_COMPILE_REGEXP
 };
 
 export function storeErrorOf(error: unknown): StoreError {

@@ -17,6 +17,8 @@ export type StoreErrorCode =
   | "denied"
   /** the tables are of a newer version than this program */
   | "newer-schema"
+  /** a regular expression of the question that RE2 does not take */
+  | "bad-pattern"
   /** what was read is not what was written */
   | "malformed"
   /** the engine refuses; `message` has its words */

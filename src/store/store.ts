@@ -95,6 +95,15 @@ export interface TraceSummary {
   readonly matchDurationNs: number;
 }
 
+/** A span and the sets of spans of an expression. */
+export interface SpanSets {
+  /** hex */
+  readonly spanId: string;
+  readonly parentId: string;
+  /** by the number of the set, as they stand in the expression from left to right: "1" where the span is in it, else "0" */
+  readonly sets: string;
+}
+
 /** Calls from one service to another. */
 export interface Edge {
   readonly caller: string;
@@ -195,6 +204,15 @@ export interface Store {
   /** All spans of a trace, none for one that is not there; `idHex` has 32 digits. */
   trace(idHex: string, options?: ReadOptions): Promise<SpanTable>;
   searchTraces(query: TraceQuery, options?: ReadOptions): Promise<readonly TraceSummary[]>;
+  /**
+   * All spans of these traces, at most 1000 of them, and in which of the expression's sets of spans each is, by trace id. Patterns are the engine's, whose time
+   * grows with the text alone.
+   */
+  spanSets(
+    traceIds: readonly string[],
+    expression: TraceExpression,
+    options?: ReadOptions,
+  ): Promise<ReadonlyMap<string, readonly SpanSets[]>>;
   services(range: TimeRange): Promise<readonly string[]>;
   operations(
     service: string,

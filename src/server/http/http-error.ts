@@ -36,6 +36,7 @@ const STORE_STATUS: Readonly<Record<StoreErrorCode, number>> = {
   "disk-full": 507,
   denied: 502,
   "newer-schema": 503,
+  "bad-pattern": 400,
   malformed: 502,
   refused: 502,
 };

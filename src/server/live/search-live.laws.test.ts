@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { matchTrace } from "../../analysis/match-traces.ts";
 import { parseTraceQuery } from "../../analysis/parse-trace-query.ts";
 import { tracesOf } from "../../analysis/trace-spans.ts";
@@ -26,12 +26,39 @@ beforeAll(async () => {
   embedded = await openEmbedded({ dataDir, retention: { spanDays: 3650, metricDays: 3650 } });
   spans = someSpans();
   await embedded.store.insertSpans(spans, "all");
+  await embedded.store.insertSpans(slowNames(), "slow");
 }, 60_000);
 
 afterAll(async () => {
   await embedded?.close();
   rmSync(dataDir, { recursive: true, force: true });
 });
+
+/** The number of such a trace and the name of its spans, which has 2^36 ways to be parted by (a+)+. */
+const SLOW = 99;
+const ALMOST = `${"a".repeat(36)}!`;
+
+/** A root and a child. */
+function slowNames(): SpanTable {
+  const builder = new SpanTableBuilder();
+  builder.resources.add(builder.strings.intern("service.name"), AttributeType.string, builder.strings.intern("slow"));
+  const resource = builder.resources.closeList();
+  for (const span of [1, 2]) {
+    builder.begin(resource, 0);
+    const row = builder.open;
+    builder.traceId[4 * row + 3] = SLOW;
+    builder.spanId[2 * row + 1] = span;
+    builder.parentSpanId[2 * row + 1] = span - 1;
+    const start = BASE + 86_400_000_000_000n;
+    for (const words of [builder.startWords, builder.endWords]) {
+      words[2 * row] = Number(start >> 32n);
+      words[2 * row + 1] = Number(start & 0xffff_ffffn);
+    }
+    builder.name[row] = builder.strings.intern(ALMOST);
+    builder.commit();
+  }
+  return builder.finish().table;
+}
 
 /** 60 traces of up to five spans with all kinds of attributes, drawn by a fixed generator. */
 function someSpans(): SpanTable {
@@ -140,4 +167,30 @@ test("the store finds the traces that the same question finds in the table", { t
     { seed: 1, numRuns: process.env["LONGPOLE_LONG_TESTS"] === "1" ? 400 : 40 },
   );
   expect(found).toBeGreaterThan(200);
+});
+
+describe("patterns of which JavaScript tries all ways to part a text", () => {
+  const range = { fromUnixNs: BASE + 86_000_000_000_000n, toUnixNs: BASE + 90_000_000_000_000n };
+  const found = async (text: string): Promise<readonly string[]> => {
+    const parsed = parseTraceQuery(text);
+    if (parsed.kind === "invalid") throw new Error(`${text}: ${parsed.expected}`);
+    const { traces } = await searchLive(embedded.store, { ...range, expression: parsed.expression });
+    return traces.map(({ traceId }) => traceId);
+  };
+
+  // Tried in this process, these would not end in a human life.
+  test.each([
+    ["{ name !~ `(a+)+$` } > {}", 1],
+    ["{ name =~ `(a+)+$` } > {}", 0],
+    ["{} >> { name !~ `(a|aa)+$` && resource.service.name !~ `(s+)+$` }", 1],
+  ])("%s is answered", async (text, count) => {
+    expect(await found(text)).toEqual(Array<string>(count).fill(SLOW.toString(16).padStart(32, "0")));
+  });
+
+  test("one that RE2 does not take is told to be that", async () => {
+    await expect(found("{ name =~ `a{2000}` } > {}")).rejects.toMatchObject({
+      name: "StoreError",
+      code: "bad-pattern",
+    });
+  });
 });

@@ -21,7 +21,7 @@ export interface SqlWithParameters {
  * conditions is that of src/analysis/match-traces.ts, to the letter.
  */
 export function expressionSql(expression: TraceExpression, order: "newest" | "slowest"): SqlWithParameters {
-  const writer = new ConditionWriter();
+  const writer = new ConditionWriter(inRange("start"));
   const sets: string[] = [];
   const having = holding(expression, sets, writer);
   const marks = sets.map((condition, i) => `${condition} AS match_${i}`).join(",\n    ");
@@ -43,6 +43,34 @@ LIMIT {limit:UInt32}`,
   };
 }
 
+/** A span of a trace: who is above it, and for each set of the expression, as they stand in it, "1" where it is in it, else "0". */
+export interface SpanSetsRow {
+  readonly id: string;
+  readonly span: string;
+  readonly parent: string;
+  readonly sets: string;
+}
+
+/** Spans of the traces `ids` (hex), whole, as SpanSetsRow. */
+export function spanSetsSql(expression: TraceExpression): SqlWithParameters {
+  const writer = new ConditionWriter(OF_TRACES);
+  const sets: string[] = [];
+  holding(expression, sets, writer);
+  return {
+    sql: `SELECT lower(hex(trace_id)) AS id, lower(hex(span_id)) AS span, lower(hex(parent_id)) AS parent,
+  arrayStringConcat([${sets.map((condition) => `toString(toUInt8(${condition}))`).join(",\n    ")}]) AS sets
+FROM spans
+WHERE ${OF_TRACES}
+ORDER BY start, span_id, kind, duration, name`,
+    parameters: writer.parameters,
+  };
+}
+
+/** The hash is a place in the order of the table, in each hour of it. */
+const OF_TRACES = `cityHash64(trace_id) IN (
+    SELECT cityHash64(toFixedString(unhex(one), 16)) FROM (SELECT arrayJoin({ids:Array(String)}) AS one)
+  ) AND lower(hex(trace_id)) IN {ids:Array(String)}`;
+
 /** What has to be among a trace's spans; the conditions of each set of spans come into `sets`. */
 function holding(expression: TraceExpression, sets: string[], writer: ConditionWriter): string {
   if (expression.kind === "spans") {
@@ -56,7 +84,13 @@ function holding(expression: TraceExpression, sets: string[], writer: ConditionW
 /** Conditions as SQL that is 0 or 1, never NULL, so that NOT means what it says. */
 class ConditionWriter {
   readonly parameters: Record<string, string | number> = {};
+  /** of which spans the conditions are asked */
+  private readonly spans: string;
   private count = 0;
+
+  constructor(spans: string) {
+    this.spans = spans;
+  }
 
   condition(condition: SpanCondition): string {
     switch (condition.kind) {
@@ -124,7 +158,7 @@ class ConditionWriter {
       ${items}[${at} + 1] = '1' AND ${value} = '-0', '0',
       ${value})`;
     return `(resource GLOBAL IN (
-      SELECT resource FROM (SELECT DISTINCT resource, toString(resource) AS text FROM spans WHERE ${inRange("start")})
+      SELECT resource FROM (SELECT DISTINCT resource, toString(resource) AS text FROM spans WHERE ${this.spans})
       WHERE ${this.attributeTest(text, test)}))`;
   }
 
