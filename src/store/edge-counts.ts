@@ -1,8 +1,10 @@
 import type { Link, QueryOptions, Settings } from "./connection.ts";
 import {
   EDGE_HOURS,
+  EDGE_PARTS,
   EDGES,
   type EdgeHourRow,
+  type EdgePartsRow,
   type EdgeRow,
   HOURS_WITH_SPANS,
   ROLLED_UP_EDGES,
@@ -17,6 +19,9 @@ const SPANS_PER_JOIN = 1_000_000;
 const HOUR_S = 3600;
 const NS_PER_S = 1_000_000_000n;
 const HOUR_NS = 3600n * NS_PER_S;
+
+/** The rows of a part stay together, as their token is the block's; they are as many as kinds of calls in sixty minutes. */
+const ONE_BLOCK: Settings = { min_insert_block_size_rows: "10000000", min_insert_block_size_bytes: "0" };
 
 interface Reads {
   rows<Row>(query: string, options: QueryOptions): Promise<Row[]>;
@@ -33,13 +38,15 @@ export class EdgeCounts {
   private readonly database: string;
   private readonly reads: Reads;
   private readonly settings: Settings;
+  private readonly spansPerJoin: number;
 
   /** settings: of inserts */
-  constructor(link: Link, database: string, reads: Reads, settings: Settings) {
+  constructor(link: Link, database: string, reads: Reads, settings: Settings, spansPerJoin: number = SPANS_PER_JOIN) {
     this.link = link;
     this.database = database;
     this.reads = reads;
     this.settings = settings;
+    this.spansPerJoin = spansPerJoin;
   }
 
   async edges(range: TimeRange, { traceShare, signal }: ReadOptions & { traceShare?: number }): Promise<Edges> {
@@ -52,7 +59,7 @@ export class EdgeCounts {
     );
     const counted = await Promise.all(rest.map((gap) => this.reads.countSpans(gap, LARGEST_HASH, signal)));
     const unread = counted.reduce((sum, spans) => sum + spans, 0);
-    const share = Math.min(1, SPANS_PER_JOIN / Math.max(1, unread));
+    const share = Math.min(1, this.spansPerJoin / Math.max(1, unread));
     const parts: (readonly EdgeRow[])[] = [];
     if (hours.length > 0) {
       const parameters = { ...rangeParameters(range), hours: hours.map(({ hour }) => hour) };
@@ -75,18 +82,22 @@ export class EdgeCounts {
     return open.length;
   }
 
-  /** In parts that a join can hold. Each part has a token, so that an hour which was cut off half way counts nothing twice. */
+  /**
+   * In parts that a join can hold. Each part is one block and has a token, so that an hour which was cut off half way counts
+   * nothing twice; of spans that came late meanwhile those in the rest of the parts are counted.
+   */
   private async rollUpHour(hour: number, signal: AbortSignal | undefined): Promise<void> {
     const fromUnixNs = BigInt(hour) * NS_PER_S;
     const range = { fromUnixNs, toUnixNs: fromUnixNs + HOUR_NS };
     const spans = await this.reads.countSpans(range, LARGEST_HASH, signal);
-    const parts = 2n ** BigInt(Math.ceil(Math.log2(Math.max(1, spans / SPANS_PER_JOIN))));
+    const parts = BigInt(await this.partsOf(hour, spans, signal));
     for (let i = 0n; i < parts; i++) {
       const [lowest, highest] = [(2n ** 64n * i) / parts, (2n ** 64n * (i + 1n)) / parts - 1n];
       await this.link.command(rollUpEdges(`${this.database}.`), {
         parameters: { ...rangeParameters(range), lowest, highest },
         settings: {
           ...this.settings,
+          ...ONE_BLOCK,
           distributed_product_mode: "local",
           insert_deduplication_token: `edges ${hour} ${lowest} ${highest}`,
         },
@@ -95,6 +106,19 @@ export class EdgeCounts {
     }
     const row = { time: String(hour), spans };
     await this.link.insertRows(`${this.database}.edge_hours`, [row], { settings: this.settings });
+  }
+
+  /** As written down when the hour was begun, by this process or one before it. */
+  private async partsOf(hour: number, spans: number, signal: AbortSignal | undefined): Promise<number> {
+    const noted = async (): Promise<number | undefined> =>
+      (await this.reads.rows<EdgePartsRow>(EDGE_PARTS, { parameters: { hour }, signal }))[0]?.parts;
+    const before = await noted();
+    if (before !== undefined) return before;
+    const parts = 2 ** Math.ceil(Math.log2(Math.max(1, spans / this.spansPerJoin)));
+    await this.link.insertRows(`${this.database}.edge_parts`, [{ time: String(hour), parts }], {
+      settings: this.settings,
+    });
+    return (await noted()) ?? parts;
   }
 
   private hoursOf(range: TimeRange, signal: AbortSignal | undefined): Promise<EdgeHourRow[]> {

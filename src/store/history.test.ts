@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { spansFromRows } from "../testing/spans-from-rows.ts";
 import { Link } from "./connection.ts";
+import { EdgeCounts } from "./edge-counts.ts";
 import { type Embedded, openEmbedded } from "./embedded/open-embedded.ts";
 import type { StoredSetting } from "./history.ts";
 import type { History, Store } from "./store.ts";
@@ -166,5 +167,60 @@ describe("calls between services", () => {
     await link.close();
     expect(await store.rollUpEdges(range(-3600, 7200))).toBe(3);
     expect((await store.edges(range(-3600, 7200))).edges).toEqual([edge(661, 7)]);
+  });
+
+  test("are not counted twice by a try after one that was cut off, though spans came meanwhile", async () => {
+    const HOUR_AT = 4 * 3600;
+    /** As many traces of a call each, from an id on. */
+    const traces = (first: number, count: number, name: string): ReturnType<typeof spansFromRows> =>
+      spansFromRows(
+        Array.from({ length: 2 * count }, (_, i) => ({
+          trace: first + (i >> 1),
+          id: 2 * (first + (i >> 1)) + (i % 2),
+          parent: i % 2 === 0 ? 0 : 2 * (first + (i >> 1)),
+          startNs: offset(HOUR_AT + (i >> 1)),
+          endNs: offset(HOUR_AT + (i >> 1)) + 1e6,
+          service: i % 2 === 0 ? "web" : "db",
+          name: i % 2 === 0 ? "GET /" : name,
+          kind: 2,
+        })),
+      );
+    const link = new Link({ urls: [embedded.engine.url], ...embedded.engine.writer, database: "longpole" });
+    const hour = range(HOUR_AT, HOUR_AT + 3600);
+    let inserts = 0;
+    const cutOff = {
+      insertRows: link.insertRows.bind(link),
+      command: async (...asked: Parameters<Link["command"]>): Promise<void> => {
+        if (++inserts === 2) throw new Error("cut off");
+        await link.command(...asked);
+      },
+    } as unknown as Link;
+    const counts = (through: Link): EdgeCounts =>
+      new EdgeCounts(
+        through,
+        "longpole",
+        {
+          rows: (query, options) => link.rows(query, { settings: { distributed_product_mode: "local" }, ...options }),
+          countSpans: (of) => store.spansIn(of),
+        },
+        { async_insert: 0 },
+        400,
+      );
+    // 600 spans in joins of 400 are two parts; with 700 more they would be four.
+    await store.insertSpans(traces(10_000, 300, "early"), "early calls");
+    await expect(counts(cutOff).rollUp(hour, {})).rejects.toThrow("cut off");
+    await store.insertSpans(traces(20_000, 350, "late"), "late calls");
+    expect(await counts(link).rollUp(hour, {})).toBe(1);
+    const [upper] = await link.rows<{ late: number }>(
+      "SELECT toUInt32(count()) AS late FROM longpole.spans WHERE name = 'late' AND cityHash64(trace_id) >= 9223372036854775808",
+    );
+    const { edges } = await store.edges(hour);
+    expect(edges.map(({ operation, count }) => [operation, count])).toEqual([
+      ["early", 300],
+      // Those in the part that was counted when they were there.
+      ["late", upper!.late],
+    ]);
+    expect(upper!.late).toBeGreaterThan(100);
+    await link.close();
   });
 });

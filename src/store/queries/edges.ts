@@ -70,3 +70,12 @@ export const HOURS_WITH_SPANS: string = `SELECT toUInt32(toStartOfHour(time)) AS
 WHERE ${inRange("toDateTime64(time, 9, 'UTC')")}
 GROUP BY hour
 ORDER BY hour`;
+
+/** In how many parts an hour is counted, once that was written down; of two who began at once the lesser. */
+export const EDGE_PARTS: string = `SELECT toUInt32(min(parts)) AS parts FROM edge_parts
+WHERE toUInt32(time) = {hour:UInt32}
+GROUP BY time`;
+
+export interface EdgePartsRow {
+  readonly parts: number;
+}

@@ -2,9 +2,10 @@ import type { Connection, Link } from "../connection.ts";
 import { StoreError } from "../store-error.ts";
 import { TABLES } from "./tables.ts";
 import { VERSION_2 } from "./version-2.ts";
+import { VERSION_3 } from "./version-3.ts";
 
 /** Migrations in their order: element i leads from version i to i + 1. A statement is safe to run twice. */
-const MIGRATIONS: readonly (readonly string[])[] = [TABLES, VERSION_2];
+const MIGRATIONS: readonly (readonly string[])[] = [TABLES, VERSION_2, VERSION_3];
 
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
@@ -37,6 +38,7 @@ export const TIMED_TABLES: readonly {
   { table: "red_day", time: "time", days: "metricDays" },
   { table: "edges", time: "time", days: "metricDays" },
   { table: "edge_hours", time: "time", days: "metricDays" },
+  { table: "edge_parts", time: "time", days: "metricDays" },
   { table: "ledger", time: "time", days: "metricDays" },
 ];
 
@@ -109,6 +111,7 @@ export async function migrateDistributed(link: Link, connection: Connection & { 
     ["findings", "cityHash64(id)"],
     ["edges", "cityHash64(caller, callee)"],
     ["edge_hours", "toUInt32(time)"],
+    ["edge_parts", "toUInt32(time)"],
     ["statements", "cityHash64(service, database, id)"],
     ["settings", "cityHash64(service, instance)"],
     ["events", "cityHash64(id)"],
