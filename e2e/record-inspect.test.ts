@@ -32,7 +32,12 @@ async function busy(
   flags: readonly string[] = ["--inspect-port=0"],
   ...words: string[]
 ): Promise<{ pid: number; out: () => string }> {
-  const child = spawn(process.execPath, [...flags, join(folder, "busy.mjs"), ...words]);
+  return started([...flags, join(folder, "busy.mjs"), ...words]);
+}
+
+/** A Node.js program that says when it is ready. */
+async function started(args: readonly string[]): Promise<{ pid: number; out: () => string }> {
+  const child = spawn(process.execPath, args);
   children.push(child);
   let text = "";
   await new Promise<void>((resolve) => {
@@ -108,6 +113,48 @@ test("a stopped program is not sent a signal that would open its inspector when 
   await sleep(300);
   expect(listeningPorts(pid)).toEqual([]);
 });
+
+/** On the signal: what looks like an inspector and refuses connections; with "then", after two of them a real one in its place. */
+const REFUSING = `import { createServer } from "node:http";
+import { open } from "node:inspector";
+let refused = 0;
+process.on("SIGUSR1", () => {
+  const server = createServer((_, answer) =>
+    answer.end(JSON.stringify([{ webSocketDebuggerUrl: "ws://127.0.0.1:" + server.address().port + "/1" }])));
+  server.on("upgrade", (_, socket) => {
+    socket.destroy();
+    if (process.argv[2] !== "then" || ++refused < 2) return;
+    const { port } = server.address();
+    server.closeAllConnections();
+    server.close(() => open(port));
+  });
+  server.listen(0, "127.0.0.1");
+});
+function weighOrders() { let x = 0; const end = Date.now() + 8; while (Date.now() < end) x += Math.sqrt(x + 1); return x; }
+setInterval(weighOrders, 10);
+console.log("ready");
+`;
+
+test("an inspector that takes no connection is told to be left open, and what closes it", async () => {
+  writeFileSync(join(folder, "refusing.mjs"), REFUSING);
+  const { pid } = await started([join(folder, "refusing.mjs")]);
+  const { code, stderr } = longpole(["record", "-p", `${pid}`, "--inspect", "--seconds", "1"]);
+  const [port] = listeningPorts(pid);
+  expect(code).toBe(2);
+  expect(stderr).toContain(
+    `(process ${pid}) was opened and is left open: who can connect to 127.0.0.1:${port} may run code`,
+  );
+  expect(stderr).toContain(`| node inspect 127.0.0.1:${port}`);
+}, 30_000);
+
+test("an inspector that takes the third connection is used, and closed again", async () => {
+  writeFileSync(join(folder, "refusing.mjs"), REFUSING);
+  const { pid } = await started([join(folder, "refusing.mjs"), "then"]);
+  const { code, stdout, stderr } = longpole(["record", "-p", `${pid}`, "--inspect", "--seconds", "1", "--folded"]);
+  expect([code, stderr]).toEqual([0, expect.not.stringContaining("open")]);
+  expect(stdout).toMatch(/;weighOrders \d+$/m);
+  expect(listeningPorts(pid)).toEqual([]);
+}, 30_000);
 
 test("a program with a handler of its own for the signal is told so", async () => {
   const { pid, out } = await busy(["--inspect-port=0"], "own");

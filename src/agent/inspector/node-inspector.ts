@@ -30,16 +30,18 @@ export interface InspectOptions {
  * A CPU profile of a Node.js process that was started without preparation. SIGUSR1 makes Node open its inspector at
  * 127.0.0.1, through which anybody who can connect there may run code in the process; so it is closed again in the end, also when
  * this process is killed meanwhile: the target is told to close it by itself after 3 s without a sign of life. What that cannot
- * cover: to be killed in the milliseconds between the signal and that order, and a target whose event loop never comes to it.
- * An inspector that was open before stays open.
+ * cover: to be killed in the milliseconds between the signal and that order, a target whose event loop never comes to it, and an
+ * inspector that opens and then takes no connection, which the error tells. An inspector that was open before stays open.
  *
  * Throws a RecordError where the target is no Node.js, does not catch SIGUSR1 (which would end it), or opens nothing.
  */
 export async function inspectNode(target: TargetProcess, options: InspectOptions): Promise<InspectedProfile> {
   const before = await inspectorOf(listeningPorts(target.pid));
-  const url = before ?? (await openInspector(target));
   const wasOpen = before !== undefined;
-  const session = await Session.connect(url);
+  const opened = before ?? (await openInspector(target));
+  const { session, url } = wasOpen
+    ? { session: await Session.connect(opened), url: opened }
+    : await connectToOpened(target, opened);
   const remarks: string[] = wasOpen
     ? [`the inspector of ${target.name} was open already (${url.host}) and stays so`]
     : [];
@@ -68,6 +70,29 @@ export async function inspectNode(target: TargetProcess, options: InspectOptions
     if (!wasOpen) await closeInspector(session, target, url, remarks);
     session.close();
   }
+}
+
+/**
+ * Only through a connection can it be closed again: one that fails is tried anew, at the address that the inspector tells then.
+ * Throws a RecordError that says that it is left open, and what closes it.
+ */
+async function connectToOpened(target: TargetProcess, opened: URL): Promise<{ session: Session; url: URL }> {
+  const port = Number(opened.port);
+  let url = opened;
+  let why = "";
+  for (const endMs = performance.now() + TIMEOUT_MS; performance.now() < endMs; await sleep(10 * POLL_MS)) {
+    try {
+      return { session: await Session.connect(url), url };
+    } catch (error) {
+      why = (error as Error).message;
+    }
+    if (!listeningPorts(target.pid).includes(port)) throw new RecordError(`${why}, and has closed again`);
+    url = (await inspectorOf([port])) ?? url;
+  }
+  throw new RecordError(
+    `${why}. The inspector of ${target.name} (process ${target.pid}) was opened and is left open: who can connect to ${url.host} may run code in that process. ` +
+      `It closes with the process, or by: echo "exec process.getBuiltinModule('node:inspector').close()" | node inspect ${url.host}`,
+  );
 }
 
 /** URL of the inspector that one of these ports is, if one is. */
@@ -234,10 +259,10 @@ class Session {
     this.evaluate(`void (${SEEN} = Date.now())`).catch(() => {});
   }
 
-  /** Closing waits for all connections to end: the target does it when this one has. */
+  /** Closing waits for all connections to end: the target does it when this one has. Also where it could not be guarded. */
   async orderToClose(): Promise<void> {
     try {
-      await this.evaluate(`void setTimeout(() => ${CLOSE}?.(), 50)`);
+      await this.evaluate(`void setTimeout(() => ${CLOSE} ? ${CLOSE}() : ${INSPECTOR}.close(), 50)`);
     } catch {
       // The connection has ended: the target closes it by itself.
     }
