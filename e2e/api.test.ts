@@ -167,6 +167,12 @@ test("a deploy that was told is among the changes, and replaced when it is told 
   expect(await tell({ ...deploy, when: "now" })).toMatchObject([400, { field: "when" }]);
   expect(await tell({ ...deploy, time: "noon" })).toMatchObject([400, { field: "time" }]);
   expect(await tell({ ...deploy, kind: "A deploy" })).toMatchObject([400, { field: "kind" }]);
+  // What the server alone finds, and the ids under which it does.
+  for (const kind of ["change-point", "setting"]) {
+    expect(await tell({ ...deploy, kind })).toMatchObject([400, { field: "kind" }]);
+    expect(await tell({ ...deploy, id: `${kind} ["orders"] 1` })).toMatchObject([400, { field: "id" }]);
+  }
+  expect(await tell({ ...deploy, kind: "settings", id: "settings" })).toMatchObject([201, {}]);
 });
 
 test("a window with too many spans is thinned, says so, and still equals its export to the last digit", async () => {

@@ -1,10 +1,19 @@
 import Type, { type Static } from "typebox";
 import { closed, Name, UnixNsText } from "./common.ts";
 
+/** Kinds of changes that the server finds. Their ids begin with them, and an event of the same id is replaced: nobody else may use either. */
+const OF_THE_SERVER: readonly string[] = ["change-point", "setting"];
+
+/** Whether a kind, or what an id begins with, is one of the server's own. */
+export const isOfTheServer = (text: string): boolean => OF_THE_SERVER.includes(text.split(" ", 1)[0]!);
+
 /** What somebody tells that happened. */
 export const NewChange = Type.Object(
   {
-    kind: Type.String({ pattern: "^[a-z][a-z-]{0,39}$", description: "deploy, config, migration, ..." }),
+    kind: Type.String({
+      pattern: "^[a-z][a-z-]{0,39}$",
+      description: "deploy, config, migration, ...; not change-point and setting, which the server finds",
+    }),
     title: Type.String({ minLength: 1, maxLength: 500 }),
     service: Type.Optional(Name),
     time: Type.Optional(
@@ -25,7 +34,7 @@ export type NewChange = Static<typeof NewChange>;
 const Change = Type.Object({
   id: Type.String(),
   timeUnixNs: UnixNsText,
-  kind: Type.String({ description: "change-point: found in the rates by the server; others as they were told" }),
+  kind: Type.String({ description: "change-point, setting: found by the server; others as they were told" }),
   service: Type.String({ description: "empty: of the whole system" }),
   title: Type.String(),
   details: Type.Unknown({ description: "a JSON object" }),

@@ -83,6 +83,31 @@ test("databases come from the file, or one from the environment, whose URL may h
   expect(() => settingsOf({ config: wrong }, {})).toThrow(/postgres:\/\/ URL/);
 });
 
+test("a user and password in ClickHouse's address are used and not shown", () => {
+  const { clickhouse } = settingsOf(
+    { clickhouse: ["https://me:p%40ss%25@ch1:8443/x", "https://me:p%40ss%25@ch2"] },
+    {},
+  );
+  expect(clickhouse).toEqual({ urls: ["https://ch1:8443/x", "https://ch2/"], user: "me", password: "p@ss%" });
+  expect(settingsOf({ clickhouse: ["http://ch:8123"] }, { LONGPOLE_CLICKHOUSE_USER: "me" }).clickhouse).toEqual({
+    urls: ["http://ch:8123"],
+    user: "me",
+  });
+});
+
+test.each([
+  ["clickhouse://me:s3cret@ch:9000", 'found "clickhouse://ch:9000"'],
+  // No URL, as the slash ends the host.
+  ["http://me:s3cret/x@ch:8123", 'found "http://ch:8123"'],
+  ["me:s3cret@ch:8123", 'found "ch:8123"'],
+  ["http://me:s3cret%@ch:8123", "of http://ch:8123/ are not percent-encoded"],
+  ["http://me:s3cret@ch,http://you:s3cret@ch2", "that of http://ch2/ is not that of http://ch/"],
+])("ClickHouse at %s is refused, and no password told", (text, message) => {
+  const refused = (): unknown => settingsOf({}, { LONGPOLE_CLICKHOUSE: text });
+  expect(refused).toThrow(message);
+  expect(refused).not.toThrow("s3cret");
+});
+
 test.each([
   [{ LONGPOLE_LISTEN: "7077" }, /LONGPOLE_LISTEN: expected HOST:PORT/],
   [{ LONGPOLE_LISTEN: "127.0.0.1:70000" }, /HOST:PORT/],

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parseObjective, type Objective } from "../../engine/objective.ts";
+import { clickhouseAddresses } from "./clickhouse-addresses.ts";
 import { ConfigError } from "./config-error.ts";
 import type { Config } from "./config-schema.ts";
 import { durationMs, sizeBytes } from "./quantities.ts";
@@ -220,16 +221,13 @@ function clickhouseOf(
   env: (name: string) => string | undefined,
   config: Config,
 ): ClickHouseSettings | undefined {
-  const urls = flags.clickhouse ?? list(env("LONGPOLE_CLICKHOUSE")) ?? config.clickhouse?.urls;
-  if (urls === undefined) return undefined;
-  for (const url of urls) {
-    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-      throw new ConfigError(`ClickHouse: expected an http or https URL, found "${url}"`);
-    }
-  }
+  const given = flags.clickhouse ?? list(env("LONGPOLE_CLICKHOUSE")) ?? config.clickhouse?.urls;
+  if (given === undefined) return undefined;
+  const { urls, ...inAddress } = clickhouseAddresses(given);
   const inFile = config.clickhouse;
-  const user = env("LONGPOLE_CLICKHOUSE_USER") ?? inFile?.user;
+  const user = inAddress.user ?? env("LONGPOLE_CLICKHOUSE_USER") ?? inFile?.user;
   const password =
+    inAddress.password ??
     env("LONGPOLE_CLICKHOUSE_PASSWORD") ??
     inFile?.password ??
     (inFile?.passwordFile === undefined ? undefined : secretIn(inFile.passwordFile));

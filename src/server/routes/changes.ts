@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyInstance } from "fastify";
-import { Changes, LedgerHistory, NewChange, StoredChange } from "../api/changes.ts";
+import { Changes, isOfTheServer, LedgerHistory, NewChange, StoredChange } from "../api/changes.ts";
 import { WindowQuery } from "../api/window-query.ts";
 import type { ServerContext } from "../context.ts";
 import { callerSignal } from "../http/caller-signal.ts";
+import { HttpError } from "../http/http-error.ts";
 import type { QueryLimit } from "../http/query-limit.ts";
 import { rangeOf, timeOf } from "../http/window-of.ts";
 
@@ -22,6 +23,11 @@ export function addChangeRoutes(app: FastifyInstance, context: ServerContext, qu
       },
     },
     async ({ body: { kind, title, service = "", time, id = randomUUID(), details = {} } }, reply) => {
+      if (isOfTheServer(kind)) throw new HttpError(400, `kind: only the server tells of a ${kind}`, { field: "kind" });
+      if (isOfTheServer(id))
+        throw new HttpError(400, `id: "${id.split(" ", 1)[0]!}" begins the ids of what the server finds`, {
+          field: "id",
+        });
       const timeUnixNs = time === undefined ? context.nowUnixNs() : timeOf(time, "time");
       await history.saveEvents([{ id, timeUnixNs, kind, service, title, json: JSON.stringify(details) }]);
       return reply.code(201).send({ id });
