@@ -111,6 +111,8 @@ export interface Diagnosis {
   readonly profiles: MatchedProfiles;
   /** what the metrics say over time; absent without metrics */
   readonly measures: Measures | undefined;
+  /** what samples show of segments of critical paths, by service */
+  readonly samples: HostEvidence["samples"];
 }
 
 /** A window of spans and metrics, or one of them (and maybe a baseline) → ranked findings with predictions. Never throws for lack of data. */
@@ -223,7 +225,7 @@ export async function diagnoseInDepth(input: DiagnoseInput, hooks: DiagnoseHooks
       recorded: ledgers.services,
     }),
   };
-  return { report, window, views, profiles, measures: resources?.measures };
+  return { report, window, views, profiles, measures: resources?.measures, samples: evidence.samples };
 }
 
 /** Endpoints with the kinds of their time, where a host was looked at. */

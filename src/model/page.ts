@@ -1,5 +1,5 @@
 import type { FlameTree } from "./flame-tree.ts";
-import type { Report } from "./report.ts";
+import type { LedgerLink, Report } from "./report.ts";
 import type { PredictedQuantile, WhatIfReport } from "./what-if-report.ts";
 
 /**
@@ -152,6 +152,11 @@ export interface PageTrace {
   readonly resource?: readonly number[];
   /** the critical path in the order of time: row of the span, start and end, name of the time kind */
   readonly path: readonly (readonly [row: number, startMs: number, endMs: number, timeKind: string])[];
+  /**
+   * What samples of the processes show of stretches of the path whose kind the spans do not tell: index in `path`, kind, how
+   * they are tied to the span, and milliseconds, an estimate, at most the stretch. Absent where there are none.
+   */
+  readonly sampled?: readonly (readonly [stretch: number, timeKind: string, link: LedgerLink, ms: number])[];
 }
 
 export interface PageFlame {

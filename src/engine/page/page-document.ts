@@ -29,9 +29,9 @@ export interface PageHooks extends DiagnoseHooks {
 
 /** The same diagnosis as `diagnose` makes, with what a person looks into. */
 export async function pageDocument(input: PageInput, hooks: PageHooks = {}): Promise<PageDocument> {
-  const { report, window, views, profiles, measures } = await diagnoseInDepth(input, hooks);
+  const { report, window, views, profiles, measures, samples } = await diagnoseInDepth(input, hooks);
   const drawn = views.slice(0, ENDPOINTS).filter((view) => view.endpoint.traces.length >= MIN_TRACES);
-  const { traces, left } = pageTraces(window, drawn);
+  const { traces, left } = pageTraces(window, drawn, samples);
   const serviceOf = (profile: ProfileInput): string | undefined =>
     [...profiles.services.values()].find(({ sources }) => sources.includes(profile.source))?.service ?? profile.service;
   const options = {

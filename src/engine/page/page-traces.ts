@@ -1,9 +1,11 @@
+import { UNEXPLAINED } from "../../analysis/time-kinds.ts";
 import { type AttributeTable, attributeText } from "../../model/attribute-table.ts";
 import type { PageTrace } from "../../model/page.ts";
 import { spanIdHex, traceIdHex } from "../../model/span-table.ts";
 import { TIME_KINDS } from "../../model/time-kind.ts";
 import { NS_PER_MS } from "../../model/units.ts";
 import type { EndpointView } from "../endpoint-view.ts";
+import type { SegmentSamples } from "../ledger/sample-evidence.ts";
 import type { Window } from "../window.ts";
 
 /** Traces of each endpoint: some around its p99 and its median. */
@@ -15,7 +17,11 @@ const SPANS = 30_000;
 const VALUE_LENGTH = 2000;
 
 /** Whole traces of the endpoints of a page, so that slow requests can be looked at; `left`: those beyond the limit on spans. */
-export function pageTraces(window: Window, views: readonly EndpointView[]): { traces: PageTrace[]; left: number } {
+export function pageTraces(
+  window: Window,
+  views: readonly EndpointView[],
+  samples: ReadonlyMap<string, SegmentSamples>,
+): { traces: PageTrace[]; left: number } {
   const traces: PageTrace[] = [];
   let spans = 0;
   let left = 0;
@@ -27,7 +33,7 @@ export function pageTraces(window: Window, views: readonly EndpointView[]): { tr
       const size = window.forest.traceStart[trace + 1]! - window.forest.traceStart[trace]!;
       if (traces.length > 0 && spans + size > SPANS) left++;
       else {
-        traces.push(pageTrace(window, trace, endpoint, role));
+        traces.push(pageTrace(window, trace, endpoint, role, samples));
         spans += size;
       }
     }
@@ -44,8 +50,14 @@ function spread(traces: Int32Array, count: number): number[] {
   );
 }
 
-/** A trace as columns of its own, with its critical path. */
-export function pageTrace(window: Window, trace: number, endpoint: number, role: PageTrace["role"]): PageTrace {
+/** A trace as columns of its own, with its critical path; `samples`: of its segments, by service. */
+export function pageTrace(
+  window: Window,
+  trace: number,
+  endpoint: number,
+  role: PageTrace["role"],
+  samples: ReadonlyMap<string, SegmentSamples> = new Map(),
+): PageTrace {
   const { forest, spans, facts, segments, kinds } = window;
   const rows = forest.rows.subarray(forest.traceStart[trace]!, forest.traceStart[trace + 1]!);
   const root = forest.root[trace]!;
@@ -55,9 +67,11 @@ export function pageTrace(window: Window, trace: number, endpoint: number, role:
   const pool = new Texts();
   const text = (id: number): number => pool.add(window.text(id));
   const path: PageTrace["path"][number][] = [];
+  const sampled: NonNullable<PageTrace["sampled"]>[number][] = [];
   for (let i = segments.traceStart[trace]!; i < segments.traceStart[trace + 1]!; i++) {
     const row = segments.row[i]!;
     const kind = TIME_KINDS[kinds[row]!]!;
+    for (const one of sampledTimes(window, i, samples)) sampled.push([path.length, one.kind, one.link, inMs(one.ns)]);
     path.push([placeOf.get(row)!, inMs(segments.startNs[i]! - start), inMs(segments.endNs[i]! - start), kind]);
   }
   return {
@@ -79,8 +93,23 @@ export function pageTrace(window: Window, trace: number, endpoint: number, role:
     attributes: Array.from(rows, (row) => attributesOf(window, spans.attributes, row, pool)),
     ...resourcesOf(window, rows, pool),
     path,
+    ...(sampled.length === 0 ? {} : { sampled }),
     strings: pool.all,
   };
+}
+
+/** What samples show of a segment, at most its own time: a sample stands for its whole interval, which may be longer. */
+function sampledTimes(
+  { segments, facts, kinds, text }: Window,
+  segment: number,
+  samples: ReadonlyMap<string, SegmentSamples>,
+): ReturnType<SegmentSamples["times"]> {
+  const row = segments.row[segment]!;
+  if (kinds[row] !== UNEXPLAINED) return [];
+  const times = samples.get(text(facts.service[row]!))?.times(segment) ?? [];
+  const seen = times.reduce((sum, { ns }) => sum + ns, 0);
+  const scale = Math.min(1, (segments.endNs[segment]! - segments.startNs[segment]!) / seen);
+  return times.map((one) => ({ ...one, ns: one.ns * scale }));
 }
 
 /** The resources of some spans, each once. */

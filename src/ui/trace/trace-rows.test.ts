@@ -53,10 +53,30 @@ describe("rows of a waterfall", () => {
 
   test("the ledger of the request, and of a span", () => {
     expect(timeLedger(held)).toEqual([
-      { timeKind: "callee", ms: 7 },
-      { timeKind: "cpu", ms: 3 },
+      { timeKind: "callee", ms: 7, sampledMs: 0 },
+      { timeKind: "cpu", ms: 3, sampledMs: 0 },
     ]);
-    expect(timeLedger(held, 1)).toEqual([{ timeKind: "callee", ms: 7 }]);
+    expect(timeLedger(held, 1)).toEqual([{ timeKind: "callee", ms: 7, sampledMs: 0 }]);
     expect(timeLedger(held, 3)).toEqual([]);
+  });
+
+  test("what samples show of a stretch is of their kinds, the rest stays unexplained", () => {
+    const path: PageTrace["path"] = [
+      [0, 0, 2, "unexplained"],
+      [1, 2, 9, "callee"],
+      [0, 9, 10, "unexplained"],
+    ];
+    const sampled: PageTrace["sampled"] = [
+      [0, "cpu", "span-id", 1.5],
+      [2, "cpu", "span-id", 0.25],
+      [2, "lock", "thread-time", 0.75],
+    ];
+    expect(timeLedger({ ...held, path, sampled })).toEqual([
+      { timeKind: "callee", ms: 7, sampledMs: 0 },
+      { timeKind: "cpu", ms: 1.75, sampledMs: 1.75 },
+      { timeKind: "lock", ms: 0.75, sampledMs: 0.75 },
+      { timeKind: "unexplained", ms: 0.5, sampledMs: 0 },
+    ]);
+    expect(timeLedger({ ...held, path, sampled }, 1)).toEqual([{ timeKind: "callee", ms: 7, sampledMs: 0 }]);
   });
 });

@@ -63,11 +63,34 @@ export function drawnRows({ depth, childStart, child }: TraceShape, collapsed: R
   return order.subarray(0, drawn);
 }
 
-/** Milliseconds of the critical path by kind of time, most first: of the whole trace, or of one span. */
-export function timeLedger(trace: PageTrace, row?: number): { timeKind: string; ms: number }[] {
-  const sums = new Map<string, number>();
-  for (const [of, start, end, kind] of trace.path) {
-    if (row === undefined || of === row) sums.set(kind, (sums.get(kind) ?? 0) + end - start);
+/** Time of the critical path of one kind. */
+export interface TraceTime {
+  readonly timeKind: string;
+  readonly ms: number;
+  /** the part of it that samples tell, and no span */
+  readonly sampledMs: number;
+}
+
+/**
+ * The critical path by kind of time, most first: of the whole trace, or of one span. Where samples show what a stretch was spent on
+ * whose kind its span does not tell, it is of their kinds, and the rest of it stays what it is.
+ */
+export function timeLedger({ path, sampled = [] }: PageTrace, row?: number): TraceTime[] {
+  const sums = new Map<string, { ms: number; sampledMs: number }>();
+  const add = (kind: string, ms: number, sampledMs: number): void => {
+    const held = sums.get(kind) ?? { ms: 0, sampledMs: 0 };
+    sums.set(kind, { ms: held.ms + ms, sampledMs: held.sampledMs + sampledMs });
+  };
+  const isAsked = (stretch: number): boolean => row === undefined || path[stretch]![0] === row;
+  for (const [stretch, [, start, end, kind]] of path.entries()) if (isAsked(stretch)) add(kind, end - start, 0);
+  for (const [stretch, kind, , ms] of sampled) {
+    if (!isAsked(stretch)) continue;
+    add(path[stretch]![3], -ms, 0);
+    add(kind, ms, ms);
   }
-  return [...sums].map(([timeKind, ms]) => ({ timeKind, ms })).toSorted((a, b) => b.ms - a.ms);
+  // Of what samples tell whole nothing but the rounding is left.
+  return [...sums]
+    .map(([timeKind, { ms, sampledMs }]) => ({ timeKind, ms, sampledMs }))
+    .filter(({ ms }) => ms > 0.0005)
+    .toSorted((a, b) => b.ms - a.ms);
 }

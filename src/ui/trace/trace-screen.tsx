@@ -184,7 +184,11 @@ function Ledger({ title, trace, row }: { title: string; trace: PageTrace; row?: 
             <div key={kind.timeKind}>
               <span className={styles["tag"]} style={{ background: colorOf(kind.timeKind) }} />
               {wordOf(kind.timeKind)} {ms(kind.ms)}{" "}
-              <span className={styles["muted"]}>{percent(kind.ms / trace.durationMs)} of the request</span>
+              <span className={styles["muted"]}>
+                {percent(kind.ms / trace.durationMs)} of the request
+                {kind.sampledMs > 0 &&
+                  (kind.sampledMs < kind.ms ? `, ${ms(kind.sampledMs)} by samples` : ", by samples")}
+              </span>
             </div>
           ))}
         </>
