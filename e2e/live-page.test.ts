@@ -156,6 +156,34 @@ describe("the home screen of a running server", () => {
     await page.close();
   });
 
+  test(
+    "a page that was answered before is there at once, dated, after a restart too, until the newer one comes",
+    async () => {
+      const seesHeld = async (): Promise<string> => {
+        const { page, complaints } = await watchedPage(browser);
+        const watch = `new MutationObserver(() => {
+        const text = document.body?.textContent ?? "";
+        if (text.includes("A newer answer is being made")) globalThis.seen ??= text;
+      }).observe(document, { childList: true, subtree: true, characterData: true })`;
+        await page.addInitScript({ content: watch });
+        await page.goto(`${up.apiUrl}/?last=5m`);
+        await page.getByText("an index on", { exact: false }).first().waitFor();
+        await page.getByText("A newer answer is being made").waitFor({ state: "detached" });
+        const seen = await page.evaluate<string>("globalThis.seen");
+        expect(await page.getByText("an index on", { exact: false }).count()).toBeGreaterThan(0);
+        expect(complaints).toEqual([]);
+        await page.close();
+        return seen;
+      };
+      expect(await seesHeld()).toMatch(/This was answered at \d{4}-\d\d-\d\d .*an index on/s);
+      up.kill("SIGTERM");
+      await up.ended;
+      up = await startUp(join(folder, "data"));
+      expect(await seesHeld()).toMatch(/This was answered at \d{4}-\d\d-\d\d .*an index on/s);
+    },
+    START_TIMEOUT_MS,
+  );
+
   test("a server that goes away leaves the page as it is, dated", async () => {
     const { page } = await watchedPage(browser);
     await page.goto(`${up.apiUrl}/?last=5m`);

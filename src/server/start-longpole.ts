@@ -3,20 +3,19 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Sink } from "../ingest/sink.ts";
 import { startIngest, type Ingest, type IngestOptions } from "../ingest/start-ingest.ts";
-import { connect } from "../store/connect.ts";
-import { openEmbedded } from "../store/embedded/open-embedded.ts";
-import { DEFAULT_RETENTION, type Retention } from "../store/schema/migrate.ts";
-import { StoreError } from "../store/store-error.ts";
 import type { Store } from "../store/store.ts";
-import type { ClickHouseSettings, Settings } from "./config/settings.ts";
+import type { Settings } from "./config/settings.ts";
 import type { IngestView, ServerContext, SignalCounts } from "./context.ts";
 import { tokenCheck } from "./http/guards.ts";
 import { Analyst } from "./live/analyst.ts";
+import { AnswerFiles } from "./live/answer-files.ts";
 import { FindingKeeper } from "./live/finding-keeper.ts";
 import { LastAnswers } from "./live/last-answers.ts";
 import { recordHistory } from "./live/record-history.ts";
 import type { Log } from "./log.ts";
+import { openStore, type OpeningStore, retentionOf } from "./open-store.ts";
 import { Senders } from "./senders.ts";
+import { startPhase } from "./start-phases.ts";
 import { startServer, type RunningServer } from "./start-server.ts";
 
 /** A running Longpole: receivers, store, and the API. */
@@ -33,59 +32,57 @@ export interface Longpole {
   stop(): Promise<void>;
 }
 
-interface OpenStore {
-  readonly store: Store;
-  readonly partialStore?: Store;
-  readonly kind: "embedded" | "clickhouse";
-  state(): string;
-  close(): Promise<void>;
-}
-
 /**
- * Starts everything in the order in which each needs the one before, and takes it all back where one fails.
+ * Starts everything in the order in which each needs the one before, and takes it all back where one fails. The store may
+ * take its time, so what is received waits in the log on disk, and the API gives kept answers; all is there when this resolves.
  * Throws what the failing one throws: StoreError, or the system's error of an address that cannot be had.
  */
 export async function startLongpole(settings: Settings, version: string, log: Log): Promise<Longpole> {
   mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 });
   const undo: (() => Promise<void>)[] = [];
   try {
-    const opened = await openStore(settings, log);
-    undo.push(() => opened.close());
+    const opening = await openStore(settings, log);
+    undo.push(() => opening.close());
     const senders = new Senders(() => Date.now());
-    const ingest = await startIngest(ingestOptions(settings, senders.observed(opened.store), log));
+    const ingest = await startPhase(log, "the log on disk was read", () =>
+      startIngest(ingestOptions(settings, senders.observed(whenOpen(opening)), log)),
+    );
     undo.push(() => ingest.stop());
     const view = ingestView(ingest, settings);
     const analyst = new Analyst(
       { budget: settings.limits.analysisSpans, operations: settings.operations },
-      () => opened.store.connection,
+      () => opening.store.connection,
     );
     undo.push(() => analyst.close());
+    const answers = new AnswerFiles(join(settings.dataDir, "answers"), answersOf(settings, version), log);
+    undo.push(() => answers.settled());
     const context: ServerContext = {
-      store: opened.store,
-      ...(opened.partialStore === undefined ? {} : { partialStore: opened.partialStore }),
-      storeKind: opened.kind,
-      storeState: () => opened.state(),
+      store: opening.store,
+      ...(opening.partialStore === undefined ? {} : { partialStore: opening.partialStore }),
+      storeKind: opening.kind,
+      storeState: () => opening.state(),
       ingest: view,
       senders,
       analyst,
-      lastAnswers: new LastAnswers(),
-      findings: new FindingKeeper(opened.store, log),
+      lastAnswers: new LastAnswers(answers),
+      findings: new FindingKeeper(opening.store, log),
       settings,
       version,
       log,
       startedUnixNs: nowUnixNs(),
       nowUnixNs,
     };
-    undo.push(recordHistory(opened.store, () => view.signals(), nowUnixNs, log));
-    undo.push(keepWithin(opened.store, settings.retention.sizeBytes, log));
     const server: RunningServer = await startServer(context);
     undo.push(() => server.close());
-    log("info", "up", { api: server.url, grpc: view.grpc, http: view.http, store: opened.kind });
+    await untilOpen(opening, log, server.url);
+    undo.push(recordHistory(opening.store, () => view.signals(), nowUnixNs, log));
+    undo.push(keepWithin(opening.store, settings.retention.sizeBytes, log));
+    log("info", "up", { api: server.url, grpc: view.grpc, http: view.http, store: opening.kind });
     return {
       apiUrl: server.url,
       otlpGrpc: view.grpc,
       otlpHttp: view.http,
-      storeState: () => opened.state(),
+      storeState: () => opening.state(),
       takeMetrics: (request) => ingest.takeMetrics(request),
       signals: () => view.signals(),
       stop: () => takeBack(undo, log),
@@ -94,6 +91,13 @@ export async function startLongpole(settings: Settings, version: string, log: Lo
     await takeBack(undo, log);
     throw error;
   }
+}
+
+/** What answers are of: those of another version, store or reading of names would be other answers. */
+function answersOf({ clickhouse, operations, limits }: Settings, version: string): string {
+  const { urls, database, cluster } = clickhouse ?? {};
+  const store = clickhouse === undefined ? "embedded" : { urls, database, cluster };
+  return JSON.stringify({ version, store, operations, spans: limits.analysisSpans });
 }
 
 /** Sizes grow by minutes, not seconds; a look at them costs the store little, deleting more. */
@@ -128,90 +132,34 @@ async function takeBack(undo: (() => Promise<void>)[], log: Log): Promise<void> 
   }
 }
 
-async function openStore(settings: Settings, log: Log): Promise<OpenStore> {
-  const { clickhouse } = settings;
-  if (clickhouse !== undefined) {
-    const store = await connect(connectionOf(clickhouse), { retention: retentionOf(settings) });
-    const partialStore =
-      clickhouse.partialReads === true
-        ? await connect({ ...store.connection, partialReads: true }, { isMigrated: true })
-        : undefined;
-    const watch = watchStore(store);
-    const close = async (): Promise<void> => {
-      watch.stop();
-      await Promise.all([store.close(), partialStore?.close()]);
-    };
-    return {
-      store,
-      ...(partialStore === undefined ? {} : { partialStore }),
-      kind: "clickhouse",
-      state: watch.state,
-      close,
-    };
-  }
-  const { memoryBytes } = settings.limits;
-  const { store, engine, close } = await openEmbedded({
-    dataDir: join(settings.dataDir, "store"),
-    retention: retentionOf(settings),
-    ...(memoryBytes === undefined ? {} : { memoryLimitBytes: memoryBytes }),
-    log: (text) => log("info", "store", { text }),
-  });
+/** Blocks wait until the store is open: what is received is in the log on disk meanwhile. */
+function whenOpen({ store, opened }: OpeningStore): Sink {
   return {
-    store,
-    kind: "embedded",
-    state: () => (engine.state === "up" ? "ready" : engine.state),
-    close,
+    insertSpans: (table, token) => opened.then(() => store.insertSpans(table, token)),
+    insertMetrics: (table, token) => opened.then(() => store.insertMetrics(table, token)),
+    insertStacks: (table, token) => opened.then(() => store.insertStacks(table, token)),
   };
 }
 
-const PING_EVERY_MS = 2_000;
+/** After so long who looks at the log is told why not all is there yet. */
+const STILL_OPENING_MS = 1_000;
 
-/** Whether a ClickHouse that somebody else runs answers, asked every two seconds. */
-function watchStore(store: Store): { state: () => string; stop: () => void } {
-  let state = "ready";
-  let isAsking = false;
-  const ping = async (): Promise<void> => {
-    if (isAsking) return;
-    isAsking = true;
-    try {
-      await store.spansIn({ fromUnixNs: 0n, toUnixNs: 1n });
-      state = "ready";
-    } catch (error) {
-      state = error instanceof StoreError ? error.code : "not answering";
-    }
-    isAsking = false;
-  };
-  const timer = setInterval(() => void ping(), PING_EVERY_MS);
-  return { state: () => state, stop: () => clearInterval(timer) };
+/** Resolves when the store is open. */
+async function untilOpen({ opened }: OpeningStore, log: Log, apiUrl: string): Promise<void> {
+  const text = `OTLP is received and ${apiUrl} answers; the store is still being opened`;
+  const told = setTimeout(() => log("info", "start", { text }), STILL_OPENING_MS);
+  try {
+    await startPhase(log, "the store was opened", () => opened);
+  } catch (error) {
+    // At once: to take back what was started may take some seconds.
+    log("error", "the store cannot be opened", { error });
+    throw error;
+  } finally {
+    clearTimeout(told);
+  }
 }
 
 const MS_PER_DAY = 86_400_000;
-
-/** In days, as tables are deleted by. */
-function retentionOf({ retention: { tracesMs, metricsMs } }: Settings): Retention {
-  return {
-    spanDays: tracesMs === undefined ? DEFAULT_RETENTION.spanDays : tracesMs / MS_PER_DAY,
-    metricDays: metricsMs === undefined ? DEFAULT_RETENTION.metricDays : metricsMs / MS_PER_DAY,
-  };
-}
-
-function connectionOf({
-  urls,
-  user,
-  password,
-  database,
-  cluster,
-  replicated,
-}: ClickHouseSettings): Store["connection"] {
-  return {
-    urls,
-    user: user ?? "default",
-    password: password ?? "",
-    database: database ?? "longpole",
-    ...(cluster === undefined ? {} : { cluster }),
-    ...(replicated === undefined ? {} : { isReplicated: replicated }),
-  };
-}
 
 function ingestOptions(settings: Settings, sink: Sink, log: Log): IngestOptions {
   const { requestBytes, walBytes } = settings.limits;

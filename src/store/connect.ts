@@ -15,11 +15,12 @@ export interface ConnectOptions {
  * cluster on each node, so `urls` has to name one node of each shard.
  */
 export async function connect(connection: Connection, options: ConnectOptions = {}): Promise<Store> {
-  if (options.isMigrated !== true) await prepare(connection, options.retention ?? DEFAULT_RETENTION);
+  if (options.isMigrated !== true) await prepareTables(connection, options.retention ?? DEFAULT_RETENTION);
   return new ClickHouseStore(connection);
 }
 
-async function prepare(connection: Connection, retention: Retention): Promise<void> {
+/** Makes the tables, or brings them to the present version. */
+export async function prepareTables(connection: Connection, retention: Retention): Promise<void> {
   const { cluster } = connection;
   const nodes =
     cluster === undefined

@@ -1,4 +1,4 @@
-import { type JSX, useEffect, useReducer, useState } from "react";
+import { type JSX, useCallback, useEffect, useReducer, useState } from "react";
 import type { PageDocument } from "../model/page.ts";
 import type { ProfilesDocument } from "../model/profiles-page.ts";
 import styles from "./app.module.css";
@@ -12,7 +12,7 @@ import { Tabs } from "./parts/tabs.tsx";
 import { ProfilesPage } from "./profiles/profiles-page.tsx";
 import { SCREENS } from "./screens/screens.tsx";
 import { useKeys, useKeysAfter } from "./state/keys.ts";
-import type { Loading } from "./state/load-page.ts";
+import type { Loading, loadPage } from "./state/load-page.ts";
 import { VIEW_KEYS, VIEWS } from "./state/page-state.ts";
 import { SelectionContext } from "./state/selection.ts";
 import { unixMs, useServerStatus } from "./state/server-status.ts";
@@ -22,6 +22,8 @@ import { usePageState } from "./state/use-page-state.ts";
 interface Held {
   readonly page: PageDocument | undefined;
   readonly profiles?: ProfilesDocument;
+  /** when the page was answered, where a newer one is on its way */
+  readonly heldUnixNs?: string;
   /** what is being done; "" when nothing is */
   readonly stage: string;
   readonly failed: string;
@@ -34,6 +36,8 @@ function next(held: Held, loading: Loading): Held {
       return { ...held, stage: loading.stage, failed: "" };
     case "loaded":
       return { page: loading.page, stage: loading.isWhole ? "" : "trying fixes", failed: "" };
+    case "held":
+      return { page: loading.page, heldUnixNs: loading.madeUnixNs, stage: "making a newer answer", failed: "" };
     case "profiles":
       return { page: undefined, profiles: loading.profiles, stage: "", failed: "" };
     case "failed":
@@ -42,17 +46,17 @@ function next(held: Held, loading: Loading): Held {
 }
 
 /** The whole UI: what is loaded, or how far that is. */
-export function App({ load }: { load: (tell: (loading: Loading) => void) => Promise<void> }): JSX.Element {
+export function App({ load }: { load: typeof loadPage }): JSX.Element {
   const [held, tell] = useReducer(next, { page: undefined, stage: "reading the page", failed: "" });
-  useEffect(() => void load(tell), [load]);
-  if (held.page !== undefined) {
-    return <Page page={held.page} stage={held.stage} failed={held.failed} refresh={() => void load(tell)} />;
-  }
+  useEffect(() => void load(tell, false), [load]);
+  const refresh = useCallback(() => void load(tell, true), [load]);
+  const { page, ...rest } = held;
+  if (page !== undefined) return <Page page={page} {...rest} refresh={refresh} />;
   if (held.profiles !== undefined) return <ProfilesPage document={held.profiles} />;
   if (held.failed === "") return <Message title="Longpole">{held.stage} …</Message>;
   return (
     <Message title="The data could not be loaded">
-      {held.failed}. <button onClick={() => void load(tell)}>Try again</button>
+      {held.failed}. <button onClick={() => void load(tell, false)}>Try again</button>
     </Message>
   );
 }
@@ -68,15 +72,21 @@ function Message({ title, children }: { title: string; children: React.ReactNode
 
 interface PageProps {
   readonly page: PageDocument;
+  readonly heldUnixNs?: string;
   readonly stage: string;
   readonly failed: string;
   readonly refresh: () => void;
 }
 
-function Page({ page, stage, failed, refresh }: PageProps): JSX.Element {
+function Page({ page, heldUnixNs, stage, failed, refresh }: PageProps): JSX.Element {
   const [state, go] = usePageState();
   const [dialog, setDialog] = useState<"" | "keys" | "palette">("");
   const link = useServerStatus();
+  const isBack = page.report.live?.stale !== undefined && link.kind === "heard" && link.status.ready;
+  // What was answered while the store was away is asked for again when it is back.
+  useEffect(() => {
+    if (isBack) refresh();
+  }, [isBack, refresh]);
   showTimesAs(state.times, unixMs(page.report.window.startUnixNs));
   useKeys({
     "?": () => setDialog("keys"),
@@ -91,7 +101,7 @@ function Page({ page, stage, failed, refresh }: PageProps): JSX.Element {
       <div className={styles["app"]}>
         <Header openPalette={() => setDialog("palette")} />
         <Tabs />
-        <Banners failed={failed} />
+        <Banners failed={failed} heldUnixNs={heldUnixNs} />
         <main className={styles["main"]} id="screen" role="tabpanel" aria-labelledby={`tab-${state.view}`} tabIndex={0}>
           <Screen key={state.times} />
         </main>

@@ -29,6 +29,13 @@ const KEEP_ALIVE_MS = 65_000;
 /** Routes that answer from what was received. */
 const SETTLED_TAGS: ReadonlySet<string> = new Set(["report", "explore", "jaeger", "prometheus"]);
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** The route has something to tell before what was acknowledged is stored, and waits for that itself. */
+    settlesItself?: boolean;
+  }
+}
+
 /** The HTTP API of a server, not listening yet. */
 export function buildApp(context: ServerContext): FastifyInstance {
   const { settings, log } = context;
@@ -60,7 +67,10 @@ export function buildApp(context: ServerContext): FastifyInstance {
   app.removeContentTypeParser("text/plain");
   // What was acknowledged before a question belongs to its answer.
   app.addHook("preHandler", async (request) => {
-    const tags = request.routeOptions.schema?.tags ?? [];
+    const { schema, config } = request.routeOptions;
+    const tags = schema?.tags ?? [];
+    // A store that is away would only make the question wait.
+    if (config.settlesItself === true || context.storeState() !== "ready") return;
     if (tags.some((tag) => SETTLED_TAGS.has(tag))) await context.ingest.settle();
   });
   addGuards(app, { tokens: settings.tokens, hosts: settings.hosts });

@@ -17,6 +17,7 @@ import type { Connection } from "../../store/connection.ts";
 import type { Store, TimeRange } from "../../store/store.ts";
 import type { FromThread, Task, ThreadSetUp, ToThread } from "./analysis-messages.ts";
 import { BlockCache } from "./block-cache.ts";
+import { PackedTexts } from "./packed-texts.ts";
 import type { GatheredWindow } from "./read-window.ts";
 import {
   diagnoseLive,
@@ -33,6 +34,8 @@ const WINDOWS_KEPT = 2;
 /** Pages that show a fixed window ask for it again and again. */
 const REPORTS_KEPT = 8;
 const reports = new Map<string, HeldReport>();
+/** Of pages, their texts are kept, packed. */
+const pages = new PackedTexts<{ readonly signature: string }>(8e6);
 const plainBigint = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? String(value) : value);
 
 const port = parentPort!;
@@ -111,7 +114,10 @@ async function work(
       return JSON.stringify(made.report);
     }
     case "page": {
-      const { input, live } = await prepareLive(reader, task.query, { signal, progress });
+      const key = JSON.stringify([task.query, task.producer], plainBigint);
+      const { input, live, signature, spansRead } = await prepareLive(reader, task.query, { signal, progress });
+      const held = spansRead === 0 && pages.noteOf(key)?.signature === signature ? await pages.get(key) : undefined;
+      if (held !== undefined) return held.text;
       const source = { files: ["longpole up"], baseline: live.baseline === undefined ? [] : [live.baseline.why] };
       const json = (page: PageDocument): string => JSON.stringify({ ...page, report: { ...page.report, live } });
       const page = await pageDocument(
@@ -119,7 +125,9 @@ async function work(
         { signal, progress, partial: (part) => send({ kind: "partial", id, json: json(part) }) },
       );
       signal.throwIfAborted();
-      return json(page);
+      const text = json(page);
+      await pages.keep(key, text, { signature });
+      return text;
     }
     case "trace": {
       const spans = await reader.store.trace(task.traceId, { signal });

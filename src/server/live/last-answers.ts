@@ -1,41 +1,74 @@
 import type { Report } from "../../model/report.ts";
+import type { AnswerFiles } from "./answer-files.ts";
 import type { LiveQuery } from "./live-diagnosis.ts";
+import { PackedTexts } from "./packed-texts.ts";
 
-/** What is kept of answers to questions, by their kind: reports are some 100 kB, pages some MB. */
-const MOST_BYTES = 48e6;
+/** What is kept of answers to questions, packed: reports are some 10 kB, pages some 100 kB. */
+const MOST_BYTES = 16e6;
+
+/** An answer of before. */
+export interface LastAnswer {
+  readonly json: string;
+  /** the clock when it was asked for */
+  readonly madeUnixNs: bigint;
+}
 
 /**
- * The last answer to each question, for the time in which the store does not answer: an old answer that says that it is
- * old tells more than none. Windows that end now are the same question when they are of one length; others only when
- * they are the same window.
+ * The last answer to each question, for the time in which there is no newer one, because the store does not answer or
+ * because it is still being computed: an old answer that says that it is old tells more than none. Windows that end now
+ * are the same question when they are of one length; others only when they are the same window. Answers of windows that
+ * end now outlive the process, where there are files for them.
  */
 export class LastAnswers {
-  private readonly held = new Map<string, { readonly json: string; readonly madeUnixNs: bigint }>();
-  private bytes = 0;
+  private readonly held = new PackedTexts<bigint>(MOST_BYTES);
+  private readonly files: AnswerFiles | undefined;
 
-  keep(kind: "report" | "page", query: LiveQuery, endsNow: boolean, json: string, madeUnixNs: bigint): void {
+  constructor(files?: AnswerFiles) {
+    this.files = files;
+    for (const { key, madeUnixNs, bytes } of files?.read() ?? [])
+      this.remove(this.held.put(key, { bytes, note: madeUnixNs }));
+  }
+
+  async keep(
+    kind: "report" | "page",
+    query: LiveQuery,
+    endsNow: boolean,
+    json: string,
+    madeUnixNs: bigint,
+  ): Promise<void> {
     const key = keyOf(kind, query, endsNow);
-    this.forget(key);
-    this.held.set(key, { json, madeUnixNs });
-    this.bytes += json.length;
-    for (const [oldest] of this.held) {
-      if (this.bytes <= MOST_BYTES) break;
-      this.forget(oldest);
+    // Of two that were asked for one after the other the first may be done last.
+    if ((this.held.noteOf(key) ?? 0n) > madeUnixNs) return;
+    const { packed, gone } = await this.held.keep(key, json, madeUnixNs);
+    if (endsNow) this.files?.write({ key, madeUnixNs, bytes: packed.bytes });
+    this.remove(gone);
+  }
+
+  /** Undefined where there was none. */
+  async last(kind: "report" | "page", query: LiveQuery, endsNow: boolean): Promise<LastAnswer | undefined> {
+    const key = keyOf(kind, query, endsNow);
+    try {
+      const held = await this.held.get(key);
+      return held === undefined ? undefined : { json: held.text, madeUnixNs: held.note };
+    } catch {
+      // A file of before that was damaged: as if there were none.
+      this.held.forget(key);
+      this.remove([key]);
+      return undefined;
     }
   }
 
-  /** The JSON of the last answer, with `why` it is not a newer one; undefined where there was none. */
-  stale(kind: "report" | "page", query: LiveQuery, endsNow: boolean, why: string): string | undefined {
-    const held = this.held.get(keyOf(kind, query, endsNow));
-    if (held === undefined) return undefined;
-    const answer = JSON.parse(held.json) as Report | { readonly report: Report };
-    const mark = (report: Report): Report => marked(report, why, held.madeUnixNs);
+  /** The last answer, with `why` it is not a newer one; undefined where there was none. */
+  async stale(kind: "report" | "page", query: LiveQuery, endsNow: boolean, why: string): Promise<string | undefined> {
+    const last = await this.last(kind, query, endsNow);
+    if (last === undefined) return undefined;
+    const answer = JSON.parse(last.json) as Report | { readonly report: Report };
+    const mark = (report: Report): Report => marked(report, why, last.madeUnixNs);
     return JSON.stringify("report" in answer ? { ...answer, report: mark(answer.report) } : mark(answer));
   }
 
-  private forget(key: string): void {
-    this.bytes -= this.held.get(key)?.json.length ?? 0;
-    this.held.delete(key);
+  private remove(keys: readonly string[]): void {
+    for (const key of keys) this.files?.remove(key);
   }
 }
 

@@ -109,7 +109,7 @@ export async function prepareLive(
   ]);
   const hasBefore = before !== undefined && (before.spans.rowCount > 0 || before.metrics.points.rowCount > 0);
   return {
-    signature: JSON.stringify([counts, chosen?.why]),
+    signature: JSON.stringify([counts, chosen?.why, ...Object.values(chosen?.range ?? {}).map(String)]),
     spansRead: data.spansRead + (before?.spansRead ?? 0),
     gathered: hasBefore && before.spans.rowCount > 0 ? before.gathered : undefined,
     input: {

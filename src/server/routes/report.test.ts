@@ -22,6 +22,7 @@ function appOf(state: { store: string; fails: boolean; kept: number }): FastifyI
         return JSON.stringify({ ...sampleReport(), live });
       },
     },
+    ingest: { settle: async () => {} },
     findings: { keep: async () => void state.kept++ },
     lastAnswers: new LastAnswers(),
     storeState: () => state.store,
@@ -57,4 +58,27 @@ test("while the store is away the last answer to the same question is given, mar
     expect((await ask(other)).statusCode).toBe(503);
   const events = await app.inject({ url: "/api/v1/report/events?last=15m" });
   expect(events.body).toContain('"stale":{"why":"restarting"');
+});
+
+test("who asks for what is held gets it first, with its time, and then the newer one without parts of it", async () => {
+  const state = { store: "ready", fails: false, kept: 0 };
+  const app = appOf(state);
+  const eventsOf = async (query: string): Promise<[string, unknown][]> => {
+    const { body } = await app.inject({ url: `/api/v1/page/events?${query}` });
+    return [...body.matchAll(/^event: (\w+)\ndata: (.*)$/gm)].map(([, event, data]) => [event!, JSON.parse(data!)]);
+  };
+  const page = { ...sampleReport(), live };
+  // The first time there is none; and who does not ask is given none.
+  expect(await eventsOf("last=15m&held=true")).toEqual([["page", page]]);
+  expect(await eventsOf("last=15m")).toEqual([["page", page]]);
+  expect(await eventsOf("last=15m&held=true")).toEqual([
+    ["held", { madeUnixNs: String(NOW), page }],
+    ["page", page],
+  ]);
+  expect(await eventsOf("last=5m&held=true")).toEqual([["page", page]]);
+  // A newer one that cannot be had is a problem, after what is held.
+  state.fails = true;
+  state.store = "restarting";
+  const [[event, stale]] = (await eventsOf("last=15m&held=true")) as [[string, Report]];
+  expect([event, stale.live?.stale?.why]).toEqual(["page", "restarting"]);
 });

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import { parseObjective, type Objective } from "../../engine/objective.ts";
 import { ReportSchema } from "../api/report.ts";
 import { WhatIf, WhatIfBody } from "../api/what-if.ts";
-import { ReportQuery } from "../api/window-query.ts";
+import { PageEventsQuery, ReportQuery } from "../api/window-query.ts";
 import type { ServerContext } from "../context.ts";
 import { callerSignal } from "../http/caller-signal.ts";
 import { EventStream } from "../http/event-stream.ts";
@@ -30,16 +30,27 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
     return json;
   };
 
-  /** Work as events: how far it is, what is known by then, and the answer by the name of `kind`. */
-  async function sendEvents(reply: FastifyReply, kind: string, question: Question, work: Answering): Promise<void> {
+  /**
+   * Work as events: how far it is, what is known by then, and the answer by the name of `kind`. Who is given the answer of
+   * before first, which is whole, needs no part of the next.
+   */
+  async function sendEvents(
+    reply: FastifyReply,
+    kind: "report" | "page",
+    question: Question,
+    work: Answering,
+    fromHeld = false,
+  ): Promise<void> {
     const events = new EventStream(reply);
     try {
+      const isHeld = fromHeld && (await sendHeld(events, context, kind, question));
+      if (context.storeState() === "ready") await context.ingest.settle();
       const json = await work(question, {
         signal: events.signal,
         progress: (stage, done, total) => {
           if (!events.isBehind) events.send("progress", JSON.stringify({ stage, done, total }));
         },
-        partial: (part) => events.send("partial", part),
+        ...(isHeld ? {} : { partial: (part: string) => events.send("partial", part) }),
       });
       events.send(kind, json);
     } catch (error) {
@@ -74,6 +85,7 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
         querystring: ReportQuery,
         produces: ["text/event-stream"],
       },
+      config: { settlesItself: true },
     },
     ({ query }, reply) => sendEvents(reply, "report", questionOf(query, context), report),
   );
@@ -91,18 +103,19 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
       sendJson(reply, await page(questionOf(query, context), { signal: callerSignal(reply) })),
   );
 
-  app.get<{ Querystring: ReportQuery }>(
+  app.get<{ Querystring: PageEventsQuery }>(
     "/api/v1/page/events",
     {
       schema: {
         summary:
-          "The same as events: progress {stage, done, total}, partial (the page before fixes were tried), page, or problem",
+          "The same as events: held {madeUnixNs, page} (the answer of before, where it is asked for and there is one), progress {stage, done, total}, partial (the page before fixes were tried), page, or problem",
         tags: ["report"],
-        querystring: ReportQuery,
+        querystring: PageEventsQuery,
         produces: ["text/event-stream"],
       },
+      config: { settlesItself: true },
     },
-    ({ query }, reply) => sendEvents(reply, "page", questionOf(query, context), page),
+    ({ query: { held, ...query } }, reply) => sendEvents(reply, "page", questionOf(query, context), page, held),
   );
 
   app.post<{ Body: WhatIfBody }>(
@@ -136,6 +149,23 @@ const questionOf = (query: ReportQuery, context: ServerContext): Question => ({
   endsNow: query.to === undefined,
 });
 
+/**
+ * Sends the last answer to the same question with the time at which it was made; says whether there was one. While the store
+ * is away there is none: that answer says why it is not a newer one.
+ */
+async function sendHeld(
+  events: EventStream,
+  { storeState, lastAnswers }: ServerContext,
+  kind: "report" | "page",
+  { query, endsNow }: Question,
+): Promise<boolean> {
+  const last = storeState() === "ready" ? await lastAnswers.last(kind, query, endsNow) : undefined;
+  if (last === undefined) return false;
+  // The answer's text as it is: reading and writing some MB again would hold up the server.
+  events.send("held", `{"madeUnixNs":"${last.madeUnixNs}","${kind}":${last.json}}`);
+  return true;
+}
+
 /** The answer, or the one of before where the store does not answer now. */
 async function orLast(
   { storeState, lastAnswers, nowUnixNs }: ServerContext,
@@ -145,16 +175,16 @@ async function orLast(
   work: () => Promise<string>,
 ): Promise<{ readonly json: string; readonly isStale: boolean }> {
   const state = storeState();
-  const held = state === "ready" ? undefined : lastAnswers.stale(kind, query, endsNow, state);
+  const held = state === "ready" ? undefined : await lastAnswers.stale(kind, query, endsNow, state);
   if (held !== undefined) return { json: held, isStale: true };
   try {
     const madeUnixNs = nowUnixNs();
     const json = await work();
-    lastAnswers.keep(kind, query, endsNow, json, madeUnixNs);
+    await lastAnswers.keep(kind, query, endsNow, json, madeUnixNs);
     return { json, isStale: false };
   } catch (error) {
     const { status, detail } = problemOf(error).problem;
-    const last = status === 503 || status === 504 ? lastAnswers.stale(kind, query, endsNow, detail) : undefined;
+    const last = status === 503 || status === 504 ? await lastAnswers.stale(kind, query, endsNow, detail) : undefined;
     if (last === undefined) throw error;
     return { json: last, isStale: true };
   }

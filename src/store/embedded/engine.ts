@@ -10,7 +10,7 @@ import { StoreError } from "../store-error.ts";
 import { DataLock, statFields } from "./data-lock.ts";
 import { configXml, ENDLESS_QUERY, READER, type RemoteShard, usersXml, WRITER } from "./engine-config.ts";
 import { type EngineFiles, findEngine } from "./engine-files.ts";
-import { Heartbeat } from "./heartbeat.ts";
+import { cpuTicks, Heartbeat } from "./heartbeat.ts";
 
 export interface EngineOptions {
   readonly dataDir: string;
@@ -28,8 +28,10 @@ export interface EngineOptions {
 /** up: answers; down: being started anew; stopped: on purpose. */
 export type EngineState = "up" | "down" | "stopped";
 
-/** A loaded machine needs some seconds for what takes 0.3 s. */
-const START_MS = 30_000;
+/** Silent and without using the processor for so long, a new engine will not answer: to read its library from a slow disk is work too. */
+const IDLE_START_MS = 30_000;
+/** Nor will one that was busy for so long: it takes 0.3 s, more on a loaded machine and with many parts. */
+const START_MS = 10 * 60_000;
 const MiB = 2 ** 20;
 
 /**
@@ -68,14 +70,24 @@ export class Engine {
 
   /** Resolves when it answers. Throws StoreError: "not-installed", "locked", "engine-broken". */
   static async start(options: EngineOptions): Promise<Engine> {
+    const engine = await Engine.prepare(options);
+    try {
+      await engine.launch();
+    } catch (error) {
+      await engine.stop();
+      throw error;
+    }
+    return engine;
+  }
+
+  /** An engine that has its folder, ports and passwords, and is not launched yet. Throws StoreError: "not-installed", "locked". */
+  static async prepare(options: EngineOptions): Promise<Engine> {
     const files = findEngine();
     const dataDir = resolve(options.dataDir);
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     const lock = await DataLock.take(join(dataDir, "engine.lock"));
     try {
-      const engine = new Engine(files, lock, await prepare(dataDir, options), options.log ?? (() => {}));
-      await engine.launch();
-      return engine;
+      return new Engine(files, lock, await prepare(dataDir, options), options.log ?? (() => {}));
     } catch (error) {
       lock.release();
       throw error;
@@ -96,7 +108,8 @@ export class Engine {
     this.state = "stopped";
     this.heartbeat.stop();
     const child = this.child;
-    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+    // One that could not be started has no process, and will not end.
+    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
       const ended = new Promise<void>((done) => child.once("exit", () => done()));
       child.kill("SIGTERM");
       // A stopped process takes no SIGTERM.
@@ -107,7 +120,8 @@ export class Engine {
     this.lock.release();
   }
 
-  private async launch(): Promise<void> {
+  /** Resolves when it answers; from then on it is started anew when it ends. Throws StoreError "engine-broken", and where `stop` was called meanwhile. */
+  async launch(): Promise<void> {
     this.lastWords = "";
     const child = forkChild([this.files.library, this.configFile, ENDLESS_QUERY]);
     this.child = child;
@@ -120,8 +134,9 @@ export class Engine {
       );
     });
     const how = await Promise.race([ended, this.answers(child)]);
-    if (how !== undefined) {
+    if (how !== undefined || this.isStopped()) {
       child.kill("SIGKILL");
+      if (this.isStopped()) throw new StoreError("unreachable", "the engine was stopped before it answered");
       throw new StoreError(
         "engine-broken",
         `ClickHouse in libchdb.so ${this.files.libraryVersion} did not start: ${how}${this.words()}`,
@@ -137,11 +152,16 @@ export class Engine {
 
   /** Nothing when the engine answers; else why not. */
   private async answers(child: ChildProcess): Promise<string | undefined> {
-    for (const until = Date.now() + START_MS; Date.now() < until; await delay(20)) {
+    const began = Date.now();
+    let lastBusy = began;
+    for (let ticks = 0; ; await delay(20)) {
       if (child.exitCode !== null || child.signalCode !== null) return "it ended";
       if (await this.heartbeat.answers(1000)) return undefined;
+      const [now, seen] = [Date.now(), cpuTicks(child.pid!)];
+      if (seen > ticks) [ticks, lastBusy] = [seen, now];
+      if (now - lastBusy >= IDLE_START_MS || now - began >= START_MS)
+        return `it did not answer within ${Math.round((now - began) / 1000)} s`;
     }
-    return `it did not answer within ${START_MS / 1000} s`;
   }
 
   private words(): string {

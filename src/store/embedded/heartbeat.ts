@@ -60,7 +60,7 @@ export class Heartbeat {
 }
 
 /** Ticks of 10 ms; a stopped or stuck process gains none, nor does one of which only the endless query wakes. */
-function cpuTicks(pid: number): number {
+export function cpuTicks(pid: number): number {
   const fields = statFields(pid);
   return fields === undefined ? 0 : Number(fields[11]) + Number(fields[12]);
 }

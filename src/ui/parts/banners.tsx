@@ -7,8 +7,11 @@ import { ago, moment, zone } from "./clock.ts";
 /** A window that ends in the past of its server by more than this shows old data. */
 const OLD_MS = 10 * 60_000;
 
-/** What is wrong with what is shown: old, cut off, of another version. Each says since when. */
-export function Banners({ failed }: { failed: string }): JSX.Element | null {
+/**
+ * What is wrong with what is shown: old, cut off, of another version. Each says since when. `heldUnixNs`: when what is shown
+ * was answered, while a newer answer is on its way, which is nothing wrong.
+ */
+export function Banners({ failed, heldUnixNs }: { failed: string; heldUnixNs: string | undefined }): JSX.Element {
   const { page, refresh } = useSelection();
   const said = useTroubles();
   if (failed !== "") {
@@ -19,15 +22,24 @@ export function Banners({ failed }: { failed: string }): JSX.Element | null {
       </>,
     );
   }
-  if (said.length === 0) return null;
   return (
-    <div className={styles["banners"]} role="alert">
-      {said.map((text, i) => (
-        <div key={i}>
-          ▲ {text} {i === 0 && <button onClick={refresh}>Try again</button>}
+    <>
+      {said.length > 0 && (
+        <div className={styles["banners"]} role="alert">
+          {said.map((text, i) => (
+            <div key={i}>
+              ▲ {text} {i === 0 && <button onClick={refresh}>Try again</button>}
+            </div>
+          ))}
         </div>
-      ))}
-    </div>
+      )}
+      {heldUnixNs !== undefined && failed === "" && (
+        <div className={styles["banners"]} role="status">
+          This was answered at {moment(endOf(heldUnixNs))}
+          {zone()}. A newer answer is being made.
+        </div>
+      )}
+    </>
   );
 }
 

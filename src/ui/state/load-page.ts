@@ -5,14 +5,19 @@ import { PROFILES_SCHEMA, type ProfilesDocument } from "../../model/profiles-pag
 export type Loading =
   | { readonly kind: "loading"; readonly stage: string }
   | { readonly kind: "loaded"; readonly page: PageDocument; readonly isWhole: boolean }
+  /** the answer of before, made at a time; a newer one is on its way */
+  | { readonly kind: "held"; readonly page: PageDocument; readonly madeUnixNs: string }
   | { readonly kind: "profiles"; readonly profiles: ProfilesDocument }
   | { readonly kind: "failed"; readonly why: string };
 
 /** Whether the page comes from a server, which has other windows and newer data. */
 export const isServed = (): boolean => document.getElementById("page") === null;
 
-/** The page's document: the one within the page, or else the server's of the window in the address. */
-export async function loadPage(tell: (loading: Loading) => void): Promise<void> {
+/**
+ * The page's document: the one within the page, or else the server's of the window in the address. `hasPage`: one is shown
+ * already, which is as good as the server's of before.
+ */
+export async function loadPage(tell: (loading: Loading) => void, hasPage: boolean): Promise<void> {
   const within = document.getElementById("page");
   try {
     if (within !== null) {
@@ -21,17 +26,19 @@ export async function loadPage(tell: (loading: Loading) => void): Promise<void> 
       tell(checked(JSON.parse(text)));
       return;
     }
-    await listen(tell);
+    await listen(tell, hasPage);
   } catch (error) {
     tell({ kind: "failed", why: error instanceof Error ? error.message : String(error) });
   }
 }
 
 /** Asks the server for the window in the address and tells how far it is. What is known early is shown early. */
-function listen(tell: (loading: Loading) => void): Promise<void> {
+function listen(tell: (loading: Loading) => void, hasPage: boolean): Promise<void> {
   tell({ kind: "loading", stage: "asking the server" });
+  const query = new URLSearchParams(location.search);
+  if (!hasPage) query.set("held", "true");
   return new Promise((resolve) => {
-    const events = new EventSource(`api/v1/page/events${location.search}`);
+    const events = new EventSource(`api/v1/page/events?${query.toString()}`);
     const end = (loading: Loading): void => {
       events.close();
       tell(loading);
@@ -39,6 +46,12 @@ function listen(tell: (loading: Loading) => void): Promise<void> {
     };
     const told = (event: MessageEvent<string>): unknown => JSON.parse(event.data);
     events.addEventListener("progress", (event) => tell({ kind: "loading", stage: progressText(told(event)) }));
+    events.addEventListener("held", (event) => {
+      const { madeUnixNs, page } = told(event) as { madeUnixNs: string; page: unknown };
+      const loading = checked(page);
+      // One of another version says nothing here: the newer one is on its way.
+      if (loading.kind === "loaded") tell({ kind: "held", page: loading.page, madeUnixNs });
+    });
     events.addEventListener("partial", (event) => tell(checked(told(event), false)));
     events.addEventListener("page", (event) => end(checked(told(event))));
     events.addEventListener("problem", (event) => end({ kind: "failed", why: problemText(told(event)) }));
