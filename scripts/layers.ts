@@ -66,3 +66,6 @@ export const TESTS_MAY_IMPORT: readonly string[] = ["src/testing", "src/model"];
 export const TEST_EXCEPTIONS: Readonly<Record<string, readonly string[]>> = {
   "src/testing": ["src/analysis", "src/formats", "src/engine"],
 };
+
+/** Modules that a tool loads by their default export, and cannot load otherwise. */
+export const DEFAULT_EXPORTS: readonly string[] = ["scripts/second-tries.ts"];
