@@ -92,7 +92,7 @@ export function resourceSamples(measures: Measures): ResourceSamples {
     if (kind === undefined || kind === "quota") continue;
     const [service, instance] = JSON.parse(name) as [string, string];
     const all = apart.services.get(name);
-    const waiting = kind.startsWith("pool:") ? valuesOf(all, "pool-waiting") : undefined;
+    const waiting = kind.startsWith("pool:") ? waitingFor(all, kind.slice("pool:".length)) : undefined;
     const shares = kind === "event-loop" ? (loopOf(all, stretchOn.get(host)) ?? utilisation) : utilisation;
     shares.forEach((value, w) => {
       if (!Number.isFinite(value)) return;
@@ -151,3 +151,10 @@ function processSamples(hosts: readonly HostUse[], samples: readonly ResourceSam
 }
 
 const key = (service: string, instance: string): string => JSON.stringify([service, instance]);
+
+/** How many wait for a connection of this pool; metrics that do not name their pool stand under "database". */
+const waitingFor = (all: readonly ServiceMeasure[] | undefined, pool: string): Float64Array | undefined =>
+  valuesOf(
+    all?.filter(({ resource }) => resource === pool || (resource === "" && pool === "database")),
+    "pool-waiting",
+  );

@@ -48,6 +48,7 @@ export function measureResources(
     .filter(({ service }) => called.has(service))
     .map((use) => poolUse(window, use));
   const fromMetrics = pools.map(({ use }) => use);
+  const limiting = pools.filter(({ use }) => use.isHeld !== true);
   const fromSpans = spanPools(window)
     .map(({ use }) => use)
     .filter((use) => !fromMetrics.some((other) => other.service === use.service && other.resource === use.resource));
@@ -56,7 +57,7 @@ export function measureResources(
   const apartOf = ({ parts }: HostResource): number =>
     parts.reduce((sum, part) => sum + (demandFor(part, 0)?.background ?? 0), 0);
   const parts = [
-    ...pools.map(({ use, background, low }) => ({ use, apart: background, low, high: 1, host: undefined })),
+    ...limiting.map(({ use, background, low }) => ({ use, apart: background, low, high: 1, host: undefined })),
     ...fromSpans.map((use) => ({ use, apart: 0, low: 1, high: 1, host: undefined })),
     ...quotaResources(window, resources).map((quota) => ({ ...quota, apart: 0, host: undefined })),
     ...hosts.map((host) => ({ use: host.use, apart: apartOf(host), low: 1, high: 1, host })),
@@ -72,10 +73,14 @@ export function measureResources(
       ({ process, database, how }) => `the processes of ${process} are taken for the database ${database}: ${how}`,
     ),
     ...hosts.flatMap(yieldText),
+    ...fromMetrics.filter(({ isHeld }) => isHeld).map(heldText),
     ...unusedHosts(resources, hosts, known),
   ];
   return { measured, joins, assumptions };
 }
+
+const heldText = ({ service, resource, measured }: ResourceUse): string =>
+  `the ${resource} of ${service} is full all the time, and in ${measured.length} readings nobody waits for it: those who use it are no more than it holds, so it is not taken for a limit`;
 
 /** All that spans name as the other end of a call or a message, with spans of its own or not. */
 function calleesOf({ forest, text }: Window): Set<string> {

@@ -29,12 +29,17 @@ export interface ResourceUse {
   readonly busy: Float64Array;
   /** values as they were measured, for the gates */
   readonly measured: Float64Array;
+  /** full in reading after reading, and in none of them did anybody wait for it: who uses it are no more than there is of it */
+  readonly isHeld?: true;
 }
 
 /** A single server at 80 % keeps its work waiting for four times as long as it takes. */
 const LINE = 0.8;
 /** Shorter windows hold too few requests for their edges not to matter. */
 const MIN_BIN_NS = NS_PER_S;
+/** Full by this much, something else comes and waits in one of so many moments, if there is anything else. */
+const HELD = 0.85;
+const HELD_READINGS = 8;
 /** An instance counts as apart when it is this much busier than the mean, */
 const MIN_EXCESS = 1.2;
 /** and by so many standard errors of its windows. */
@@ -166,8 +171,12 @@ function summary(
     widthNs,
     busy,
     measured: mapToFloats(series.flat(), (s) => s.utilisation),
+    ...(isHeld(series.flat(), meanOf(shares)) ? { isHeld: true } : {}),
   };
 }
+
+const isHeld = (samples: readonly ResourceSample[], utilisation: number): boolean =>
+  utilisation >= HELD && samples.length >= HELD_READINGS && samples.every(({ waiting }) => waiting === 0);
 
 function hottest(
   series: readonly (readonly ResourceSample[])[],

@@ -63,6 +63,25 @@ describe("with metrics of everything", () => {
   });
 });
 
+test.each([
+  ["nobody ever waits for it: held by those who use it, no limit", 0, false],
+  ["once in a while somebody waits: a limit", 1, true],
+])("a pool that is always full, and %s", async (_, waiting, limits) => {
+  const { spec, app, store } = system(3, 0.3);
+  serviceOf(spec, app).pools[store] = { size: 1, spans: false };
+  const run = play(spec, 3);
+  let readings = 0;
+  const full = changed(run.resources, (sample) =>
+    sample.resource === `pool:${store}` && sample.service === app
+      ? [{ ...sample, utilisation: 1, waiting: readings++ % 5 === 0 ? waiting : 0 }]
+      : [sample],
+  );
+  const { report } = analyseThroughput(await windowOf(run), full, 1);
+  expect(readings).toBeGreaterThan(8);
+  expect((report.resources ?? []).some(({ resource }) => resource === `pool:${store}`)).toBe(limits);
+  expect((report.assumptions ?? []).join().includes("nobody waits for it")).toBe(!limits);
+});
+
 describe("what is not known is said", () => {
   const { spec, app, store } = system(4, 0.5);
   const run = play(spec, 4);
