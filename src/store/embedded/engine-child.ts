@@ -6,8 +6,12 @@
  * argv: library, configuration, query.
  */
 import { DataType, load, open } from "ffi-rs";
+import { unmapCode } from "./unmap-code.ts";
 
 const ENGINE = "engine";
+/** How often is looked whether it rests: used less than this share of a processor. Its heartbeat takes a hundredth. */
+const LOOK_MS = 5000;
+const REST_SHARE = 0.05;
 
 function main(): void {
   const [library, config, query] = process.argv.slice(2);
@@ -35,6 +39,27 @@ function main(): void {
       process.exit(4);
     },
   );
+  unmapWhenAtRest(library);
+}
+
+/** Once each time when it comes to rest after some work, the start included. */
+function unmapWhenAtRest(library: string): void {
+  let worked = true;
+  let before = process.cpuUsage();
+  const timer = setInterval(() => {
+    const { user, system } = process.cpuUsage(before);
+    before = process.cpuUsage();
+    const rests = user + system < REST_SHARE * LOOK_MS * 1000;
+    if (rests && worked) {
+      try {
+        unmapCode(library);
+      } catch (error) {
+        console.error(`memory of code is not given up: ${String(error)}`);
+        clearInterval(timer);
+      }
+    }
+    worked = !rests;
+  }, LOOK_MS);
 }
 
 /** At once: what was acknowledged is on the disk, and destructors that run beside the engine's threads can hang. */
