@@ -23,7 +23,12 @@ export const acceptQueue: Fault = {
   before: { gateway: { keepAlive: false } },
   broken: { gateway: { keepAlive: false }, zones: { listenBacklog: 1 } },
   fixed: { zones: { listenBacklog: 511 } },
-  load: { perSecond: 25, schedule: { kind: "burst", everySeconds: 5, lengthSeconds: 1, factor: 5 } },
+  load: {
+    perSecond: 25,
+    // Short requests: the burst has to meet the queue, not the processors.
+    mix: { lookup: 0.85, list: 0.05, create: 0.05, overview: 0.05 },
+    schedule: { kind: "burst", everySeconds: 5, lengthSeconds: 1, factor: 8 },
+  },
   whatIf: [],
   needsBaseline: false,
 };
