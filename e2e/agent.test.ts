@@ -355,7 +355,10 @@ test.runIf(hasProbes)(
       () => agent.stderr(),
     );
     const said = [...agent.stderr().matchAll(/it (gives up [^\n]+|scrapes every [\d.]+ s)/g)].map(([, what]) => what);
-    expect(said.slice(0, 5)).toEqual([
+    expect(said.slice(0, 8)).toEqual([
+      "gives up kernel locks",
+      "gives up TCP",
+      "gives up block I/O",
       "gives up off-CPU stacks",
       "gives up on-CPU stacks",
       "gives up off-CPU times",

@@ -51,6 +51,8 @@ struct task_struct {
 	unsigned int flags;
 	unsigned int __state;
 	unsigned in_iowait : 1;
+	/* of a thread that hands a request for a disk on already */
+	void *bio_list;
 	void *stack;
 	char comm[16];
 };
@@ -60,17 +62,82 @@ struct task_struct___state_as_long {
 	long state;
 };
 
+struct gendisk {
+	int major;
+	int first_minor;
+};
+
 struct block_device {
 	__u32 bd_dev;
+	struct gendisk *bd_disk;
+};
+
+struct bvec_iter {
+	unsigned int bi_size;
+};
+
+struct bio {
+	struct bio *bi_next;
+	struct block_device *bi_bdev;
+	unsigned int bi_opf;
+	struct bvec_iter bi_iter;
+};
+
+/* Before Linux 5.12. */
+struct bio___with_disk {
+	struct gendisk *bi_disk;
 };
 
 struct request {
 	unsigned int cmd_flags;
+	struct bio *bio;
 	struct block_device *part;
 };
 
-struct sock;
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+struct possible_net {
+	struct net *net;
+};
+
+struct sock_common {
+	/* the port of this side */
+	__u16 skc_num;
+	unsigned char skc_state;
+	struct possible_net skc_net;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	/* before Linux 5.6 a field of bits */
+	__u16 sk_protocol;
+};
+
+struct tcp_sock {
+	__u32 srtt_us;
+};
+
+struct socket {
+	struct sock *sk;
+};
+
+struct file;
 
 #pragma clang attribute pop
+
+/* What an iterator over open files is given; an ABI. */
+struct bpf_iter__task_file {
+	void *meta;
+	struct task_struct *task;
+	__u32 fd;
+	__u32 pad;
+	struct file *file;
+};
 
 #endif

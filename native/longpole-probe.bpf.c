@@ -16,6 +16,11 @@
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 const volatile bool follow_children = true;
+/* For the agent, all the time: counts of each process, and nothing of a single request. */
+const volatile bool serving = false;
+/* Until Linux 5.11 these two tracepoints name a queue before what they are about. */
+const volatile bool bio_after_queue = false;
+const volatile bool request_after_queue = false;
 /* At most one stack of a thread's waits in this time, and so many of all in a tenth of a second per processor. */
 volatile __u64 wait_stack_interval_ns = 10000000;
 volatile __u32 wait_stacks_per_tenth = 20;
@@ -67,14 +72,58 @@ struct {
 	__type(value, struct preemptor);
 } preemptors SEC(".maps");
 
-/* Beginnings of what ends later: a request, a connection or a lock, by address or thread. */
+struct beginning {
+	__u64 ns;
+	/* of a lock its address, of block I/O its bytes */
+	__u64 about;
+	__u32 tgid;
+	__u32 kind;
+	__u32 which;
+	__u32 pad;
+};
+
+/*
+ * Beginnings of what ends later: a request, a connection or a lock, by address or thread. Not allocated as it is needed, nor are
+ * the counts: a lock that is waited for may be that of the kernel's allocator.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct beginning);
+} begun SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct count_key);
+	__type(value, struct count_total);
+} counts SEC(".maps");
+
+struct owner {
+	/* when its connection was begun; 0: it is there */
+	__u64 since;
+	__u32 tgid;
+	__u32 pad;
+};
+
+/* Whose a TCP socket is, by its address: what happens to it mostly happens while another process has the processor. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
 	__uint(map_flags, 1);
 	__type(key, __u64);
-	__type(value, __u64);
-} begun SEC(".maps");
+	__type(value, struct owner);
+} sockets SEC(".maps");
+
+/* Who listens, by network namespace and port. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, 1);
+	__type(key, __u64);
+	__type(value, __u32);
+} listeners SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -118,6 +167,7 @@ __u64 lost_events = 0;
 __u64 lost_threads = 0;
 __u64 lost_waits = 0;
 __u64 stacks_skipped = 0;
+__u64 lost_counts = 0;
 
 static __always_inline bool is_chosen(__u32 tgid)
 {
@@ -196,6 +246,43 @@ static __always_inline void send_stack(void *ctx, __u32 type, __u32 tgid, __u32 
 		__sync_fetch_and_add(&lost_events, 1);
 }
 
+/* The greatest power of two that is no more than this, by halving; 0 of 0. */
+static __always_inline __u32 exponent_of(__u64 ns)
+{
+	__u32 exponent = 0;
+	__u64 rest = ns;
+	if (rest >> 32) { exponent += 32; rest >>= 32; }
+	if (rest >> 16) { exponent += 16; rest >>= 16; }
+	if (rest >> 8) { exponent += 8; rest >>= 8; }
+	if (rest >> 4) { exponent += 4; rest >>= 4; }
+	if (rest >> 2) { exponent += 2; rest >>= 2; }
+	if (rest >> 1) exponent += 1;
+	return exponent;
+}
+
+static __always_inline void add_count(__u32 tgid, __u32 kind, __u32 which, __u64 ns, __u64 bytes)
+{
+	struct count_key key = { .tgid = tgid, .kind = kind, .which = which };
+	struct count_total *into = bpf_map_lookup_elem(&counts, &key);
+	if (!into) {
+		struct count_total fresh = { 0 };
+		bpf_map_update_elem(&counts, &key, &fresh, BPF_NOEXIST);
+		into = bpf_map_lookup_elem(&counts, &key);
+		if (!into) {
+			__sync_fetch_and_add(&lost_counts, 1);
+			return;
+		}
+	}
+	__sync_fetch_and_add(&into->count, 1);
+	__sync_fetch_and_add(&into->ns, ns);
+	__sync_fetch_and_add(&into->bytes, bytes);
+	__u32 exponent = exponent_of(ns);
+	__u32 slot = exponent < COUNT_FIRST_EXPONENT ? 0 : exponent - COUNT_FIRST_EXPONENT + 1;
+	if (slot >= COUNT_SLOTS)
+		slot = COUNT_SLOTS - 1;
+	__sync_fetch_and_add(&into->slots[slot], 1);
+}
+
 static __always_inline void count_in(__u32 kind, __u32 which, __u32 operation, __u64 ns)
 {
 	struct histogram_key key = { .kind = kind, .which = which, .operation = operation };
@@ -212,15 +299,7 @@ static __always_inline void count_in(__u32 kind, __u32 which, __u32 operation, _
 	}
 	__sync_fetch_and_add(&into->count, 1);
 	__sync_fetch_and_add(&into->sum_ns, ns);
-	/* Exponent by halving: 44 binary orders are five hours. */
-	__u32 exponent = 0;
-	__u64 rest = ns;
-	if (rest >> 32) { exponent += 32; rest >>= 32; }
-	if (rest >> 16) { exponent += 16; rest >>= 16; }
-	if (rest >> 8) { exponent += 8; rest >>= 8; }
-	if (rest >> 4) { exponent += 4; rest >>= 4; }
-	if (rest >> 2) { exponent += 2; rest >>= 2; }
-	if (rest >> 1) exponent += 1;
+	__u32 exponent = exponent_of(ns);
 	__u32 quarter = exponent >= 2 ? (ns >> (exponent - 2)) & 3 : exponent == 1 ? (ns & 1) * 2 : 0;
 	__u32 slot = exponent * 4 + quarter;
 	if (slot >= HISTOGRAM_SLOTS)
@@ -479,66 +558,265 @@ BOTH(sched_process_exec, return on_exec(ARG(struct task_struct *, 0));)
 
 static __always_inline int begin(__u64 key)
 {
-	__u64 now = bpf_ktime_get_ns();
-	bpf_map_update_elem(&begun, &key, &now, BPF_ANY);
+	struct beginning beginning = { .ns = bpf_ktime_get_ns() };
+	bpf_map_update_elem(&begun, &key, &beginning, BPF_ANY);
 	return 0;
 }
 
 /* Nanoseconds since `key` began; 0 where that was not seen. */
 static __always_inline __u64 since_begin(__u64 key)
 {
-	__u64 *at = bpf_map_lookup_elem(&begun, &key);
+	struct beginning *at = bpf_map_lookup_elem(&begun, &key);
 	if (!at)
 		return 0;
-	__u64 ns = bpf_ktime_get_ns() - *at;
+	__u64 ns = bpf_ktime_get_ns() - at->ns;
 	bpf_map_delete_elem(&begun, &key);
 	return ns;
 }
 
+/* An argument that stands at another place in other kernels; it must not become one load at a place that is computed. */
+#define ARG_AT(n)                                                                                                      \
+	({                                                                                                             \
+		__u64 value = ctx[n];                                                                                  \
+		asm volatile("" : "+r"(value));                                                                        \
+		value;                                                                                                 \
+	})
+
+/* ---- block I/O: requests of everybody for a recording, and what each asked for while it serves ---- */
+
+BOTH(block_rq_issue, if (request_after_queue) return begin(ARG_AT(1)); return begin(ARG_AT(0));)
+
+static __always_inline __u32 kind_of_bio(__u32 operation, __u64 bytes)
+{
+	if (operation == 0)
+		return COUNT_BLOCK_READ;
+	if (operation == 2)
+		return COUNT_BLOCK_FLUSH;
+	/* Also secure, and as zeroes for which no data are sent. */
+	if (operation == 3 || operation == 5 || operation == 9)
+		return COUNT_BLOCK_DISCARD;
+	/* 7 appends to a zone; what is left sets up zones, or is of drivers. */
+	if (operation != 1 && operation != 7)
+		return 0;
+	return bytes ? COUNT_BLOCK_WRITE : COUNT_BLOCK_FLUSH;
+}
+
+static __always_inline __u32 disk_of(struct bio *bio)
+{
+	struct gendisk *disk = bpf_core_field_exists(bio->bi_bdev)
+				       ? BPF_CORE_READ(bio, bi_bdev, bd_disk)
+				       : BPF_CORE_READ((struct bio___with_disk *)bio, bi_disk);
+	return (__u32)BPF_CORE_READ(disk, major) << 20 | ((__u32)BPF_CORE_READ(disk, first_minor) & 0xfffff);
+}
+
+static __always_inline int on_bio_queued(__u64 address)
+{
+	if (!counting || !started_ns)
+		return 0;
+	/* What a driver hands on (device mapper, software RAID) is a part of what was counted already. */
+	if (BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), bio_list))
+		return 0;
+	struct bio *bio = (struct bio *)address;
+	__u64 bytes = BPF_CORE_READ(bio, bi_iter.bi_size);
+	__u32 kind = kind_of_bio(BPF_CORE_READ(bio, bi_opf) & 0xff, bytes);
+	if (!kind)
+		return 0;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct beginning beginning = { .ns = bpf_ktime_get_ns(), .about = bytes, .kind = kind, .which = disk_of(bio),
+				       .tgid = is_target(tgid) ? tgid : 0 };
+	if (bpf_map_update_elem(&begun, &address, &beginning, BPF_ANY))
+		__sync_fetch_and_add(&lost_counts, 1);
+	return 0;
+}
+
+static __always_inline int on_bio_done(__u64 address)
+{
+	struct beginning *at = bpf_map_lookup_elem(&begun, &address);
+	if (!at)
+		return 0;
+	add_count(at->tgid, at->kind, at->which, bpf_ktime_get_ns() - at->ns, at->about);
+	bpf_map_delete_elem(&begun, &address);
+	return 0;
+}
+
+/* Parts of memory that one request has at most; each is of another bio at the most. */
+#define MOST_BIOS 256
+
 static __always_inline int on_block_done(struct request *request)
 {
+	if (serving) {
+		struct bio *bio = BPF_CORE_READ(request, bio);
+		for (int i = 0; i < MOST_BIOS && bio; i++) {
+			struct bio *next = BPF_CORE_READ(bio, bi_next);
+			on_bio_done((__u64)bio);
+			bio = next;
+		}
+		return 0;
+	}
 	__u64 ns = since_begin((__u64)request);
 	if (ns)
 		count_in(HISTOGRAM_BLOCK_IO, BPF_CORE_READ(request, part, bd_dev), BPF_CORE_READ(request, cmd_flags) & 0xff, ns);
 	return 0;
 }
 
-BOTH(block_rq_issue, return begin(ctx[0]);)
+/* Ends what hardware did; what a driver of the kernel did itself ends by block_bio_complete. */
 BOTH(block_rq_complete, return on_block_done(ARG(struct request *, 0));)
+BOTH(block_bio_queue, if (bio_after_queue) return on_bio_queued(ARG_AT(1)); return on_bio_queued(ARG_AT(0));)
+BOTH(block_bio_complete, return on_bio_done(ctx[1]);)
+
+/* ---- TCP ---- */
 
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
+#define TCP_SYN_RECV 3
+#define TCP_CLOSE 7
+#define TCP_LISTEN 10
+#define IPPROTO_TCP 6
 
-static __always_inline int on_tcp_state(__u64 sock, int from, int to)
+static __always_inline __u64 place_of(struct sock *sock)
 {
+	return (__u64)BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum) << 16 | BPF_CORE_READ(sock, __sk_common.skc_num);
+}
+
+static __always_inline void own(__u64 socket, __u32 tgid, __u64 since)
+{
+	struct owner owner = { .since = since, .tgid = tgid };
+	if (bpf_map_update_elem(&sockets, &socket, &owner, BPF_ANY))
+		__sync_fetch_and_add(&lost_counts, 1);
+}
+
+static __always_inline int on_own_tcp_state(__u64 socket, int from, int to)
+{
+	if (to == TCP_SYN_SENT) {
+		__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+		if (is_target(tgid))
+			own(socket, tgid, bpf_ktime_get_ns());
+		return 0;
+	}
+	if (from == TCP_SYN_RECV && to == TCP_ESTABLISHED) {
+		__u64 place = place_of((struct sock *)socket);
+		__u32 *tgid = bpf_map_lookup_elem(&listeners, &place);
+		if (tgid)
+			own(socket, *tgid, 0);
+		return 0;
+	}
+	struct owner *owner = bpf_map_lookup_elem(&sockets, &socket);
+	if (!owner)
+		return 0;
+	if (from == TCP_SYN_SENT && owner->since) {
+		add_count(owner->tgid, to == TCP_ESTABLISHED ? COUNT_CONNECT : COUNT_CONNECT_FAILED, 0,
+			  bpf_ktime_get_ns() - owner->since, 0);
+		owner->since = 0;
+	}
+	if (to == TCP_CLOSE)
+		bpf_map_delete_elem(&sockets, &socket);
+	return 0;
+}
+
+static __always_inline int on_tcp_state(__u64 socket, int from, int to)
+{
+	if (serving)
+		return on_own_tcp_state(socket, from, to);
 	if (to == TCP_SYN_SENT)
-		return is_target(bpf_get_current_pid_tgid() >> 32) ? begin(sock) : 0;
+		return is_target(bpf_get_current_pid_tgid() >> 32) ? begin(socket) : 0;
 	if (from != TCP_SYN_SENT)
 		return 0;
-	__u64 ns = since_begin(sock);
+	__u64 ns = since_begin(socket);
 	if (ns)
 		count_in(HISTOGRAM_CONNECT, to == TCP_ESTABLISHED ? 0 : 1, 0, ns);
 	return 0;
 }
 
-BOTH(inet_sock_set_state, return on_tcp_state(ctx[0], (int)ctx[1], (int)ctx[2]);)
-BOTH(tcp_retransmit_skb, count_in(HISTOGRAM_RETRANSMIT, 0, 0, 1); return 0;)
-
-/* Locks of the kernel by the thread that waits: a thread waits for one at a time. The top bit keeps them apart from addresses' users. */
-static __always_inline int on_contention_end(void)
+static __always_inline int on_tcp_trouble(__u64 socket, __u32 kind)
 {
-	__u64 who = bpf_get_current_pid_tgid();
+	struct owner *owner = bpf_map_lookup_elem(&sockets, &socket);
+	if (owner && counting)
+		add_count(owner->tgid, kind, 0, 0, 0);
+	return 0;
+}
+
+static __always_inline int on_tcp_retransmit(__u64 socket)
+{
+	if (serving)
+		return on_tcp_trouble(socket, COUNT_RETRANSMIT);
+	count_in(HISTOGRAM_RETRANSMIT, 0, 0, 1);
+	return 0;
+}
+
+BOTH(inet_sock_set_state, return on_tcp_state(ctx[0], (int)ctx[1], (int)ctx[2]);)
+BOTH(tcp_retransmit_skb, return on_tcp_retransmit(ctx[0]);)
+BOTH(tcp_send_reset, return on_tcp_trouble(ctx[0], COUNT_RESET_SENT);)
+BOTH(tcp_receive_reset, return on_tcp_trouble(ctx[0], COUNT_RESET_RECEIVED);)
+
+/* Run once a tick over all open files: connections that are older than the helper get owners, and what is open is counted. */
+SEC("iter/task_file") int each_file(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	struct task_struct *task = ctx->task;
+	if (!file || !task)
+		return 0;
+	__u32 tgid = task->tgid;
+	if (!is_target(tgid))
+		return 0;
+	struct socket *socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	struct sock *sock = BPF_CORE_READ(socket, sk);
+	if (!sock || BPF_CORE_READ_BITFIELD_PROBED(sock, sk_protocol) != IPPROTO_TCP)
+		return 0;
+	__u8 state = BPF_CORE_READ(sock, __sk_common.skc_state);
+	if (state == TCP_LISTEN) {
+		__u64 place = place_of(sock);
+		bpf_map_update_elem(&listeners, &place, &tgid, BPF_ANY);
+	} else if (state == TCP_ESTABLISHED) {
+		own((__u64)sock, tgid, 0);
+		add_count(tgid, COUNT_ROUND_TRIP, 0, (__u64)(BPF_CORE_READ((struct tcp_sock *)sock, srtt_us) >> 3) * 1000, 0);
+	}
+	return 0;
+}
+
+/* ---- locks of the kernel, by the thread that waits ---- */
+
+/* The top bit keeps threads apart from what others use as keys. */
+#define THREAD_KEY(who) ((who) | 1ull << 63)
+/* A beginning as old as this belongs to an end that was missed. */
+#define MISSED_NS 10000000000ull
+
+/* A mutex begins anew each time it goes from spinning to sleeping, and an interrupt may wait for a lock meanwhile: the first counts. */
+static __always_inline int on_contention_begin(__u64 lock)
+{
+	__u64 who = bpf_get_current_pid_tgid(), key = THREAD_KEY(who), now = bpf_ktime_get_ns();
 	if (!is_target(who >> 32))
 		return 0;
-	__u64 ns = since_begin(who | 1ull << 63);
-	if (ns)
+	struct beginning *held = bpf_map_lookup_elem(&begun, &key);
+	if (held && now - held->ns < MISSED_NS)
+		return 0;
+	struct beginning beginning = { .ns = now, .about = lock };
+	if (bpf_map_update_elem(&begun, &key, &beginning, BPF_ANY))
+		__sync_fetch_and_add(&lost_counts, 1);
+	return 0;
+}
+
+static __always_inline int on_contention_end(__u64 lock)
+{
+	__u64 who = bpf_get_current_pid_tgid(), key = THREAD_KEY(who);
+	__u32 tgid = who >> 32;
+	if (!is_target(tgid))
+		return 0;
+	struct beginning *held = bpf_map_lookup_elem(&begun, &key);
+	if (!held || held->about != lock)
+		return 0;
+	__u64 ns = bpf_ktime_get_ns() - held->ns;
+	bpf_map_delete_elem(&begun, &key);
+	if (serving)
+		add_count(tgid, COUNT_KERNEL_LOCK, 0, ns, 0);
+	else
 		count_in(HISTOGRAM_KERNEL_LOCK, 0, 0, ns);
 	return 0;
 }
 
-BOTH(contention_begin, __u64 who = bpf_get_current_pid_tgid();
-     return is_target(who >> 32) ? begin(who | 1ull << 63) : 0;)
-BOTH(contention_end, return on_contention_end();)
+BOTH(contention_begin, return on_contention_begin(ctx[0]);)
+BOTH(contention_end, return on_contention_end(ctx[0]);)
 
 static __always_inline int sample(struct bpf_perf_event_data *ctx, __u32 type)
 {

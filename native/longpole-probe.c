@@ -52,27 +52,41 @@ struct options {
 	int uid, gid;
 };
 
+enum mode { RECORDS = 1, SERVES = 2, ALWAYS = 3 };
+
 /* A probe on the kernel: the two programs that can do its work, and whether the recording is worth nothing without it. */
 struct probe {
 	const char *name;
 	const char *tracepoint;
+	enum mode mode;
 	bool needed;
+	/* given up together, while it serves; "" for those that tell who waits */
+	const char *group;
+	/* no tracepoint, but an iterator of this name */
+	const char *iterator;
 	bool attached;
+	/* this kernel took everything else, but not its program */
+	bool refused;
 	struct bpf_link *link;
 };
 
 static struct probe probes[] = {
-	{ .name = "sched-wakeup", .tracepoint = "sched_wakeup", .needed = true },
-	{ .name = "sched-wakeup-new", .tracepoint = "sched_wakeup_new", .needed = true },
-	{ .name = "process-fork", .tracepoint = "sched_process_fork" },
-	{ .name = "process-exec", .tracepoint = "sched_process_exec" },
-	{ .name = "block-io-issue", .tracepoint = "block_rq_issue" },
-	{ .name = "block-io-done", .tracepoint = "block_rq_complete" },
-	{ .name = "tcp-state", .tracepoint = "inet_sock_set_state" },
-	{ .name = "tcp-retransmit", .tracepoint = "tcp_retransmit_skb" },
-	{ .name = "kernel-lock-begin", .tracepoint = "contention_begin" },
-	{ .name = "kernel-lock-end", .tracepoint = "contention_end" },
-	{ .name = "sched-switch", .tracepoint = "sched_switch", .needed = true },
+	{ .name = "sched-wakeup", .tracepoint = "sched_wakeup", .mode = ALWAYS, .needed = true },
+	{ .name = "sched-wakeup-new", .tracepoint = "sched_wakeup_new", .mode = ALWAYS, .needed = true },
+	{ .name = "process-fork", .tracepoint = "sched_process_fork", .mode = ALWAYS },
+	{ .name = "process-exec", .tracepoint = "sched_process_exec", .mode = ALWAYS },
+	{ .name = "block-io-issue", .tracepoint = "block_rq_issue", .mode = RECORDS },
+	{ .name = "block-io-done", .tracepoint = "block_rq_complete", .mode = ALWAYS, .group = "block-io" },
+	{ .name = "block-io-end", .tracepoint = "block_bio_complete", .mode = SERVES, .group = "block-io" },
+	{ .name = "block-io-begin", .tracepoint = "block_bio_queue", .mode = SERVES, .group = "block-io" },
+	{ .name = "tcp-state", .tracepoint = "inet_sock_set_state", .mode = ALWAYS, .group = "tcp" },
+	{ .name = "tcp-retransmit", .tracepoint = "tcp_retransmit_skb", .mode = ALWAYS, .group = "tcp" },
+	{ .name = "tcp-reset-sent", .tracepoint = "tcp_send_reset", .mode = SERVES, .group = "tcp" },
+	{ .name = "tcp-reset-received", .tracepoint = "tcp_receive_reset", .mode = SERVES, .group = "tcp" },
+	{ .name = "tcp-open", .iterator = "task_file", .mode = SERVES, .group = "tcp" },
+	{ .name = "kernel-lock-end", .tracepoint = "contention_end", .mode = ALWAYS, .group = "kernel-locks" },
+	{ .name = "kernel-lock-begin", .tracepoint = "contention_begin", .mode = ALWAYS, .group = "kernel-locks" },
+	{ .name = "sched-switch", .tracepoint = "sched_switch", .mode = ALWAYS, .needed = true },
 };
 #define PROBES (sizeof(probes) / sizeof(probes[0]))
 
@@ -195,25 +209,63 @@ static struct options read_options(int count, char **words)
 static struct bpf_program *program_of(const struct probe *probe, bool typed)
 {
 	char name[64];
+	if (probe->iterator)
+		return skeleton->progs.each_file;
 	snprintf(name, sizeof(name), "%s_%s", typed ? "typed" : "raw", probe->tracepoint);
 	return bpf_object__find_program_by_name(skeleton->obj, name);
 }
 
-static bool has_tracepoint(const struct btf *btf, const char *tracepoint)
+static bool is_there(const struct btf *btf, const struct probe *probe)
+{
+	char name[64];
+	snprintf(name, sizeof(name), "%s%s", probe->iterator ? "bpf_iter__" : "btf_trace_",
+		 probe->iterator ? probe->iterator : probe->tracepoint);
+	return btf__find_by_name_kind(btf, name, probe->iterator ? BTF_KIND_STRUCT : BTF_KIND_TYPEDEF) > 0;
+}
+
+/* Arguments of a tracepoint, from the type of the functions that may hang on it, which are handed one of their own before; 0: none. */
+static int arguments_of(const struct btf *btf, const char *tracepoint)
 {
 	char name[64];
 	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
-	return btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) > 0;
+	const struct btf_type *type = btf__type_by_id(btf, (__u32)btf__resolve_type(btf, (__u32)btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF)));
+	if (type && btf_is_ptr(type))
+		type = btf__type_by_id(btf, type->type);
+	return type && btf_is_func_proto(type) ? (int)btf_vlen(type) - 1 : 0;
 }
 
 /* Stacks of waits while it serves: for each kind the first, and then one of a thread in so long, ten a second and processor. */
 #define SERVE_WAIT_STACK_NS 5000000000ull
 #define SERVE_PIECES 8
 
-/* What runs all the time takes as little as can be: who waits, and not how long each request of a disk took. */
 static bool is_wanted(const struct options *options, const struct probe *probe)
 {
-	return !options->serve || probe->needed || !strncmp(probe->name, "process-", 8);
+	return options->only_probe || (probe->mode & (options->serve ? SERVES : RECORDS));
+}
+
+static void unload(void)
+{
+	for (size_t i = 0; i < PROBES; i++) {
+		bpf_link__destroy(probes[i].link);
+		probes[i].link = NULL;
+		probes[i].attached = false;
+	}
+	longpole_probe_bpf__destroy(skeleton);
+}
+
+static void set_up(const struct options *options, const struct btf *btf)
+{
+	skeleton->rodata->follow_children = options->follow;
+	skeleton->rodata->bio_after_queue = arguments_of(btf, "block_bio_queue") > 1;
+	skeleton->rodata->request_after_queue = arguments_of(btf, "block_rq_issue") > 1;
+	if (options->serve) {
+		skeleton->rodata->serving = true;
+		skeleton->rodata->wakeup = BPF_RB_NO_WAKEUP;
+		skeleton->rodata->copy_pieces = SERVE_PIECES;
+		skeleton->data->wait_stack_interval_ns = SERVE_WAIT_STACK_NS;
+		skeleton->data->wait_stacks_per_tenth = 1;
+	}
+	skeleton->data->counting = !options->at_exec;
 }
 
 /* Opens, loads and attaches all on one rung; 0, or the error of the first needed thing that failed, in `reason`. */
@@ -224,23 +276,16 @@ static int load(const struct options *options, const struct btf *btf, bool typed
 		snprintf(reason, room, "the object cannot be opened: %s", strerror(errno));
 		return -errno;
 	}
-	skeleton->rodata->follow_children = options->follow;
-	if (options->serve) {
-		skeleton->rodata->wakeup = BPF_RB_NO_WAKEUP;
-		skeleton->rodata->copy_pieces = SERVE_PIECES;
-		skeleton->data->wait_stack_interval_ns = SERVE_WAIT_STACK_NS;
-		skeleton->data->wait_stacks_per_tenth = 1;
-	}
+	set_up(options, btf);
 	for (size_t i = 0; i < PROBES; i++) {
-		bpf_program__set_autoload(program_of(&probes[i], typed),
-					  is_wanted(options, &probes[i]) && has_tracepoint(btf, probes[i].tracepoint));
 		bpf_program__set_autoload(program_of(&probes[i], !typed), false);
+		bpf_program__set_autoload(program_of(&probes[i], typed),
+					  is_wanted(options, &probes[i]) && !probes[i].refused && is_there(btf, &probes[i]));
 	}
-	skeleton->data->counting = !options->at_exec;
 	int error = longpole_probe_bpf__load(skeleton);
 	if (error) {
 		snprintf(reason, room, "loading as %s: %s", typed ? "tp_btf" : "raw_tp", strerror(-error));
-		longpole_probe_bpf__destroy(skeleton);
+		unload();
 		return error;
 	}
 	for (int i = 0; i < options->target_count; i++) {
@@ -250,19 +295,20 @@ static int load(const struct options *options, const struct btf *btf, bool typed
 	}
 	for (size_t i = 0; i < PROBES; i++) {
 		struct probe *probe = &probes[i];
-		if (!is_wanted(options, probe))
+		if (!is_wanted(options, probe) || probe->refused)
 			continue;
-		if (!has_tracepoint(btf, probe->tracepoint)) {
+		if (!is_there(btf, probe)) {
 			error = -ESRCH;
 		} else {
-			probe->link = bpf_program__attach(program_of(probe, typed));
+			probe->link = probe->iterator ? bpf_program__attach_iter(program_of(probe, typed), NULL)
+						      : bpf_program__attach(program_of(probe, typed));
 			error = probe->link ? 0 : -errno;
 		}
 		probe->attached = !error;
 		if (error && probe->needed) {
 			snprintf(reason, room, "attaching %s as %s: %s", probe->tracepoint, typed ? "tp_btf" : "raw_tp",
 				 strerror(-error));
-			longpole_probe_bpf__destroy(skeleton);
+			unload();
 			return error;
 		}
 	}
@@ -272,6 +318,39 @@ static int load(const struct options *options, const struct btf *btf, bool typed
 	return 0;
 }
 
+/* One program that a kernel does not take keeps all from being loaded: finds out which, by leaving them out and taking them in again. */
+static int load_without_refused(const struct options *options, const struct btf *btf, bool typed, char *reason, size_t room)
+{
+	char ignored[200];
+	for (size_t i = 0; i < PROBES; i++)
+		probes[i].refused = !probes[i].needed;
+	int error = load(options, btf, typed, reason, room);
+	if (error)
+		return error;
+	for (size_t i = 0; i < PROBES; i++) {
+		if (!probes[i].refused || !is_wanted(options, &probes[i]) || !is_there(btf, &probes[i]))
+			continue;
+		unload();
+		probes[i].refused = false;
+		if (load(options, btf, typed, ignored, sizeof(ignored))) {
+			probes[i].refused = true;
+			error = load(options, btf, typed, reason, room);
+			if (error)
+				return error;
+		}
+	}
+	return 0;
+}
+
+static const char *reason_of(const struct btf *btf, const struct probe *probe)
+{
+	if (probe->attached)
+		return "";
+	if (!is_there(btf, probe))
+		return probe->iterator ? "this kernel has no such iterator" : "this kernel has no such tracepoint";
+	return probe->refused ? "this kernel does not take its program" : "attaching was refused";
+}
+
 static const char *attach_probes(const struct options *options)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -279,16 +358,18 @@ static const char *attach_probes(const struct options *options)
 		fail("no BTF of this kernel (/sys/kernel/btf/vmlinux): %s", strerror(errno));
 	char typed[200], raw[200];
 	const char *rung = "tp_btf";
-	if (load(options, btf, true, typed, sizeof(typed))) {
+	if (load(options, btf, true, typed, sizeof(typed)) && load_without_refused(options, btf, true, typed, sizeof(typed))) {
 		rung = "raw_tp";
-		if (load(options, btf, false, raw, sizeof(raw)))
+		for (size_t i = 0; i < PROBES; i++)
+			probes[i].refused = false;
+		if (load(options, btf, false, raw, sizeof(raw)) && load_without_refused(options, btf, false, raw, sizeof(raw)))
 			fail("%s; %s", typed, raw);
 	}
-	for (size_t i = 0; i < PROBES; i++)
-		if (is_wanted(options, &probes[i]))
-			put_probe(probes[i].name, probes[i].attached ? rung : "none",
-			  probes[i].attached ? "" : has_tracepoint(btf, probes[i].tracepoint) ? "attaching was refused"
-											       : "this kernel has no such tracepoint");
+	for (size_t i = 0; i < PROBES; i++) {
+		const struct probe *probe = &probes[i];
+		if (is_wanted(options, probe))
+			put_probe(probe->name, !probe->attached ? "none" : probe->iterator ? "iter" : rung, reason_of(btf, probe));
+	}
 	btf__free(btf);
 	return rung;
 }
@@ -490,8 +571,55 @@ static __u64 still_running(int pid, int tid, const struct thread *thread, __u64 
 	return ran < open ? ran : open;
 }
 
-static void put_threads(void)
+static bool is_open_wait(const struct wait_key *key, const struct thread *thread)
 {
+	return thread->state == STATE_BLOCKED && key->syscall == thread->syscall && key->detail == thread->detail;
+}
+
+/* A wait that goes on, with those of its kind before. */
+static void put_open_wait(__u32 tid, const struct thread *thread, __u64 open, bool is_last)
+{
+	struct wait_key key = { .tid = tid, .syscall = thread->syscall, .detail = thread->detail };
+	struct wait_total total = { 0 };
+	bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.waits), &key, &total);
+	total.ns += open;
+	total.count += 1;
+	if (open > total.longest_ns)
+		total.longest_ns = open;
+	if (is_last && thread->has_stack) {
+		total.stacks += 1;
+		struct wait_done done = { .type = RECORD_WAIT_DONE, .tid = tid, .value = thread->stacks, .ns = open };
+		put(RECORD_WAIT_DONE, &done, sizeof(done), NULL, 0);
+	}
+	put(RECORD_WAIT, &key, sizeof(key), &total, sizeof(total));
+}
+
+/* Those that nobody is in now. What threads that have ended waited for is told, and forgotten. */
+static void put_waits(int threads, int waits)
+{
+	struct wait_key key, next;
+	bool more = !bpf_map_get_next_key(waits, NULL, &key);
+	while (more) {
+		struct wait_total total;
+		struct thread thread;
+		bool known = !bpf_map_lookup_elem(threads, &key.tid, &thread);
+		if ((!known || !is_open_wait(&key, &thread)) && !bpf_map_lookup_elem(waits, &key, &total))
+			put(RECORD_WAIT, &key, sizeof(key), &total, sizeof(total));
+		more = !bpf_map_get_next_key(waits, &key, &next);
+		if (!known || thread.state == STATE_ENDED)
+			bpf_map_delete_elem(waits, &key);
+		key = next;
+	}
+}
+
+/*
+ * Totals of all threads. What is open is told as if it ended now; the maps stay as they are, but for threads that have ended,
+ * and the next time tells more. is_last: there is no next time.
+ */
+static void put_threads(bool is_last)
+{
+	static __u32 ended[16384];
+	size_t ended_count = 0;
 	int map = bpf_map__fd(skeleton->maps.threads), waits = bpf_map__fd(skeleton->maps.waits);
 	__u32 tid, *before = NULL;
 	for (; !bpf_map_get_next_key(map, before, &tid); before = &tid) {
@@ -505,30 +633,17 @@ static void put_threads(void)
 			thread.runnable_ns += open;
 		if (thread.state == STATE_BLOCKED) {
 			thread.blocked_ns += open;
-			struct wait_key key = { .tid = tid, .syscall = thread.syscall, .detail = thread.detail };
-			struct wait_total total = { 0 };
-			bpf_map_lookup_elem(waits, &key, &total);
-			total.ns += open;
-			total.count += 1;
-			if (open > total.longest_ns)
-				total.longest_ns = open;
-			if (thread.has_stack) {
-				total.stacks += 1;
-				struct wait_done done = { .type = RECORD_WAIT_DONE, .tid = tid, .value = thread.stacks, .ns = open };
-				put(RECORD_WAIT_DONE, &done, sizeof(done), NULL, 0);
-			}
-			bpf_map_update_elem(waits, &key, &total, BPF_ANY);
+			put_open_wait(tid, &thread, open, is_last);
 		}
-		if (thread.state != STATE_ENDED)
+		if (thread.state == STATE_ENDED && ended_count < sizeof(ended) / sizeof(ended[0]))
+			ended[ended_count++] = tid;
+		else if (is_last)
 			comm_of_thread((int)thread.tgid, (int)tid, thread.comm);
 		put(RECORD_THREAD, &tid, sizeof(tid), &thread, sizeof(thread));
 	}
-	struct wait_key key, *last = NULL;
-	for (; !bpf_map_get_next_key(waits, last, &key); last = &key) {
-		struct wait_total total;
-		if (!bpf_map_lookup_elem(waits, &key, &total))
-			put(RECORD_WAIT, &key, sizeof(key), &total, sizeof(total));
-	}
+	put_waits(map, waits);
+	for (size_t i = 0; i < ended_count; i++)
+		bpf_map_delete_elem(map, &ended[i]);
 }
 
 static void put_tables(void)
@@ -604,7 +719,7 @@ static bool shed(void)
 static void put_end(__u32 type, __u64 own_before, __u64 programs_before)
 {
 	struct {
-		__u64 started_ns, ended_ns, lost_events, lost_threads, lost_waits, stacks_skipped, own_ns, programs_ns, resident_kb;
+		__u64 started_ns, ended_ns, lost_events, lost_threads, lost_waits, stacks_skipped, own_ns, programs_ns, resident_kb, lost_counts;
 	} end = { .started_ns = has_begun ? skeleton->bss->started_ns : ended_ns,
 		  .ended_ns = ended_ns,
 		  .lost_events = skeleton->bss->lost_events,
@@ -612,7 +727,8 @@ static void put_end(__u32 type, __u64 own_before, __u64 programs_before)
 		  .lost_waits = skeleton->bss->lost_waits,
 		  .stacks_skipped = skeleton->bss->stacks_skipped,
 		  .own_ns = own_ns() - own_before,
-		  .programs_ns = programs_ns() - programs_before };
+		  .programs_ns = programs_ns() - programs_before,
+		  .lost_counts = skeleton->bss->lost_counts };
 	struct rusage use;
 	getrusage(RUSAGE_SELF, &use);
 	end.resident_kb = (__u64)use.ru_maxrss;
@@ -748,9 +864,9 @@ int main(int count, char **words)
 		for (int cpu = 0; cpu < processors; cpu++)
 			bpf_link__destroy(sample_links[which][cpu]);
 	ring_buffer__consume(ring);
-	put_threads();
 	for (int i = 0; i < options.target_count; i++)
 		for_each_thread(options.targets[i], put_unseen);
+	put_threads(true);
 	put_tables();
 	put_end(RECORD_END, own_before, 0);
 	return fflush(stdout) ? 1 : 0;

@@ -3,7 +3,7 @@
  * looks into processes of other users for a sender that may not. Part of longpole-probe.c.
  *
  *   target PID          counts this process, and those that it starts, from now on
- *   shed on-cpu|wait-stacks|times
+ *   shed kernel-locks|tcp|block-io|wait-stacks|on-cpu|times
  *   tick SECONDS
  *   facts ID PID        what names it: its program, its folder, and some variables
  *   maps ID PID         the parts of its memory that hold code
@@ -184,6 +184,10 @@ static void shed_one(const char *what)
 		for (size_t i = 0; i < PROBES; i++)
 			if (probes[i].attached)
 				detach(&probes[i]);
+	} else {
+		for (size_t i = 0; i < PROBES; i++)
+			if (probes[i].attached && probes[i].group && !strcmp(probes[i].group, what))
+				detach(&probes[i]);
 	}
 }
 
@@ -234,54 +238,44 @@ static bool read_commands(void)
 
 /* ---- ticks ---- */
 
-static bool same_wait(const struct wait_key *key, const struct thread *thread)
+/* A new look at all open files. */
+static void look_at_sockets(void)
 {
-	return thread->state == STATE_BLOCKED && key->syscall == thread->syscall && key->detail == thread->detail;
+	for (size_t i = 0; i < PROBES; i++) {
+		if (!probes[i].iterator || !probes[i].attached)
+			continue;
+		int look = bpf_iter_create(bpf_link__fd(probes[i].link));
+		if (look < 0)
+			continue;
+		/* It writes nothing; reading runs it, a piece at a time. */
+		char nothing[64];
+		ssize_t got;
+		do
+			got = read(look, nothing, sizeof(nothing));
+		while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
+		close(look);
+	}
 }
 
-/* What is open is told as if it ended now; the maps stay as they are, and the next tick tells more. */
-static void tick_threads(void)
+static bool has_ended(__u32 tgid) { return kill((pid_t)tgid, 0) && errno == ESRCH; }
+
+/* What is counted of each process; of those that have ended for the last time. */
+static void put_counts(void)
 {
-	static __u32 ended[16384];
-	size_t ended_count = 0;
-	int map = bpf_map__fd(skeleton->maps.threads), waits = bpf_map__fd(skeleton->maps.waits);
-	__u32 tid, *before = NULL;
-	for (; !bpf_map_get_next_key(map, before, &tid); before = &tid) {
-		struct thread thread;
-		if (bpf_map_lookup_elem(map, &tid, &thread))
-			continue;
-		__u64 open = ended_ns > thread.since ? ended_ns - thread.since : 0;
-		if (thread.state == STATE_RUNNING)
-			thread.cpu_ns += still_running((int)thread.tgid, (int)tid, &thread, open);
-		if (thread.state == STATE_RUNNABLE)
-			thread.runnable_ns += open;
-		if (thread.state == STATE_BLOCKED) {
-			thread.blocked_ns += open;
-			struct wait_key key = { .tid = tid, .syscall = thread.syscall, .detail = thread.detail };
-			struct wait_total total = { 0 };
-			bpf_map_lookup_elem(waits, &key, &total);
-			total.ns += open;
-			put(RECORD_WAIT, &key, sizeof(key), &total, sizeof(total));
-		}
-		if (thread.state == STATE_ENDED && ended_count < sizeof(ended) / sizeof(ended[0]))
-			ended[ended_count++] = tid;
-		put(RECORD_THREAD, &tid, sizeof(tid), &thread, sizeof(thread));
-	}
-	struct wait_key key, next;
-	bool more = !bpf_map_get_next_key(waits, NULL, &key);
+	int map = bpf_map__fd(skeleton->maps.counts);
+	struct count_key key, next;
+	bool more = !bpf_map_get_next_key(map, NULL, &key);
 	while (more) {
-		struct wait_total total;
-		struct thread thread;
-		bool known = !bpf_map_lookup_elem(map, &key.tid, &thread);
-		if ((!known || !same_wait(&key, &thread)) && !bpf_map_lookup_elem(waits, &key, &total))
-			put(RECORD_WAIT, &key, sizeof(key), &total, sizeof(total));
-		more = !bpf_map_get_next_key(waits, &key, &next);
-		if (!known || thread.state == STATE_ENDED)
-			bpf_map_delete_elem(waits, &key);
+		struct count_total total;
+		/* How many are open is told anew each time. */
+		struct count_head head = { .key = key, .is_last = key.kind == COUNT_ROUND_TRIP || (key.tgid && has_ended(key.tgid)) };
+		if (!bpf_map_lookup_elem(map, &key, &total))
+			put(RECORD_COUNT, &head, sizeof(head), &total, sizeof(total));
+		more = !bpf_map_get_next_key(map, &key, &next);
+		if (head.is_last)
+			bpf_map_delete_elem(map, &key);
 		key = next;
 	}
-	for (size_t i = 0; i < ended_count; i++)
-		bpf_map_delete_elem(map, &ended[i]);
 }
 
 /* Processes that have ended are no targets any more; a number that comes again is another process. */
@@ -292,7 +286,7 @@ static void forget_ended(void)
 	bool more = !bpf_map_get_next_key(map, NULL, &tgid);
 	while (more) {
 		more = !bpf_map_get_next_key(map, &tgid, &next);
-		if (kill((pid_t)tgid, 0) && errno == ESRCH)
+		if (has_ended(tgid))
 			bpf_map_delete_elem(map, &tgid);
 		tgid = next;
 	}
@@ -302,7 +296,9 @@ static void tick(void)
 {
 	ended_ns = now_ns(CLOCK_MONOTONIC);
 	has_begun = true;
-	tick_threads();
+	put_threads(false);
+	look_at_sockets();
+	put_counts();
 	put_tables();
 	put_end(RECORD_TICK, 0, 0);
 	forget_ended();

@@ -6,7 +6,7 @@
 #ifndef LONGPOLE_STREAM_H
 #define LONGPOLE_STREAM_H
 
-#define STREAM_VERSION 2
+#define STREAM_VERSION 3
 
 enum record_type {
 	RECORD_HELLO = 1,
@@ -27,6 +27,8 @@ enum record_type {
 	RECORD_TICK = 13,
 	/* struct peek_reply and what was asked for */
 	RECORD_PEEK = 14,
+	/* struct count_head and struct count_total */
+	RECORD_COUNT = 15,
 };
 
 enum peek_kind { PEEK_FACTS = 1, PEEK_IO = 2, PEEK_MAPS = 3 };
@@ -159,6 +161,48 @@ struct histogram {
 struct preemptor {
 	__u64 count;
 	char comm[16];
+};
+
+/* What is counted of each process while the helper serves. */
+enum count_kind {
+	COUNT_BLOCK_READ = 1,
+	COUNT_BLOCK_WRITE = 2,
+	/* a write of nothing, which makes a disk empty its cache */
+	COUNT_BLOCK_FLUSH = 3,
+	COUNT_BLOCK_DISCARD = 4,
+	COUNT_CONNECT = 5,
+	COUNT_CONNECT_FAILED = 6,
+	COUNT_RETRANSMIT = 7,
+	COUNT_RESET_SENT = 8,
+	COUNT_RESET_RECEIVED = 9,
+	COUNT_KERNEL_LOCK = 10,
+	/* connections that are open at the tick, and the smoothed round trip of each */
+	COUNT_ROUND_TRIP = 11,
+};
+
+struct count_key {
+	/* 0: threads of the kernel, and processes that are no targets */
+	__u32 tgid;
+	__u32 kind;
+	/* block I/O: the disk, its major number above 20 bits of its first minor one */
+	__u32 which;
+};
+
+#define COUNT_SLOTS 24
+/* The first slot ends at 2^13 ns (8 us), each further one at the double of it; the last has no end. */
+#define COUNT_FIRST_EXPONENT 13
+
+struct count_total {
+	__u64 count;
+	__u64 ns;
+	__u64 bytes;
+	__u32 slots[COUNT_SLOTS];
+};
+
+struct count_head {
+	struct count_key key;
+	/* not 0: it counts from zero after this */
+	__u32 is_last;
 };
 
 #endif

@@ -1,6 +1,6 @@
 import { cpus } from "node:os";
 import type { ProcessRecording, RecordedHistogram, RecordedThread } from "../model/process-recording.ts";
-import { WaitDetail, type ProbeRecord, type RawStack } from "./probe-stream.ts";
+import type { ProbeRecord, RawStack } from "./probe-stream.ts";
 import { foundStack } from "./found-stack.ts";
 import { namelessRemarks } from "./frame-names.ts";
 import { growth, readCounters } from "./process-counters.ts";
@@ -8,6 +8,7 @@ import { runHelper } from "./probe-helper.ts";
 import { stackTableOf, type FoundStack, type FrameQuality, type WeightedStack } from "./recorded-stacks.ts";
 import { Symboliser } from "./symboliser.ts";
 import { readProcess, type TargetProcess } from "./target-process.ts";
+import { weightedSamples, weightedWaits } from "./weighted-stacks.ts";
 
 export interface RecordOptions {
   readonly seconds: number;
@@ -111,6 +112,7 @@ class Sightings {
         return;
       case "tick":
       case "peek":
+      case "count":
         // Of a helper that serves the agent.
         return;
       case "probe":
@@ -168,11 +170,15 @@ class Sightings {
     const quality: FrameQuality = { frames: 0, named: 0, namelessCompiled: 0, stacks: 0, rooted: 0 };
     const table = (stacks: readonly WeightedStack[], types: readonly (readonly [string, string])[]) =>
       stackTableOf(stacks, types, names, processName, at, this.symboliser, quality);
-    const onCpu = table(this.weightedSamples(), [
+    const tgids = new Map(this.threads.map(({ tid, tgid }) => [tid, tgid]));
+    const waits = this.waits.map((wait) => ({ ...wait, tgid: tgids.get(wait.tid) ?? wait.tid }));
+    const sampled = [...this.waitStacks].map(([key, stack]) => ({ stack, ns: this.waitTimes.get(key) ?? 0 }));
+    // Nothing is too short for a recording.
+    const onCpu = table(weightedSamples(this.samples, this.threads, 1), [
       ["cpu", "nanoseconds"],
       ["samples", "count"],
     ]);
-    const offCpu = table(this.weightedWaits(), [
+    const offCpu = table(weightedWaits(sampled, waits, 1), [
       ["off-cpu", "nanoseconds"],
       ["waits", "count"],
     ]);
@@ -214,57 +220,7 @@ class Sightings {
       },
     };
   }
-
-  /** Samples of a thread share its exact processor time. */
-  private weightedSamples(): WeightedStack[] {
-    const counts = new Map<number, number>();
-    for (const { tid } of this.samples) counts.set(tid, (counts.get(tid) ?? 0) + 1);
-    const cpuNs = new Map(this.threads.map((thread) => [thread.tid, thread.cpuNs]));
-    const weighted = this.samples.map((stack) => ({
-      stack,
-      values: [(cpuNs.get(stack.tid) ?? 0) / counts.get(stack.tid)!, 1],
-    }));
-    for (const { tid, tgid, cpuNs: ns } of this.threads)
-      if (ns > 0 && !counts.has(tid)) weighted.push({ stack: unseen(tid, tgid, -1, 0), values: [ns, 0] });
-    return weighted;
-  }
-
-  /** Sampled waits of one kind share the exact time and number of all of that kind, each by its own length. */
-  private weightedWaits(): WeightedStack[] {
-    const kinds = new Map<string, { sampled: { stack: FoundStack; ns: number }[]; ns: number; count: number }>();
-    const kindOf = (tid: number, syscall: number, detail: number) => {
-      const key = `${tid} ${syscall} ${detail & ~WaitDetail.before}`;
-      let kind = kinds.get(key);
-      if (kind === undefined) kinds.set(key, (kind = { sampled: [], ns: 0, count: 0 }));
-      return kind;
-    };
-    for (const wait of this.waits) {
-      const kind = kindOf(wait.tid, wait.syscall, wait.detail);
-      kind.ns += wait.ns;
-      kind.count += wait.count;
-    }
-    for (const [key, stack] of this.waitStacks)
-      kindOf(stack.tid, stack.syscall, stack.detail).sampled.push({ stack, ns: this.waitTimes.get(key) ?? 0 });
-    const tgids = new Map(this.threads.map(({ tid, tgid }) => [tid, tgid]));
-    return [...kinds].flatMap(([key, { sampled, ns, count }]) => {
-      const seen = sampled.reduce((sum, one) => sum + one.ns, 0);
-      if (seen > 0)
-        return sampled.map((one) => ({ stack: one.stack, values: [(one.ns / seen) * ns, count / sampled.length] }));
-      const [tid, syscall, detail] = key.split(" ").map(Number) as [number, number, number];
-      return ns === 0 ? [] : [{ stack: unseen(tid, tgids.get(tid) ?? tid, syscall, detail), values: [ns, count] }];
-    });
-  }
 }
-
-const unseen = (tid: number, tgid: number, syscall: number, detail: number): FoundStack => ({
-  tid,
-  tgid,
-  syscall,
-  detail,
-  kernel: [],
-  user: [],
-  isRooted: false,
-});
 
 const threadOf = (thread: Of<"thread">, endedNs: number): RecordedThread => ({
   pid: thread.tgid,

@@ -26,8 +26,12 @@ const BY_HELPER: readonly {
   { name: "on-CPU stacks", probes: ["on-cpu"], below: "cpu" },
   { name: "processes that a process starts", probes: ["process-fork", "process-exec"], below: "none" },
   { name: "block I/O latency", probes: ["block-io-issue", "block-io-done"], below: "none" },
+  // Bytes of a process tells /proc/PID/io as well.
+  { name: "block I/O by process", probes: ["block-io-begin", "block-io-done", "block-io-end"], below: "procfs" },
   { name: "TCP connects", probes: ["tcp-state"], below: "none" },
   { name: "TCP retransmits", probes: ["tcp-retransmit"], below: "none" },
+  { name: "TCP resets", probes: ["tcp-reset-sent", "tcp-reset-received"], below: "none" },
+  { name: "TCP connections that are open", probes: ["tcp-open"], below: "none" },
   { name: "page fault stacks", probes: ["page-faults"], below: "procfs" },
   { name: "kernel lock contention", probes: ["kernel-lock-begin", "kernel-lock-end"], below: "none" },
 ];

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ProbeStreamReader, type ProbeRecord } from "./probe-stream.ts";
+import { CountKind, ProbeStreamReader, type ProbeRecord } from "./probe-stream.ts";
 
 /** A record as the helper writes it. */
 function record(type: number, body: Buffer): Buffer {
@@ -58,10 +58,32 @@ test("a stack: registers, addresses and the copy behind them", () => {
       comm: "worker",
       registers: { ip: 0x401000n, sp: 0x7ffe0000n, bp: 0n, bx: 0n },
       kernel: [0xffffffff81000000n],
-      user: [0x401000n, 0x402000n],
+      user: [0x401000, 0x402000],
     },
   });
   expect(found?.type === "sample" && found.stack.copy.readBigUInt64LE(8)).toBe(0x1234n);
+});
+
+test("a count: whose, of what, how much, and how long each took", () => {
+  const body = Buffer.alloc(16 + 24 + 4 * 24);
+  for (const [i, value] of [4711, 2, (254 << 20) | 16, 1].entries()) body.writeUInt32LE(value, 4 * i);
+  for (const [i, value] of [3n, 70_000n, 12_288n].entries()) body.writeBigUInt64LE(value, 16 + 8 * i);
+  body.writeUInt32LE(2, 40);
+  body.writeUInt32LE(1, 40 + 4 * 3);
+  const slots = [2, 0, 0, 1, ...Array.from({ length: 20 }, () => 0)];
+  expect(read([record(15, body)]).records).toEqual([
+    {
+      type: "count",
+      tgid: 4711,
+      kind: CountKind.blockWrite,
+      which: 266_338_320,
+      isLast: true,
+      count: 3,
+      ns: 70_000,
+      bytes: 12_288,
+      slots,
+    },
+  ]);
 });
 
 test.each([
@@ -80,6 +102,6 @@ test.each([
 
 test("a helper of another version is refused, with the command that mends it", () => {
   const hello = Buffer.alloc(40);
-  hello.writeUInt32LE(3, 0);
-  expect(() => read([record(1, hello)])).toThrow(/writes version 3 .* reads 2: npm run build:native/);
+  hello.writeUInt32LE(2, 0);
+  expect(() => read([record(1, hello)])).toThrow(/writes version 2 .* reads 3: npm run build:native/);
 });

@@ -12,9 +12,9 @@ export interface RawStack {
   readonly detail: number;
   readonly comm: string;
   readonly registers: UserRegisters;
-  /** addresses, innermost first; those of the user by frame pointers alone */
+  /** addresses, innermost first; those of the user by frame pointers alone, which are exact as numbers */
   readonly kernel: readonly bigint[];
-  readonly user: readonly bigint[];
+  readonly user: readonly number[];
   /** the user's stack from `registers.sp` upwards, as far as it was copied */
   readonly copy: Buffer;
 }
@@ -93,6 +93,7 @@ export type ProbeRecord =
       readonly sumNs: number;
       readonly slots: Uint32Array;
     }
+  | CountRecord
   | { readonly type: "preemptor"; readonly tgid: number; readonly count: number; readonly comm: string }
   | {
       /** an answer to what ServingHelper asked */
@@ -115,10 +116,47 @@ export type ProbeRecord =
       readonly ownNs: number;
       readonly programsNs: number;
       readonly residentKb: number;
+      readonly lostCounts: number;
     };
 
+/** What is counted of a process, by CountKind. */
+export interface CountRecord {
+  readonly type: "count";
+  /** 0: threads of the kernel, and processes that nobody asked about */
+  readonly tgid: number;
+  readonly kind: number;
+  /** block I/O: the disk, its major number above 20 bits of its first minor one */
+  readonly which: number;
+  /** it counts from zero after this */
+  readonly isLast: boolean;
+  readonly count: number;
+  readonly ns: number;
+  readonly bytes: number;
+  /** how many took how long: the first ends at COUNT_FIRST_NS, each further one at the double of it, the last has no end */
+  readonly slots: readonly number[];
+}
+
+/** enum count_kind of native/stream.h. */
+export const CountKind = {
+  blockRead: 1,
+  blockWrite: 2,
+  blockFlush: 3,
+  blockDiscard: 4,
+  connect: 5,
+  connectFailed: 6,
+  retransmit: 7,
+  resetSent: 8,
+  resetReceived: 9,
+  kernelLock: 10,
+  /** connections that are open, and the smoothed round trip of each */
+  roundTrip: 11,
+} as const;
+
+export const COUNT_FIRST_NS: number = 2 ** 13;
+export const COUNT_SLOTS = 24;
+
 /** What the helper of this version writes; another one is refused. */
-const STREAM_VERSION = 2;
+const STREAM_VERSION = 3;
 const KERNEL_DEPTH = 48;
 const USER_DEPTH = 96;
 /** Of struct stack_event, before the copied stack. */
@@ -189,12 +227,14 @@ const SIZES: Readonly<Record<number, number>> = {
   9: 44,
   10: 12 + 16 + 4 * 176,
   11: 28,
-  12: 72,
-  13: 72,
+  12: 80,
+  13: 80,
   14: 12,
+  15: 40 + 4 * COUNT_SLOTS,
 };
 
-const u64 = (body: Buffer, at: number): number => Number(body.readBigUInt64LE(at));
+/** In halves: a BigInt for each would be garbage at once. */
+const u64 = (body: Buffer, at: number): number => body.readUInt32LE(at + 4) * 2 ** 32 + body.readUInt32LE(at);
 
 /** Up to its zero. */
 const text = (body: Buffer, at: number, room: number): string => {
@@ -271,6 +311,17 @@ const DECODERS: Readonly<Record<number, (body: Buffer) => ProbeRecord>> = {
     pid: body.readUInt32LE(8),
     body: Buffer.from(body.subarray(12)),
   }),
+  15: (body) => ({
+    type: "count",
+    tgid: body.readUInt32LE(0),
+    kind: body.readUInt32LE(4),
+    which: body.readUInt32LE(8),
+    isLast: body.readUInt32LE(12) !== 0,
+    count: u64(body, 16),
+    ns: u64(body, 24),
+    bytes: u64(body, 32),
+    slots: Array.from({ length: COUNT_SLOTS }, (_, slot) => body.readUInt32LE(40 + 4 * slot)),
+  }),
 };
 
 function totalOf(type: "end" | "tick", body: Buffer): ProbeRecord {
@@ -285,12 +336,11 @@ function totalOf(type: "end" | "tick", body: Buffer): ProbeRecord {
     ownNs: u64(body, 48),
     programsNs: u64(body, 56),
     residentKb: u64(body, 64),
+    lostCounts: u64(body, 72),
   };
 }
 
 function stackOf(body: Buffer): RawStack {
-  const addresses = (at: number, count: number): bigint[] =>
-    Array.from({ length: count }, (_, i) => body.readBigUInt64LE(at + 8 * i));
   const kernelFrames = Math.min(body.readUInt16LE(36), KERNEL_DEPTH);
   const userFrames = Math.min(body.readUInt16LE(38), USER_DEPTH);
   return {
@@ -307,8 +357,8 @@ function stackOf(body: Buffer): RawStack {
       bx: body.readBigUInt64LE(64),
     },
     comm: text(body, 72, 16),
-    kernel: addresses(88, kernelFrames),
-    user: addresses(88 + 8 * KERNEL_DEPTH, userFrames),
+    kernel: Array.from({ length: kernelFrames }, (_, i) => body.readBigUInt64LE(88 + 8 * i)),
+    user: Array.from({ length: userFrames }, (_, i) => u64(body, 88 + 8 * (KERNEL_DEPTH + i))),
     copy: body.subarray(STACK_BYTES),
   };
 }

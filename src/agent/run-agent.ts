@@ -281,6 +281,7 @@ class Agent {
     into.add(AGENT.memoryBudget, options.memoryBudgetBytes);
     into.add(AGENT.queueSize, queue.bytes);
     into.add(AGENT.dropped, exporter.dropped);
+    this.probes?.addHost(into);
     for (const { name, rung, why, mend } of agentCollectors(options.capabilities, this.probes, this.slowness))
       into.add(
         AGENT.collector,

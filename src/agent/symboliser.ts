@@ -31,6 +31,8 @@ const GC =
 export class Symboliser {
   readonly remarks: string[] = [];
   private readonly files = new Map<string, ElfFile | undefined>();
+  /** the same by mapping: each frame of each stack asks */
+  private readonly mapped = new WeakMap<Mapping, { readonly file: ElfFile | undefined }>();
   private readonly processes = new Map<number, ProcessMaps>();
   private readonly perfMaps = new Map<number, PerfMap | undefined>();
   private readonly looked = new Map<number, number>();
@@ -152,7 +154,15 @@ export class Symboliser {
   }
 
   private fileOf(pid: number, mapping: Mapping): ElfFile | undefined {
-    if (!mapping.path.startsWith("/")) return undefined;
+    const known = this.mapped.get(mapping);
+    if (known !== undefined) return known.file;
+    const file = mapping.path.startsWith("/") ? this.read(pid, mapping) : undefined;
+    this.mapped.set(mapping, { file });
+    return file;
+  }
+
+  /** Once for each file, whoever maps it. */
+  private read(pid: number, mapping: Mapping): ElfFile | undefined {
     const key = `${mapping.identity} ${mapping.path}`;
     if (this.files.has(key)) return this.files.get(key);
     let file: ElfFile | undefined;

@@ -1,4 +1,4 @@
-import { Register, type FrameRules } from "./cfa-program.ts";
+import { Register, type FrameRules, type RegisterRule } from "./cfa-program.ts";
 import { DwarfReader } from "./dwarf-reader.ts";
 import type { UserRegisters } from "./probe-stream.ts";
 
@@ -23,17 +23,17 @@ const MAX_FRAMES = 512;
  */
 export function unwind(registers: UserRegisters, copy: Buffer, rulesAt: FindRules): Unwound {
   const memory = new StackMemory(Number(registers.sp), copy);
-  const values = new Map<number, number>([
-    [Register.sp, Number(registers.sp)],
-    [Register.ip, Number(registers.ip)],
-  ]);
-  // Zero: not known, of a thread that was asleep when the recording began.
-  if (registers.bp !== 0n) values.set(Register.bp, Number(registers.bp));
-  if (registers.bx !== 0n) values.set(Register.bx, Number(registers.bx));
+  const values: Values = {
+    sp: Number(registers.sp),
+    ip: Number(registers.ip),
+    // Zero: not known, of a thread that was asleep when the recording began.
+    bp: registers.bp === 0n ? Number.NaN : Number(registers.bp),
+    bx: registers.bx === 0n ? Number.NaN : Number(registers.bx),
+  };
   const addresses: number[] = [];
   let isBehindCall = false;
   while (addresses.length < MAX_FRAMES) {
-    const ip = values.get(Register.ip)!;
+    const { ip } = values;
     if (ip === 0) return { addresses, isRooted: addresses.length > 0 };
     addresses.push(ip);
     const rules = rulesAt(isBehindCall ? ip - 1 : ip);
@@ -45,6 +45,29 @@ export function unwind(registers: UserRegisters, copy: Buffer, rulesAt: FindRule
   return { addresses, isRooted: false };
 }
 
+/** The registers that lead from frame to frame; NaN: not known. Fields, since each frame of each sample reads and sets them. */
+interface Values {
+  sp: number;
+  ip: number;
+  bp: number;
+  bx: number;
+}
+
+function valueIn(values: Readonly<Values>, register: number): number {
+  switch (register) {
+    case Register.sp:
+      return values.sp;
+    case Register.ip:
+      return values.ip;
+    case Register.bp:
+      return values.bp;
+    case Register.bx:
+      return values.bx;
+    default:
+      return Number.NaN;
+  }
+}
+
 class StackMemory {
   private readonly start: number;
   private readonly bytes: Buffer;
@@ -54,113 +77,98 @@ class StackMemory {
     this.bytes = bytes;
   }
 
-  read(address: number): number | undefined {
+  /** NaN outside of the copy. */
+  read(address: number): number {
     const at = address - this.start;
-    return at >= 0 && at + 8 <= this.bytes.length ? Number(this.bytes.readBigUInt64LE(at)) : undefined;
+    // In halves: a BigInt for each word would be garbage at once.
+    return at >= 0 && at + 8 <= this.bytes.length
+      ? this.bytes.readUInt32LE(at + 4) * 2 ** 32 + this.bytes.readUInt32LE(at)
+      : Number.NaN;
   }
 }
 
 type Step = "on" | "root" | "lost";
 
 /** The layout that every function with a frame pointer has: the caller's, then the place behind the call. */
-function byFramePointer(values: Map<number, number>, memory: StackMemory): Step {
-  const bp = values.get(Register.bp);
-  if (bp === undefined || bp < values.get(Register.sp)!) return "lost";
+function byFramePointer(values: Values, memory: StackMemory): Step {
+  const { bp } = values;
+  if (!(bp >= values.sp)) return "lost";
   const ip = memory.read(bp + 8);
   const callers = memory.read(bp);
-  if (ip === undefined || callers === undefined) return "lost";
-  values.set(Register.ip, ip);
-  values.set(Register.sp, bp + 16);
-  values.set(Register.bp, callers);
+  if (Number.isNaN(ip) || Number.isNaN(callers)) return "lost";
+  values.ip = ip;
+  values.sp = bp + 16;
+  values.bp = callers;
   return ip === 0 ? "root" : "on";
 }
 
-function byRules(rules: FrameRules, values: Map<number, number>, memory: StackMemory): Step {
+function byRules(rules: FrameRules, values: Values, memory: StackMemory): Step {
   const back = rules.registers.get(rules.returnRegister);
   if (back?.kind === "undefined") return "root";
   const { cfa: rule } = rules;
-  const base = "register" in rule ? values.get(rule.register) : undefined;
   const cfa =
-    "expression" in rule
-      ? evaluate(rule.expression, [], values, memory)
-      : base === undefined
-        ? undefined
-        : base + rule.offset;
+    "expression" in rule ? evaluate(rule.expression, [], values, memory) : valueIn(values, rule.register) + rule.offset;
   // A frame has to lie above its callee's, or it would go round in circles.
-  if (cfa === undefined || cfa <= values.get(Register.sp)!) return "lost";
-  const before = new Map(values);
-  values.set(Register.sp, cfa);
-  for (const register of [Register.bx, Register.bp, Register.sp, Register.ip]) {
-    const own = register === Register.ip ? back : rules.registers.get(register);
-    if (own === undefined || own.kind === "same") continue;
-    const value = valueOf(own, cfa, before, memory);
-    if (value !== undefined) values.set(register, value);
-    else if (register === Register.ip) return "lost";
-    else values.delete(register);
-  }
-  if (back === undefined) return "lost";
-  return "on";
+  if (back === undefined || !(cfa > values.sp)) return "lost";
+  const before: Values = { ...values };
+  values.sp = cfa;
+  const found = (own: RegisterRule | undefined, kept: number): number =>
+    own === undefined || own.kind === "same" ? kept : valueOf(own, cfa, before, memory);
+  values.bx = found(rules.registers.get(Register.bx), before.bx);
+  values.bp = found(rules.registers.get(Register.bp), before.bp);
+  values.sp = found(rules.registers.get(Register.sp), cfa);
+  values.ip = found(back, before.ip);
+  return Number.isNaN(values.ip) ? "lost" : "on";
 }
 
-function valueOf(
-  rule: NonNullable<ReturnType<FrameRules["registers"]["get"]>>,
-  cfa: number,
-  values: ReadonlyMap<number, number>,
-  memory: StackMemory,
-): number | undefined {
+/** NaN where it cannot be told. */
+function valueOf(rule: RegisterRule, cfa: number, values: Readonly<Values>, memory: StackMemory): number {
   switch (rule.kind) {
     case "offset":
       return memory.read(cfa + rule.offset);
     case "value-offset":
       return cfa + rule.offset;
     case "register":
-      return values.get(rule.register);
-    case "expression": {
-      const address = evaluate(rule.expression, [cfa], values, memory);
-      return address === undefined ? undefined : memory.read(address);
-    }
+      return valueIn(values, rule.register);
+    case "expression":
+      return memory.read(evaluate(rule.expression, [cfa], values, memory));
     case "value-expression":
       return evaluate(rule.expression, [cfa], values, memory);
     case "same":
     case "undefined":
-      return undefined;
+      return Number.NaN;
   }
 }
 
 /**
  * A DWARF expression of the few operations that compilers and linkers use in frames: registers with an
- * offset, constants, memory, and the sums and comparisons of the procedure linkage table. Undefined for any other.
+ * offset, constants, memory, and the sums and comparisons of the procedure linkage table. NaN for any other.
  */
-function evaluate(
-  expression: Buffer,
-  stack: number[],
-  values: ReadonlyMap<number, number>,
-  memory: StackMemory,
-): number | undefined {
+function evaluate(expression: Buffer, stack: number[], values: Readonly<Values>, memory: StackMemory): number {
   const reader = new DwarfReader(expression, 0, 0);
   try {
     while (!reader.isAtEnd) {
       const code = reader.u8();
       if (code >= 0x30 && code <= 0x4f) stack.push(code - 0x30);
       else if (code >= 0x70 && code <= 0x8f) {
-        const register = values.get(code - 0x70);
+        const register = valueIn(values, code - 0x70);
         const offset = reader.sleb();
-        if (register === undefined) return undefined;
+        if (Number.isNaN(register)) return Number.NaN;
         stack.push(register + offset);
       } else if (code === 0x08) stack.push(reader.u8());
       else if (code === 0x09) stack.push((reader.u8() << 24) >> 24);
       else if (code === 0x06) {
         const value = memory.read(stack.pop() ?? -1);
-        if (value === undefined) return undefined;
+        if (Number.isNaN(value)) return Number.NaN;
         stack.push(value);
       } else if (code === 0x23) stack.push((stack.pop() ?? 0) + reader.uleb());
-      else if (!operate(code, stack)) return undefined;
+      else if (!operate(code, stack)) return Number.NaN;
     }
   } catch (error) {
-    if (error instanceof RangeError) return undefined;
+    if (error instanceof RangeError) return Number.NaN;
     throw error;
   }
-  return stack.pop();
+  return stack.pop() ?? Number.NaN;
 }
 
 /** Operations on the two uppermost values; false for one that is not known. */

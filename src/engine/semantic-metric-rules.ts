@@ -337,7 +337,7 @@ export const RULES: readonly Rule[] = [
 /** Parts of what another metric has whole, numbers at one moment that look like rates, and what nothing is made of. */
 export const IGNORED: readonly RegExp[] = [
   // What the agent says of itself and of its own ways of counting; processors are known by their times.
-  /^longpole_(agent|process)_|^system_cpu_(logical|physical)_count$/,
+  /^longpole_(agent|process|host)_|^system_cpu_(logical|physical)_count$/,
   /^process_cpu_(user|system)$/,
   /active_requests|requests_(active|in_flight|in_progress)|inflight/,
   /heap_space|(?<!filesystem)(_|^)(size|body)$|(_|^)stddev$/,

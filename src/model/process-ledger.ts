@@ -18,6 +18,15 @@ export interface ProcessLedger {
   readonly preemptedBy: readonly { readonly pid: number; readonly name: string; readonly count: number }[];
   /** what its system calls cost, most first; empty where the source does not tell */
   readonly syscalls: readonly SyscallRow[];
+  /** what it asked disks for, and how long it waited for locks of the kernel itself; absent where nothing tells, or there was none */
+  readonly blockIo?: KernelTime & { readonly bytes: number };
+  readonly kernelLocks?: KernelTime;
+}
+
+/** How often something happened within the kernel, and how long it took altogether. */
+export interface KernelTime {
+  readonly count: number;
+  readonly ns: number;
 }
 
 export interface LedgerThread {

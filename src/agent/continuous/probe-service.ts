@@ -3,6 +3,7 @@ import type { MappedProcess } from "../counters/counter-collector.ts";
 import { PROCESS } from "../counters/metrics.ts";
 import { labelBytes, type AttributeBytes, type ResourceMetrics } from "../export/metric-points.ts";
 import { ProbeWindow } from "./probe-window.ts";
+import type { CountGroup } from "./process-counts.ts";
 import { ServingHelper } from "./serving-helper.ts";
 
 export interface ProbeServiceOptions {
@@ -15,8 +16,25 @@ export interface ProbeServiceOptions {
 }
 
 /** What is given up to stay within the budget, first to last. */
-export const PROBE_SHED_ORDER = ["off-CPU stacks", "on-CPU stacks", "off-CPU times"] as const;
+export const PROBE_SHED_ORDER = [
+  "kernel locks",
+  "TCP",
+  "block I/O",
+  "off-CPU stacks",
+  "on-CPU stacks",
+  "off-CPU times",
+] as const;
 export type ShedProbe = (typeof PROBE_SHED_ORDER)[number];
+
+/** What the helper calls them. */
+const SHED_WORDS = {
+  "kernel locks": "kernel-locks",
+  TCP: "tcp",
+  "block I/O": "block-io",
+  "off-CPU stacks": "wait-stacks",
+  "on-CPU stacks": "on-cpu",
+  "off-CPU times": "times",
+} as const satisfies Readonly<Record<ShedProbe, string>>;
 
 /** Processes that are watched at most; each thread has a place in the kernel's tables, and there are 16,384. */
 const MOST_TARGETS = 1000;
@@ -31,6 +49,8 @@ export class ProbeService {
   leftOut = 0;
   private readonly window: ProbeWindow;
   private readonly options: ProbeServiceOptions;
+  /** of what is given up, what counts */
+  private readonly given = new Set<CountGroup>();
   private readonly targets = new Map<number, { readonly startTicks: number; service: string; name: string }>();
   private readonly labels = new Map<string, AttributeBytes>();
   private lastCostNs = 0;
@@ -74,6 +94,7 @@ export class ProbeService {
   }
 
   addProcess(into: ResourceMetrics, pid: number): void {
+    this.window.counts.addProcess(into, pid, this.given);
     if (this.shed.has("off-CPU times")) return;
     for (const { kind, isMain, isIdle, ns } of this.window.times.of(pid)) {
       const key = `${kind} ${isMain} ${isIdle}`;
@@ -89,6 +110,10 @@ export class ProbeService {
       }
       into.add(PROCESS.time, ns / 1e9, labels);
     }
+  }
+
+  addHost(into: ResourceMetrics): void {
+    if (!this.given.has("block I/O")) this.window.counts.addHost(into);
   }
 
   /** Processor time of the helper and of its programs in the kernel since the last call, nanoseconds. */
@@ -110,9 +135,15 @@ export class ProbeService {
     return this.window.probes.some(({ name, rung }) => name === "own-cost" && rung !== "none");
   }
 
-  /** What was asked for and could not be attached, and why. */
-  notAttached(): readonly { readonly name: string; readonly reason: string }[] {
-    return this.window.probes.filter(({ rung }) => rung === "none");
+  /** Why a probe counts nothing; undefined of one that is attached. */
+  notAttached(name: string): string | undefined {
+    const probe = this.window.probes.find((one) => one.name === name);
+    return probe === undefined || probe.rung !== "none" ? undefined : probe.reason;
+  }
+
+  /** How often something was not counted because the tables of the kernel were full. */
+  get lostCounts(): number {
+    return this.window.totals?.lostCounts ?? 0;
   }
 
   /** Gives up the next one; undefined where nothing is left. */
@@ -120,9 +151,8 @@ export class ProbeService {
     const next = PROBE_SHED_ORDER.find((one) => !this.shed.has(one));
     if (next === undefined || this.failed !== "") return undefined;
     this.shed.add(next);
-    this.helper.shed(
-      ({ "off-CPU stacks": "wait-stacks", "on-CPU stacks": "on-cpu", "off-CPU times": "times" } as const)[next],
-    );
+    if (isCounted(next)) this.given.add(next);
+    this.helper.shed(SHED_WORDS[next]);
     return next;
   }
 
@@ -155,3 +185,6 @@ export class ProbeService {
     await this.helper.ended.catch(() => {});
   }
 }
+
+const isCounted = (shed: ShedProbe): shed is CountGroup =>
+  shed === "kernel locks" || shed === "TCP" || shed === "block I/O";

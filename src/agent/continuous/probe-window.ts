@@ -6,6 +6,8 @@ import { WaitDetail, type ProbeRecord, type RawStack } from "../probe-stream.ts"
 import { marksOf, stackTableOf, type FoundStack, type FrameQuality, type WeightedStack } from "../recorded-stacks.ts";
 import { Symboliser } from "../symboliser.ts";
 import { syscallName } from "../syscall-names.ts";
+import { weightedSamples, weightedWaits, type ThreadTime, type WaitTime } from "../weighted-stacks.ts";
+import { ProcessCounts } from "./process-counts.ts";
 import { ThreadTimes, type ThreadTotals, type WaitKind, type WaitTotals } from "./thread-times.ts";
 
 type Of<T extends ProbeRecord["type"]> = Extract<ProbeRecord, { readonly type: T }>;
@@ -34,6 +36,7 @@ interface ThreadBase {
 /** Takes in what a serving helper tells: exact times at each tick, and profiles when they are asked for. */
 export class ProbeWindow {
   readonly times: ThreadTimes = new ThreadTimes();
+  readonly counts: ProcessCounts = new ProcessCounts();
   /** of the last tick */
   totals: HelperTotals | undefined;
   readonly probes: Of<"probe">[] = [];
@@ -52,6 +55,7 @@ export class ProbeWindow {
   private waitNow = new Map<string, Of<"wait">>();
   private readonly kinds = new Map<string, WaitKind & { readonly isByStack: boolean }>();
   private unwound = 0;
+  private began: Pick<Of<"hello">, "startedNs" | "startedUnixNs"> = { startedNs: 0, startedUnixNs: 0n };
 
   /** wantsMaps: asked once for each process that the window has to name addresses of; the answer comes by `see`. */
   constructor(wantsMaps: (pid: number) => void) {
@@ -80,6 +84,13 @@ export class ProbeWindow {
 
   take(record: ProbeRecord): void {
     switch (record.type) {
+      case "hello":
+        this.began = record;
+        this.counts.begin(record.startedUnixNs);
+        return;
+      case "count":
+        this.counts.take(record);
+        return;
       case "probe":
         this.probes.push(record);
         return;
@@ -107,7 +118,7 @@ export class ProbeWindow {
         this.tick(record);
         return;
       default:
-        // The greeting, histograms, page faults and who preempted, which nothing here is made of.
+        // Histograms, page faults and who preempted, which nothing here is made of.
         return;
     }
   }
@@ -123,11 +134,11 @@ export class ProbeWindow {
     const quality: FrameQuality = { frames: 0, named: 0, namelessCompiled: 0, stacks: 0, rooted: 0 };
     const table = (stacks: readonly WeightedStack[], types: readonly (readonly [string, string])[]): StackTable =>
       stackTableOf(stacks, types, names, processName, at, this.symboliser, quality, serviceName);
-    const onCpu = table(this.weightedSamples(), [
+    const onCpu = table(weightedSamples(this.samples, this.threadTimes(), LEAST_NS), [
       ["cpu", "nanoseconds"],
       ["samples", "count"],
     ]);
-    const offCpu = table(this.weightedWaits(), [["off-cpu", "nanoseconds"]]);
+    const offCpu = table(weightedWaits(this.sampledWaits(), this.waitTotals(), LEAST_NS), [["off-cpu", "nanoseconds"]]);
     this.samples = [];
     this.waitStacks.clear();
     this.waitTimes.clear();
@@ -154,6 +165,8 @@ export class ProbeWindow {
     this.waits = [];
     this.unwound = 0;
     this.totals = totals;
+    const { startedNs, startedUnixNs } = this.began;
+    this.counts.tick(startedUnixNs + BigInt(Math.round(totals.endedNs - startedNs)));
   }
 
   private found(raw: RawStack): FoundStack {
@@ -163,7 +176,7 @@ export class ProbeWindow {
     }
     if (this.unwound++ < MOST_UNWOUND) return foundStack(raw, this.symboliser);
     const { tgid, tid, syscall, kernel, detail, user } = raw;
-    return { tgid, tid, syscall, detail: detail & ~WaitDetail.before, kernel, user: user.map(Number), isRooted: false };
+    return { tgid, tid, syscall, detail: detail & ~WaitDetail.before, kernel, user, isRooted: false };
   }
 
   private waitStack(raw: RawStack): void {
@@ -196,48 +209,26 @@ export class ProbeWindow {
     return { kind: isLedgerKind(kind) ? kind : "unexplained", isIdle, isByStack };
   }
 
-  /** Samples of a thread share its exact processor time since the last profile. */
-  private weightedSamples(): WeightedStack[] {
-    const counts = new Map<number, number>();
-    for (const { tid } of this.samples) counts.set(tid, (counts.get(tid) ?? 0) + 1);
-    const cpuOf = (tid: number): number => {
-      const now = this.threadNow.get(tid);
+  /** Processor times of threads since the last profile. */
+  private threadTimes(): ThreadTime[] {
+    return [...this.threadNow.values()].map(({ tid, tgid, cpuNs, firstNs }) => {
       const base = this.threadBase.get(tid);
-      return now === undefined ? 0 : now.cpuNs - (base?.firstNs === now.firstNs ? base.cpuNs : 0);
-    };
-    const weighted: WeightedStack[] = this.samples.map((stack) => ({
-      stack,
-      values: [cpuOf(stack.tid) / counts.get(stack.tid)!, 1],
-    }));
-    for (const { tid, tgid } of this.threadNow.values()) {
-      const ns = cpuOf(tid);
-      if (ns >= LEAST_NS && !counts.has(tid)) weighted.push({ stack: unseen(tid, tgid, -1, 0), values: [ns, 0] });
-    }
-    return weighted;
+      return { tid, tgid, cpuNs: cpuNs - (base?.firstNs === firstNs ? base.cpuNs : 0) };
+    });
   }
 
-  /** Sampled waits of one kind share the exact time of all of that kind, each by its own length. */
-  private weightedWaits(): WeightedStack[] {
-    const sampled = new Map<string, { stack: FoundStack; ns: number }[]>();
-    for (const [key, stack] of this.waitStacks) {
-      const kind = `${stack.tid} ${stack.syscall} ${stack.detail}`;
-      const held = sampled.get(kind);
-      // One that still goes on counts as much as a short one.
-      const one = { stack, ns: this.waitTimes.get(key) ?? LEAST_NS };
-      if (held === undefined) sampled.set(kind, [one]);
-      else held.push(one);
-    }
-    return [...this.waitNow].flatMap(([key, { tid, syscall, detail, ns }]) => {
+  /** Times of waits since the last profile. */
+  private waitTotals(): WaitTime[] {
+    return [...this.waitNow].flatMap(([key, { tid, syscall, detail, ns, count }]) => {
       const thread = this.threadNow.get(tid);
       const grown = ns - (this.waitBase.get(key) ?? 0);
-      if (thread === undefined || grown < LEAST_NS) return [];
-      const plain = detail & ~WaitDetail.before;
-      const stacks = sampled.get(`${tid} ${syscall} ${plain}`) ?? [
-        { stack: unseen(tid, thread.tgid, syscall, plain), ns: 1 },
-      ];
-      const all = stacks.reduce((sum, one) => sum + one.ns, 0);
-      return stacks.map((one) => ({ stack: one.stack, values: [(one.ns / all) * grown] }));
+      return thread === undefined || grown <= 0 ? [] : [{ tid, tgid: thread.tgid, syscall, detail, ns: grown, count }];
     });
+  }
+
+  /** Stacks of waits and how long those were; one that still goes on counts as much as a short one. */
+  private sampledWaits(): { stack: FoundStack; ns: number }[] {
+    return [...this.waitStacks].map(([key, stack]) => ({ stack, ns: this.waitTimes.get(key) ?? LEAST_NS }));
   }
 }
 
@@ -245,13 +236,3 @@ export class ProbeWindow {
 const MOST_KINDS = 20_000;
 
 const isLedgerKind = (kind: string): kind is LedgerKind => (LEDGER_KINDS as readonly string[]).includes(kind);
-
-const unseen = (tid: number, tgid: number, syscall: number, detail: number): FoundStack => ({
-  tid,
-  tgid,
-  syscall,
-  detail,
-  kernel: NOTHING,
-  user: [],
-  isRooted: false,
-});

@@ -82,12 +82,17 @@ export class ServingHelper implements ProcessPeek {
     this.ended.catch(() => {});
   }
 
+  /** Of its process; undefined where it could not be started. */
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
   /** Counts this process from now on, and those that it starts. */
   target(pid: number): void {
     this.say(`target ${pid}`);
   }
 
-  shed(what: "on-cpu" | "wait-stacks" | "times"): void {
+  shed(what: "kernel-locks" | "tcp" | "block-io" | "wait-stacks" | "on-cpu" | "times"): void {
     this.say(`shed ${what}`);
   }
 

@@ -55,6 +55,21 @@ export const PROCESS = {
   uptime: { name: "process.uptime", unit: "s", kind: "level" },
   /** by longpole.time.kind: what the threads of the process spent the time on */
   time: { name: "longpole.process.time", unit: "s", kind: "counter" },
+  /** what follows is counted by probes, since the process is watched */
+  blockIo: { name: "longpole.process.block_io.io", unit: "By", kind: "counter" },
+  blockDuration: { name: "longpole.process.block_io.duration", unit: "s", kind: "distribution" },
+  connectDuration: { name: "longpole.process.tcp.connect.duration", unit: "s", kind: "distribution" },
+  tcpRetransmits: { name: "longpole.process.tcp.retransmits", unit: "{segment}", kind: "counter" },
+  tcpResets: { name: "longpole.process.tcp.resets", unit: "{reset}", kind: "counter" },
+  tcpOpen: { name: "longpole.process.tcp.connection.count", unit: "{connection}", kind: "amount" },
+  tcpRoundTrip: { name: "longpole.process.tcp.round_trip", unit: "s", kind: "level" },
+  kernelLockDuration: { name: "longpole.process.kernel_lock.duration", unit: "s", kind: "distribution" },
+} as const;
+
+/** Of the machine as a whole, by the same probes: with what the kernel writes for nobody in particular. */
+export const HOST = {
+  blockIo: { name: "longpole.host.block_io.io", unit: "By", kind: "counter" },
+  blockDuration: { name: "longpole.host.block_io.duration", unit: "s", kind: "distribution" },
 } as const;
 
 export const CONTAINER = {

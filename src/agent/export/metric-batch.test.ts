@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 import { MetricBatch, scopeBytes } from "./metric-batch.ts";
-import { labelBytes, type Metric, resourceBytes, type ResourceMetrics } from "./metric-points.ts";
+import {
+  distributionLabelBytes,
+  labelBytes,
+  type Metric,
+  resourceBytes,
+  type ResourceMetrics,
+} from "./metric-points.ts";
 
 const CALLS: Metric = { name: "calls", unit: "1", kind: "counter" };
 const SIZE: Metric = { name: "size", unit: "By", kind: "amount" };
@@ -72,4 +78,34 @@ test("a request of three points, by hand", () => {
   // 128 and more take two bytes; neither does here.
   expect(whole.length / 2).toBeLessThan(128);
   expect(hex).toBe("0a" + length(whole) + whole);
+});
+
+test("the numbers of a distribution are written over; with other bounds or another beginning it is written anew", () => {
+  const TIMES: Metric = { name: "times", unit: "s", kind: "distribution" };
+  const labels = distributionLabelBytes({ of: "a" });
+  const [short, long] = [[0.1], [0.1, 0.2]];
+  const one = (counts: readonly number[], bounds: readonly number[], since?: bigint) => (into: ResourceMetrics) =>
+    into.addDistribution(TIMES, { count: 2 ** 33 + 3, sum: counts.length / 8, bounds, counts }, labels, since);
+  const remembered = resourceBytes({ r: "x" });
+  for (const fill of [
+    one([1, 2], short),
+    one([2 ** 33, 3], short),
+    one([1, 2, 3], long),
+    one([1, 2, 4], long, 5n),
+    usual,
+    one([1, 2], short, 6n),
+  ])
+    expect(written(remembered, fill)).toBe(written(resourceBytes({ r: "x" }), fill));
+  // By hand: start 5, time 2, count 2^33 + 3, sum 0.25, counts 2^33 and 3, bound 0.1.
+  expect(written(resourceBytes({ r: "x" }), one([2 ** 33, 3], short, 5n), { timeUnixNs: 2n })).toContain(
+    "110500000000000000" +
+      "190200000000000000" +
+      "210300000002000000" +
+      "29000000000000d03f" +
+      "3210" +
+      "0000000002000000" +
+      "0300000000000000" +
+      "3a08" +
+      "9a9999999999b93f",
+  );
 });

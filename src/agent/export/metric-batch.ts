@@ -1,5 +1,5 @@
 import { Message } from "../../formats/protobuf-writer.ts";
-import { layoutFor, VALUE_AFTER_TIME } from "./metric-layout.ts";
+import { layoutFor, overwriteDistribution, VALUE_AFTER_TIME } from "./metric-layout.ts";
 import { type AttributeBytes, ResourceMetrics } from "./metric-points.ts";
 
 const utf8 = new TextEncoder();
@@ -53,7 +53,9 @@ export class MetricBatch {
       const at = size + places[row]!;
       view.setUint32(at, timeLow, true);
       view.setUint32(at + 4, timeHigh, true);
-      view.setFloat64(at + VALUE_AFTER_TIME, into.values[row]!, true);
+      const distribution = into.distributions[row];
+      if (distribution === undefined) view.setFloat64(at + VALUE_AFTER_TIME, into.values[row]!, true);
+      else overwriteDistribution(view, at, distribution);
     }
     this.size += bytes.length;
   }

@@ -1,10 +1,23 @@
 import { Message } from "../../formats/protobuf-writer.ts";
 
-/** A metric as OTLP has it: a counter only grows, an amount is a sum that also falls, a level is no sum. */
+/**
+ * A metric as OTLP has it: a counter only grows, an amount is a sum that also falls, a level is no sum, a distribution is a
+ * histogram that only grows.
+ */
 export interface Metric {
   readonly name: string;
   readonly unit: string;
-  readonly kind: "counter" | "amount" | "level";
+  readonly kind: "counter" | "amount" | "level" | "distribution";
+}
+
+/** Values that a histogram counted. */
+export interface Distribution {
+  readonly count: number;
+  readonly sum: number;
+  /** ascending upper bounds of all buckets but the last; the same object each time is what is remembered */
+  readonly bounds: readonly number[];
+  /** one more than bounds */
+  readonly counts: readonly number[];
 }
 
 export type AttributeValue = string | number | boolean;
@@ -18,6 +31,7 @@ const utf8 = new TextEncoder();
 /** Field of KeyValue lists in Resource, and in NumberDataPoint. */
 const RESOURCE_FIELD = 1;
 const POINT_FIELD = 7;
+const DISTRIBUTION_FIELD = 9;
 
 const keyValues = (field: number, attributes: Readonly<Record<string, AttributeValue | undefined>>): AttributeBytes => {
   const into = new Message();
@@ -41,6 +55,11 @@ export const resourceBytes = (attributes: Readonly<Record<string, AttributeValue
 export const labelBytes = (attributes: Readonly<Record<string, AttributeValue | undefined>>): AttributeBytes =>
   keyValues(POINT_FIELD, attributes);
 
+/** Of a point of a distribution, which has them in another field. */
+export const distributionLabelBytes = (
+  attributes: Readonly<Record<string, AttributeValue | undefined>>,
+): AttributeBytes => keyValues(DISTRIBUTION_FIELD, attributes);
+
 /** The points of one resource, in the order in which they were added. */
 export class ResourceMetrics {
   /** how many rows of the columns count; what stands behind them is of an earlier resource */
@@ -48,12 +67,33 @@ export class ResourceMetrics {
   readonly metrics: Metric[] = [];
   readonly labels: AttributeBytes[] = [];
   readonly values: number[] = [];
+  /** since when a point counts, where that is not when its resource began */
+  readonly since: (bigint | undefined)[] = [];
+  /** of a distribution, whose sum is its value */
+  readonly distributions: (Distribution | undefined)[] = [];
 
   /** What is not known (NaN, below zero of a counter) is left out. */
-  add(metric: Metric, value: number | undefined, labels: AttributeBytes = NO_ATTRIBUTES): void {
+  add(metric: Metric, value: number | undefined, labels: AttributeBytes = NO_ATTRIBUTES, since?: bigint): void {
     if (value === undefined || !Number.isFinite(value) || (metric.kind === "counter" && value < 0)) return;
+    this.push(metric, value, labels, since, undefined);
+  }
+
+  /** labels: of `distributionLabelBytes`. */
+  addDistribution(metric: Metric, values: Distribution, labels: AttributeBytes, since?: bigint): void {
+    this.push(metric, values.sum, labels, since, values);
+  }
+
+  private push(
+    metric: Metric,
+    value: number,
+    labels: AttributeBytes,
+    since: bigint | undefined,
+    distribution: Distribution | undefined,
+  ): void {
     this.metrics[this.points] = metric;
     this.labels[this.points] = labels;
+    this.since[this.points] = since;
+    this.distributions[this.points] = distribution;
     this.values[this.points++] = value;
   }
 

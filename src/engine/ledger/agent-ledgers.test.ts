@@ -59,6 +59,25 @@ test("ten seconds of counters are a recording of ten seconds, idle time apart", 
   expect(ledger!.preemptedBy).toEqual([{ pid: 7, name: "backup", count: 40 }]);
 });
 
+test("what the kernel counts of a process goes with its times, and is no ledger without them", () => {
+  const duration = (name: string, seconds: number, count: number): SeriesObject => ({
+    ...time("", "", 0, 0),
+    name,
+    kind: "histogram",
+    labels: {},
+    points: [0, 1].map((i) => ({ at: 100 + 10 * i, value: 3 + i * seconds, count: 7 + i * count, buckets: [] })),
+  });
+  const kernel = [
+    duration("longpole.process.block_io.duration", 0.5, 20),
+    { ...time("", "", 100, 4196), name: "longpole.process.block_io.io", unit: "By", labels: {} },
+    duration("longpole.process.kernel_lock.duration", 0.25, 1000),
+  ];
+  const [ledger] = agentLedgers(metricTableOf(time("cpu", "main", 0, 2), ...kernel));
+  expect(ledger!.blockIo).toEqual({ count: 20, ns: 0.5e9, bytes: 4096 });
+  expect(ledger!.kernelLocks).toEqual({ count: 1000, ns: 0.25e9 });
+  expect(agentLedgers(metricTableOf(...kernel))).toEqual([]);
+});
+
 test("the endpoint's ledger rests on it; processes of nobody are not complained of", async () => {
   // One request inside all the time; of ten seconds of the thread 2 on the processor, 1 for the disk.
   const spans = traceFromText("shop GET / |----------| server", { unitNs: 1e9 });

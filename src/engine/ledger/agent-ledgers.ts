@@ -2,13 +2,18 @@ import { counterRate } from "../../analysis/counter-rates.ts";
 import { indexSeries, pointsOf } from "../../analysis/metric-series.ts";
 import { attributeText } from "../../model/attribute-table.ts";
 import type { MetricTable, Temporality } from "../../model/metric-table.ts";
-import type { LedgerTime, ProcessLedger } from "../../model/process-ledger.ts";
+import type { KernelTime, LedgerTime, ProcessLedger } from "../../model/process-ledger.ts";
 import { LEDGER_KINDS, type LedgerKind } from "../../model/record-report.ts";
 import { NS_PER_S } from "../../model/units.ts";
 
 /** What the agent sends of the threads of a process: seconds by kind, and who got the processor instead. */
 const TIME = "longpole.process.time";
 const TAKEN = "longpole.process.cpu.taken";
+/** What its probes count of the process within the kernel. */
+const BLOCK_IO = "longpole.process.block_io.io";
+const BLOCK_DURATION = "longpole.process.block_io.duration";
+const LOCK_DURATION = "longpole.process.kernel_lock.duration";
+const NAMES: ReadonlySet<string> = new Set([TIME, TAKEN, BLOCK_IO, BLOCK_DURATION, LOCK_DURATION]);
 
 /**
  * The agent's counters as ledgers of processes: the thread whose number is the process's, and all others together. A process
@@ -19,21 +24,29 @@ export function agentLedgers(table: MetricTable): ProcessLedger[] {
   const index = indexSeries(table);
   for (let series = 0; series < table.seriesCount; series++) {
     const name = table.strings.get(table.name[series]!);
-    if (name !== TIME && name !== TAKEN) continue;
+    if (!NAMES.has(name)) continue;
     const resource = textsOf(table, table.resources, table.resource[series]!);
     const labels = textsOf(table, table.labels, table.labelSet[series]!);
     const service = resource.get("service.name") ?? "";
     const rows = pointsOf(index, series);
     if (service === "" || rows.length === 0) continue;
-    const { amount, fromNs, toNs } = growth(table, rows, table.temporality[series] as Temporality);
+    const temporality = table.temporality[series] as Temporality;
+    const { amount, fromNs, toNs } = growth(table, rows, temporality);
     if (!(toNs > fromNs)) continue;
     const draft = draftOf(processes, resource, service);
-    draft.fromNs = Math.min(draft.fromNs, fromNs);
-    draft.toNs = Math.max(draft.toNs, toNs);
+    if (name === TIME || name === TAKEN) {
+      draft.fromNs = Math.min(draft.fromNs, fromNs);
+      draft.toNs = Math.max(draft.toNs, toNs);
+    }
     if (name === TAKEN) addTaker(draft, labels, amount);
-    else addTime(draft, labels, amount * NS_PER_S);
+    else if (name === TIME) addTime(draft, labels, amount * NS_PER_S);
+    else if (name === BLOCK_IO) draft.blockBytes += amount;
+    else addKernelTime(name === BLOCK_DURATION ? draft.blockIo : draft.kernelLocks, table, rows, temporality, amount);
   }
-  return [...processes.values()].map((draft) => ledgerOf(table, draft));
+  // Without times of its threads it is no ledger.
+  return [...processes.values()]
+    .filter(({ main, others }) => main.size + others.size > 0)
+    .map((draft) => ledgerOf(table, draft));
 }
 
 interface Draft {
@@ -45,6 +58,9 @@ interface Draft {
   readonly main: Map<LedgerKind, { ns: number; idleNs: number }>;
   readonly others: Map<LedgerKind, { ns: number; idleNs: number }>;
   readonly takers: { pid: number; name: string; count: number }[];
+  readonly blockIo: { count: number; ns: number };
+  readonly kernelLocks: { count: number; ns: number };
+  blockBytes: number;
 }
 
 function draftOf(processes: Map<string, Draft>, resource: ReadonlyMap<string, string>, service: string): Draft {
@@ -54,7 +70,8 @@ function draftOf(processes: Map<string, Draft>, resource: ReadonlyMap<string, st
   if (draft === undefined) {
     const name = resource.get("process.executable.name") ?? service;
     const times = { fromNs: Number.POSITIVE_INFINITY, toNs: Number.NEGATIVE_INFINITY };
-    draft = { service, name, pid, ...times, main: new Map(), others: new Map(), takers: [] };
+    const kernel = { blockIo: { count: 0, ns: 0 }, kernelLocks: { count: 0, ns: 0 }, blockBytes: 0 };
+    draft = { service, name, pid, ...times, main: new Map(), others: new Map(), takers: [], ...kernel };
     processes.set(key, draft);
   }
   return draft;
@@ -75,8 +92,24 @@ function addTaker(draft: Draft, labels: ReadonlyMap<string, string>, count: numb
   draft.takers.push({ pid, name: labels.get("longpole.taker.name") ?? "", count });
 }
 
+/** A histogram's growth: how many values, and their sum of `seconds`. */
+function addKernelTime(
+  into: { count: number; ns: number },
+  table: MetricTable,
+  rows: Int32Array,
+  temporality: Temporality,
+  seconds: number,
+): void {
+  const { distribution, distributions } = table.points;
+  const countOf = (row: number): number => distributions.count[distribution[row]!] ?? Number.NaN;
+  into.count += growth(table, rows, temporality, countOf).amount;
+  into.ns += seconds * NS_PER_S;
+}
+
+const happened = (time: KernelTime): boolean => time.count > 0;
+
 function ledgerOf(table: MetricTable, draft: Draft): ProcessLedger {
-  const { service, name, pid, fromNs, toNs, main, others, takers } = draft;
+  const { service, name, pid, fromNs, toNs, main, others, takers, blockIo, kernelLocks } = draft;
   const times = (thread: Draft["main"]): LedgerTime[] =>
     [...thread].map(([kind, { ns, idleNs }]) => ({ kind, ns, idleNs }));
   const wall = (thread: Draft["main"]): number => [...thread.values()].reduce((sum, { ns }) => sum + ns, 0);
@@ -95,6 +128,8 @@ function ledgerOf(table: MetricTable, draft: Draft): ProcessLedger {
     parts: [],
     preemptedBy: takers.sort((a, b) => b.count - a.count || a.pid - b.pid),
     syscalls: [],
+    ...(happened(blockIo) ? { blockIo: { ...blockIo, bytes: draft.blockBytes } } : {}),
+    ...(happened(kernelLocks) ? { kernelLocks } : {}),
   };
 }
 
@@ -103,8 +138,9 @@ function growth(
   table: MetricTable,
   rows: Int32Array,
   temporality: Temporality,
+  valueOf?: (row: number) => number,
 ): { amount: number; fromNs: number; toNs: number } {
-  const { rate } = counterRate(table, rows, temporality);
+  const { rate } = counterRate(table, rows, temporality, valueOf);
   let amount = 0;
   for (let i = 0; i < rate.value.length; i++) amount += (rate.value[i]! * (rate.toNs[i]! - rate.fromNs[i]!)) / NS_PER_S;
   const n = rate.value.length;

@@ -27,10 +27,11 @@ interface Seen {
   readonly preemptedBy?: ProcessLedger["preemptedBy"];
   readonly syscalls?: readonly SyscallRow[];
   readonly what?: string;
+  readonly kernel?: Pick<ProcessLedger, "blockIo" | "kernelLocks">;
 }
 
 /** Ten seconds of the service's only thread. */
-const recorded = ({ seconds, preemptedBy = [], syscalls = [], what = "" }: Seen): ProcessLedger => ({
+const recorded = ({ seconds, preemptedBy = [], syscalls = [], what = "", kernel = {} }: Seen): ProcessLedger => ({
   source: "shop-0.json",
   service: "shop",
   name: "shop",
@@ -53,6 +54,7 @@ const recorded = ({ seconds, preemptedBy = [], syscalls = [], what = "" }: Seen)
   parts: what === "" ? [] : [{ kind: "lock", what, ns: 1 }],
   preemptedBy,
   syscalls,
+  ...kernel,
 });
 
 async function loud(seen: Seen, baseline?: SpanTable) {
@@ -122,6 +124,22 @@ describe("half of the time inside (2.5 of 10 s, of half a request) is a wait of 
     expect(found!.subject.frame).toBeUndefined();
     expect(found!.why).toContain("in fdatasync through ext4_sync_file");
   });
+});
+
+test("what the kernel counts of its disk requests and locks is evidence, as far as it is felt", async () => {
+  const seconds = { cpu: 1, disk: 2.5 };
+  // 4,000 requests in ten seconds, 2 ms each; of each second 30 ms for locks, or 5 ms, which is not felt.
+  const blockIo = { count: 4000, ns: 8e9, bytes: 50e6 };
+  const textsOf = async (ns: number): Promise<string[]> => {
+    const [found] = await loud({ seconds, kernel: { blockIo, kernelLocks: { count: 600, ns } } });
+    return found!.evidence.slice(2).flatMap(({ text, query }) => (query.startsWith("longpole.process.") ? [text] : []));
+  };
+  const requests = "shop asked disks for 400 requests a second, 5 MB a second, 2.00 ms each";
+  expect(await textsOf(3e8)).toEqual([
+    requests,
+    "threads of shop wait for locks of the kernel itself 30.0 ms of each second, 60 times",
+  ]);
+  expect(await textsOf(5e7)).toEqual([requests]);
 });
 
 test("a fifth of the time is what healthy systems have, and so is what was always so", async () => {

@@ -1,15 +1,15 @@
 import type { ProcessLedger } from "../../model/process-ledger.ts";
 import type { SyscallRow } from "../../model/record-report.ts";
-import type { EndpointLedger, EndpointLedgerRow, Mechanism } from "../../model/report.ts";
+import type { EndpointLedger, EndpointLedgerRow, Evidence, Mechanism } from "../../model/report.ts";
 import { UNEXPLAINED } from "../../analysis/time-kinds.ts";
 import { mapToFloats } from "../../model/map-column.ts";
-import { NS_PER_MS } from "../../model/units.ts";
+import { NS_PER_MS, NS_PER_S } from "../../model/units.ts";
 import { spanRows } from "../case.ts";
 import type { EndpointView } from "../endpoint-view.ts";
 import type { Claim } from "../findings.ts";
 import { hotSpots, type Explanation } from "../hot-spot.ts";
 import type { Window } from "../window.ts";
-import { ms, percent } from "../wording.ts";
+import { count, ms, percent } from "../wording.ts";
 
 /** A wait of a service's threads is worth a claim from this share of the endpoint's p99 on: less comes and goes in healthy systems. */
 const MIN_SHARE = 0.25;
@@ -154,11 +154,37 @@ function explanationOf(
         text: named.cause,
         query: `longpole record -p PID --json: recording.threads, recording.syscalls, recording.preemptedBy`,
       },
+      ...kernelEvidence(wait, service, recorded),
     ],
     counter: ["threads were tied to requests by time, not by name: another request's wait counts for this one, too"],
     refutedBy: named.refutedBy,
     remedy: { text: named.remedy },
   };
+}
+
+/** A process that waits for less than this share of the time for locks of the kernel is not held up by them. */
+const FELT = 0.01;
+
+/** What the kernel counts of the service's processes, where an agent tells: requests for disks, waits for the kernel's own locks. */
+function kernelEvidence(wait: Wait, service: string, recorded: readonly ProcessLedger[]): Evidence[] {
+  const told: Evidence[] = [];
+  const seconds = recorded.reduce((most, { durationNs }) => Math.max(most, durationNs), 0) / NS_PER_S;
+  const sumOf = (of: (ledger: ProcessLedger) => number | undefined): number =>
+    recorded.reduce((sum, ledger) => sum + (of(ledger) ?? 0), 0);
+  const requests = sumOf(({ blockIo }) => blockIo?.count);
+  if (wait === "disk" && requests > 0) {
+    const each = sumOf(({ blockIo }) => blockIo?.ns) / requests;
+    const bytes = sumOf(({ blockIo }) => blockIo?.bytes) / seconds;
+    const text = `${service} asked disks for ${count(requests / seconds)} requests a second, ${count(bytes / 1e6)} MB a second, ${ms(each)} each`;
+    told.push({ kind: "statistic", text, query: "longpole.process.block_io.duration, longpole.process.block_io.io" });
+  }
+  const lockShare = sumOf(({ kernelLocks }) => kernelLocks?.ns) / NS_PER_S / seconds;
+  if (lockShare >= FELT) {
+    const waits = count(sumOf(({ kernelLocks }) => kernelLocks?.count) / seconds);
+    const text = `threads of ${service} wait for locks of the kernel itself ${ms(lockShare * NS_PER_S)} of each second, ${waits} times`;
+    told.push({ kind: "statistic", text, query: "longpole.process.kernel_lock.duration" });
+  }
+  return told;
 }
 
 function nameOf(wait: Wait, service: string, recorded: readonly ProcessLedger[], all: WaitContext["recorded"]): Named {

@@ -9,7 +9,7 @@ import { readMeasures } from "./read-measures.ts";
 import { byService } from "./service-measures.ts";
 
 /** A service and the disk of its machine: busy for this share of the time, requests of this duration, a point a minute. */
-function machine(busy: number, durationMs: number): MetricTable {
+function machine(busy: number, durationMs: number, ...more: readonly SeriesObject[]): MetricTable {
   const points = (level: number): [number, number][] =>
     Array.from({ length: 12 }, (_, i) => [60 * i, level * (1 + 0.02 * (i % 3))]);
   const service = { "service.name": "orders", "host.name": "node-1" };
@@ -31,8 +31,27 @@ function machine(busy: number, durationMs: number): MetricTable {
     },
     { name: "http.server.request.rate", unit: "{request}/s", kind: "gauge", resource: service, points: points(10) },
   ];
-  return metricTableOf(...series);
+  return metricTableOf(...series, ...more);
 }
+
+/** What an agent counts of the disk in eleven minutes, beyond what it had counted before. */
+const counted = (of: "host" | "process", requests: number, seconds: number, bytes: number): SeriesObject[] => {
+  const common = {
+    resource: { "host.name": "node-1", "service.name": of === "host" ? "longpole-agent" : "orders" },
+    labels: { "system.device": "sda", "disk.io.direction": "write" },
+    temporality: "cumulative" as const,
+  };
+  const name = `longpole.${of}.block_io`;
+  const points = [0, 1].map((i) => ({ at: 660 * i, value: 5 + i * seconds, count: 9 + i * requests, buckets: [] }));
+  const sizes = [
+    [0, 100],
+    [660, 100 + bytes],
+  ] as const;
+  return [
+    { ...common, name: `${name}.duration`, unit: "s", kind: "histogram", points },
+    { ...common, name: `${name}.io`, unit: "By", kind: "sum", monotonic: true, points: sizes },
+  ];
+};
 
 function busyDisks(now: MetricTable, before: MetricTable): ReturnType<typeof newlyBusyDisks> {
   const [a, b] = [byService(readMeasures(now)), byService(readMeasures(before))];
@@ -63,5 +82,18 @@ describe("a disk of a machine", () => {
     expect(disk!.impact).toMatchObject({ metric: "mean", endpoint: { service: "orders" } });
     expect(disk!.impact.now).toBeGreaterThan(79);
     expect(disk!.impact.predicted).toBeLessThan(21);
+  });
+
+  test("is told with who asks it, where an agent counts that: what is of no service is the kernel's", async () => {
+    const spans = new SpanTableBuilder().finish().table;
+    const metrics = machine(0.7, 80, ...counted("host", 2000, 40, 30e6), ...counted("process", 500, 30, 12e6));
+    const { findings } = await diagnose({ spans, metrics, baselineMetrics: machine(0.05, 20) });
+    const disk = findings.find(({ mechanism }) => mechanism === "disk-saturated")!;
+    // 30 of 40 s, 500 of 2,000 requests and 12 of 30 MB are those of the service.
+    expect(disk.chain[1]!.claim).toBe(
+      "of 2,000 requests for sda: orders 75 % of their time (500, 12 MB); the kernel itself (write-back, journal) and others 25 % of their time (1,500, 18 MB)",
+    );
+    expect(disk.evidence[disk.chain[1]!.evidence[0]!]!.query).toContain("longpole.process.block_io");
+    expect(disk.counter).toEqual([]);
   });
 });

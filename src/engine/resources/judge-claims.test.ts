@@ -34,6 +34,7 @@ function context(now: readonly SeriesObject[], then?: readonly SeriesObject[]): 
     deviations: before === undefined ? [] : deviations(services, before),
     localisations: [],
     busyDisks: [],
+    diskUses: [],
     traced: new Set(),
     points: 0,
     pointsUnused: 0,

@@ -3,6 +3,7 @@ import type { Measure } from "../semantic-measures.ts";
 import type { Window } from "../window.ts";
 import { type Deviation, deviations } from "./deviations.ts";
 import { type BusyDisk, newlyBusyDisks } from "./host-disk.ts";
+import { diskUses, type DiskUse } from "./disk-users.ts";
 import { type Localisation, localise } from "./localise.ts";
 import { type ResourceReading, resourceReadings } from "./readings.ts";
 import { readMeasures, type Measures } from "./read-measures.ts";
@@ -22,6 +23,8 @@ export interface ResourceContext {
   readonly localisations: readonly Localisation[];
   /** disks of machines that became busy since the baseline, most busy first */
   readonly busyDisks: readonly BusyDisk[];
+  /** who asks the disks that became busy, where agents count it */
+  readonly diskUses: readonly DiskUse[];
   /** services that the spans of the window show at work */
   readonly traced: ReadonlySet<string>;
   readonly points: number;
@@ -69,6 +72,7 @@ export function resourceContext(
   const now = byService(measures);
   const before = baseline === undefined || baseline.points.rowCount === 0 ? undefined : byService(read(baseline));
   const changed = before === undefined ? [] : deviations(now, before);
+  const busyDisks = newlyBusyDisks(now, before, changed);
   return {
     measures,
     now,
@@ -76,7 +80,8 @@ export function resourceContext(
     readings: resourceReadings(now),
     readingsBefore: before === undefined ? [] : resourceReadings(before),
     deviations: changed,
-    busyDisks: newlyBusyDisks(now, before, changed),
+    busyDisks,
+    diskUses: busyDisks.length === 0 ? [] : diskUses(metrics),
     localisations: before === undefined ? [] : localise(now, before, serviceGraph(now, before, window, baselineWindow)),
     traced: tracedServices(window),
     points: measures.points,
