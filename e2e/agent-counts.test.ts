@@ -212,6 +212,10 @@ describe.runIf(stands("TCP connects"))("TCP", () => {
         () => counted(child.pid, CountKind.roundTrip).count === 5 && counted(child.pid, CountKind.roundTrip).ns > 0,
         () => `five open connections: ${JSON.stringify(counted(child.pid, CountKind.roundTrip))}`,
       );
+      const { count, ns } = counted(child.pid, CountKind.roundTrip);
+      // On one machine: above nothing, and far below a second.
+      expect(ns / count).toBeGreaterThan(0);
+      expect(ns / count).toBeLessThan(1e9);
       server.close();
     },
   );
