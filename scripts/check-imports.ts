@@ -109,13 +109,9 @@ const FORBIDDEN: readonly { rule: Violation["rule"]; pattern: RegExp; message: s
   { rule: "enum", pattern: /^(?:export )?(?:const )?enum\b/m, message: "declares an enum; use a closed union" },
 ];
 
-/** Vitest takes a reporter by the default export of its file. */
-const TAKEN_BY_DEFAULT: ReadonlySet<string> = new Set(["scripts/second-tries.ts"]);
-
 function checkExports(file: string, text: string): Violation[] {
   const violations: Violation[] = [];
   for (const { rule, pattern, message } of FORBIDDEN) {
-    if (rule === "default-export" && TAKEN_BY_DEFAULT.has(file)) continue;
     const match = pattern.exec(text);
     if (rule === "default-export" && DEFAULT_EXPORTS.includes(file)) continue;
     if (match !== null) violations.push({ rule, file, line: lineAt(text, match.index), message });

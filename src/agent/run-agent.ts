@@ -220,6 +220,7 @@ class Agent {
     const batch = await this.collector.scrape(Date.now(), {
       ofProcess: (into, pid) => probes?.addProcess(into, pid),
       ofAgent: (into) => this.addAgent(into),
+      hasTimes: probes !== undefined && probes.failed === "" && !probes.shed.has("off-CPU times"),
     });
     probes?.update(this.collector.mapped);
     await this.exporter.send("metrics", batch.finish());

@@ -13,6 +13,9 @@ export type Measure =
   | "host-cpu-share"
   /** threads that want a processor */
   | "run-queue"
+  /** seconds per second that the first thread, and the others, wait for a processor, stops of a quota among them */
+  | "runnable-main"
+  | "runnable-others"
   /** seconds per second in which a quota stopped it, and the share of its periods */
   | "throttled-time"
   | "throttled-periods"

@@ -66,6 +66,8 @@ export const RULES: readonly Rule[] = [
     name: /^kube_pod_container_resource_limits$/,
     where: [/^resource$/, /^memory$/],
   },
+  { measure: "runnable-main", name: /^process_linux_cpu_wait/, where: [/^longpole.thread$/, /^main$/] },
+  { measure: "runnable-others", name: /^process_linux_cpu_wait/ },
   // Throttling first: its names hold "cpu" as well.
   { measure: "throttled-share", name: /throttl.*(ratio|share|percent|utili[sz]ation)/, combine: "max" },
   { measure: "quota-periods", name: /(cfs|throttling_data|cpu)_(nr_)?periods$/ },

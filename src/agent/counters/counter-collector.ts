@@ -11,6 +11,7 @@ import { AGENT } from "./metrics.ts";
 import { addPrivate, addProcess, parseStatus, type StatusFigures } from "./process-figures.ts";
 import { descriptorsOf, type PrivateCounts, type ProcessPeek } from "./process-peek.ts";
 import { PAGE_BYTES, ProcessTable, type SeenProcess } from "./process-table.ts";
+import { RunQueueWaits } from "./run-queue-waits.ts";
 
 /** The machine as all telemetry of it names it. */
 export interface HostFacts {
@@ -75,6 +76,7 @@ export class CounterCollector {
   private readonly cgroups = new CgroupFiles();
   private readonly identities: ProcessIdentities;
   private readonly ports = new ListeningPorts();
+  private readonly waits = new RunQueueWaits();
   private readonly held = new Map<number, Held>();
   private readonly table: ProcessTable;
   private readonly hostResource: AttributeBytes;
@@ -116,6 +118,8 @@ export class CounterCollector {
     more: {
       readonly ofProcess?: (into: ResourceMetrics, pid: number) => void;
       readonly ofAgent?: (into: ResourceMetrics) => void;
+      /** whether somebody else counts what threads wait for */
+      readonly hasTimes?: boolean;
     } = {},
   ): Promise<MetricBatch> {
     const timeNs = BigInt(Math.round(nowMs * 1000)) * 1000n;
@@ -124,6 +128,8 @@ export class CounterCollector {
     this.table.look();
     const mapped = await this.map(nowMs);
     await this.read(mapped, nowMs);
+    const hasWaits = more.hasTimes !== true;
+    if (hasWaits) this.waits.look(mapped.map(({ process }) => process));
     let unreadable = 0;
     for (const { process, identity } of mapped) {
       const held = this.held.get(process.pid)!;
@@ -132,6 +138,7 @@ export class CounterCollector {
       batch.resource(held.resource, held.startNs, (into) => {
         addProcess(into, process.stat, held.status, uptimeS);
         addPrivate(into, held.counts, held.descriptors, held.mostDescriptors);
+        if (hasWaits) this.waits.add(into, process.pid);
         more.ofProcess?.(into, process.pid);
       });
     }

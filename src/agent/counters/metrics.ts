@@ -53,6 +53,8 @@ export const PROCESS = {
   descriptors: { name: "process.unix.file_descriptor.count", unit: "{file_descriptor}", kind: "amount" },
   descriptorLimit: { name: "process.unix.file_descriptor.limit", unit: "{file_descriptor}", kind: "amount" },
   uptime: { name: "process.uptime", unit: "s", kind: "level" },
+  /** what threads waited for a processor, where no probe counts it */
+  cpuWait: { name: "process.linux.cpu.wait_time", unit: "s", kind: "counter" },
   /** by longpole.time.kind: what the threads of the process spent the time on */
   time: { name: "longpole.process.time", unit: "s", kind: "counter" },
   /** what follows is counted by probes, since the process is watched */

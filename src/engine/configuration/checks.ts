@@ -13,7 +13,9 @@ import { memoryLimit } from "./memory-limit.ts";
 import { poolSize } from "./pool-size.ts";
 import { autovacuum, checkpoints, sharedBuffers, workMem } from "./postgres-settings.ts";
 import { idleTransactions, randomPageCost, spillingStatements } from "./postgres-statements.ts";
+import { replicaLag } from "./replica-lag.ts";
 import { retryAmplification } from "./retry-amplification.ts";
+import { tableGrowth } from "./table-growth.ts";
 import { threadPool } from "./thread-pool.ts";
 
 /** All checks of settings, in the order in which their results are told. */
@@ -39,4 +41,6 @@ export const CHECKS: readonly ConfigurationCheck[] = [
   idleTransactions,
   randomPageCost,
   spillingStatements,
+  tableGrowth,
+  replicaLag,
 ];

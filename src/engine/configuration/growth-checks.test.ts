@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { SpanTableBuilder } from "../../model/span-table-builder.ts";
 import { metricTableOf, type SeriesObject } from "../../testing/metric-table.ts";
+import { readDatabaseStatistics } from "../database/database-statistics.ts";
 import { resourceContext } from "../resources/resource-context.ts";
 import { buildWindow } from "../window.ts";
 import type { CheckResult, ConfigurationCheck } from "./configuration-check.ts";
@@ -13,10 +14,13 @@ import { autovacuum, checkpoints, sharedBuffers, workMem } from "./postgres-sett
 
 async function run(check: ConfigurationCheck, ...series: readonly SeriesObject[]): Promise<CheckResult> {
   const window = await buildWindow(new SpanTableBuilder().finish().table, async () => {});
+  const metrics = metricTableOf(...series);
+  const database = readDatabaseStatistics(metrics);
   return check.run({
     window,
     views: [],
-    resources: resourceContext(metricTableOf(...series), undefined, window, undefined),
+    resources: resourceContext(metrics, undefined, window, undefined),
+    ...(database === undefined ? {} : { database }),
   });
 }
 
@@ -150,6 +154,30 @@ test("settings of PostgreSQL: notes, with what they are made of", async () => {
     { service: "shop", setting: "shared_buffers", title: expect.stringContaining("80 %") as string },
   ]);
   expect((await run(sharedBuffers, blocks("heap_hit", 990), blocks("heap_read", 10))).problems).toEqual([]);
+
+  // With what the database tells of its tables: 300 + 100 MB of two that were read, and one that nobody read.
+  const of = (table: string): Parameters<typeof gauge>[2] => ({
+    resource: { ...db.resource, "postgresql.table.name": table },
+  });
+  const tableBlocks = (table: string, source: string, perSecond: number): SeriesObject =>
+    counter("postgresql.blocks_read", perSecond, { ...of(table), labels: { source } });
+  const sized = await run(
+    sharedBuffers,
+    tableBlocks("orders", "heap_hit", 800),
+    tableBlocks("items", "heap_read", 200),
+    tableBlocks("old", "heap_read", 0),
+    gauge("postgresql.table.size", 200 * 2 ** 20, of("orders")),
+    gauge("postgresql.index.size", 100 * 2 ** 20, {
+      resource: { ...of("orders")!.resource, "postgresql.index.name": "orders_pkey" },
+    }),
+    gauge("postgresql.table.size", 100 * 2 ** 20, of("items")),
+    gauge("postgresql.table.size", 9000 * 2 ** 20, of("old")),
+    gauge("postgresql.setting.shared_buffers", 256 * 2 ** 20, { ...db, unit: "By" }),
+  );
+  expect(sized.problems[0]!.arithmetic).toContain(
+    "the tables that were read take 400 MB with their indexes (orders 300 MB, items 100 MB), 1.6 times shared_buffers (256 MB)",
+  );
+  expect(sized.problems[0]!.change).toBe("shared_buffers: 256 MB -> 512 MB");
 
   const checkpoint = (type: string, perSecond: number): SeriesObject =>
     counter("postgresql.bgwriter.checkpoint.count", perSecond, { ...db, labels: { type } });

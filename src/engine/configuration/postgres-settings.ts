@@ -1,6 +1,7 @@
 import { meanOf, valuesOf, type ServiceMeasure } from "../resources/service-measures.ts";
 import { count, percent } from "../wording.ts";
-import { NOTHING, type ConfigurationCheck, type SettingProblem } from "./configuration-check.ts";
+import type { DatabaseStatistics } from "../database/database-statistics.ts";
+import { NOTHING, type CheckResult, type ConfigurationCheck, type SettingProblem } from "./configuration-check.ts";
 import { perService } from "./per-service.ts";
 
 /** Fewer blocks per second are no load of which a ratio says something. */
@@ -32,33 +33,61 @@ const problemOf = (service: string, problem: Problem): SettingProblem => ({
   confidence: 0.6,
 });
 
-/** shared_buffers: how many of the blocks that statements ask for are found in it. */
-export const sharedBuffers: ConfigurationCheck = perService("database cache", (service, measures) => {
+/** shared_buffers: how many of the blocks that statements ask for are found in it, and what would have to be. */
+export const sharedBuffers: ConfigurationCheck = {
+  what: "database cache",
+  run: (theCase) =>
+    perService("database cache", (service, measures) => cacheOf(service, measures, theCase.database)).run(theCase),
+};
+
+function cacheOf(
+  service: string,
+  measures: readonly ServiceMeasure[],
+  statistics: DatabaseStatistics | undefined,
+): CheckResult {
   const [hits, reads] = [rate(measures, "db-buffer-hits"), rate(measures, "db-buffer-reads")];
   const all = hits + reads;
   if (!(all >= MIN_BLOCKS)) return NOTHING;
   const size = meanOf(valuesOf(measures, "db-buffer-size"));
+  const tables = readTables(service, statistics);
+  const need = tables.reduce((sum, { bytes }) => sum + bytes, 0);
   const sum = `${count(Math.round(hits))} of ${count(Math.round(all))} blocks a second come from shared_buffers (${percent(hits / all)})`;
   if (hits >= MIN_HIT * all)
     return { problems: [], fine: [{ text: `${service}: ${sum}`, tightness: (1 - hits / all) / (1 - MIN_HIT) }] };
-  const change = size > 0 ? { change: `shared_buffers: ${mb(size)} -> ${mb(2 * size)}` } : {};
+  // Twice, but no more than there is to be kept.
+  const wanted = need > size ? Math.min(2 * size, 2 ** Math.ceil(Math.log2(need))) : 2 * size;
+  const change = size > 0 ? { change: `shared_buffers: ${mb(size)} -> ${mb(wanted)}` } : {};
+  const largest = tables.slice(0, 3).map(({ table, bytes }) => `${table} ${mb(bytes)}`);
+  const hot =
+    need > 0 && size > 0
+      ? `; the tables that were read take ${mb(need)} with their indexes (${largest.join(", ")}), ${(need / size).toFixed(1)} times shared_buffers (${mb(size)})`
+      : "";
   return {
     problems: [
       problemOf(service, {
         setting: "shared_buffers",
         ...change,
-        arithmetic: `${sum}; the other ${count(Math.round(reads))} are read from the system's cache or the disk`,
+        arithmetic: `${sum}; the other ${count(Math.round(reads))} are read from the system's cache or the disk${hot}`,
         title: `${service} finds only ${percent(hits / all)} of its blocks in its cache`,
         remedy:
           "Double shared_buffers, up to a quarter of the memory, and see whether the ratio rises; a missing index reads blocks that nobody needs.",
         reference: "PostgreSQL: shared_buffers",
-        query: "blks_hit and blks_read of pg_stat_database",
+        query: "blks_hit and blks_read of pg_stat_database; pg_table_size, pg_indexes_size",
         refutedBy: "the blocks come from the system's cache in microseconds (pg_stat_io)",
       }),
     ],
     fine: [],
   };
-});
+}
+
+/** Tables of which pages were asked for, with their sizes and those of their indexes, the largest first. */
+function readTables(database: string, statistics: DatabaseStatistics | undefined): { table: string; bytes: number }[] {
+  const own = (statistics?.tables ?? []).filter((one) => one.database === database && one.blocks > 0);
+  return own
+    .map(({ table, lastBytes, indexBytes }) => ({ table, bytes: lastBytes + indexBytes }))
+    .filter(({ bytes }) => bytes > 0)
+    .toSorted((a, b) => b.bytes - a.bytes);
+}
 
 /** max_wal_size: checkpoints that come because the log is full, not because of the clock. */
 export const checkpoints: ConfigurationCheck = perService("checkpoints", (service, measures) => {

@@ -1,6 +1,7 @@
 import { normaliseStatement } from "../../analysis/statement.ts";
 import type { MetricTable } from "../../model/metric-table.ts";
 import { type MetricEntry, postgresEntries } from "./metric-entries.ts";
+import { ReplicaLags, type ReplicaStatistics } from "./replica-lags.ts";
 import { type WaitKind, waitKind } from "./wait-kind.ts";
 
 /** What databases count of themselves within a window. */
@@ -9,6 +10,7 @@ export interface DatabaseStatistics {
   readonly lockWaits: readonly LockWait[];
   readonly tables: readonly TableStatistics[];
   readonly databases: readonly DatabaseTotals[];
+  readonly replicas: readonly ReplicaStatistics[];
   /** what was not seen, and the command that mends it; "" where there is none */
   readonly missing: readonly { readonly what: string; readonly mend: string }[];
 }
@@ -84,6 +86,14 @@ export interface TableStatistics {
   readonly sequentialScans: number;
   readonly sequentialRows: number;
   readonly indexScans: number;
+  /** pages of it and its indexes that were asked for within the window, and those of them that were not in the cache */
+  readonly blocks: number;
+  readonly blocksRead: number;
+  /** of its indexes on the disk, at the end of the window; 0 where none is told */
+  readonly indexBytes: number;
+  /** sizes on the disk within the window, and the seconds between two of them */
+  readonly sizes: Float64Array;
+  readonly sizeStepSeconds: number;
 }
 
 /** Reads what PostgreSQL tells of itself; undefined where the metrics hold nothing of it. */
@@ -107,6 +117,8 @@ interface OpenTable {
   database: string;
   table: string;
   figures: Map<string, number>;
+  sizes: Float64Array;
+  sizeStepSeconds: number;
 }
 
 class Collected {
@@ -126,6 +138,7 @@ class Collected {
     }
   >();
   readonly #missing = new Map<string, string>();
+  readonly #replicas = new ReplicaLags();
   #any = false;
 
   add(entry: MetricEntry): void {
@@ -144,8 +157,8 @@ class Collected {
       const totals = this.#totalsOf(database, entry);
       totals.first = entry.first;
       totals.last = entry.last;
-    } else if (labels.has("postgresql_table_name") && !labels.has("postgresql_index_name"))
-      this.#addTable(entry, database, labels.get("postgresql_table_name")!);
+    } else if (name === "wal_delay" || name === "wal_lag") this.#replicas.add(entry, database);
+    else if (labels.has("postgresql_table_name")) this.#addTable(entry, database, labels.get("postgresql_table_name")!);
     else return;
     this.#any = true;
   }
@@ -169,6 +182,7 @@ class Collected {
         lastBytes: last,
         seconds: (toNs - fromNs) / 1e9,
       })),
+      replicas: this.#replicas.all(),
       missing: [...this.#missing].map(([what, mend]) => ({ what, mend })),
     };
   }
@@ -238,16 +252,34 @@ class Collected {
 
   #addTable(entry: MetricEntry, database: string, table: string): void {
     const key = JSON.stringify([database, table]);
-    const held = this.#tables.get(key) ?? { database, table, figures: new Map<string, number>() };
+    const held = this.#tables.get(key) ?? {
+      database,
+      table,
+      figures: new Map<string, number>(),
+      sizes: new Float64Array(),
+      sizeStepSeconds: Number.NaN,
+    };
     this.#tables.set(key, held);
-    const { name, labels, added, first, last } = entry;
-    if (name === "rows" && labels.get("state") === "live") {
-      held.figures.set("firstRows", first);
-      held.figures.set("lastRows", last);
+    const { name, labels, added, first, last, values } = entry;
+    const { figures } = held;
+    const add = (figure: string, value: number): void => {
+      if (!Number.isNaN(value)) figures.set(figure, (figures.get(figure) ?? 0) + value);
+    };
+    if (/^(sequential_scans|table_index_scans)$/.test(name)) this.#replicas.addScans(entry, added);
+    if (labels.has("postgresql_index_name")) {
+      if (name === "index_size") add("indexBytes", last);
+    } else if (name === "rows" && labels.get("state") === "live") {
+      figures.set("firstRows", first);
+      figures.set("lastRows", last);
+    } else if (name === "blocks_read") {
+      add("blocks", added);
+      if (labels.get("source")?.endsWith("_read") === true) add("blocksRead", added);
     } else if (name === "table_size") {
-      held.figures.set("firstBytes", first);
-      held.figures.set("lastBytes", last);
-    } else held.figures.set(name, added);
+      figures.set("firstBytes", first);
+      figures.set("lastBytes", last);
+      held.sizes = values;
+      held.sizeStepSeconds = (entry.toNs - entry.fromNs) / 1e9 / (values.length - 1);
+    } else figures.set(name, added);
   }
 
   #totalsOf(database: string, { fromNs, toNs }: MetricEntry) {
@@ -297,7 +329,7 @@ function finishStatement({ counters, waits, ...rest }: OpenStatement): Statement
   };
 }
 
-function finishTable({ database, table, figures }: OpenTable): TableStatistics {
+function finishTable({ database, table, figures, sizes, sizeStepSeconds }: OpenTable): TableStatistics {
   const of = (name: string): number => figures.get(name) ?? Number.NaN;
   return {
     database,
@@ -309,5 +341,10 @@ function finishTable({ database, table, figures }: OpenTable): TableStatistics {
     sequentialScans: of("sequential_scans"),
     sequentialRows: of("table_sequential_rows"),
     indexScans: of("table_index_scans"),
+    blocks: of("blocks"),
+    blocksRead: of("blocksRead"),
+    indexBytes: figures.get("indexBytes") ?? 0,
+    sizes,
+    sizeStepSeconds,
   };
 }

@@ -19,6 +19,8 @@ export interface MetricEntry {
   readonly first: number;
   readonly last: number;
   readonly largest: number;
+  /** all points, in their order */
+  readonly values: Float64Array;
   /** nanoseconds after the table's base; of deltas the first is where the first of them begins */
   readonly fromNs: number;
   readonly toNs: number;
@@ -55,6 +57,7 @@ function entryOf(table: MetricTable, series: number, name: string, rows: Int32Ar
         ? risen(values)
         : Number.NaN,
     sinceReset: isTotal && !isDelta && values.length === 1 ? values[0]! : Number.NaN,
+    values,
     first: values[0]!,
     last: values.at(-1)!,
     largest: values.reduce((most, one) => Math.max(most, one), Number.NEGATIVE_INFINITY),

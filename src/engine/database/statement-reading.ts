@@ -11,6 +11,8 @@ export interface StatementReading {
   readonly locks: readonly LockWait[];
   /** seconds of all statements of its database */
   readonly databaseSeconds: number;
+  /** bytes of its own cache; NaN where it does not tell */
+  readonly sharedBuffers: number;
 }
 
 /** The statement of a span in the database's own statistics; texts that the collector cut match by their beginning. */
@@ -27,11 +29,13 @@ export function readingOf(
   if (told === undefined) return undefined;
   const name = statementShape(statement).table.toLowerCase();
   const isNamed = (table: string): boolean => table.toLowerCase() === name || bare(table) === bare(name);
+  const own = databases.find((one) => one.database === told.database);
   return {
     told,
     table: tables.find((one) => one.database === told.database && name !== "" && isNamed(one.table)),
     locks: lockWaits.filter((one) => one.database === told.database && one.statement === told.statement),
-    databaseSeconds: databases.find((one) => one.database === told.database)?.statementSeconds ?? Number.NaN,
+    databaseSeconds: own?.statementSeconds ?? Number.NaN,
+    sharedBuffers: own?.settings.get("shared_buffers") ?? Number.NaN,
   };
 }
 
@@ -90,7 +94,10 @@ export function countersText({ told, databaseSeconds }: StatementReading): strin
 
 const rounded = (value: number): number => Number(value.toFixed(value < 9.95 ? 1 : 0));
 
-export function scansText({ table, told }: StatementReading): string | undefined {
+/** A scan of a larger table takes a ring of 256 kB instead of the cache (src/backend/access/heap/heapam.c, initscan). */
+export const KEPT_SHARE = 0.25;
+
+export function scansText({ table, told, sharedBuffers }: StatementReading): string | undefined {
   const [scan] = told.scans;
   const planned = scan === undefined ? "" : `its plan scans ${scan.table} (cost ${count(Math.round(scan.cost))})`;
   if (table === undefined || Number.isNaN(table.sequentialScans)) return planned || undefined;
@@ -98,8 +105,13 @@ export function scansText({ table, told }: StatementReading): string | undefined
   const each = scans > 0 && rows > 0 ? `, ${count(Math.round(rows / scans))} rows each time` : "";
   const byIndex =
     indexScans === 0 ? "and never by an index" : `and ${plural(Math.round(indexScans), "time")} by an index`;
+  // Of such a table nothing that a scan reads stays in the cache for the next one.
+  const passes =
+    scans > 0 && table.lastBytes > KEPT_SHARE * sharedBuffers
+      ? `; with ${size(table.lastBytes)} it is larger than a quarter of shared_buffers (${size(sharedBuffers)}), so that scans pass the cache by`
+      : "";
   const counted = `${table.table} was read from beginning to end ${plural(Math.round(scans), "time")}${each}, ${byIndex}`;
-  return planned === "" ? counted : `${counted}; ${planned}`;
+  return planned === "" ? counted + passes : `${counted}${passes}; ${planned}`;
 }
 
 export function growthText({ table }: StatementReading): string | undefined {

@@ -33,12 +33,6 @@ const TABLE = metricTableOf(
   time("network", "main", 300, 307, { "longpole.idle": "true" }),
   time("disk", "main", 0, 1),
   time("cpu", "other", 9, 9.5),
-  {
-    ...time("", "", 0, 40),
-    name: "longpole.process.cpu.taken",
-    unit: "{preemption}",
-    labels: { "longpole.taker.pid": "7", "longpole.taker.name": "backup" },
-  },
 );
 
 test("ten seconds of counters are a recording of ten seconds, idle time apart", () => {
@@ -56,7 +50,6 @@ test("ten seconds of counters are a recording of ten seconds, idle time apart", 
     ],
     [-1, [{ kind: "cpu", ns: 0.5e9, idleNs: 0 }]],
   ]);
-  expect(ledger!.preemptedBy).toEqual([{ pid: 7, name: "backup", count: 40 }]);
 });
 
 test("what the kernel counts of a process goes with its times, and is no ledger without them", () => {

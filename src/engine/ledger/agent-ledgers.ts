@@ -6,14 +6,13 @@ import type { KernelTime, LedgerTime, ProcessLedger } from "../../model/process-
 import { LEDGER_KINDS, type LedgerKind } from "../../model/record-report.ts";
 import { NS_PER_S } from "../../model/units.ts";
 
-/** What the agent sends of the threads of a process: seconds by kind, and who got the processor instead. */
+/** What the agent sends of the threads of a process: seconds by kind. Who got the processor instead a recording alone tells. */
 const TIME = "longpole.process.time";
-const TAKEN = "longpole.process.cpu.taken";
 /** What its probes count of the process within the kernel. */
 const BLOCK_IO = "longpole.process.block_io.io";
 const BLOCK_DURATION = "longpole.process.block_io.duration";
 const LOCK_DURATION = "longpole.process.kernel_lock.duration";
-const NAMES: ReadonlySet<string> = new Set([TIME, TAKEN, BLOCK_IO, BLOCK_DURATION, LOCK_DURATION]);
+const NAMES: ReadonlySet<string> = new Set([TIME, BLOCK_IO, BLOCK_DURATION, LOCK_DURATION]);
 
 /**
  * The agent's counters as ledgers of processes: the thread whose number is the process's, and all others together. A process
@@ -34,12 +33,11 @@ export function agentLedgers(table: MetricTable): ProcessLedger[] {
     const { amount, fromNs, toNs } = growth(table, rows, temporality);
     if (!(toNs > fromNs)) continue;
     const draft = draftOf(processes, resource, service);
-    if (name === TIME || name === TAKEN) {
+    if (name === TIME) {
       draft.fromNs = Math.min(draft.fromNs, fromNs);
       draft.toNs = Math.max(draft.toNs, toNs);
     }
-    if (name === TAKEN) addTaker(draft, labels, amount);
-    else if (name === TIME) addTime(draft, labels, amount * NS_PER_S);
+    if (name === TIME) addTime(draft, labels, amount * NS_PER_S);
     else if (name === BLOCK_IO) draft.blockBytes += amount;
     else addKernelTime(name === BLOCK_DURATION ? draft.blockIo : draft.kernelLocks, table, rows, temporality, amount);
   }
@@ -57,7 +55,6 @@ interface Draft {
   toNs: number;
   readonly main: Map<LedgerKind, { ns: number; idleNs: number }>;
   readonly others: Map<LedgerKind, { ns: number; idleNs: number }>;
-  readonly takers: { pid: number; name: string; count: number }[];
   readonly blockIo: { count: number; ns: number };
   readonly kernelLocks: { count: number; ns: number };
   blockBytes: number;
@@ -71,7 +68,7 @@ function draftOf(processes: Map<string, Draft>, resource: ReadonlyMap<string, st
     const name = resource.get("process.executable.name") ?? service;
     const times = { fromNs: Number.POSITIVE_INFINITY, toNs: Number.NEGATIVE_INFINITY };
     const kernel = { blockIo: { count: 0, ns: 0 }, kernelLocks: { count: 0, ns: 0 }, blockBytes: 0 };
-    draft = { service, name, pid, ...times, main: new Map(), others: new Map(), takers: [], ...kernel };
+    draft = { service, name, pid, ...times, main: new Map(), others: new Map(), ...kernel };
     processes.set(key, draft);
   }
   return draft;
@@ -84,12 +81,6 @@ function addTime(draft: Draft, labels: ReadonlyMap<string, string>, ns: number):
   const held = thread.get(kind) ?? { ns: 0, idleNs: 0 };
   const idleNs = labels.get("longpole.idle") === "true" ? ns : 0;
   thread.set(kind, { ns: held.ns + ns, idleNs: held.idleNs + idleNs });
-}
-
-function addTaker(draft: Draft, labels: ReadonlyMap<string, string>, count: number): void {
-  if (!(count > 0)) return;
-  const pid = Number(labels.get("longpole.taker.pid") ?? -1);
-  draft.takers.push({ pid, name: labels.get("longpole.taker.name") ?? "", count });
 }
 
 /** A histogram's growth: how many values, and their sum of `seconds`. */
@@ -109,7 +100,7 @@ function addKernelTime(
 const happened = (time: KernelTime): boolean => time.count > 0;
 
 function ledgerOf(table: MetricTable, draft: Draft): ProcessLedger {
-  const { service, name, pid, fromNs, toNs, main, others, takers, blockIo, kernelLocks } = draft;
+  const { service, name, pid, fromNs, toNs, main, others, blockIo, kernelLocks } = draft;
   const times = (thread: Draft["main"]): LedgerTime[] =>
     [...thread].map(([kind, { ns, idleNs }]) => ({ kind, ns, idleNs }));
   const wall = (thread: Draft["main"]): number => [...thread.values()].reduce((sum, { ns }) => sum + ns, 0);
@@ -126,7 +117,7 @@ function ledgerOf(table: MetricTable, draft: Draft): ProcessLedger {
     durationNs: toNs - fromNs,
     threads: threads.filter(({ wallNs }) => wallNs > 0),
     parts: [],
-    preemptedBy: takers.sort((a, b) => b.count - a.count || a.pid - b.pid),
+    preemptedBy: [],
     syscalls: [],
     ...(happened(blockIo) ? { blockIo: { ...blockIo, bytes: draft.blockBytes } } : {}),
     ...(happened(kernelLocks) ? { kernelLocks } : {}),

@@ -111,3 +111,19 @@ test("profiles: of a loop its thread, of others all threads; and nothing where a
   expect((await host("java", { profiles })).times).toEqual({ lock: 0.6 });
   expect((await host("java", { profiles, ledgers: [recording({ cpu: 2 })] })).times).toEqual({ cpu: 0.2 });
 });
+
+test("without a recording the wait for a processor is what the process counts, without the stops of its quota", async () => {
+  const measures = [
+    measure("cpu-used", 0.5),
+    measure("runnable-main", 0.3),
+    measure("runnable-others", 0.4),
+    measure("throttled-time", 0.2),
+  ];
+  // 0.3 + 0.4 - 0.2.
+  expect((await host("go", { measures })).times).toEqual({ cpu: 0.5, runnable: 0.5, throttled: 0.2 });
+  // Of an event loop its own thread holds requests up, and all of the stops are no more than it is active and not on a processor.
+  const loop = [...measures, measure("event-loop-active", 0.6)];
+  expect((await host("nodejs", { measures: loop })).times).toEqual({ cpu: 0.5, runnable: 0.2, throttled: 0.1 });
+  // A recording of the threads has it already.
+  expect((await host("go", { measures, ledgers: [recording({ cpu: 1 })] })).times).toEqual({ cpu: 0.1 });
+});

@@ -190,9 +190,12 @@ function measuredTimes(measures: readonly ServiceMeasure[], instances: number, i
   const used = isLoop && active > 0 ? Math.min(mean("cpu-used"), active) : mean("cpu-used");
   const gc = Math.min(used, mean("gc-time"));
   const throttled = Math.min(mean("throttled-time"), isLoop && active > 0 ? Math.max(0, active - used) : instances);
+  // Who is stopped by a quota stands in the queue as well.
+  const queued = mean("runnable-main") + (isLoop ? 0 : mean("runnable-others"));
   const rows: [KnownKind, number][] = [
     ["cpu", used - gc],
     ["gc", gc],
+    ["runnable", Math.max(0, queued - throttled)],
     ["throttled", throttled],
   ];
   return rows.map(([kind, perSecond]) => ({ kind, perSecond, link: "metrics", source: "metrics" }));

@@ -71,6 +71,16 @@ describe("what the agent sends", () => {
     expect(meanOf(hosts[0]!.byService.get("orders"))).toBeCloseTo(0.6, 6);
   });
 
+  test("what threads wait for a processor, the first one apart", () => {
+    const waits = servicesOf(
+      counter("process.linux.cpu.wait_time", "s", 0.2, orders, { "longpole.thread": "main" }),
+      counter("process.linux.cpu.wait_time", "s", 0.7, orders, { "longpole.thread": "other" }),
+    );
+    const of = (name: string) => waits.services.get("orders")!.find(({ measure }) => measure === name)!.values;
+    expect(meanOf(of("runnable-main"))).toBeCloseTo(0.2, 6);
+    expect(meanOf(of("runnable-others"))).toBeCloseTo(0.7, 6);
+  });
+
   test("a quota that stops it, and its limit", () => {
     const group = { ...host, "service.name": "orders", "longpole.cgroup.path": "/orders" };
     const readings = resourceReadings(
