@@ -144,7 +144,7 @@ test("an inspector that takes no connection is told to be left open, and what cl
   expect(stderr).toContain(
     `(process ${pid}) was opened and is left open: who can connect to 127.0.0.1:${port} may run code`,
   );
-  expect(stderr).toContain(`| node inspect 127.0.0.1:${port}`);
+  expect(stderr).toContain(`or by: node inspect 127.0.0.1:${port}, and there: exec setTimeout(`);
 }, 30_000);
 
 test("an inspector that takes the third connection is used, and closed again", async () => {

@@ -74,10 +74,11 @@ export async function startLongpole(settings: Settings, version: string, log: Lo
     };
     const server: RunningServer = await startServer(context);
     undo.push(() => server.close());
-    await untilOpen(opening, log, server.url);
+    const places = { api: server.url, grpc: view.grpc, http: view.http };
+    await untilOpen(opening, log, places);
     undo.push(recordHistory(opening.store, () => view.signals(), nowUnixNs, log));
     undo.push(keepWithin(opening.store, settings.retention.sizeBytes, log));
-    log("info", "up", { api: server.url, grpc: view.grpc, http: view.http, store: opening.kind });
+    log("info", "up", { ...places, store: opening.kind });
     return {
       apiUrl: server.url,
       otlpGrpc: view.grpc,
@@ -145,9 +146,13 @@ function whenOpen({ store, opened }: OpeningStore): Sink {
 const STILL_OPENING_MS = 1_000;
 
 /** Resolves when the store is open. */
-async function untilOpen({ opened }: OpeningStore, log: Log, apiUrl: string): Promise<void> {
-  const text = `OTLP is received and ${apiUrl} answers; the store is still being opened`;
-  const told = setTimeout(() => log("info", "start", { text }), STILL_OPENING_MS);
+async function untilOpen(
+  { opened }: OpeningStore,
+  log: Log,
+  places: { readonly api: string; readonly grpc: string | undefined; readonly http: string | undefined },
+): Promise<void> {
+  const text = `OTLP is received and ${places.api} answers; the store is still being opened`;
+  const told = setTimeout(() => log("info", "start", { text, ...places }), STILL_OPENING_MS);
   try {
     await startPhase(log, "the store was opened", () => opened);
   } catch (error) {

@@ -91,7 +91,7 @@ async function connectToOpened(target: TargetProcess, opened: URL): Promise<{ se
   }
   throw new RecordError(
     `${why}. The inspector of ${target.name} (process ${target.pid}) was opened and is left open: who can connect to ${url.host} may run code in that process. ` +
-      `It closes with the process, or by: echo "exec process.getBuiltinModule('node:inspector').close()" | node inspect ${url.host}`,
+      `It closes with the process, or by: node inspect ${url.host}, and there: exec setTimeout(() => process.getBuiltinModule('node:inspector').close(), 99)`,
   );
 }
 

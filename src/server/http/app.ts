@@ -16,7 +16,7 @@ import { addSearchRoutes } from "../routes/search.ts";
 import { addStatusRoutes } from "../routes/status.ts";
 import { addUiRoutes } from "../routes/ui.ts";
 import { addGuards } from "./guards.ts";
-import { HttpError, problemOf } from "./http-error.ts";
+import { HttpError, problemOf, storeStarts } from "./http-error.ts";
 import { addOpenApi } from "./openapi.ts";
 import { QueryLimit } from "./query-limit.ts";
 
@@ -69,8 +69,10 @@ export function buildApp(context: ServerContext): FastifyInstance {
   app.addHook("preHandler", async (request) => {
     const { schema, config } = request.routeOptions;
     const tags = schema?.tags ?? [];
+    const state = context.storeState();
+    if (state === "starting" && isLookUp(tags)) throw storeStarts();
     // A store that is away would only make the question wait.
-    if (config.settlesItself === true || context.storeState() !== "ready") return;
+    if (config.settlesItself === true || state !== "ready") return;
     if (tags.some((tag) => SETTLED_TAGS.has(tag))) await context.ingest.settle();
   });
   addGuards(app, { tokens: settings.tokens, hosts: settings.hosts });
@@ -97,18 +99,18 @@ export function buildApp(context: ServerContext): FastifyInstance {
 }
 
 const LOOK_UP_TAGS: ReadonlySet<string> = new Set(["explore", "jaeger", "prometheus"]);
+const isLookUp = (tags: readonly string[]): boolean => tags.some((tag) => LOOK_UP_TAGS.has(tag));
 
 /** A header on the answers of look-ups made while a shard did not answer, before or behind them. */
 function tellMissingShards(app: FastifyInstance, store: Store): void {
-  const isLookUp = (tags: readonly string[] | undefined): boolean => (tags ?? []).some((tag) => LOOK_UP_TAGS.has(tag));
   const tell = async (reply: FastifyReply): Promise<void> => {
     const { all, answering } = await store.shards();
     if (answering < all) reply.header("longpole-partial", `${all - answering} of ${all} shards do not answer`);
   };
   app.addHook("preHandler", async (request, reply) => {
-    if (isLookUp(request.routeOptions.schema?.tags)) await tell(reply);
+    if (isLookUp(request.routeOptions.schema?.tags ?? [])) await tell(reply);
   });
   app.addHook("onSend", async (request, reply) => {
-    if (isLookUp(request.routeOptions.schema?.tags) && reply.statusCode < 400) await tell(reply);
+    if (isLookUp(request.routeOptions.schema?.tags ?? []) && reply.statusCode < 400) await tell(reply);
   });
 }

@@ -25,6 +25,12 @@ export class HttpError extends Error {
   }
 }
 
+/** The answer to what only an open store knows. */
+export const storeStarts = (): HttpError =>
+  new HttpError(503, "the store is still being opened; what is sent is received meanwhile", {
+    headers: { "retry-after": "2" },
+  });
+
 /** What goes wrong in the store, as a status. */
 const STORE_STATUS: Readonly<Record<StoreErrorCode, number>> = {
   "not-installed": 503,

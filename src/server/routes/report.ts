@@ -6,7 +6,7 @@ import { PageEventsQuery, ReportQuery } from "../api/window-query.ts";
 import type { ServerContext } from "../context.ts";
 import { callerSignal } from "../http/caller-signal.ts";
 import { EventStream } from "../http/event-stream.ts";
-import { HttpError, problemOf } from "../http/http-error.ts";
+import { HttpError, problemOf, storeStarts } from "../http/http-error.ts";
 import { baselineOf, rangeOf } from "../http/window-of.ts";
 import type { Listener } from "../live/analyst.ts";
 import type { LiveQuery } from "../live/live-diagnosis.ts";
@@ -177,6 +177,7 @@ async function orLast(
   const state = storeState();
   const held = state === "ready" ? undefined : await lastAnswers.stale(kind, query, endsNow, state);
   if (held !== undefined) return { json: held, isStale: true };
+  if (state === "starting") throw storeStarts();
   try {
     const madeUnixNs = nowUnixNs();
     const json = await work();

@@ -1,0 +1,108 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT } from "./longpole.ts";
+import { replay } from "./replay.ts";
+import { START_TIMEOUT_MS, startUp } from "./running-up.ts";
+
+let folder = "";
+let child: ChildProcess | undefined;
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "longpole-slow-start-"))));
+afterAll(async () => {
+  if (child !== undefined && child.exitCode === null) {
+    const ended = new Promise((resolve) => child!.once("close", resolve));
+    child.kill("SIGKILL");
+    await ended;
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
+
+interface Opening {
+  readonly api: string;
+  readonly http: string;
+}
+
+/** Starts it with an engine that is stopped as soon as it is there; resolves when it says that the store is still being opened. */
+async function startWithStoppedEngine(
+  data: string,
+): Promise<{ told: Opening; engine: number; isUp: Promise<unknown> }> {
+  const main = join(ROOT, "dist", "cli", "main.js");
+  const free = ["--port", "0", "--grpc-port", "0", "--http-port", "0"];
+  child = spawn(process.execPath, [main, "up", "--json", "--data", data, ...free], { cwd: ROOT });
+  let stderr = "";
+  child.stderr!.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  const isUp = new Promise((resolve) => child!.stdout!.once("data", resolve));
+  let engine: number | undefined;
+  while (engine === undefined) {
+    [engine] = childrenOf(child.pid!);
+    await sleep(2);
+  }
+  process.kill(engine, "SIGSTOP");
+  while (!stderr.includes("still being opened")) await sleep(20);
+  const line = stderr.split("\n").find((text) => text.includes("still being opened"))!;
+  return { told: JSON.parse(line) as Opening, engine, isUp };
+}
+
+test(
+  "before its store is open a server receives, shows the page of before, dated, and says that it is not ready",
+  { timeout: START_TIMEOUT_MS },
+  async () => {
+    const data = join(folder, "data");
+    const first = await startUp(data);
+    await replay("examples/missing-index/fault", first.otlpUrl, BigInt(Date.now()) * 1_000_000n);
+    const page = await (await fetch(`${first.apiUrl}/api/v1/page?last=1h`)).text();
+    first.kill("SIGTERM");
+    await first.ended;
+
+    const { told, engine, isUp } = await startWithStoppedEngine(data);
+    const span = {
+      traceId: "c".repeat(32),
+      spanId: "c".repeat(16),
+      name: "GET /early",
+      kind: 2,
+      startTimeUnixNano: `${BigInt(Date.now()) * 1_000_000n}`,
+      endTimeUnixNano: `${BigInt(Date.now()) * 1_000_000n}`,
+    };
+    const resource = { attributes: [{ key: "service.name", value: { stringValue: "early" } }] };
+    const sent = await fetch(`http://${told.http}/v1/traces`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ spans: [span] }] }] }),
+    });
+    expect(sent.status).toBe(200);
+    expect((await fetch(`${told.api}/readyz`)).status).toBe(503);
+    expect(await (await fetch(`${told.api}/api/v1/status`)).json()).toMatchObject({
+      ready: false,
+      store: { state: "starting" },
+      ingest: { traces: { waiting: 1 } },
+    });
+    const events = await (await fetch(`${told.api}/api/v1/page/events?last=1h&held=true`)).text();
+    const shown = JSON.parse(/^event: page\ndata: (.*)$/m.exec(events)![1]!) as {
+      report: { findings: unknown; live: object };
+    };
+    expect(shown.report.live).toMatchObject({ stale: { why: "starting" } });
+    expect(shown.report.findings).toEqual((JSON.parse(page) as typeof shown).report.findings);
+    // There is no answer of before to this one.
+    expect((await fetch(`${told.api}/api/v1/report?last=2h`)).status).toBe(503);
+    expect((await fetch(`${told.api}/api/v1/services`)).status).toBe(503);
+
+    process.kill(engine, "SIGCONT");
+    await isUp;
+    expect((await fetch(`${told.api}/readyz`)).status).toBe(200);
+    let found = 0;
+    for (let tries = 0; tries < 100 && found === 0; tries++) {
+      await sleep(100);
+      const { rows } = (await (await fetch(`${told.api}/api/v1/red?last=15m&service=early`)).json()) as {
+        rows: { count: number }[];
+      };
+      found = rows.reduce((sum, { count }) => sum + count, 0);
+    }
+    expect(found).toBe(1);
+  },
+);
