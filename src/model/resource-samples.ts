@@ -92,4 +92,6 @@ export interface MeasuredProcess {
   readonly hosts: readonly string[];
   /** `process.executable.name`, without its folder */
   readonly programs: readonly string[];
+  /** TCP ports on which its processes listen, where told */
+  readonly ports: readonly number[];
 }

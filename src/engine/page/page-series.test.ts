@@ -17,6 +17,7 @@ const measures = (count: number, all: readonly MeasureSeries[]): Measures => ({
   grid: { startNs: 2e9, stepNs: 1e9, count },
   series: all,
   programs: new Map(),
+  ports: new Map(),
   processors: new Map(),
   points: 0,
   pointsUnused: 0,

@@ -153,5 +153,6 @@ export function measuredProcesses(measures: Measures): MeasuredProcess[] {
     service,
     hosts: [...of],
     programs: [...(measures.programs.get(service) ?? [])],
+    ports: [...(measures.ports.get(service) ?? [])],
   }));
 }

@@ -29,6 +29,8 @@ export interface Measures {
   readonly series: readonly MeasureSeries[];
   /** by service: programs that its processes run (`process.executable.name`, without its folder) */
   readonly programs: ReadonlyMap<string, ReadonlySet<string>>;
+  /** by service: TCP ports on which its processes listen (`longpole.process.ports`) */
+  readonly ports: ReadonlyMap<string, ReadonlySet<number>>;
   /** by host.name: processors of which times were counted one by one */
   readonly processors: ReadonlyMap<string, ReadonlySet<number>>;
   /** all points, and those of metrics that nothing asks for or that came twice; databases' own statistics are asked for (src/engine/database) */
@@ -100,7 +102,13 @@ export function readMeasures(table: MetricTable): Measures {
     baseUnixNs: table.baseUnixNs,
     grid,
     series: into.finish(),
-    programs: programsOf(readings),
+    programs: byService(readings, ({ program }) => (program === "" ? [] : [program])),
+    ports: byService(readings, ({ ports }) =>
+      ports
+        .split(",")
+        .map(Number)
+        .filter((port) => port > 0),
+    ),
     processors: processorsOf(readings),
     points: table.points.rowCount,
     pointsUnused: table.points.rowCount - used,
@@ -117,6 +125,8 @@ interface Reading {
   readonly ends: EdgeEnds | undefined;
   readonly resource: string;
   readonly program: string;
+  /** "5432,9187"; "" where it does not say */
+  readonly ports: string;
   /** of a time of one processor its number ("cpu3", "3"); NaN otherwise */
   readonly processor: number;
 }
@@ -160,6 +170,7 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): { readings: R
       entity: ends === undefined ? entity : { service: isEdge ? ends.client : ends.server, instance: "", host: "" },
       ends: isEdge ? ends : undefined,
       program: programOf(labels),
+      ports: labels.get("longpole.process.ports") ?? "",
       processor: meaning.measure.startsWith("host-cpu-") ? processorOf(own) : Number.NaN,
       resource:
         meaning.measure === "work-done"
@@ -180,13 +191,15 @@ function notToldYet(ofAgent: readonly Reading[], told: readonly Reading[]): Read
   return ofAgent.filter((reading) => !known.has(keyOf(reading)));
 }
 
-function programsOf(readings: readonly Reading[]): Map<string, Set<string>> {
-  const programs = new Map<string, Set<string>>();
-  for (const { entity, program } of readings) {
-    if (program === "" || entity.service === "") continue;
-    programs.set(entity.service, (programs.get(entity.service) ?? new Set()).add(program));
+/** What the readings of each service's processes tell. */
+function byService<T>(readings: readonly Reading[], tell: (reading: Reading) => readonly T[]): Map<string, Set<T>> {
+  const found = new Map<string, Set<T>>();
+  for (const reading of readings) {
+    const { service } = reading.entity;
+    for (const one of service === "" ? [] : tell(reading))
+      found.set(service, (found.get(service) ?? new Set()).add(one));
   }
-  return programs;
+  return found;
 }
 
 const processorOf = (labels: ReadonlyMap<string, string>): number => {

@@ -9,10 +9,11 @@ const database = (name: string, more: Partial<CalledDatabase> = {}): CalledDatab
   callerHosts: ["box"],
   ...more,
 });
-const process = (service: string, host = "box", programs: string[] = []): MeasuredProcess => ({
+const process = (service: string, host = "box", programs: string[] = [], ports: number[] = []): MeasuredProcess => ({
   service,
   hosts: host === "" ? [] : [host],
   programs,
+  ports,
 });
 const NO_SERVICES: ReadonlySet<string> = new Set(["web"]);
 
@@ -40,6 +41,27 @@ test.each<[string, CalledDatabase[], MeasuredProcess[], [string, string][]]>([
       ["redis", "cache"],
     ],
   ],
+  [
+    "by the port, of two on one machine",
+    [database("orders"), database("users", { addresses: ["box.example.org:5433"] })],
+    [process("pg-a", "box", ["postgres"], [5432]), process("pg-b", "box", ["postgres"], [5433, 9187])],
+    [
+      ["pg-a", "orders"],
+      ["pg-b", "users"],
+    ],
+  ],
+  [
+    "by the port, whatever the program and the kind",
+    [database("orders", { system: "", addresses: ["localhost:7000"] })],
+    [process("ledger", "box", ["ledgerd"], [7000])],
+    [["ledger", "orders"]],
+  ],
+  [
+    "not by the port of another machine",
+    [database("orders", { system: "", addresses: ["10.0.0.9:7000"] })],
+    [process("ledger", "box", ["ledgerd"], [7000])],
+    [],
+  ],
   ["not of another kind", [database("orders")], [process("redis")], []],
   ["not what spans know as a service", [database("orders")], [process("web", "box", ["postgres"])], []],
   ["nothing to join where the names agree", [database("orders")], [process("orders"), process("postgres")], []],
@@ -64,9 +86,21 @@ test.each<[string, CalledDatabase[], MeasuredProcess[], RegExp]>([
     /orders, users are all postgresql, and may all run in postgres/,
   ],
   [
+    "two databases on the port of one process",
+    [database("orders"), database("users")],
+    [process("postgres", "box", [], [5432])],
+    /orders, users are all postgresql, and may all run in postgres/,
+  ],
+  [
+    "two databases, and two clusters under one name",
+    [database("orders"), database("users", { addresses: ["127.0.0.1:5433"] })],
+    [process("postgres", "box", [], [5432, 5433])],
+    /orders, users are all postgresql, and may all run in postgres/,
+  ],
+  [
     "a process on two machines, neither of which is called",
     [database("orders", { addresses: ["10.0.0.9:5432"] })],
-    [{ service: "postgres", hosts: ["a", "b"], programs: [] }],
+    [{ service: "postgres", hosts: ["a", "b"], programs: [], ports: [] }],
     /runs on 2 machines/,
   ],
 ])("refused: %s", (_, databases, processes, reason) => {

@@ -35,7 +35,8 @@ export interface DatabaseJoins {
  * `service.name` or its program ("postgres"), spans name the database by `db.namespace` or address: what both have is
  * the kind of database, and at times the machine.
  *
- * A process belongs to a database if its name is the database's or its address's, or if it is the only process of that
+ * A process belongs to a database if its name is the database's or its address's, if it alone listens on the port of the
+ * machine to which the calls go, and for no other database, or if it is the only process of that
  * kind of database and the database the only one of its kind, a machine that the address names put before.
  * Whatever may be one of several is not joined: a demand of the wrong database is worse than none.
  */
@@ -69,6 +70,12 @@ function processOf(
   const byAddress = processes.filter(({ service }) => database.addresses.some((a) => hostPart(a) === service));
   if (byAddress.length === 1 && onlyOneAt(database, databases))
     return { process: byAddress[0]!, how: `calls go to the address ${byAddress[0]!.service}` };
+  const byPort = processes.filter((process) => portFor(database, process) !== undefined);
+  const [listener] = byPort;
+  if (byPort.length === 1 && databases.filter((other) => portFor(other, listener!) !== undefined).length === 1) {
+    const where = `port ${portFor(database, listener!)} of ${listener!.hosts.join(", ")}`;
+    return { process: listener!, how: `it listens on ${where}, where the calls go` };
+  }
   if (database.system === "") return undefined;
   const ofSystem = processes.filter((process) => systemOf(process) === database.system);
   if (ofSystem.length === 0) return undefined;
@@ -99,13 +106,24 @@ const onlyOneAt = (database: CalledDatabase, all: readonly CalledDatabase[]): bo
     .length === 1;
 
 /** Whether the calls go to this machine, as far as the address says. */
-const isAt = ({ addresses, callerHosts }: CalledDatabase, host: string): boolean =>
-  host !== "" &&
-  addresses.some((a) => (isLocal(hostPart(a)) ? callerHosts.includes(host) : sameHost(hostPart(a), host)));
+const isAt = (database: CalledDatabase, host: string): boolean =>
+  database.addresses.some((address) => isOn(database, address, host));
+
+const isOn = ({ callerHosts }: CalledDatabase, address: string, host: string): boolean =>
+  host !== "" && (isLocal(hostPart(address)) ? callerHosts.includes(host) : sameHost(hostPart(address), host));
+
+/** The port on which a process listens for these calls, on the machine to which they go; undefined where it does not show. */
+function portFor(database: CalledDatabase, { hosts, ports }: MeasuredProcess): number | undefined {
+  const at = database.addresses.find(
+    (address) => ports.includes(portPart(address)) && hosts.some((host) => isOn(database, address, host)),
+  );
+  return at === undefined ? undefined : portPart(at);
+}
 
 const isAnywhere = (database: CalledDatabase, { hosts }: MeasuredProcess): boolean =>
   hosts.some((host) => isAt(database, host));
 
+const portPart = (address: string): number => Number(/:(\d+)$/.exec(address)?.[1] ?? Number.NaN);
 const hostPart = (address: string): string => address.replace(/:\d+$/, "");
 const isLocal = (address: string): boolean => /^(localhost|127\.|::1|\[::1\]|\/)/.test(address);
 /** "db-1" and "db-1.example.org" are one machine. */
