@@ -16,30 +16,40 @@ const AWAY_MS = 9;
 type Serve = (atMs: number, callMs: number) => { begin: number; end: number };
 
 /** 1500 calls at random, on average one per 2 ms (or per `everyMs`). */
-async function calls(serve: Serve, everyMs: number): Promise<ReturnType<typeof admissionLimit>> {
+async function calls(
+  serve: Serve,
+  everyMs: number,
+  portOf: (trace: number) => number | undefined = () => undefined,
+): Promise<ReturnType<typeof admissionLimit>> {
   const random = new Random(7);
   const rows: SpanRow[] = [];
   let now = 0;
   for (let trace = 1; trace <= 1500; trace++) {
     now += -Math.log(1 - random.uniform()) * everyMs;
     const { begin, end } = serve(now + WAY_MS, now);
-    const span = (id: number, service: string, kind: number, from: number, to: number): SpanRow => ({
-      trace,
-      id,
-      parent: id - 1,
-      startNs: Math.round(from * MS),
-      endNs: Math.round(to * MS),
-      kind,
-      service,
-      name: id === 2 ? "call" : `GET /${service}`,
-    });
-    rows.push(
-      span(1, "shop", SpanKind.server, now, end + WAY_MS),
-      span(2, "shop", SpanKind.client, now, end + WAY_MS),
-      span(3, "stock", SpanKind.server, begin, end),
-    );
+    rows.push(...call(trace, [now, begin, end], portOf(trace)));
   }
   return limitOf(spansFromRows(rows));
+}
+
+/** A request to the shop, its call and what the stock makes of it; milliseconds. */
+function call(trace: number, [calledAt, begin, end]: readonly [number, number, number], port?: number): SpanRow[] {
+  const span = (id: number, service: string, kind: number, from: number, to: number): SpanRow => ({
+    trace,
+    id,
+    parent: id - 1,
+    startNs: Math.round(from * MS),
+    endNs: Math.round(to * MS),
+    kind,
+    service,
+    name: id === 2 ? "call" : `GET /${service}`,
+    ...(port === undefined ? {} : { attributes: { "network.peer.port": port } }),
+  });
+  return [
+    span(1, "shop", SpanKind.server, calledAt, end + WAY_MS),
+    span(2, "shop", SpanKind.client, calledAt, end + WAY_MS),
+    span(3, "stock", SpanKind.server, begin, end),
+  ];
 }
 
 async function limitOf(table: SpanTable): Promise<ReturnType<typeof admissionLimit>> {
@@ -75,6 +85,29 @@ describe("what calls wait for on their way", () => {
   test("connections of the caller: the answer has to be back before the next is sent", async () => {
     const everyMs = (WORK_MS + AWAY_MS + 2 * WAY_MS) / 2 / 0.9;
     expect(await calls(places(2, whole, 2 * WAY_MS), everyMs)).toMatchObject({ limit: 2, by: "caller" });
+  });
+
+  test("connections that are kept tell the caller from the callee, whatever passes between two requests", async () => {
+    const everyMs = (WORK_MS + AWAY_MS) / 0.9;
+    expect(await calls(places(1, whole), everyMs, () => 5000)).toMatchObject({ limit: 1, by: "caller" });
+    expect(await calls(places(1, whole, 2 * WAY_MS), everyMs, (trace) => 5000 + (trace % 8))).toMatchObject({
+      limit: 1,
+      by: "callee",
+    });
+    // A connection for each request tells nothing: as few of them are open as there are requests inside.
+    expect(await calls(places(1, whole), everyMs, (trace) => 5000 + trace)).toMatchObject({ by: "callee" });
+  });
+
+  test("a request that is shorter than the clock's step is inside all the same", async () => {
+    // Starts in whole milliseconds. Every 40 ms one takes 20 ms, and two that come meanwhile take 0.4 ms each after it.
+    const rows = Array.from({ length: 60 }, (_, k) => 40 * k).flatMap((at, k) => [
+      ...call(3 * k + 1, [at, at, at + 20.2]),
+      ...call(3 * k + 2, [at + 5, at + 20, at + 20.4]),
+      ...call(3 * k + 3, [at + 6, at + 20, at + 20.4]),
+    ]);
+    expect(await limitOf(spansFromRows(rows))).toMatchObject({ limit: 1, by: "callee" });
+    const kept = rows.map((row) => ({ ...row, attributes: { "network.peer.port": 5000 } }));
+    expect(await limitOf(spansFromRows(kept))).toMatchObject({ limit: 1, by: "caller" });
   });
 
   test("a busy event loop takes up any number of requests: no limit", async () => {

@@ -1,5 +1,6 @@
 import { attributeText, findAttribute } from "../../model/attribute-table.ts";
 import { meanOf, valuesOf, type ServiceMeasure } from "../resources/service-measures.ts";
+import { connectionsOf } from "../connections.ts";
 import { legsByEdge, type EdgeLegs } from "../legs.ts";
 import type { Window } from "../window.ts";
 import { count, ms, percent } from "../wording.ts";
@@ -12,9 +13,6 @@ import {
   type SettingProblem,
 } from "./configuration-check.ts";
 
-/** The caller's end of a connection, as a server's span tells it, newest name first. */
-const PEER_PORT = ["network.peer.port", "client.port", "net.sock.peer.port", "net.peer.port"];
-const PEER_ADDRESS = ["network.peer.address", "client.address", "net.sock.peer.addr", "net.peer.ip"];
 /** Fewer requests than this may each find a connection of its own by chance: the first of each is new. */
 const MIN_REQUESTS = 50;
 /** A connection that is kept carries requests by the hundred; one that carries two is not kept. */
@@ -106,27 +104,6 @@ function closingOf(window: Window, { server }: EdgeLegs): string {
       return `${who} sends "Connection: close" with ${percent(closed / server.length)} of them`;
   }
   return "";
-}
-
-/** Requests whose connections can be told apart, and the connections. */
-function connectionsOf(window: Window, { server }: EdgeLegs): { connections: number; requests: number } {
-  const { spans, facts } = window;
-  const { attributes, strings } = spans;
-  const ports = PEER_PORT.map((name) => strings.intern(name));
-  const addresses = PEER_ADDRESS.map((name) => strings.intern(name));
-  const valueOf = (row: number, keys: readonly number[]): number | undefined => {
-    const at = keys.map((key) => findAttribute(attributes, row, key)).find((place) => place >= 0);
-    return at === undefined ? undefined : attributes.value[at]!;
-  };
-  const connections = new Set<string>();
-  let requests = 0;
-  for (const row of server) {
-    const port = valueOf(row, ports);
-    if (port === undefined) continue;
-    requests++;
-    connections.add(`${facts.instance[row]} ${valueOf(row, addresses)} ${port}`);
-  }
-  return { connections: connections.size, requests };
 }
 
 /** Time of handshakes and look-ups below the calls: what a kept connection does without. */

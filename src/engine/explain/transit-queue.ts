@@ -4,13 +4,14 @@ import { SpanRole } from "../../model/span-facts.ts";
 import { admissionLimit, type Admission } from "../admission.ts";
 import { exampleTraces, type Case } from "../case.ts";
 import { growthWithInFlight, inFlightCounts, isGrowth, withoutWaiting, type Growth } from "../contention.ts";
+import type { Connections } from "../connections.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { edgeKey, legsByEdge, legsOf, type Legs } from "../legs.ts";
 import { oncePerWindow } from "../once-per-window.ts";
 import { shareOfTime } from "../share-of-time.ts";
 import { medianOf } from "../sibling-calls.ts";
 import type { Window } from "../window.ts";
-import { ms, percent, times } from "../wording.ts";
+import { count, ms, percent, times } from "../wording.ts";
 import { mapToFloats } from "../../model/map-column.ts";
 
 /**
@@ -81,7 +82,7 @@ function admissionExplanation(
   theCase: Case,
   spot: HotSpot,
   queue: Queue,
-  { limit, by, atLimit }: Admission,
+  { limit, by, atLimit, connections }: Admission,
   caller: string,
   callee: string,
 ): Explanation {
@@ -97,7 +98,7 @@ function admissionExplanation(
     title: byCallee
       ? `requests queue before ${callee} takes them up: ${counted} at a time; ${ms(g.aloneNs)} alone, ${ms(g.crowdedNs)} with ${Math.round(g.many)} in flight`
       : `${caller} sends ${counted} at a time to ${callee}, and the others wait: ${ms(g.aloneNs)} alone, ${ms(g.crowdedNs)} with ${Math.round(g.many)} in flight`,
-    why: `A call takes ${ms(meanNs)} on average to get from one service into the other and back, and longer when more calls are in flight (rank correlation ${g.correlation.toFixed(2)}). ${percent(atLimit)} of those that waited began when another had just ended, with ${counted} inside: never more than that get in.`,
+    why: `A call takes ${ms(meanNs)} on average to get from one service into the other and back, and longer when more calls are in flight (rank correlation ${g.correlation.toFixed(2)}). ${percent(atLimit)} of those that waited began when another had just ended, with ${counted} inside: never more than that get in.${connections === undefined ? "" : connectionsText(connections, caller, callee)}`,
     confidence: harmful ? Math.min(0.92, 0.6 + 0.4 * g.correlation) : 0.28,
     harmful,
     chain: [
@@ -119,6 +120,9 @@ function admissionExplanation(
     },
   };
 }
+
+const connectionsText = ({ requests, atOnce, callsAtOnce }: Connections, caller: string, callee: string): string =>
+  ` ${count(requests)} requests of ${caller} came to ${callee} by ${atOnce === 1 ? "one connection" : `at most ${atOnce} connections`} at once, while up to ${callsAtOnce} calls were open.`;
 
 /** 1 - 1/4, as in `congestion.ts`: waits of three times the work are those of a server that is busy for 75 % of the time. */
 const WAIT_OVER_WORK = 3;
