@@ -8,7 +8,7 @@ export function foundStack(raw: RawStack, symboliser: Symboliser): FoundStack {
   const { tgid, tid, syscall, kernel } = raw;
   const detail = raw.detail & ~WaitDetail.before;
   const byPointers = raw.user;
-  if (raw.registers.ip === 0n) return { tgid, tid, syscall, detail, kernel, user: byPointers, isRooted: false };
+  if (raw.registers.ip === 0) return { tgid, tid, syscall, detail, kernel, user: byPointers, isRooted: false };
   const walked = unwind(raw.registers, raw.copy, (ip) => symboliser.rulesAt(tgid, ip));
   return {
     tgid,

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 
 /** Names of the kernel's functions by address. */
 export interface KernelSymbols {
-  /** undefined below the first function, and where nothing is known */
-  find(address: bigint): string | undefined;
+  /** address: as a signed number; undefined below the first function, and where nothing is known */
+  find(address: number): string | undefined;
   readonly count: number;
 }
 
@@ -12,20 +12,21 @@ export interface KernelSymbols {
  * address zero names nothing.
  */
 export function parseKallsyms(text: string): KernelSymbols {
-  const found: { readonly address: bigint; readonly nameAt: number }[] = [];
+  const found: { readonly address: number; readonly nameAt: number }[] = [];
   // One text of all names: a name that is cut out of the kernel's text would keep all of that in memory.
   const names: string[] = [];
   let length = 0;
   const line = /^([\da-f]{8,16}) [tTwW] (\S+)/gim;
   for (let match = line.exec(text); match !== null; match = line.exec(text)) {
-    const address = BigInt(`0x${match[1]!}`);
-    if (address === 0n) continue;
+    // The kernel stands at the end of 64 bits: as signed numbers its addresses are exact.
+    const address = Number(BigInt.asIntN(64, BigInt(`0x${match[1]!}`)));
+    if (address === 0) continue;
     found.push({ address, nameAt: length });
     names.push(match[2]!);
     length += match[2]!.length + 1;
   }
-  found.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
-  const addresses = BigUint64Array.from(found, ({ address }) => address);
+  found.sort((a, b) => a.address - b.address);
+  const addresses = Float64Array.from(found, ({ address }) => address);
   const nameAt = Uint32Array.from(found, (one) => one.nameAt);
   const all = Buffer.from(`${names.join("\0")}\0`, "latin1");
   return {

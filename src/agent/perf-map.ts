@@ -54,13 +54,19 @@ export function parsePerfMap(text: string): PerfMap {
   };
 }
 
+/** Asked of every process, most of which have none. */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // The process, or the right to look at it, is gone.
+    return false;
+  }
+}
+
 /** Reads the map of a process; undefined where it has written none. Throws an Error for one that is too large or no file. */
 export function readPerfMap(path: string): PerfMap | undefined {
-  try {
-    statSync(path);
-  } catch {
-    return undefined;
-  }
+  if (!isThere(path)) return undefined;
   return parsePerfMap(readRegular(path, MAX_BYTES));
 }
 

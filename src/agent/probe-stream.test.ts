@@ -56,8 +56,8 @@ test("a stack: registers, addresses and the copy behind them", () => {
       syscall: -1,
       value: 1009,
       comm: "worker",
-      registers: { ip: 0x401000n, sp: 0x7ffe0000n, bp: 0n, bx: 0n },
-      kernel: [0xffffffff81000000n],
+      registers: { ip: 0x401000, sp: 0x7ffe0000, bp: 0, bx: 0 },
+      kernel: [-0x7f000000],
       user: [0x401000, 0x402000],
     },
   });

@@ -12,18 +12,21 @@ export interface RawStack {
   readonly detail: number;
   readonly comm: string;
   readonly registers: UserRegisters;
-  /** addresses, innermost first; those of the user by frame pointers alone, which are exact as numbers */
-  readonly kernel: readonly bigint[];
+  /**
+   * Addresses, innermost first, as numbers, which hold them exactly: those of the kernel, which stand at the end of 64 bits, as
+   * signed ones; those of the user by frame pointers alone.
+   */
+  readonly kernel: readonly number[];
   readonly user: readonly number[];
   /** the user's stack from `registers.sp` upwards, as far as it was copied */
   readonly copy: Buffer;
 }
 
 export interface UserRegisters {
-  readonly ip: bigint;
-  readonly sp: bigint;
-  readonly bp: bigint;
-  readonly bx: bigint;
+  readonly ip: number;
+  readonly sp: number;
+  readonly bp: number;
+  readonly bx: number;
 }
 
 /** Bits of a wait's detail, as in native/stream.h. */
@@ -235,6 +238,7 @@ const SIZES: Readonly<Record<number, number>> = {
 
 /** In halves: a BigInt for each would be garbage at once. */
 const u64 = (body: Buffer, at: number): number => body.readUInt32LE(at + 4) * 2 ** 32 + body.readUInt32LE(at);
+const s64 = (body: Buffer, at: number): number => body.readInt32LE(at + 4) * 2 ** 32 + body.readUInt32LE(at);
 
 /** Up to its zero. */
 const text = (body: Buffer, at: number, room: number): string => {
@@ -351,13 +355,13 @@ function stackOf(body: Buffer): RawStack {
     value: u64(body, 24),
     detail: body.readUInt32LE(32),
     registers: {
-      ip: body.readBigUInt64LE(40),
-      sp: body.readBigUInt64LE(48),
-      bp: body.readBigUInt64LE(56),
-      bx: body.readBigUInt64LE(64),
+      ip: u64(body, 40),
+      sp: u64(body, 48),
+      bp: u64(body, 56),
+      bx: u64(body, 64),
     },
     comm: text(body, 72, 16),
-    kernel: Array.from({ length: kernelFrames }, (_, i) => body.readBigUInt64LE(88 + 8 * i)),
+    kernel: Array.from({ length: kernelFrames }, (_, i) => s64(body, 88 + 8 * i)),
     user: Array.from({ length: userFrames }, (_, i) => u64(body, 88 + 8 * (KERNEL_DEPTH + i))),
     copy: body.subarray(STACK_BYTES),
   };

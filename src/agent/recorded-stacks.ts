@@ -11,8 +11,8 @@ export interface FoundStack {
   readonly tid: number;
   readonly syscall: number;
   readonly detail: number;
-  /** innermost first */
-  readonly kernel: readonly bigint[];
+  /** innermost first; of the kernel as signed numbers */
+  readonly kernel: readonly number[];
   readonly user: readonly number[];
   readonly isRooted: boolean;
   /** the kernel's function that it waits in, where that is all that is known of its frames */
@@ -75,39 +75,55 @@ export function stackTableOf(
     rows.set(tid, (row = builder.thread(process, tid, text(threads.get(tid)?.name ?? ""))));
     return row;
   };
-  const named = new Map<string, NamedFrame>();
-  const user = (tgid: number, address: number): NamedFrame => {
-    const key = `${tgid} ${address}`;
-    let frame = named.get(key);
-    if (frame === undefined) named.set(key, (frame = symboliser.user(tgid, address)));
-    return frame;
+  // The same frames come again and again, as the same objects.
+  const frameRows = new Map<NamedFrame, number>();
+  const frameRow = (frame: NamedFrame): number => {
+    let row = frameRows.get(frame);
+    if (row === undefined)
+      frameRows.set(frame, (row = builder.frame(text(frame.name), text(frame.file), frame.line, frame.kind)));
+    return row;
+  };
+  const labelSets = new Map<string, number>();
+  const labelSetOf = ({ syscall, detail }: FoundStack): number => {
+    const key = `${syscall} ${detail}`;
+    let set = labelSets.get(key);
+    if (set === undefined) {
+      const labels: Label[] = [];
+      if (syscall >= 0) labels.push({ key: text("syscall"), value: text(syscallName(syscall)), isText: true });
+      const marks = marksOf({ syscall, detail }).join(" ");
+      if (marks !== "") labels.push({ key: text("wait"), value: text(marks), isText: true });
+      labelSets.set(key, (set = builder.labelSet(labels)));
+    }
+    return set;
   };
   for (const { stack, values } of stacks) {
-    // Callers' addresses lie behind their calls, perhaps in another function.
-    const outside = stack.user.map((address, i) => user(stack.tgid, i === 0 ? address : address - 1));
-    const inside = withoutScheduler(stack.kernel.map((address) => symboliser.kernel(address)));
-    const frames = [...inside, ...outside];
-    quality.frames += frames.length;
-    quality.named += frames.filter(({ isNamed }) => isNamed).length;
-    quality.namelessCompiled += frames.filter(({ isNamed, kind }) => !isNamed && kind === FrameKind.jit).length;
-    if (stack.user.length > 0) quality.stacks++;
-    if (stack.user.length > 0 && (stack.isRooted || ROOTS.test(outside.at(-1)!.name))) quality.rooted++;
-    // Without the kernel's frames its system call stands for them.
-    if (inside.length === 0 && stack.syscall >= 0) frames.unshift(kernelFrame(syscallName(stack.syscall)));
-    if (stack.place !== undefined) frames.unshift(kernelFrame(stack.place));
-    if (frames.length === 0) frames.push(NOT_SEEN);
+    const frames = framesOf(stack, symboliser, quality);
     let row = -1;
-    for (const { name, file, line, kind } of frames.toReversed())
-      row = builder.stack(row, builder.frame(text(name), text(file), line, kind));
-    const labels: Label[] = [];
-    if (stack.syscall >= 0)
-      labels.push({ key: text("syscall"), value: text(syscallName(stack.syscall)), isText: true });
-    const marks = marksOf(stack).join(" ");
-    if (marks !== "") labels.push({ key: text("wait"), value: text(marks), isText: true });
-    const sample = builder.sample(row, threadRow(stack.tgid, stack.tid), -1, builder.labelSet(labels));
+    for (let at = frames.length - 1; at >= 0; at--) row = builder.stack(row, frameRow(frames[at]!));
+    const sample = builder.sample(row, threadRow(stack.tgid, stack.tid), -1, labelSetOf(stack));
     columns.forEach((column, i) => builder.setValue(sample, column, values[i]!));
   }
   return builder.finish();
+}
+
+/** Its frames with names, innermost first; at least one. */
+function framesOf(stack: FoundStack, symboliser: Symboliser, quality: FrameQuality): NamedFrame[] {
+  // Callers' addresses lie behind their calls, perhaps in another function.
+  const outside = stack.user.map((address, i) => symboliser.user(stack.tgid, i === 0 ? address : address - 1));
+  const inside = withoutScheduler(stack.kernel.map((address) => symboliser.kernel(address)));
+  const frames = [...inside, ...outside];
+  quality.frames += frames.length;
+  for (const { isNamed, kind } of frames) {
+    if (isNamed) quality.named++;
+    else if (kind === FrameKind.jit) quality.namelessCompiled++;
+  }
+  if (stack.user.length > 0) quality.stacks++;
+  if (stack.user.length > 0 && (stack.isRooted || ROOTS.test(outside.at(-1)!.name))) quality.rooted++;
+  // Without the kernel's frames its system call stands for them.
+  if (inside.length === 0 && stack.syscall >= 0) frames.unshift(kernelFrame(syscallName(stack.syscall)));
+  if (stack.place !== undefined) frames.unshift(kernelFrame(stack.place));
+  if (frames.length === 0) frames.push(NOT_SEEN);
+  return frames;
 }
 
 /** Where threads begin: the C library's start and that of its threads, Go's, and the kernel's. */
@@ -142,10 +158,19 @@ const kernelFrame = (name: string): NamedFrame => ({
 /** The frames of the probe itself and of the switch to another thread stand in every wait and say nothing. */
 function withoutScheduler(kernel: readonly NamedFrame[]): readonly NamedFrame[] {
   let first = 0;
-  for (let at = 0; at < Math.min(kernel.length, 12); at++)
-    if (/^(?:__schedule|schedule|preempt_schedule\w*|bpf_\w+|__bpf_\w+|__traceiter_\w+)$/.test(kernel[at]!.name))
-      first = at + 1;
+  for (let at = 0; at < Math.min(kernel.length, 12); at++) if (isOfScheduler(kernel[at]!)) first = at + 1;
   return kernel.slice(first);
+}
+
+const ofScheduler = new WeakMap<NamedFrame, boolean>();
+
+function isOfScheduler(frame: NamedFrame): boolean {
+  let is = ofScheduler.get(frame);
+  if (is === undefined) {
+    is = /^(?:__schedule|schedule|preempt_schedule\w*|bpf_\w+|__bpf_\w+|__traceiter_\w+)$/.test(frame.name);
+    ofScheduler.set(frame, is);
+  }
+  return is;
 }
 
 const FUTEX_WAIT_BITSET = 9;

@@ -36,7 +36,11 @@ export class Symboliser {
   private readonly processes = new Map<number, ProcessMaps>();
   private readonly perfMaps = new Map<number, PerfMap | undefined>();
   private readonly looked = new Map<number, number>();
-  private readonly kernelNames = new Map<bigint, NamedFrame>();
+  private readonly kernelNames = new Map<number, NamedFrame>();
+  /** of files by place, whoever maps them; of compiled code by process and address */
+  private readonly names = new Map<ElfFile, Map<number, NamedFrame>>();
+  private readonly compiledNames = new Map<number, Map<number, NamedFrame>>();
+  private readonly areCompiled = new WeakMap<Mapping, boolean>();
 
   /** Looks at what a process has mapped now. */
   look(pid: number): boolean {
@@ -53,11 +57,13 @@ export class Symboliser {
     this.processes.delete(pid);
     this.looked.delete(pid);
     this.perfMaps.delete(pid);
+    this.compiledNames.delete(pid);
   }
 
   /** Runtimes go on compiling: what they have written since is read when it is asked for. */
   forgetCompiled(): void {
     this.perfMaps.clear();
+    this.compiledNames.clear();
   }
 
   knows(pid: number): boolean {
@@ -72,41 +78,35 @@ export class Symboliser {
     return at < 0 ? undefined : file.ehFrame.rulesAt(at);
   }
 
-  /** A place in a process. `address`: within the instruction that is meant, which for callers is the one before the return. */
+  /**
+   * A place in a process. `address`: within the instruction that is meant, which for callers is the one before the return. The
+   * same object each time, as long as the place has that name.
+   */
   user(pid: number, address: number): NamedFrame {
     const mapping = this.mapsOf(pid).find(address);
-    // Code that a runtime compiled lies in memory without a file, or in one that it made for the purpose.
-    if (
-      mapping === undefined ||
-      mapping.path === "" ||
-      /^\/(?:memfd:|dev\/zero|SYSV)|^\[anon|^\/\/anon/.test(mapping.path)
-    )
-      return this.compiled(pid, address);
-    if (mapping.path.startsWith("[")) {
-      const kind = mapping.path === "[vdso]" ? FrameKind.native : FrameKind.jit;
-      return { name: mapping.path, file: mapping.path, line: -1, kind, isNamed: mapping.path === "[vdso]" };
-    }
+    if (mapping === undefined || this.isCompiled(mapping)) return this.compiled(pid, address);
+    if (mapping.path.startsWith("[")) return special(mapping.path);
     const file = this.fileOf(pid, mapping);
     const at = address - mapping.start + mapping.offset;
     const place = file === undefined ? -1 : file.addressOf(at);
-    const symbol = place < 0 ? undefined : symbolAt(file!.symbols, place);
-    const base = mapping.path.slice(mapping.path.lastIndexOf("/") + 1);
-    if (symbol === undefined) {
-      const name = `${base}+0x${at.toString(16)}`;
-      return { name, file: mapping.path, line: -1, kind: FrameKind.native, isNamed: false };
+    if (file === undefined || place < 0) return nameless(mapping.path, at);
+    let names = this.names.get(file);
+    if (names === undefined || names.size >= MOST_NAMES) this.names.set(file, (names = new Map()));
+    let frame = names.get(place);
+    if (frame === undefined) {
+      const symbol = symbolAt(file.symbols, place);
+      names.set(place, (frame = symbol === undefined ? nameless(mapping.path, at) : native(mapping.path, symbol)));
     }
-    // Versions are of the linker, not of the function: `clock_gettime@@GLIBC_2.17`.
-    const name = demangle(symbol.replace(/@.*$/, ""));
-    const kind = GC.test(name) ? FrameKind.gc : FrameKind.native;
-    return { name, file: mapping.path, line: -1, kind, isNamed: true };
+    return frame;
   }
 
-  kernel(address: bigint): NamedFrame {
+  /** address: as a signed number */
+  kernel(address: number): NamedFrame {
     const known = this.kernelNames.get(address);
     if (known !== undefined) return known;
     const name = kernelSymbols().find(address);
     const frame = {
-      name: name ?? `[kernel]+0x${address.toString(16)}`,
+      name: name ?? `[kernel]+0x${BigInt.asUintN(64, BigInt(address)).toString(16)}`,
       file: "[kernel.kallsyms]",
       line: -1,
       kind: FrameKind.kernel,
@@ -124,12 +124,26 @@ export class Symboliser {
     return this.look(pid) ? this.mapsOf(pid).find(address) : undefined;
   }
 
+  /** Code that a runtime compiled lies in memory without a file, or in one that it made for the purpose. */
+  private isCompiled(mapping: Mapping): boolean {
+    let is = this.areCompiled.get(mapping);
+    if (is === undefined) {
+      const { path } = mapping;
+      is = path === "" || /^\/(?:memfd:|dev\/zero|SYSV)|^\[anon|^\/\/anon/.test(path);
+      this.areCompiled.set(mapping, is);
+    }
+    return is;
+  }
+
   private compiled(pid: number, address: number): NamedFrame {
-    const name = this.perfMapOf(pid)?.find(address);
-    if (name === undefined) return { name: "[unknown]", file: "", line: -1, kind: FrameKind.jit, isNamed: false };
-    const { isScript: _, ...frame } = readJitName(name);
-    const kind = frame.file.startsWith("node:") ? FrameKind.runtime : FrameKind.jit;
-    return { ...frame, kind, isNamed: true };
+    let names = this.compiledNames.get(pid);
+    if (names === undefined || names.size >= MOST_NAMES) this.compiledNames.set(pid, (names = new Map()));
+    let frame = names.get(address);
+    if (frame === undefined) {
+      const name = this.perfMapOf(pid)?.find(address);
+      names.set(address, (frame = name === undefined ? UNKNOWN : compiledFrame(name)));
+    }
+    return frame;
   }
 
   private mapsOf(pid: number): ProcessMaps {
@@ -180,6 +194,33 @@ export class Symboliser {
     this.files.set(key, file);
     return file;
   }
+}
+
+/** Names that are kept of a file, and of what a process compiled; beyond them they are looked up anew. */
+const MOST_NAMES = 20_000;
+
+const UNKNOWN: NamedFrame = { name: "[unknown]", file: "", line: -1, kind: FrameKind.jit, isNamed: false };
+
+function compiledFrame(name: string): NamedFrame {
+  const { isScript: _, ...frame } = readJitName(name);
+  const kind = frame.file.startsWith("node:") ? FrameKind.runtime : FrameKind.jit;
+  return { ...frame, kind, isNamed: true };
+}
+
+function special(path: string): NamedFrame {
+  const isVdso = path === "[vdso]";
+  return { name: path, file: path, line: -1, kind: isVdso ? FrameKind.native : FrameKind.jit, isNamed: isVdso };
+}
+
+function nameless(path: string, at: number): NamedFrame {
+  const base = path.slice(path.lastIndexOf("/") + 1);
+  return { name: `${base}+0x${at.toString(16)}`, file: path, line: -1, kind: FrameKind.native, isNamed: false };
+}
+
+function native(path: string, symbol: string): NamedFrame {
+  // Versions are of the linker, not of the function: `clock_gettime@@GLIBC_2.17`.
+  const name = demangle(symbol.replace(/@.*$/, ""));
+  return { name, file: path, line: -1, kind: GC.test(name) ? FrameKind.gc : FrameKind.native, isNamed: true };
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -11,7 +11,7 @@ const memory = (...words: readonly number[]): Buffer => {
   return copy;
 };
 
-const registers = (ip: number, bp = 0) => ({ ip: BigInt(ip), sp: BigInt(SP), bp: BigInt(bp), bx: 0n });
+const registers = (ip: number, bp = 0) => ({ ip, sp: SP, bp, bx: 0 });
 
 /** The frame of `push rbp; mov rbp, rsp`, and of a function that keeps its caller's place n bytes up. */
 const plain = (offset: number, more: FrameRules["registers"] = new Map()): FrameRules => ({

@@ -22,13 +22,13 @@ const MAX_FRAMES = 512;
  * copy: memory from registers.sp upwards. Ends where the tables say so, or where the copy does.
  */
 export function unwind(registers: UserRegisters, copy: Buffer, rulesAt: FindRules): Unwound {
-  const memory = new StackMemory(Number(registers.sp), copy);
+  const memory = new StackMemory(registers.sp, copy);
   const values: Values = {
-    sp: Number(registers.sp),
-    ip: Number(registers.ip),
+    sp: registers.sp,
+    ip: registers.ip,
     // Zero: not known, of a thread that was asleep when the recording began.
-    bp: registers.bp === 0n ? Number.NaN : Number(registers.bp),
-    bx: registers.bx === 0n ? Number.NaN : Number(registers.bx),
+    bp: registers.bp || Number.NaN,
+    bx: registers.bx || Number.NaN,
   };
   const addresses: number[] = [];
   let isBehindCall = false;

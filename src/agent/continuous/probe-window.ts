@@ -26,7 +26,7 @@ export type HelperTotals = Extract<ProbeRecord, { readonly lostEvents: number }>
 const LEAST_NS = 1e6;
 /** A stack takes some 50 µs to unwind: more of them than this between two ticks are taken by frame pointers alone. */
 const MOST_UNWOUND = 1500;
-const NOTHING: readonly bigint[] = [];
+const NOTHING: readonly number[] = [];
 
 interface ThreadBase {
   readonly cpuNs: number;
