@@ -147,13 +147,17 @@ export function rootedShare({ samples, stacks, frames, strings }: StackTable): n
 
 const NOT_SEEN: NamedFrame = { name: "[stack not seen]", file: "", line: -1, kind: FrameKind.native, isNamed: false };
 
-const kernelFrame = (name: string): NamedFrame => ({
-  name,
-  file: "[kernel.kallsyms]",
-  line: -1,
-  kind: FrameKind.kernel,
-  isNamed: true,
-});
+const kernelFrames = new Map<string, NamedFrame>();
+
+/** The same object each time. */
+function kernelFrame(name: string): NamedFrame {
+  let frame = kernelFrames.get(name);
+  if (frame === undefined) {
+    frame = { name, file: "[kernel.kallsyms]", line: -1, kind: FrameKind.kernel, isNamed: true };
+    kernelFrames.set(name, frame);
+  }
+  return frame;
+}
 
 /** The frames of the probe itself and of the switch to another thread stand in every wait and say nothing. */
 function withoutScheduler(kernel: readonly NamedFrame[]): readonly NamedFrame[] {

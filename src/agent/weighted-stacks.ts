@@ -72,12 +72,14 @@ export function weightedWaits(
 const keyOf = ({ tid, syscall, detail }: { readonly tid: number; readonly syscall: number; readonly detail: number }) =>
   `${tid} ${syscall} ${detail & ~WaitDetail.before}`;
 
+const NOTHING: readonly number[] = [];
+
 const unseen = (tid: number, tgid: number, syscall: number, detail: number): FoundStack => ({
   tid,
   tgid,
   syscall,
   detail,
-  kernel: [],
-  user: [],
+  kernel: NOTHING,
+  user: NOTHING,
   isRooted: false,
 });
