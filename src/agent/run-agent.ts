@@ -10,7 +10,7 @@ import { DirectPeek, PeekInTurn } from "./counters/process-peek.ts";
 import { becomeUser, type AgentUser } from "./drop-privileges.ts";
 import { DiskQueue } from "./export/disk-queue.ts";
 import type { ExportSettings } from "./export/export-settings.ts";
-import { Exporter } from "./export/exporter.ts";
+import { Exporter, type Signal } from "./export/exporter.ts";
 import { labelBytes, type ResourceMetrics } from "./export/metric-points.ts";
 import { Poster } from "./export/post.ts";
 import type { Capability } from "./host-capabilities.ts";
@@ -60,6 +60,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 
 /** A helper that does not say in so long that it is ready may do so later; counters do not wait for it. */
 const READY_MS = 30_000;
+/** Servers answer in milliseconds. */
+const PATIENCE_MS = 1000;
 /** How much longer scrapes are apart when nothing else is left to give up. */
 const SLOWEST = 4;
 
@@ -223,14 +225,22 @@ class Agent {
       hasTimes: probes !== undefined && probes.failed === "" && !probes.shed.has("off-CPU times"),
     });
     probes?.update(this.collector.mapped);
-    await this.exporter.send("metrics", batch.finish());
+    await this.send("metrics", batch.finish());
     if (performance.now() - this.profiledMs >= this.options.profileMs - this.options.intervalMs / 2)
       await this.sendProfiles();
   }
 
   private async sendProfiles(): Promise<void> {
     this.profiledMs = performance.now();
-    for (const request of this.probes?.profiles(Date.now()) ?? []) await this.exporter.send("profiles", request);
+    for (const request of this.probes?.profiles(Date.now()) ?? []) await this.send("profiles", request);
+  }
+
+  /** A server that takes a request and is silent keeps nobody from counting: the answer is awaited for a moment only. */
+  private async send(signal: Signal, body: Uint8Array): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, PATIENCE_MS)));
+    await Promise.race([this.exporter.send(signal, body), patience]);
+    clearTimeout(timer);
   }
 
   /** What this process and the helper take since the last beat. */

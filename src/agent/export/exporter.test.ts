@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DiskQueue } from "./disk-queue.ts";
 import { exportSettings, SettingError } from "./export-settings.ts";
 import { Exporter } from "./exporter.ts";
@@ -84,6 +84,35 @@ describe("a server that is away", () => {
     await second.exporter.finish();
     expect(second.got).toEqual(["a", "b"]);
     expect(readdirSync(folder)).toEqual(["somebody's"]);
+  });
+
+  test("that takes a request and is silent: what comes meanwhile is on the disk at once, and sent behind it", async () => {
+    const waiting: ((outcome: Outcome) => void)[] = [];
+    const got: string[] = [];
+    const queue = new DiskQueue(folder, 1e6);
+    const exporter = new Exporter({
+      settings: exportSettings("http://127.0.0.1:1", {}),
+      queue,
+      post: (_, body) => {
+        got.push(gunzipSync(body).toString());
+        return new Promise((resolve) => waiting.push(resolve));
+      },
+      log: () => {},
+      nowMs: () => 0,
+      random: () => 1,
+    });
+    const first = exporter.send("metrics", bodyOf("a"));
+    await vi.waitFor(() => expect(got).toEqual(["a"]));
+    await exporter.send("metrics", bodyOf("b"));
+    await exporter.send("metrics", bodyOf("c"));
+    expect([got, queue.size]).toEqual([["a"], 2]);
+    const done = Promise.all([first, exporter.finish()]);
+    for (let i = 0; i < 3; i++) {
+      await vi.waitFor(() => expect(waiting).toHaveLength(i + 1));
+      waiting[i]!(taken);
+    }
+    await done;
+    expect([got, queue.size]).toEqual([["a", "b", "c"], 0]);
   });
 
   test("beyond the cap the oldest goes and is counted", async () => {

@@ -43,6 +43,8 @@ export class Exporter {
   private failures = 0;
   private nextTryMs = 0;
   private draining: Promise<void> | undefined;
+  /** of a request that never waited */
+  private trying: Promise<Outcome> | undefined;
   private told = "";
   /** what the server has no path for: sent no more, and no loss */
   private readonly unknown = new Set<Signal>();
@@ -55,7 +57,10 @@ export class Exporter {
     return this.refused + this.parts.queue.dropped;
   }
 
-  /** Takes over a request, which is sent or on the disk when it resolves. Never rejects. */
+  /**
+   * Takes over a request, which is sent or on the disk when it resolves; while another one is on its way it goes to the disk at
+   * once. Never rejects.
+   */
   async send(signal: Signal, body: Uint8Array): Promise<void> {
     const { queue, settings } = this.parts;
     if (this.unknown.has(signal)) return;
@@ -63,17 +68,22 @@ export class Exporter {
     try {
       const small = isCompressed ? await compress(body, { level: LEVEL }) : body;
       // In order: what waits is older.
-      if (queue.size === 0 && this.parts.nowMs() >= this.nextTryMs && this.draining === undefined) {
-        const outcome = await this.try(signal, small, isCompressed);
-        if (outcome.kind !== "later") return;
-      }
-      this.keep(signal, small, isCompressed);
+      if (queue.size === 0 && this.parts.nowMs() >= this.nextTryMs && !this.isBusy) {
+        this.trying = this.try(signal, small, isCompressed).finally(() => (this.trying = undefined));
+        const { kind } = await this.trying;
+        if (kind === "later") this.keep(signal, small, isCompressed);
+      } else this.keep(signal, small, isCompressed);
     } catch (error) {
-      // No memory to compress it, or a header that HTTP has no room for.
+      // No memory to compress it.
       this.refused++;
       this.tell(`a request is lost: ${messageOf(error)}`);
     }
-    await this.drain();
+    // Whoever is at it goes on with what was put behind.
+    if (!this.isBusy) await this.drain();
+  }
+
+  private get isBusy(): boolean {
+    return this.trying !== undefined || this.draining !== undefined;
   }
 
   /** Sends what waits, as long as it is taken and the time for a try has come. */
@@ -84,6 +94,7 @@ export class Exporter {
 
   /** The last try, whatever the wait: what is not taken stays for the next start. */
   async finish(): Promise<void> {
+    await this.trying;
     await this.draining;
     this.nextTryMs = 0;
     await this.drain();

@@ -22,6 +22,8 @@ export class ListeningPorts {
   private ports: ReadonlyMap<number, readonly number[]> = new Map();
   private lookedMs = Number.NaN;
   private readonly users = new Map<number, { readonly startTicks: number; readonly uid: number }>();
+  /** what processes had open when the sockets that listen were the same */
+  private opened = new Map<number, OpenSockets>();
 
   /** Ascending; none where it listens on none, or nobody may know. */
   of(pid: number): readonly number[] {
@@ -37,16 +39,26 @@ export class ListeningPorts {
     this.lookedMs = nowMs;
     const before = this.ports;
     const found = new Map<number, readonly number[]>();
+    const opened = new Map<number, OpenSockets>();
     for (const { sockets, members } of networksOf(users)) {
+      const inodesHere = new Set(sockets.map(({ inode }) => inode));
+      const listening = [...inodesHere].join(" ");
       const holders = members.map(({ process, service }): SocketHolder => {
-        const inodes = openSockets(process.pid, MOST_DESCRIPTORS);
         const { pid, stat } = process;
+        const held = this.opened.get(pid);
+        // While the sockets that listen are those of the look before, each is whose it was: descriptors are many.
+        const isSame = held?.startTicks === stat.startTicks && held.listening === listening;
+        const inodes = isSame
+          ? held.inodes
+          : openSockets(pid, MOST_DESCRIPTORS)?.filter((inode) => inodesHere.has(inode));
+        opened.set(pid, { startTicks: stat.startTicks, listening, inodes });
         const uid = inodes === undefined ? this.uidOf(pid, stat.startTicks) : -1;
         return { pid, parent: stat.parent, service, uid, inodes };
       });
       for (const [pid, ports] of assignedPorts(sockets, holders)) found.set(pid, ports);
     }
     this.ports = found;
+    this.opened = opened;
     const living = new Set(users.map(({ process }) => process.pid));
     for (const pid of this.users.keys()) if (!living.has(pid)) this.users.delete(pid);
     return [...living].filter((pid) => before.get(pid)?.join() !== found.get(pid)?.join());
@@ -65,6 +77,13 @@ export class ListeningPorts {
     this.users.set(pid, { startTicks, uid });
     return uid;
   }
+}
+
+interface OpenSockets {
+  readonly startTicks: number;
+  readonly listening: string;
+  /** of sockets that listen; undefined where its descriptors are hidden */
+  readonly inodes: readonly string[] | undefined;
 }
 
 /** A process of a network. */
