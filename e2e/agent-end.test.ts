@@ -215,3 +215,25 @@ for (const size of [3000, 30000, 3000])
   expect(stdout).toBe("kept\nEFBIG\nkept\n");
   expect(readdirSync(queue)).toHaveLength(2);
 });
+
+test("where few files may be open, those of processes are opened each time, and all are counted", () => {
+  const script = join(folder, "few.mjs");
+  writeFileSync(
+    script,
+    `import { spawn } from "node:child_process";
+import { CounterCollector } from ${moduleOf("counters/counter-collector.js")};
+import { DirectPeek } from ${moduleOf("counters/process-peek.js")};
+const children = Array.from({ length: 60 }, () => spawn("sleep", ["60"], { stdio: "ignore", env: { OTEL_SERVICE_NAME: "few" } }));
+const collector = new CounterCollector({ attributes: { "host.name": "a" }, version: "0" }, new DirectPeek(), 0);
+for (let i = 0; i < 3; i++) await collector.scrape(Date.now() + 1000 * i);
+const told = collector.mapped.filter(({ process: { pid } }) => children.some((child) => child.pid === pid));
+console.log(told.length, collector.counts.unreadable <= collector.counts.mapped - told.length);
+collector.close();
+for (const child of children) child.kill("SIGKILL");
+`,
+  );
+  // Three files of each of sixty processes would be 180.
+  const limited = `ulimit -n 100; exec "${process.execPath}" "${script}"`;
+  const { stdout, stderr } = spawnSync("bash", ["-c", limited], { encoding: "utf8" });
+  expect([stdout, stderr]).toEqual(["60 true\n", ""]);
+});

@@ -36,8 +36,6 @@ export interface SeenProcess {
   readonly statFile: KeptFile;
 }
 
-/** Descriptors that are kept open for files of processes; beyond them files are opened each time. */
-const MOST_KEPT = 6000;
 /** Threads of the kernel neither end nor matter; that a number is still one's is looked at now and then. */
 const KERNEL_EVERY = 30;
 
@@ -91,8 +89,6 @@ export class ProcessTable {
         if (known.isChanged) keep(known, size);
         known.stat = stat;
         known.looks++;
-        // Beyond the limit nothing stays open.
-        if (this.processes.size > MOST_KEPT / 2) closeAll(known);
         return true;
       }
     } catch {
