@@ -8,6 +8,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { OtlpMetricDecoder } from "../src/formats/otlp-metrics-protobuf.ts";
+import { attributeText } from "../src/model/attribute-table.ts";
+import { Intake } from "../src/model/intake.ts";
+import { MetricTableBuilder } from "../src/model/metric-table-builder.ts";
 import type { Report } from "../src/model/report.ts";
 import { longpole, ROOT } from "./longpole.ts";
 import { START_TIMEOUT_MS, startUp, type RunningUp } from "./running-up.ts";
@@ -280,6 +284,84 @@ test.runIf(hasProbes)("its profiles name the functions of a service", { timeout:
   shop.kill("SIGKILL");
   sink.server.close();
 });
+
+/** A service that writes and syncs, and one connection to itself after the other. */
+const KEEPER = `
+import { createServer, connect } from "node:net";
+import { openSync, writeSync, fsyncSync } from "node:fs";
+const file = openSync("kept", "w");
+const server = createServer((socket) => socket.resume().on("error", () => {})).listen(0, "127.0.0.1", () => {
+  setInterval(() => {
+    writeSync(file, Buffer.alloc(16384, 1), 0, 16384, 0);
+    fsyncSync(file);
+    connect({ port: server.address().port, host: "127.0.0.1" }, function () { this.end(); }).on("error", () => {});
+  }, 50);
+});`;
+
+test.runIf(hasProbes)(
+  "what the kernel counts of a service goes out under its name, as numbers that only grow",
+  { timeout: PATIENCE_MS },
+  async () => {
+    const sink = await startSink();
+    const child = spawn(process.execPath, ["--input-type=module", "-e", KEEPER], {
+      env: { PATH: process.env["PATH"] ?? "", OTEL_SERVICE_NAME: "keeper-of-the-agent-test" },
+      stdio: "ignore",
+      cwd: folder,
+    });
+    started.push(child);
+    const budget = ["--cpu-budget", "90%", "--memory-budget", "1GB"];
+    const agent = startAgent(sink.url, "counts", "--interval", "500ms", ...budget);
+    const has = (name: string): boolean => capabilities.some((one) => one.name === name && one.rung === "helper");
+    const connects: { readonly count: number; readonly sum: number }[] = [];
+    await eventually(
+      () => {
+        for (const { body } of sink.requests.splice(0).filter(({ path }) => path === "/v1/metrics"))
+          connects.push(...pointsOf(body, "keeper-of-the-agent-test", "longpole.process.tcp.connect.duration"));
+        return connects.length >= 5 ? true : undefined;
+      },
+      () => `connects of the service; the agent said: ${agent.stderr()}`,
+      agent,
+    );
+    // A connection each 50 ms at most, in half a second or more between two points; each takes less than a second.
+    for (const [i, { count, sum }] of connects.entries()) {
+      expect(count).toBeGreaterThanOrEqual(i === 0 ? 1 : connects[i - 1]!.count);
+      expect(sum).toBeGreaterThan(0);
+      expect(sum / count).toBeLessThan(1);
+    }
+    expect(connects.at(-1)!.count).toBeGreaterThan(connects[0]!.count);
+    const last = await eventually(
+      () => sink.requests.findLast(({ path }) => path === "/v1/metrics")?.body,
+      () => "another request",
+    );
+    if (has("block I/O by process")) {
+      const [written] = pointsOf(last, "longpole-agent", "longpole.host.block_io.duration");
+      expect(written!.count).toBeGreaterThan(0);
+    }
+    agent.child.kill("SIGINT");
+    expect(await agent.ended).toBe(0);
+    child.kill("SIGKILL");
+    sink.server.close();
+  },
+);
+
+/** Histogram points of a metric of a service in an OTLP request. */
+function pointsOf(body: Buffer, service: string, metric: string): { readonly count: number; readonly sum: number }[] {
+  const builder = new MetricTableBuilder();
+  new OtlpMetricDecoder(builder, new Intake(), "request").request(body, 0, body.length, 0);
+  const { table } = builder.finish();
+  const { points, resources, strings } = table;
+  const isOf = (series: number): boolean => {
+    if (strings.get(table.name[series]!) !== metric) return false;
+    const list = table.resource[series]!;
+    for (let row = resources.listStart[list]!; row < resources.listStart[list + 1]!; row++)
+      if (strings.get(resources.key[row]!) === "service.name")
+        return attributeText(resources, strings, row) === service;
+    return false;
+  };
+  return [...points.series.keys()]
+    .filter((row) => isOf(points.series[row]!) && points.distribution[row]! >= 0)
+    .map((row) => ({ count: points.distributions.count[points.distribution[row]!]!, sum: points.value[row]! }));
+}
 
 /** Takes OTLP requests; what came, decompressed. */
 async function startSink(): Promise<{
