@@ -25,7 +25,7 @@ test("a hungry service: shares of busy time, by class and function", () => {
     takeBatch@ingest.ts:90;writePoint@ingest.ts:60;fsyncSync@node:fs:1321;fsync 40
     takeBatch@ingest.ts:90;writePoint@ingest.ts:60;writeSync@node:fs:900;writeString 10
     (idle) 100`,
-    { kinds: KINDS },
+    { kinds: KINDS, isTimed: true },
   );
   const { total, busy, busySamples, classes } = codeProfile(table, table.samples.values[0]!);
   expect([total, busy, busySamples]).toEqual([200, 100, 6]);
@@ -43,8 +43,8 @@ test("a hungry service: shares of busy time, by class and function", () => {
       0.35,
       [`parseLine (ingest.ts:42) 0.3 RegExp: x ${20 / 30}`, "takeBatch (ingest.ts:90) 0.05 takeBatch (ingest.ts:90) 1"],
     ],
-    // Collection tells no caller: the hint is what ran before.
-    ["gc", 0.15, ["parseLine (ingest.ts:42) 0.15 (garbage collector) 1"]],
+    // Collection tells no caller, and one alone names nobody.
+    ["gc", 0.15, []],
     ["write", 0.1, ["writePoint (ingest.ts:60) 0.1 writeString 1"]],
   ]);
   expect(classes.reduce((sum, one) => sum + one.value, 0)).toBe(busy);
@@ -87,4 +87,17 @@ describe("what a frame tells", () => {
   ] as const)("%s of %s: %s", (name, file, kind, want) => {
     expect(workClassOf(name, file, FrameKind[kind])).toBe(want);
   });
+});
+
+test("how sure a share is: many equal samples, and two that stand for long", () => {
+  const share = (picture: string): number[] => {
+    const table = stacksFromText(picture, { type: "wall", kinds: KINDS });
+    const gc = codeProfile(table, table.samples.values[0]!).classes.find(({ work }) => work === "gc")!;
+    return [gc.share, Number(gc.leastShare.toFixed(4))];
+  };
+  const lines = (line: string, times: number): string => Array.from({ length: times }, () => line).join("\n");
+  // Equal samples are the binomial's: 0.2 - 1.96 × sqrt(0.2 × 0.8 / 500).
+  expect(share(`${lines("(garbage collector) 1", 100)}\n${lines("serve@a.ts:1 1", 400)}`)).toEqual([0.2, 0.1649]);
+  // 0.2 - 1.96 × sqrt(2 × 50² × 0.8² + 400 × 0.2²) / 500, as good as nothing.
+  expect(share(`${lines("(garbage collector) 50", 2)}\n${lines("serve@a.ts:1 1", 400)}`)).toEqual([0.2, 0]);
 });

@@ -29,7 +29,7 @@ const CRITICAL_LOSS = 0.25;
 const BACKGROUND_WEIGHT = 0.25;
 
 /**
- * Claims → findings: those with the same mechanism and subject become one, each
+ * Claims → findings: those with the same mechanism and subject (or matter) become one, each
  * is replayed without its cause on every endpoint where it was seen, and they are
  * ranked by severity, then by expected gain (relative gain of the percentiles,
  * weighted by traffic, or as `weight` says) times confidence. Ties are broken by id.
@@ -77,10 +77,11 @@ function groupClaims(claims: readonly Claim[]): Map<string, Claim[]> {
 }
 
 /** Stable across runs on the same data: made of what the finding is about, not of its rank or numbers. */
-export function findingId(explanation: Pick<Explanation, "mechanism" | "subject">): string {
+export function findingId(explanation: Pick<Explanation, "mechanism" | "subject" | "matter">): string {
+  const { mechanism, matter } = explanation;
   const { service, operation, resource, statement, instance } = explanation.subject;
-  const parts = [explanation.mechanism, service, operation, resource, statement, instance];
-  return `${explanation.mechanism}-${fnv1a(parts.map((part) => part ?? "").join("\u0000"))}`;
+  const parts = matter === undefined ? [operation, resource, statement, instance] : [matter];
+  return `${mechanism}-${fnv1a([mechanism, service, ...parts].map((part) => part ?? "").join("\u0000"))}`;
 }
 
 function fnv1a(text: string): string {

@@ -32,6 +32,8 @@ export interface Explanation {
   readonly mechanism: Mechanism;
   readonly kind: FindingKind;
   readonly subject: Subject;
+  /** what it is at every operation of its service, where that is one matter: a function; claims of the same are one finding */
+  readonly matter?: string;
   readonly title: string;
   readonly why: string;
   /** probability, from the evidence alone, that this is what the time is spent on and that it is not meant to be so */

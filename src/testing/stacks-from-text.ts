@@ -8,6 +8,8 @@ export interface StacksFromTextOptions {
   readonly source?: string;
   readonly durationNs?: number;
   readonly startUnixNs?: bigint;
+  /** the lines follow each other in time, each for as long as its value says */
+  readonly isTimed?: boolean;
   /** a frame's kind by its name and file; user where it says nothing */
   readonly kinds?: Readonly<Record<string, keyof typeof FrameKind>>;
 }
@@ -29,6 +31,7 @@ export function stacksFromText(picture: string, options: StacksFromTextOptions =
     ...(options.startUnixNs === undefined ? {} : { startUnixNs: options.startUnixNs }),
   });
   const thread = into.thread(process);
+  let nowNs = 0;
   for (const line of picture.split("\n").map((text) => text.trim())) {
     if (line === "") continue;
     const gap = line.lastIndexOf(" ");
@@ -40,7 +43,10 @@ export function stacksFromText(picture: string, options: StacksFromTextOptions =
       const kind = FrameKind[options.kinds?.[name] ?? options.kinds?.[file] ?? "user"];
       stack = into.stack(stack, into.frame(into.strings.intern(name), into.strings.intern(file), lineNumber, kind));
     }
-    into.setValue(into.sample(stack, thread), type, Number(line.slice(gap + 1)));
+    const value = Number(line.slice(gap + 1));
+    const row = options.isTimed === true ? into.sample(stack, thread, nowNs) : into.sample(stack, thread);
+    into.setValue(row, type, value);
+    nowNs += value;
   }
   return into.finish();
 }

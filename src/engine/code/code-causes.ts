@@ -3,7 +3,7 @@ import { frameText } from "../../analysis/frame-text.ts";
 import type { WorkClass } from "../../analysis/work-class.ts";
 import type { Evidence, Mechanism } from "../../model/report.ts";
 import { percent } from "../wording.ts";
-import { ownFunction } from "./own-function.ts";
+import { allocatingFunction } from "./allocating-function.ts";
 import type { ServiceCode } from "./service-profiles.ts";
 
 /** One thing that a service's processor time goes to, and would not have to. */
@@ -22,6 +22,8 @@ export interface CodeCause {
   readonly remedy: string;
   /** whether so much of it is never meant: only code is, which has to run somewhere */
   readonly isNeverMeant: boolean;
+  /** whether it is worth removing even at the least that the samples leave possible */
+  readonly isSure: boolean;
 }
 
 /** Samples below which shares are too uncertain: at 100, a share of 15 % is known to ± 7 %. */
@@ -45,13 +47,13 @@ export function codeCauses(code: ServiceCode): CodeCause[] {
 }
 
 function causeOf(code: ServiceCode, one: ClassShare): CodeCause | undefined {
-  const top = one.work === "gc" ? ownFunction(code.stacks, one.functions) : one.functions[0];
+  const top = one.functions[0];
   const frame = top === undefined ? "" : frameText(code.stacks, top.frame);
   switch (one.work) {
     case "code":
       return top === undefined || top.share < MIN_FUNCTION_SHARE ? undefined : slowCode(code, top, frame);
     case "gc":
-      return one.share - USUAL_GC < MIN_SHARE ? undefined : collection(code, one, frame);
+      return one.share - USUAL_GC < MIN_SHARE ? undefined : collection(code, one);
     case "fsync":
       return one.share < MIN_SHARE ? undefined : syncs(code, one, frame);
     case "write":
@@ -80,11 +82,14 @@ function slowCode(code: ServiceCode, top: FunctionShare, frame: string): CodeCau
     refutedBy: `${frame} made cheaper, and the requests as slow as before`,
     remedy: `Make ${frame} cheaper${inside === "" ? "" : ` (${inside} above all)`}, call it less often, or move it off the thread that serves requests.`,
     isNeverMeant: false,
+    isSure: true,
   };
 }
 
-function collection(code: ServiceCode, one: ClassShare, frame: string): CodeCause {
-  const hint = frame === "" ? "" : `; most often it begins in ${frame}, which allocates`;
+function collection(code: ServiceCode, one: ClassShare): CodeCause {
+  const allocating = allocatingFunction(code, one);
+  const frame = allocating?.frame ?? "";
+  const hint = allocating === undefined ? "" : `; ${allocating.text}`;
   return {
     mechanism: "garbage-collection",
     work: "gc",
@@ -94,13 +99,14 @@ function collection(code: ServiceCode, one: ClassShare, frame: string): CodeCaus
     evidence: evidence(code, `garbage collection: ${percent(one.share)} of busy time${hint}`, "garbage"),
     counter: [
       `some collection is always needed: the prediction keeps ${percent(USUAL_GC)}`,
-      ...(frame === ""
+      ...(allocating === undefined || allocating.isMeasured
         ? []
-        : ["who ran before a collection is a hint at who allocates, no proof: a heap profile is one"]),
+        : ["in whom collections begin is a hint at who allocates, no proof: a heap profile is one"]),
     ],
     refutedBy: "a heap profile with few allocations, or as much collection after they are gone",
     remedy: `Allocate less${frame === "" ? "" : `, in ${frame} first`}, or give the young generation more room (node --max-semi-space-size).`,
     isNeverMeant: true,
+    isSure: one.leastShare - USUAL_GC >= MIN_SHARE,
   };
 }
 
@@ -121,6 +127,7 @@ function syncs(code: ServiceCode, one: ClassShare, frame: string): CodeCause {
     refutedBy: `the same time without ${call} (fewer calls are enough to see it)`,
     remedy: `Sync once per batch or at an interval rather than each time${frame === "" ? "" : ` in ${frame}`}, and off the thread that serves requests.`,
     isNeverMeant: true,
+    isSure: one.leastShare >= MIN_SHARE,
   };
 }
 
@@ -141,6 +148,7 @@ function writes(code: ServiceCode, one: ClassShare, frame: string): CodeCause {
     refutedBy: "few and large writes in a count of system calls (strace -c, or the agent)",
     remedy: `Gather what is to be written and write it in one call${frame === "" ? "" : ` in ${frame}`}; asynchronously where the thread serves requests.`,
     isNeverMeant: true,
+    isSure: one.leastShare >= MIN_SHARE,
   };
 }
 
@@ -161,6 +169,7 @@ function otherCalls(code: ServiceCode, one: ClassShare, frame: string): CodeCaus
     refutedBy: `the same time without ${call}`,
     remedy: `Keep what was read, or read it asynchronously${frame === "" ? "" : `, in ${frame}`}.`,
     isNeverMeant: true,
+    isSure: one.leastShare >= MIN_SHARE,
   };
 }
 

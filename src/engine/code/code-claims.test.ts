@@ -39,24 +39,32 @@ const KINDS = {
   writeString: "native",
 } as const;
 
-/** A profile of 1,000 busy samples of 1 ms as drawn (shares in per mille), and idle ones up to `busyShare`. */
+/**
+ * A profile of 1,000 busy samples of 1 ms as drawn (shares in per mille), in ten rounds after one another, and idle ones up
+ * to `busyShare`.
+ */
 function profile(busyShare: number, picture: string): ProfileInput {
   const lines = picture
     .trim()
     .split("\n")
     .flatMap((line) => {
       const at = line.trim().lastIndexOf(" ");
-      return Array.from({ length: Number(line.trim().slice(at + 1)) }, () => `${line.trim().slice(0, at)} 1000000`);
+      return Array.from(
+        { length: Number(line.trim().slice(at + 1)) / 10 },
+        () => `${line.trim().slice(0, at)} 1000000`,
+      );
     });
+  const rounds = Array.from({ length: 10 }, () => lines).flat();
   const idle = Array.from({ length: Math.round(1000 / busyShare) - 1000 }, () => "(idle) 1000000");
-  const stacks = stacksFromText([...lines, ...idle].join("\n"), { type: "wall", kinds: KINDS });
+  const stacks = stacksFromText([...rounds, ...idle].join("\n"), { type: "wall", isTimed: true, kinds: KINDS });
   return { source: "profiles/ingest-0.cpuprofile", stacks };
 }
 
 const HUNGRY = `
   take@ingest.ts:90;writePoint@ingest.ts:60;fsyncSync@node:fs:1321;fsync 400
-  take@ingest.ts:90;parseLine@ingest.ts:42 250
+  take@ingest.ts:90;parseLine@ingest.ts:42 130
   (garbage collector) 160
+  take@ingest.ts:90;parseLine@ingest.ts:42 120
   take@ingest.ts:90;writePoint@ingest.ts:60;writeSync@node:fs:900;writeString 120
   take@ingest.ts:90 70`;
 
@@ -111,6 +119,22 @@ describe("a service at the limit of its thread", () => {
   test("without a profile the same traces name no function", async () => {
     expect((await findings(busy.spans)).every(({ subject }) => subject.frame === undefined)).toBe(true);
   });
+});
+
+test("one function is one finding, whichever operations of its service run it; the others are told in it", async () => {
+  const rows: SpanRow[] = [];
+  for (let i = 1; i <= 3000; i++) {
+    const startNs = i * 10 * MS;
+    const name = i % 3 === 0 ? "POST /batches" : "POST /points";
+    const span = { trace: i, id: 1, parent: 0, startNs, endNs: startNs + (4 + (i % 50) / 10) * MS };
+    rows.push({ ...span, kind: SpanKind.server, service: "ingest", name });
+  }
+  const found = await findings(spansFromRows(rows), profile(0.9, HUNGRY));
+  const synced = found.filter(({ mechanism }) => mechanism === "fsync");
+  expect(synced.map(({ subject }) => subject.frame)).toEqual(["writePoint (ingest.ts:60)"]);
+  const [{ impact, why }] = synced as [Finding];
+  const other = impact.endpoint.operation === "POST /points" ? "POST /batches" : "POST /points";
+  expect(why).toContain(`Also at ingest ${other}: `);
 });
 
 describe("healthy", () => {

@@ -120,14 +120,14 @@ function isHarm(
   const isWorse = before !== undefined && view.p99 >= WORSE * before;
   if (p99Before !== undefined && !isWorse) return false;
   // Worse since the baseline, and so is this: one explains the other.
-  if (isWorse && change?.hasGrown === true && cause.share >= HARM_SHARE) return true;
+  if (isWorse && change?.hasGrown === true && cause.isSure && cause.share >= HARM_SHARE) return true;
   const busy = code.valueType === "wall" ? code.busyShare : 0;
   const limits = limiter?.service === code.service && limiter.utilisation >= WAITS_EXCEED_WORK;
   if (busy >= NEAR_ITS_LIMIT) return true;
   if (limits && busy >= WAITS_EXCEED_WORK && (isWorse || cause.isNeverMeant)) return true;
   // The processor or the loop is at its limit by metrics, and samples within the endpoint's own spans say what with.
   if (limits && limiter.utilisation >= NEAR_ITS_LIMIT && isLinked && cause.share >= DOMINANT) return true;
-  return cause.isNeverMeant && cause.share >= HARM_SHARE;
+  return cause.isNeverMeant && cause.isSure && cause.share >= HARM_SHARE;
 }
 
 /**
@@ -301,6 +301,8 @@ function explanationOf(
       resource: cause.work === "fsync" ? "disk" : "cpu",
       ...(cause.frame === "" ? {} : { frame: cause.frame }),
     },
+    // Of a function all calls are one matter; of system calls each kind is one of its own.
+    matter: `${cause.work} ${cause.frame}`,
     title: cause.title,
     why: `${seen === undefined ? "" : `${sentence(seen.title)} `}${busyText(code)}${order}`,
     confidence: Math.max(harmful ? 0.8 : 0.3, harmful ? (seen?.confidence ?? 0) : 0),

@@ -1,8 +1,7 @@
 import type { Finding, Mechanism } from "../../model/report.ts";
-import { frameText } from "../../analysis/frame-text.ts";
 import { percent } from "../wording.ts";
+import { allocatingFunction } from "./allocating-function.ts";
 import { codeCauses, FEWEST_SAMPLES } from "./code-causes.ts";
-import { ownFunction } from "./own-function.ts";
 import type { ServiceCode } from "./service-profiles.ts";
 
 /** What metrics say of a service that computes too much, or stands still: its profile says where. */
@@ -17,8 +16,8 @@ const OF_CODE: ReadonlySet<Mechanism> = new Set<Mechanism>([
 const WORTH_NAMING = 0.15;
 
 /**
- * Findings above a note that rest on metrics, with the function that the service's profile names: of collection the one that most
- * often ran before it. Those that name a function, a statement or a setting are as they should be.
+ * Findings above a note that rest on metrics, with the function that the service's profile names: of collection the one that
+ * allocates. Those that name a function, a statement or a setting are as they should be.
  */
 export function nameInFindings(findings: readonly Finding[], services: ReadonlyMap<string, ServiceCode>): Finding[] {
   return findings.map((finding) => {
@@ -51,11 +50,8 @@ function nameOf(code: ServiceCode, mechanism: Mechanism): { frame: string; text:
     return cause === undefined ? undefined : { frame: cause.frame, text: cause.title };
   }
   const gc = code.profile.classes.find(({ work }) => work === "gc");
-  const top = gc === undefined ? undefined : ownFunction(code.stacks, gc.functions);
-  if (gc === undefined || top === undefined || gc.share < WORTH_NAMING) return undefined;
-  const frame = frameText(code.stacks, top.frame);
-  return {
-    frame,
-    text: `collection takes ${percent(gc.share)} of the busy time of ${code.service}; most often it begins in ${frame}, which allocates`,
-  };
+  const allocating = gc === undefined ? undefined : allocatingFunction(code, gc);
+  if (gc === undefined || allocating === undefined || gc.share < WORTH_NAMING) return undefined;
+  const { frame, text } = allocating;
+  return { frame, text: `collection takes ${percent(gc.share)} of the busy time of ${code.service}; ${text}` };
 }

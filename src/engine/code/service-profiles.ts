@@ -2,6 +2,7 @@ import { codeProfile, type CodeProfile } from "../../analysis/code-profile.ts";
 import { mergeStackTables } from "../../model/merge-stack-tables.ts";
 import { labelText, type StackTable } from "../../model/stack-table.ts";
 import type { Window } from "../window.ts";
+import { tellsAllocations } from "./allocating-function.ts";
 
 /** A profile that was given with the traces. */
 export interface ProfileInput {
@@ -22,6 +23,8 @@ export interface ServiceCode {
   readonly valueType: string;
   /** share of the time of its thread that it was busy, mean over its processes; NaN where the profile does not tell */
   readonly busyShare: number;
+  /** profiles of the same service that tell what was allocated */
+  readonly allocations?: readonly ProfileInput[];
   /** where `profile` is of the samples within one endpoint's spans alone */
   readonly link?: EndpointLink;
 }
@@ -72,7 +75,8 @@ export function matchProfiles(window: Window, inputs: readonly ProfileInput[]): 
   const services = new Map<string, ServiceCode>();
   for (const [service, profiles] of found) {
     const code = serviceCode(service, profiles);
-    if (code !== undefined) services.set(service, code);
+    const allocations = profiles.filter(tellsAllocations);
+    if (code !== undefined) services.set(service, { ...code, allocations });
   }
   return { services, inputs: found, warnings };
 }
