@@ -84,3 +84,18 @@ const MIN_SPANS = 50;
 /** One open request that takes its time is not a stall; three at once that all stand still are. */
 const MIN_OPEN = 3;
 const FALSE_ALARMS = 0.01;
+
+/** Length of [from, to] inside the stalls, which are ascending and disjoint. */
+export function timeWithin(stalls: readonly Pick<Stall, "fromNs" | "toNs">[], from: number, to: number): number {
+  let low = 0;
+  let high = stalls.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (stalls[middle]!.toNs <= from) low = middle + 1;
+    else high = middle;
+  }
+  let sum = 0;
+  for (let i = low; i < stalls.length && stalls[i]!.fromNs < to; i++)
+    sum += Math.min(to, stalls[i]!.toNs) - Math.max(from, stalls[i]!.fromNs);
+  return sum;
+}

@@ -1,6 +1,8 @@
 import { meanOfTop } from "../../analysis/robust-deviation.ts";
 import { largestOf, meanOf, valuesOf, type ServiceMeasure } from "../resources/service-measures.ts";
 import { percent } from "../wording.ts";
+import type { Undo } from "../hot-spot.ts";
+import { withoutStops } from "./quota-stops.ts";
 import type { CheckResult, ConfigurationCheck, NamedSetting, SettingProblem } from "./configuration-check.ts";
 
 /** The kernel's default period (sched-bwc.rst), milliseconds. */
@@ -14,7 +16,7 @@ const TARGET = 0.7;
  */
 export const cpuQuota: ConfigurationCheck = {
   what: "CPU quota",
-  run: ({ resources, quotas }) => {
+  run: ({ window, resources, quotas }) => {
     const results = [...(resources?.now.services ?? [])].flatMap(([service, measures]) => {
       const reading = resources!.readings.find((one) => one.service === service && one.resource === "quota");
       return reading === undefined
@@ -27,6 +29,7 @@ export const cpuQuota: ConfigurationCheck = {
               meanOf(reading.utilisation),
               reading.text,
               quotas?.get(service),
+              () => withoutStops(window, service, resources!.now),
             ),
           ];
     });
@@ -67,9 +70,14 @@ function judge(
   share: number,
   text: string,
   estimated: number | undefined,
+  undo: () => Undo | undefined,
 ): CheckResult {
   const use = quotaUse(measures);
-  if (isStopped) return { problems: [{ ...problemOf(service, use, estimated), harm: { text } }], fine: [] };
+  if (isStopped) {
+    const gone = undo();
+    const harm = { text, ...(gone === undefined ? {} : { undo: [gone] }) };
+    return { problems: [{ ...problemOf(service, use, estimated), harm }], fine: [] };
+  }
   const of = Number.isFinite(use.limit) ? ` of ${cores(use.limit)}` : "";
   const busiest = Number.isFinite(use.busiest)
     ? `, ${cores(use.busiest)}${of} cores in use in the busiest fifth of the time`

@@ -1,5 +1,5 @@
 import { ascendingOrder } from "../../analysis/ascending-order.ts";
-import { findStalls, type Stall } from "../../analysis/stalls.ts";
+import { findStalls, timeWithin, type Stall } from "../../analysis/stalls.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import { quantileOf } from "../../analysis/weighted-quantile.ts";
 import { exampleTraces, spanRows, type Case } from "../case.ts";
@@ -193,7 +193,7 @@ function stalledTime(
         const row = segments.row[i]!;
         if (paths.nodeOfRow[row] !== spot.node) continue;
         own += segments.endNs[i]! - segments.startNs[i]!;
-        stalled += overlap(stalls.get(facts.instance[row]!) ?? [], segments.startNs[i]!, segments.endNs[i]!);
+        stalled += timeWithin(stalls.get(facts.instance[row]!) ?? [], segments.startNs[i]!, segments.endNs[i]!);
       }
     }
     return own === 0 ? 0 : stalled / own;
@@ -203,26 +203,11 @@ function stalledTime(
     for (let i = segments.traceStart[trace]!; i < segments.traceStart[trace + 1]!; i++) {
       const row = segments.row[i]!;
       if (paths.nodeOfRow[row] !== spot.node) continue;
-      const ns = overlap(stalls.get(facts.instance[row]!) ?? [], segments.startNs[i]!, segments.endNs[i]!);
+      const ns = timeWithin(stalls.get(facts.instance[row]!) ?? [], segments.startNs[i]!, segments.endNs[i]!);
       if (ns > 0) stalledNs.set(row, (stalledNs.get(row) ?? 0) + ns);
     }
   }
   return { stalledNs, slowShare: share(view.slow), typicalShare: share(view.typical) };
-}
-
-/** Length of [from, to] inside the stalls, which are ascending and disjoint. */
-function overlap(stalls: readonly Stall[], from: number, to: number): number {
-  let low = 0;
-  let high = stalls.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (stalls[middle]!.toNs <= from) low = middle + 1;
-    else high = middle;
-  }
-  let sum = 0;
-  for (let i = low; i < stalls.length && stalls[i]!.fromNs < to; i++)
-    sum += Math.min(to, stalls[i]!.toNs) - Math.max(from, stalls[i]!.fromNs);
-  return sum;
 }
 
 /** The operation that ends at the end of most stalls and ran alone through them: it held the thread. */
