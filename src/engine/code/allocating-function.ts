@@ -3,7 +3,7 @@ import { frameText } from "../../analysis/frame-text.ts";
 import { mergeStackTables } from "../../model/merge-stack-tables.ts";
 import { percent } from "../wording.ts";
 import { ownFunction } from "./own-function.ts";
-import type { ProfileInput, ServiceCode } from "./service-profiles.ts";
+import { ALLOCATED, type ProfileInput, type ServiceCode } from "./service-profiles.ts";
 
 /** Where a service allocates, and how that is known. */
 export interface Allocating {
@@ -28,14 +28,8 @@ export function allocatingFunction(code: ServiceCode, gc: ClassShare): Allocatin
   return { frame, text: `most often it begins in ${frame}, which allocates`, isMeasured: false };
 }
 
-/** What pprof, the JVM's recorder and Longpole's hook call bytes that were allocated, freed or not. */
-const ALLOCATED = "alloc_space";
-
 /** Fewer sampled bytes than a young generation of the smallest kind tell nobody's share. */
 const FEWEST_BYTES = 1e6;
-
-export const tellsAllocations = ({ stacks: { valueTypes } }: ProfileInput): boolean =>
-  valueTypes.some(({ type }) => type === ALLOCATED);
 
 function ofAllocations(inputs: readonly ProfileInput[]): Allocating | undefined {
   if (inputs.length === 0) return undefined;

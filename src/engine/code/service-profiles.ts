@@ -2,7 +2,6 @@ import { codeProfile, type CodeProfile } from "../../analysis/code-profile.ts";
 import { mergeStackTables } from "../../model/merge-stack-tables.ts";
 import { labelText, type StackTable } from "../../model/stack-table.ts";
 import type { Window } from "../window.ts";
-import { tellsAllocations } from "./allocating-function.ts";
 
 /** A profile that was given with the traces. */
 export interface ProfileInput {
@@ -45,6 +44,12 @@ export interface MatchedProfiles {
   /** profiles that could not be joined with the traces, and why */
   readonly warnings: readonly string[];
 }
+
+/** What pprof, the JVM's recorder and Longpole's hook call bytes that were allocated, freed or not. */
+export const ALLOCATED = "alloc_space";
+
+const tellsAllocations = ({ stacks: { valueTypes } }: ProfileInput): boolean =>
+  valueTypes.some(({ type }) => type === ALLOCATED);
 
 /** Values that stand for processor time, best first: nanoseconds before counts of samples. */
 const TIMES = ["cpu", "wall", "task-clock", "cpu-clock", "cycles", "samples"];

@@ -130,8 +130,18 @@ test("a heap that is full and collected all the time; a full one that is not", a
   ];
   const collecting = (share: number): SeriesObject => counter("jvm_gc_collection_seconds_total", share, { unit: "s" });
   expect((await run(heapSize, ...heap, collecting(0.3))).problems).toMatchObject([
-    { change: "heap limit (-Xmx, --max-old-space-size): 256 MB -> 448 MB", mechanism: "garbage-collection" },
+    {
+      setting: "max-old-space-size",
+      change: "max-old-space-size: 256 MB -> 448 MB",
+      mechanism: "garbage-collection",
+    },
   ]);
+  const named = async (prefix: string): Promise<string | undefined> => {
+    const full = [`${prefix}used`, `${prefix}limit`].map((name, i) => gauge(name, [200, 256][i]! * MB, { unit: "By" }));
+    return (await run(heapSize, ...full, collecting(0.3))).problems[0]?.setting;
+  };
+  expect(await named("jvm.memory.")).toBe("Xmx");
+  expect(await named("app.heap.")).toBe("heap limit");
   expect((await run(heapSize, ...heap, collecting(0.01))).problems).toEqual([]);
 });
 

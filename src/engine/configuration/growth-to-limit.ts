@@ -1,3 +1,4 @@
+import { heapSetting } from "./heap-setting.ts";
 import { growthOf } from "../../analysis/steady-growth.ts";
 import { steadySlope, timeToLimit, type SteadySlope } from "../../analysis/time-to-limit.ts";
 import type { Mechanism } from "../../model/report.ts";
@@ -168,7 +169,7 @@ function judge(growing: Growing, used: MeasureSeries, measures: Measures): Check
         kind: "growth",
         service: name,
         resource: growing.resource,
-        setting: growing.setting,
+        setting: growing.used === "heap-used" ? heapSetting(used.metrics) : growing.setting,
         mechanism: growing.mechanism,
         saidAs: new Set(growing.saidAs),
         arithmetic:

@@ -1,6 +1,7 @@
 import { largestOf, meanOf, measureOf, valuesOf } from "../resources/service-measures.ts";
 import { percent } from "../wording.ts";
 import { NOTHING, type ConfigurationCheck } from "./configuration-check.ts";
+import { heapSetting } from "./heap-setting.ts";
 import { perService } from "./per-service.ts";
 
 /** A tenth of the time for collecting shows in every tail. */
@@ -11,9 +12,11 @@ const FULL = 0.7;
 /** Heap in use against its limit, where collecting garbage takes its time. */
 export const heapSize: ConfigurationCheck = perService("heap size", (service, measures) => {
   const collecting = measureOf(measures, "gc-time");
-  const used = valuesOf(measures, "heap-used");
+  const heap = measureOf(measures, "heap-used");
   const limit = meanOf(valuesOf(measures, "heap-limit"));
-  if (collecting === undefined || used === undefined || !(limit > 0)) return NOTHING;
+  if (collecting === undefined || heap === undefined || !(limit > 0)) return NOTHING;
+  const used = heap.values;
+  const setting = heapSetting(heap.metrics);
   const share = meanOf(collecting.values) / Math.max(1, collecting.instances.length);
   const level = meanOf(used) / limit;
   const sum = `collecting garbage takes ${percent(share)} of the time, with ${mb(meanOf(used))} of ${mb(limit)} heap in use (${percent(level)}), up to ${mb(largestOf(used))}`;
@@ -25,8 +28,8 @@ export const heapSize: ConfigurationCheck = perService("heap size", (service, me
       {
         service,
         resource: "gc",
-        setting: "heap limit",
-        change: `heap limit (-Xmx, --max-old-space-size): ${mb(limit)} -> ${mb(need)}`,
+        setting,
+        change: `${setting}: ${mb(limit)} -> ${mb(need)}`,
         mechanism: "garbage-collection",
         saidAs: new Set(["garbage-collection", "memory-pressure", "memory-leak"]),
         followsFrom: new Set(["memory-leak"]),
