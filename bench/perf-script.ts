@@ -1,20 +1,22 @@
 /**
- * `perf script` text into folded stacks: rate of reading and folding, in processor time of this process.
+ * `perf script` text into folded stacks: processor time of reading and folding, and peak of memory.
  *
- *     npx tsx bench/perf-script.ts [--megabytes 200] [--file perf.txt] [--perl stackcollapse-perf.pl] [--rounds 5]
+ *     npm run build && npx tsx bench/perf-script.ts [--megabytes 200] [--file perf.txt] [--perl stackcollapse-perf.pl] [--rounds 5]
  *
  * Without a file the text is made: 40 % of the samples repeat callers seen before, as those of a busy server
  * do (in the public samples it is more), stacks are 12 to 60 frames deep, addresses of the innermost frames are
- * random. With --perl the known collapser reads the same text, in turns; its result is compared.
+ * random. Two figures: the reader and the writer alone, in this process, and the whole of `longpole flame --folded`,
+ * start included. With --perl the known collapser (of the FlameGraph repository, not part of this one) reads the same
+ * text, in turns; its result is compared.
  */
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Intake } from "../src/model/intake.ts";
 import { PerfScript } from "../src/formats/perf-script.ts";
-import { foldedLines } from "../src/formats/write-folded.ts";
+import { foldedText } from "../src/formats/write-folded.ts";
 
 const { values } = parseArgs({
   options: {
@@ -74,7 +76,7 @@ function makeText(bytes: number): Buffer {
       ? callers[random(callers.length)]!
       : Array.from({ length: 11 + random(49) }, () => line(random(4000))).join("");
     if (!isKnown && callers.length < 3000) callers.push(text);
-    const header = `node ${31900 + random(4)}/${31912 + random(8)} [00${random(8)}] ${100000 + i / 1000}:     250000 cpu-clock:ppp: \n`;
+    const header = `node ${31900 + random(4)}/${31912 + random(8)} [00${random(8)}] ${100000 + i / 1000}: cpu-clock:ppp: \n`;
     const sample = `${header}${line(random(4000), hex())}${text}\n`;
     parts.push(sample);
     size += sample.length;
@@ -84,55 +86,84 @@ function makeText(bytes: number): Buffer {
 
 const text = values.file === undefined ? makeText(Number(values.megabytes) * 1e6) : readFileSync(values.file);
 
-function fold(): { seconds: number; lines: string[] } {
+interface Run {
+  readonly seconds: number;
+  readonly megabytes: number;
+  readonly text: string;
+}
+
+const secondsOf = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1e6;
+
+function fold(): Run {
   const before = process.cpuUsage();
   const intake = new Intake();
   const perf = new PerfScript(intake, "perf.txt");
   for (let at = 0; at < text.length; at += CHUNK) perf.push(text.subarray(at, at + CHUNK));
-  const lines = [...foldedLines(perf.finish())].sort();
-  const { user, system } = process.cpuUsage(before);
+  const folded = Buffer.concat([...foldedText(perf.finish())]);
+  const seconds = secondsOf(process.cpuUsage(before));
   if (intake.errors.length > 0) throw intake.errors[0]!;
-  return { seconds: (user + system) / 1e6, lines };
+  return { seconds, megabytes: NaN, text: folded.toString() };
 }
 
-function foldByPerl(script: string, path: string): { seconds: number; lines: string[] } {
-  const done = spawnSync("bash", ["-c", `TIMEFORMAT='%U %S'; time perl "${script}" "${path}"`], {
-    encoding: "utf8",
-    maxBuffer: 1 << 30,
-  });
-  const [user, system] = done.stderr.trim().split("\n").at(-1)!.split(" ").map(Number) as [number, number];
-  return { seconds: user + system, lines: done.stdout.trim().split("\n").sort() };
+/** Runs a command that ends its stderr with `SECONDS KILOBYTES`. */
+function run(command: string, args: readonly string[]): Run {
+  const done = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 30 });
+  if (done.status !== 0) throw new Error(`${command}: ${done.stderr}`);
+  const [seconds, kilobytes] = done.stderr.trim().split("\n").at(-1)!.split(" ").map(Number) as [number, number];
+  return { seconds, megabytes: kilobytes / 1e3, text: done.stdout };
 }
 
-const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;
-const rate = (seconds: number): string => `${(text.length / 1e6 / seconds).toFixed(0)} MB/s`;
+const TELL_NODE = `process.on("exit", () => { const u = process.resourceUsage();
+  process.stderr.write("\\n" + (u.userCPUTime + u.systemCPUTime) / 1e6 + " " + u.maxRSS + "\\n"); })`;
+const TELL_PERL = `END { my ($u, $s) = times; open my $f, "<", "/proc/self/status";
+  my ($peak) = map { /VmHWM:\\s+(\\d+)/ } <$f>; print STDERR "\\n", $u + $s, " $peak\\n"; } do shift`;
+
+const foldByCommand = (path: string): Run => {
+  const main = join(import.meta.dirname, "../dist/cli/main.js");
+  return run(process.execPath, [
+    "--import",
+    `data:text/javascript,${TELL_NODE}`,
+    main,
+    "flame",
+    "--folded",
+    "-q",
+    path,
+  ]);
+};
+const foldByPerl = (script: string, path: string): Run => run("perl", ["-e", TELL_PERL, script, path]);
+
+const median = (runs: readonly Run[], pick: (run: Run) => number): number =>
+  runs.map(pick).sort((a, b) => a - b)[runs.length >> 1]!;
+const secondsIn = (runs: readonly Run[]): number => median(runs, ({ seconds }) => seconds);
+const rate = (runs: readonly Run[]): string => `${(text.length / 1e6 / secondsIn(runs)).toFixed(0)} MB/s`;
+const peak = (runs: readonly Run[]): string => `peak ${median(runs, ({ megabytes }) => megabytes).toFixed(0)} MB`;
+const sorted = ({ text: lines }: Run): string => lines.split("\n").sort().join("\n");
 
 const folder = mkdtempSync(join(tmpdir(), "longpole-bench-"));
-const ours: number[] = [];
-const perls: number[] = [];
-let lines: string[] = [];
-let theirs: string[] = [];
-if (values.perl !== undefined) writeFileSync(join(folder, "perf.txt"), text);
+const path = join(folder, "perf.txt");
+writeFileSync(path, text);
+const ours: Run[] = [];
+const commands: Run[] = [];
+const perls: Run[] = [];
+// Warm.
 fold();
 for (let round = 0; round < Number(values.rounds); round++) {
-  const run = fold();
-  ours.push(run.seconds);
-  lines = run.lines;
-  if (values.perl === undefined) continue;
-  const other = foldByPerl(values.perl, join(folder, "perf.txt"));
-  perls.push(other.seconds);
-  theirs = other.lines;
+  ours.push(fold());
+  commands.push(foldByCommand(path));
+  if (values.perl !== undefined) perls.push(foldByPerl(values.perl, path));
 }
 rmSync(folder, { recursive: true });
+const stacks = ours[0]!.text.split("\n").length - 1;
+console.log(`${(text.length / 1e6).toFixed(0)} MB, ${stacks} distinct stacks, ${ours.length} rounds, processor time:`);
+console.log(`reading and folding: ${rate(ours)}`);
 console.log(
-  `${(text.length / 1e6).toFixed(0)} MB, ${lines.length} distinct stacks: ${rate(median(ours))} of processor time (median of ${ours.length})`,
+  `longpole flame --folded: ${rate(commands)}, ${peak(commands)}; same: ${sorted(ours[0]!) === sorted(commands[0]!)}`,
 );
 if (perls.length > 0) {
-  const isSame = JSON.stringify(lines) === JSON.stringify(theirs);
-  console.log(
-    `the Perl collapser: ${rate(median(perls))}; ${(median(perls) / median(ours)).toFixed(1)}x; same result: ${isSame}`,
-  );
+  const times = (runs: readonly Run[]): string => `${(secondsIn(perls) / secondsIn(runs)).toFixed(1)}x`;
+  console.log(`the Perl collapser: ${rate(perls)}, ${peak(perls)}; same: ${sorted(ours[0]!) === sorted(perls[0]!)}`);
+  console.log(`against it: ${times(ours)} reading and folding, ${times(commands)} the whole command`);
 } else
   console.log(
-    `against the 17.8 MB/s that the Perl collapser was measured at elsewhere: ${(text.length / 1e6 / median(ours) / 17.8).toFixed(1)}x`,
+    `against the 17.8 MB/s that the Perl collapser was measured at elsewhere: ${(text.length / 1e6 / secondsIn(ours) / 17.8).toFixed(1)}x`,
   );

@@ -1,18 +1,21 @@
 /**
- * pprof into folded stacks: our decoder and folding against pprof-format's decoder and a walk of its
- * objects, in turns, processor time of this process.
+ * pprof into folded stacks: our decoder and folding against pprof-format's decoder and a walk of its objects, in
+ * turns, processor time of this process. With --go also the whole of `longpole flame` against Go's `pprof -top`.
  *
- *     npx tsx bench/pprof.ts [--samples 60000] [--file profile.pb.gz] [--rounds 7]
+ *     npm run build && npx tsx bench/pprof.ts [--samples 60000] [--file profile.pb.gz] [--rounds 7] [--go]
  *
- * The results are compared first. Decompression is no part of it: both would use zlib.
+ * The results are compared first. Of the first two, decompression is no part: both would use zlib.
  */
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { Profile } from "pprof-format";
 import { Intake } from "../src/model/intake.ts";
 import { decodePprof } from "../src/formats/pprof.ts";
-import { foldedLines } from "../src/formats/write-folded.ts";
+import { foldedText } from "../src/formats/write-folded.ts";
 import { writePprof } from "../src/formats/write-pprof.ts";
 import { StackTableBuilder } from "../src/model/stack-table-builder.ts";
 import { FrameKind } from "../src/model/stack-table.ts";
@@ -22,6 +25,7 @@ const { values } = parseArgs({
     samples: { type: "string", default: "60000" },
     file: { type: "string" },
     rounds: { type: "string", default: "7" },
+    go: { type: "boolean", default: false },
   },
 });
 
@@ -71,13 +75,11 @@ function unpacked(path: string): Uint8Array {
 
 const bytes = values.file === undefined ? made(Number(values.samples)) : unpacked(values.file);
 
-function ours(): Map<string, number> {
+function ours(): Buffer {
   const intake = new Intake();
-  const lines = foldedLines(decodePprof(bytes, intake, "x"));
+  const folded = Buffer.concat([...foldedText(decodePprof(bytes, intake, "x"))]);
   if (intake.errors.length > 0) throw intake.errors[0]!;
-  return new Map(
-    Array.from(lines, (line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ") + 1))]),
-  );
+  return folded;
 }
 
 function theirs(): Map<string, number> {
@@ -104,15 +106,52 @@ function seconds(work: () => unknown): number {
   return (user + system) / 1e6;
 }
 
+/** Processor time of a whole command, by bash. */
+function commandSeconds(command: string): number {
+  const done = spawnSync("bash", ["-c", `TIMEFORMAT='%U %S'; time ${command} >/dev/null`], { encoding: "utf8" });
+  if (done.status !== 0) throw new Error(`${command}: ${done.stderr}`);
+  const [user, system] = done.stderr.trim().split("\n").at(-1)!.split(" ").map(Number) as [number, number];
+  return user + system;
+}
+
 const [a, b] = [ours(), theirs()];
-const isSame = a.size === b.size && [...b].every(([stack, value]) => a.get(stack) === value);
-const times: { ours: number; theirs: number }[] = [];
-for (let round = 0; round < Number(values.rounds); round++)
-  times.push({ ours: seconds(ours), theirs: seconds(theirs) });
-const median = (pick: (one: (typeof times)[number]) => number): number =>
-  times.map(pick).sort((x, y) => x - y)[times.length >> 1]!;
-const rate = (time: number): string => `${(bytes.length / 1e6 / time).toFixed(0)} MB/s`;
-console.log(`${(bytes.length / 1e6).toFixed(1)} MB, ${a.size} stacks, same result: ${isSame}`);
-console.log(
-  `ours ${rate(median((t) => t.ours))}, pprof-format ${rate(median((t) => t.theirs))}: ${(median((t) => t.theirs) / median((t) => t.ours)).toFixed(1)}x`,
-);
+const lines = a.toString().split("\n").slice(0, -1);
+const isSame =
+  lines.length === b.size &&
+  lines.every((line) => b.get(line.slice(0, line.lastIndexOf(" "))) === Number(line.slice(line.lastIndexOf(" ") + 1)));
+const rounds = Number(values.rounds);
+const median = (times: readonly number[]): number => [...times].sort((x, y) => x - y)[times.length >> 1]!;
+const [our, their]: [number[], number[]] = [[], []];
+for (let round = 0; round < rounds; round++) {
+  our.push(seconds(ours));
+  their.push(seconds(theirs));
+}
+const rate = (times: readonly number[]): string => `${(bytes.length / 1e6 / median(times)).toFixed(0)} MB/s`;
+const times = (theirOnes: readonly number[], ourOnes: readonly number[]): string =>
+  `${(median(theirOnes) / median(ourOnes)).toFixed(2)}x`;
+console.log(`${(bytes.length / 1e6).toFixed(1)} MB, ${lines.length} stacks, same result: ${isSame}`);
+console.log(`ours ${rate(our)}, pprof-format ${rate(their)}: ${times(their, our)}`);
+
+if (values.go) {
+  const folder = mkdtempSync(join(tmpdir(), "longpole-bench-"));
+  const path = join(folder, "profile.pb.gz");
+  writeFileSync(path, gzipSync(bytes));
+  const tool = spawnSync("go", ["tool", "-n", "pprof"], { encoding: "utf8" }).stdout.trim();
+  const commands = {
+    go: `"${tool}" -top "${path}"`,
+    top: `"${process.execPath}" dist/cli/main.js flame "${path}"`,
+    folded: `"${process.execPath}" dist/cli/main.js flame --folded "${path}"`,
+  };
+  const [go, top, folded]: [number[], number[], number[]] = [[], [], []];
+  for (let round = 0; round < rounds; round++) {
+    go.push(commandSeconds(commands.go));
+    top.push(commandSeconds(commands.top));
+    folded.push(commandSeconds(commands.folded));
+  }
+  rmSync(folder, { recursive: true });
+  const told = (one: readonly number[]): string => `${median(one).toFixed(2)} s`;
+  console.log(
+    `go tool pprof -top ${told(go)}, longpole flame ${told(top)} (${times(top, go)}), --folded ${told(folded)}`,
+  );
+  console.log(`reading and folding alone ${told(our)}: ${times(our, go)} of Go's`);
+}

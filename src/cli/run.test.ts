@@ -12,7 +12,7 @@ function fakeTerminal(given: Partial<Terminal> = {}): Terminal & { stdout: strin
     command: "longpole",
     stdout: "",
     stderr: "",
-    out: (text: string) => void (terminal.stdout += text),
+    out: (data: string | Uint8Array) => void (terminal.stdout += Buffer.from(data as string).toString()),
     err: (text: string) => void (terminal.stderr += text),
     outIsTty: false,
     errIsTty: false,

@@ -141,6 +141,66 @@ describe("what is not whole", () => {
   });
 });
 
+/** A second reader: pattern by pattern, of what `anySample` makes. Sorted lines of folded stacks. */
+function foldedPlainly(text: string): string[] {
+  const sums = new Map<string, number>();
+  for (const sample of text.split(/\r?\n\r?\n/)) {
+    const [header = "", ...lines] = sample.split(/\r?\n/);
+    if (lines.length === 0) continue;
+    const names = lines.reverse().map((line) => {
+      const [, symbol = "", module = ""] = /^\s+[\da-f]+ (.+?)(?:\+0x[\da-f]+)? \((.*)\)$/.exec(line)!;
+      return symbol === "[unknown]" ? `[${module.slice(module.lastIndexOf("/") + 1)}]` : symbol.split("->").join(";");
+    });
+    const stack = [/^(.+?)\s+\d+\//.exec(header)![1]!.replaceAll(" ", "_"), ...names].join(";");
+    sums.set(stack, (sums.get(stack) ?? 0) + 1);
+  }
+  return Array.from(sums, ([stack, sum]) => `${stack} ${sum}`).sort();
+}
+
+/** Few addresses for many symbols, some of which begin alike or are the beginning of others. */
+const anyLine = fc
+  .tuple(
+    fc.constantFrom("414b3b", "ffffffff81001408", "ffffffff81001409", "7f0c1f2a3b4c"),
+    fc.constantFrom("handle_request", "handle_request_one", "handle_request_two", "f", "a->b->c", "[unknown]"),
+    fc.constantFrom("", "+0x1c", "+0x1d"),
+    fc.constantFrom("/bin/server", "/bin/serves", "[kernel.kallsyms]"),
+  )
+  .map(([address, symbol, offset, module]) => `\t${address.padStart(16)} ${symbol}${offset} (${module})`);
+
+const anySample = fc
+  .tuple(
+    fc.constantFrom("server 1/1", "server 1/2", "VM Thread 2/3", "java 4/4"),
+    fc.array(anyLine, { minLength: 1, maxLength: 9 }),
+  )
+  .map(([thread, lines]) => [`${thread} [000] 1.5: cycles: `, ...lines, "", ""]);
+
+test("what a plain reader makes of it, whatever lines and threads come again", () => {
+  fc.assert(
+    fc.property(
+      fc.array(anySample, { minLength: 1, maxLength: 60 }),
+      fc.constantFrom("\n", "\r\n"),
+      fc.integer({ min: 1, max: 5000 }),
+      (samples, end, chunk) => {
+        const text = samples.map((lines) => lines.join(end)).join("");
+        const { stacks, errors } = read(text, chunk);
+        expect([folded(stacks).sort(), errors]).toEqual([foldedPlainly(text), []]);
+      },
+    ),
+    { numRuns: 60, seed: 12 },
+  );
+});
+
+test("damaged lines within a chain are told each time, and the sample goes on without them", () => {
+  const sample = "a 1 1.0: cycles: \n\t 2 f (/bin/a)\n\tthis is no frame, and it is long enough\n\t 1 g (/bin/a)\n\n";
+  const { stacks, errors } = read(sample.repeat(2));
+  expect(folded(stacks)).toEqual(["a;g;f 2"]);
+  const found = JSON.stringify("\tthis is no frame, and it is long enough");
+  expect(errors).toEqual(
+    // 18 bytes of the header and 15 of the first frame are before it; a sample has 90.
+    [33, 123].map((byte) => `perf.txt at byte ${byte}: expected a frame: address, symbol, (module), found ${found}`),
+  );
+});
+
 /** Public samples with the stacks that the well-known collapser makes of them; not part of this repository. */
 const SAMPLES =
   process.env["LONGPOLE_PERF_SCRIPTS"] ?? join(import.meta.dirname, "../../../shared/data/profiles/perf-script");

@@ -2,9 +2,10 @@ import { InputError, type Intake } from "../model/intake.ts";
 import { StackTableBuilder } from "../model/stack-table-builder.ts";
 import type { StackTable } from "../model/stack-table.ts";
 import { StringPool } from "../model/string-pool.ts";
-import { LastChains } from "./perf-callers.ts";
+import { CallPath, FrameList } from "./call-path.ts";
 import { readPerfFrame } from "./perf-frame.ts";
 import { PerfHeaderReader, type PerfHeader } from "./perf-header.ts";
+import { PerfLineCache } from "./perf-line-cache.ts";
 import { ToldLines } from "./told-lines.ts";
 
 const NEWLINE = 0x0a;
@@ -13,6 +14,10 @@ const HASH = 0x23;
 const MAX_REMEMBERED = 64 * 1024 * 1024;
 /** A sample is a few kilobytes; what is longer is none. */
 const MAX_SAMPLE = 16 * 1024 * 1024;
+/** Bytes taken at once of a larger chunk, so that text that is in memory already is not there twice. */
+const MAX_TAKEN = 1024 * 1024;
+/** Threads whose last chain is kept at most; of two that meet in a place each begins from the other's. */
+const MAX_PATHS = 4096;
 
 /**
  * The text of `perf script`: samples, each a header line and its call chain, innermost
@@ -24,8 +29,8 @@ const MAX_SAMPLE = 16 * 1024 * 1024;
  * told in `intake.errors`, and their sample goes on without them; lines of source places
  * (`-F +srcline`) are passed over.
  *
- * Speed: a chain begins from that of the same thread before, as far as their text is the same (`LastChains`), and a
- * line is looked up by its text without ever becoming a string.
+ * Speed: a line that was read before is known by its text, without a look for its end and without ever becoming a
+ * string (`PerfLineCache`), and a chain begins from that of the same thread before (`CallPath`).
  */
 export class PerfScript {
   /** Whether the last chain had no empty line behind it: it may have been cut anywhere, and is left out. */
@@ -34,19 +39,24 @@ export class PerfScript {
   private readonly headers = new PerfHeaderReader();
   private readonly told: ToldLines;
   private readonly file: string;
-  private pending: Uint8Array = new Uint8Array(0);
-  /** Offset in the file of `pending[0]`. */
+  /** What was pushed and not read yet: the first `held` bytes. */
+  private buffer: Buffer = Buffer.alloc(0);
+  private held = 0;
+  /** Offset in the file of `buffer[0]`. */
   private base = 0;
-  private bytes: Buffer = Buffer.alloc(0);
+  private bytes: Buffer = this.buffer;
   private words: DataView = new DataView(this.bytes.buffer);
 
-  private readonly lastChains = new LastChains();
-  /** Frames by the text of their lines; Java's, which are read otherwise, behind. */
+  private readonly chain = new FrameList();
+  private readonly paths: (CallPath | undefined)[] = [];
+  /** What whole lines stand for; Java's, which are read otherwise, behind. */
+  private readonly known: (PerfLineCache | undefined)[] = [undefined, undefined];
+  /** The same by the text behind their addresses. */
   private readonly lines = [new Remembered(), new Remembered()];
   private readonly threads = new Remembered();
   private readonly events = new Remembered();
   private readonly processes = new Map<string, number>();
-  /** Frames of lines that stand for several; line number -2 - i has those at i. */
+  /** Frames of lines that stand for several, the innermost first; line number -2 - i has those at i. */
   private readonly several: number[][] = [];
   /** 1 in samples of Java, else 0 */
   private language = 0;
@@ -62,39 +72,52 @@ export class PerfScript {
   }
 
   push(chunk: Uint8Array): void {
-    const bytes = Buffer.concat([this.pending, chunk]);
-    // Behind the last empty line a sample may go on.
-    const last = Math.max(bytes.lastIndexOf("\n\n") + 2, bytes.lastIndexOf("\n\r\n") + 3);
-    const hasEnd = last > 2;
-    if (!hasEnd && bytes.length <= MAX_SAMPLE) {
-      this.pending = bytes;
-      return;
-    }
-    const end = hasEnd ? last : bytes.length;
-    this.read(bytes.subarray(0, end));
-    this.base += end;
-    this.pending = bytes.subarray(end);
+    for (let at = 0; at < chunk.length; at += MAX_TAKEN) this.take(chunk.subarray(at, at + MAX_TAKEN));
   }
 
   finish(): StackTable {
     this.isLast = true;
-    this.read(Buffer.from(this.pending));
+    this.read(this.buffer.subarray(0, this.held));
     this.told.finish();
     const durationNs = this.lastNs - this.firstNs;
     for (const process of this.processes.values()) if (durationNs > 0) this.into.setDuration(process, durationNs);
     return this.into.finish();
   }
 
+  private take(chunk: Uint8Array): void {
+    const size = this.held + chunk.length;
+    if (size > this.buffer.length) {
+      const bigger = Buffer.alloc(2 * size);
+      bigger.set(this.buffer.subarray(0, this.held));
+      this.buffer = bigger;
+    }
+    const { buffer } = this;
+    buffer.set(chunk, this.held);
+    // Behind the last empty line a sample may go on. What was held has none, but for its last two bytes.
+    let end = lastEmptyLine(buffer.subarray(0, size), Math.max(0, this.held - 2));
+    this.held = size;
+    if (end === 0 && size > MAX_SAMPLE) end = size;
+    if (end === 0) return;
+    this.read(buffer.subarray(0, end));
+    this.base += end;
+    buffer.copyWithin(0, end, size);
+    this.held = size - end;
+  }
+
   private read(bytes: Buffer): void {
     this.bytes = bytes;
     this.words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let at = 0; at < bytes.length;) {
+      if (bytes[at] === NEWLINE) {
+        at++;
+        continue;
+      }
       const end = lineEnd(bytes, at);
       if (bytes[at] === HASH || isBlank(bytes, at, end)) at = end + 1;
       else if (isIndented(bytes, at)) {
         // A frame behind no header: its own sample was damaged.
         this.damage(at, "a header of a sample", at, end);
-        at = indentEnd(bytes, at, bytes.length) + 1;
+        at = indentEnd(bytes, at) + 1;
       } else at = this.sample(at, end);
     }
     for (const pool of [...this.lines, this.threads, this.events]) pool.release();
@@ -104,18 +127,22 @@ export class PerfScript {
   private sample(start: number, end: number): number {
     const { bytes } = this;
     const header = this.headers.read(bytes, start, end);
-    const hasChain = isIndented(bytes, end + 1) && !isBlank(bytes, end + 1, lineEnd(bytes, end + 1));
+    const hasChain = isIndented(bytes, end + 1) && !isBlank(bytes, end + 1, bytes.length);
     if (header === undefined) {
       this.damage(start, "a header of a sample: command, process, event", start, end);
-      return hasChain ? indentEnd(bytes, end + 1, bytes.length) + 1 : end + 1;
+      return hasChain ? indentEnd(bytes, end + 1) + 1 : end + 1;
     }
     const thread = this.threadOf(header);
     this.behind = end;
-    const stack = hasChain ? this.chain(end + 1, thread) : this.frameOnHeader(header, end);
+    this.chain.count = 0;
+    if (hasChain) this.readChain(end + 1);
+    else this.readFrameOnHeader(header, end);
     if (hasChain && this.isLast && this.behind + 1 >= bytes.length) {
       this.isCut = true;
       return bytes.length;
     }
+    const path = (this.paths[thread % MAX_PATHS] ??= new CallPath());
+    const stack = path.stackOf(this.chain.frames, this.chain.count, this.into);
     if (header.timeNs >= 0 && this.firstNs < 0) this.firstNs = header.timeNs;
     this.lastNs = Math.max(this.lastNs, header.timeNs);
     const timeNs = header.timeNs < 0 ? -1 : Math.max(0, header.timeNs - this.firstNs);
@@ -163,85 +190,76 @@ export class PerfScript {
   }
 
   /** Without a call chain the frame stands behind the event; arguments of tracepoints do, too, and are none. */
-  private frameOnHeader(header: PerfHeader, end: number): number {
+  private readFrameOnHeader(header: PerfHeader, end: number): void {
     const text = this.bytes.toString("utf8", header.restStart, end).trim();
-    if (!/^[\da-f]+ .+\)$/.test(text)) return -1;
-    return this.withLine(-1, header.restStart, end);
+    if (/^[\da-f]+ .+\)$/.test(text)) this.add(this.lineOf(header.restStart, end));
   }
 
-  /** Stack of the chain of indented lines at `start`, from the innermost frame out; its end is left in `behind`. */
-  private chain(start: number, thread: number): number {
-    const { bytes } = this;
-    const end = (this.behind = chainEnd(bytes, start));
-    const last = this.lastChains.of(thread);
-    let lineEnd = end - last.keepSame(bytes, this.words, start, end);
-    while (lineEnd > start) {
-      let lineStart = lineEnd;
-      while (lineStart > start && bytes[lineStart - 1] !== NEWLINE) lineStart--;
-      if (!isIndented(bytes, lineStart) || (lineEnd - lineStart < 8 && isBlank(bytes, lineStart, lineEnd))) {
-        // No empty line behind the sample: what was read so far is the next one's.
-        last.forget();
-        return this.chainBefore(start, lineStart);
+  /** Reads the chain of indented lines at `start` into `chain`; its end is left in `behind`. */
+  private readChain(start: number): void {
+    const { bytes, words, language } = this;
+    const known = (this.known[language] ??= new PerfLineCache());
+    let at = start;
+    do {
+      const size = known.find(words, at);
+      if (size > 0) {
+        this.add(known.value);
+        at += size;
+        continue;
       }
-      last.add(end - lineStart, this.withLine(last.top, lineStart, lineEnd));
-      lineEnd = lineStart - 1;
-    }
-    last.remember(bytes, start, end);
-    return last.top;
+      const end = lineEnd(bytes, at);
+      if (end - at < 8 && isBlank(bytes, at, end)) break;
+      const line = this.lineOf(at, end);
+      this.add(line);
+      if (line !== UNKNOWN && end < bytes.length) known.add(bytes, words, at, end + 1, line);
+      at = end + 1;
+    } while (isIndented(bytes, at));
+    this.behind = at - 1;
   }
 
-  /** Stack of the lines from `start` up to the first that is not indented, which `limit` or an earlier one is. */
-  private chainBefore(start: number, limit: number): number {
-    const { bytes } = this;
-    const end = (this.behind = indentEnd(bytes, start, limit));
-    let stack = -1;
-    for (let to = end; to > start;) {
-      let from = to;
-      while (from > start && bytes[from - 1] !== NEWLINE) from--;
-      stack = this.withLine(stack, from, to);
-      to = from - 1;
-    }
-    return stack;
+  private add(line: number): void {
+    if (line >= 0) this.chain.push(line);
+    else if (line < NO_FRAME && line !== UNKNOWN) for (const frame of this.several[-2 - line]!) this.chain.push(frame);
   }
 
-  /** The stack with the frame of a line called by `parent`. */
-  private withLine(parent: number, start: number, end: number): number {
+  /** What a line stands for: a frame, NO_FRAME or several; UNKNOWN, and told, where it is no line of a chain. */
+  private lineOf(start: number, end: number): number {
     const { bytes, language } = this;
     let at = start;
     while (at < end && bytes[at]! <= 0x20) at++;
     const addressStart = at;
     while (at < end && isHex(bytes[at]!)) at++;
-    if (at === addressStart || bytes[at] !== 0x20) return this.otherLine(parent, start, end);
+    if (at === addressStart || bytes[at] !== 0x20) return this.otherLine(start, end);
     at++;
-    while (end > at && bytes[end - 1]! <= 0x20) end--;
+    let textEnd = end;
+    while (textEnd > at && bytes[textEnd - 1]! <= 0x20) textEnd--;
     const remembered = this.lines[language]!;
-    const id = remembered.find(bytes, at, end);
-    let frame = remembered.get(id);
-    if (frame === UNKNOWN) {
-      frame = this.frameOf(bytes.toString("utf8", at, end));
-      remembered.set(id, frame);
+    const id = remembered.find(bytes, at, textEnd);
+    let line = remembered.get(id);
+    if (line === UNKNOWN) {
+      line = this.framesOf(bytes.toString("utf8", at, textEnd));
+      remembered.set(id, line);
       if (remembered.bytes > MAX_REMEMBERED) this.lines[language] = new Remembered();
     }
-    if (frame >= 0) return this.into.stack(parent, frame);
-    if (frame === NO_FRAME) return parent;
-    return this.several[-2 - frame]!.reduce((stack, row) => this.into.stack(stack, row), parent);
+    return line;
   }
 
-  private frameOf(text: string): number {
+  private framesOf(text: string): number {
     const { into, several } = this;
     const frames = readPerfFrame(text, this.language === 1);
     if (frames === undefined) return NO_FRAME;
     const rows = frames.map(({ name, file, line, kind }) =>
       into.frame(into.strings.intern(name), into.strings.intern(file), line, kind),
     );
-    return rows.length === 1 ? rows[0]! : -1 - several.push(rows);
+    return rows.length === 1 ? rows[0]! : -1 - several.push(rows.reverse());
   }
 
   /** A place in the source is known to stand between frames. */
-  private otherLine(parent: number, start: number, end: number): number {
+  private otherLine(start: number, end: number): number {
     const text = this.bytes.toString("utf8", start, end).trim();
-    if (text !== "" && !/:\d+$|^\?\?/.test(text)) this.damage(start, "a frame: address, symbol, (module)", start, end);
-    return parent;
+    if (text === "" || /:\d+$|^\?\?/.test(text)) return NO_FRAME;
+    this.damage(start, "a frame: address, symbol, (module)", start, end);
+    return UNKNOWN;
   }
 
   private damage(at: number, expected: string, start: number, end: number): void {
@@ -289,24 +307,22 @@ function lineEnd(bytes: Uint8Array, at: number): number {
   return end < 0 ? bytes.length : end;
 }
 
-const TWO_LINES = Buffer.from("\n\n");
-
-/** A longer chain is looked at line by line for its end, so that text without empty lines costs no quadratic time. */
-const USUAL_CHAIN = 64 * 1024;
-
-/** End of the lines that begin at `at`, up to an empty line, without the line end of the last. */
-function chainEnd(bytes: Buffer, at: number): number {
-  const end = bytes.indexOf(TWO_LINES, at);
-  const limit = end < 0 ? bytes.length : end;
-  return end < 0 || limit - at > USUAL_CHAIN ? indentEnd(bytes, at, limit) : limit;
+/** Position behind the last empty line of `bytes` that begins at `from` or behind; 0 where there is none. */
+function lastEmptyLine(bytes: Buffer, from: number): number {
+  const plain = bytes.subarray(from).lastIndexOf("\n\n");
+  const end = plain < 0 ? 0 : from + plain + 2;
+  // Only behind that one: to look through all of a text with plain line ends would take as long as reading it.
+  const rest = Math.max(from, end - 1);
+  const other = bytes.subarray(rest).lastIndexOf("\n\r\n");
+  return other < 0 ? end : rest + other + 3;
 }
 
-/** The same, up to the first line that is not indented or is blank; `at - 1` where that is the first. */
-function indentEnd(bytes: Buffer, at: number, limit: number): number {
+/** End of the lines that begin at `at`, without the line end of the last, up to the first that is not indented or is blank; `at - 1` where that is the first. */
+function indentEnd(bytes: Buffer, at: number): number {
   let end = at;
-  while (end < limit) {
-    const next = Math.min(limit, lineEnd(bytes, end));
-    if (!isIndented(bytes, end) || isBlank(bytes, end, next)) break;
+  while (isIndented(bytes, end)) {
+    const next = lineEnd(bytes, end);
+    if (isBlank(bytes, end, next)) break;
     end = next + 1;
   }
   return end - 1;
@@ -314,9 +330,11 @@ function indentEnd(bytes: Buffer, at: number, limit: number): number {
 
 const isIndented = (bytes: Uint8Array, at: number): boolean => bytes[at] === 0x20 || bytes[at] === 0x09;
 
+/** Whether nothing stands in the line at `start`, which ends at `end` or before. */
 function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if (bytes[at]! > 0x20) return false;
-  return true;
+  let at = start;
+  while (at < end && bytes[at]! <= 0x20 && bytes[at] !== NEWLINE) at++;
+  return at >= end || bytes[at] === NEWLINE;
 }
 
 const isHex = (byte: number): boolean =>

@@ -1,7 +1,11 @@
 import { InputError, type Intake } from "../model/intake.ts";
+import { StackPool } from "../model/stack-pool.ts";
 import { StackTableBuilder, type Label } from "../model/stack-table-builder.ts";
 import type { StackTable } from "../model/stack-table.ts";
+import { StringPool } from "../model/string-pool.ts";
+import { CallPath, FrameList } from "./call-path.ts";
 import { frameKindOf } from "./frame-kind.ts";
+import { flatNumbers, readOutline, signed, type PprofOutline } from "./pprof-outline.ts";
 import { ProtobufReader, Wire } from "./protobuf-reader.ts";
 import { ToldLines } from "./told-lines.ts";
 
@@ -30,15 +34,15 @@ export function decodePprof(bytes: Uint8Array, intake: Intake, file: string): St
   const into = new StackTableBuilder();
   const reader = new ProtobufReader(file);
   reader.over(bytes, 0);
-  const outline = readOutline(reader, bytes.length, intake);
-  const types = outline.types.map(({ type, unit }) => into.valueType(outline.text(type), outline.text(unit)));
+  const outline = readOutline(reader, bytes.length, intake, into.strings);
+  const text = (index: number): string => outline.strings.text(index);
+  const types = outline.types.map(({ type, unit }) => into.valueType(text(type), text(unit)));
   into.defaultValue = Math.max(0, defaultOf(outline, types));
   const startUnixNs = outline.timeNs > 0n ? outline.timeNs : -1n;
   const source = into.strings.intern(file);
   const durationNs = outline.durationNs > 0 ? outline.durationNs : -1;
   const thread = into.thread(into.process({ source, startUnixNs, durationNs }));
-  const framesAt = framesOf(outline, into);
-  const samples = new SampleReader(reader, outline, into, types, framesAt, thread);
+  const samples = new SampleReader(reader, outline, into, types, thread);
   const told = new ToldLines(intake, file);
   for (let i = 0; i < outline.sampleBounds.length; i += 2) {
     try {
@@ -49,257 +53,220 @@ export function decodePprof(bytes: Uint8Array, intake: Intake, file: string): St
     }
   }
   told.finish();
+  into.strings.releaseSource();
   return into.finish();
 }
 
-interface Outline {
-  readonly types: { readonly type: number; readonly unit: number }[];
-  /** start and end of each sample */
-  readonly sampleBounds: number[];
-  readonly mappings: Map<number, number>;
-  readonly locations: Location[];
-  readonly functions: Map<number, { readonly name: number; readonly filename: number; readonly startLine: number }>;
-  /** string of the profile's table; "" where it has none of that number */
-  readonly text: (index: number) => string;
-  timeNs: bigint;
-  durationNs: number;
-  defaultType: number;
-}
-
-interface Location {
-  readonly id: number;
-  readonly mapping: number;
-  readonly address: string;
-  /** function id and line number, innermost first */
-  readonly lines: readonly { readonly function: number; readonly line: number }[];
-}
-
-function readOutline(reader: ProtobufReader, end: number, intake: Intake): Outline {
-  const strings: number[] = [];
-  const texts: string[] = [];
-  const decoder = new TextDecoder();
-  const outline: Outline = {
-    types: [],
-    sampleBounds: [],
-    mappings: new Map(),
-    locations: [],
-    functions: new Map(),
-    text: (index) => {
-      if (!(index >= 0 && index * 2 < strings.length)) return "";
-      return (texts[index] ??= decoder.decode(reader.bytes.subarray(strings[index * 2]!, strings[index * 2 + 1]!)));
-    },
-    timeNs: 0n,
-    durationNs: 0,
-    defaultType: 0,
-  };
-  try {
-    for (let at = 0; at < end;) {
-      const tag = reader.tag(at, end);
-      if ((tag & 7) === Wire.bytes) {
-        const stop = reader.valueEnd(reader.at, end);
-        const start = reader.at;
-        at = stop;
-        if (tag >>> 3 === 2) outline.sampleBounds.push(start, stop);
-        else if (tag >>> 3 === 6) strings.push(start, stop);
-        else readMessage(reader, tag >>> 3, start, stop, outline);
-      } else if ((tag & 7) === Wire.varint) {
-        const value = reader.varint(reader.at, end);
-        at = reader.at;
-        if (tag >>> 3 === 9) outline.timeNs = BigInt.asIntN(64, (BigInt(reader.high) << 32n) | BigInt(reader.low));
-        else if (tag >>> 3 === 10) outline.durationNs = signed(reader, value);
-        else if (tag >>> 3 === 14) outline.defaultType = value;
-      } else at = reader.skip(tag, reader.at, end);
-    }
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    intake.errors.push(error);
-  }
-  return outline;
-}
-
-function readMessage(reader: ProtobufReader, field: number, start: number, end: number, outline: Outline): void {
-  if (field === 1) {
-    const value = numbers(reader, start, end, 2);
-    outline.types.push({ type: value[1]!, unit: value[2]! });
-  } else if (field === 3) {
-    const value = numbers(reader, start, end, 5);
-    outline.mappings.set(value[1]!, value[5]!);
-  } else if (field === 4) outline.locations.push(readLocation(reader, start, end));
-  else if (field === 5) {
-    const value = numbers(reader, start, end, 5);
-    outline.functions.set(value[1]!, { name: value[2]! || value[3]!, filename: value[4]!, startLine: value[5]! });
-  }
-}
-
-/** Values of the varint fields 1 .. `last` of a flat message, 0 where absent. */
-function numbers(reader: ProtobufReader, start: number, end: number, last: number): number[] {
-  const values = Array.from({ length: last + 1 }, () => 0);
-  for (let at = start; at < end;) {
-    const tag = reader.tag(at, end);
-    if ((tag & 7) === Wire.varint && tag >>> 3 <= last) {
-      values[tag >>> 3] = signed(reader, reader.varint(reader.at, end));
-      at = reader.at;
-    } else at = reader.skip(tag, reader.at, end);
-  }
-  return values;
-}
-
-function readLocation(reader: ProtobufReader, start: number, end: number): Location {
-  let id = 0;
-  let mapping = 0;
-  let address = "0x0";
-  const lines: { function: number; line: number }[] = [];
-  for (let at = start; at < end;) {
-    const tag = reader.tag(at, end);
-    if ((tag & 7) === Wire.varint) {
-      const value = reader.varint(reader.at, end);
-      at = reader.at;
-      if (tag >>> 3 === 1) id = value;
-      else if (tag >>> 3 === 2) mapping = value;
-      else if (tag >>> 3 === 3) address = `0x${((BigInt(reader.high) << 32n) | BigInt(reader.low)).toString(16)}`;
-    } else if (tag >>> 3 === 4 && (tag & 7) === Wire.bytes) {
-      const stop = reader.valueEnd(reader.at, end);
-      const value = numbers(reader, reader.at, stop, 2);
-      lines.push({ function: value[1]!, line: value[2]! });
-      at = stop;
-    } else at = reader.skip(tag, reader.at, end);
-  }
-  return { id, mapping, address, lines };
-}
-
-/** The varint that was read last as a two's complement number. */
-const signed = (reader: ProtobufReader, value: number): number =>
-  reader.high >= 0x8000_0000 ? (reader.high - 2 ** 32) * 2 ** 32 + reader.low : value;
-
-function defaultOf({ types, defaultType, text }: Outline, indices: readonly number[]): number {
-  const named = defaultType === 0 ? -1 : types.findIndex(({ type }) => text(type) === text(defaultType));
+function defaultOf({ types, defaultType, strings }: PprofOutline, indices: readonly number[]): number {
+  const named =
+    defaultType === 0 ? -1 : types.findIndex(({ type }) => strings.text(type) === strings.text(defaultType));
   return indices[named < 0 ? indices.length - 1 : named] ?? 0;
 }
 
-/** Frames of each location by its id, the outermost first. */
-function framesOf(outline: Outline, into: StackTableBuilder): Map<number, readonly number[]> {
-  const { text, mappings, functions } = outline;
-  const intern = (value: string): number => into.strings.intern(value);
-  return new Map(
-    outline.locations.map((location) => {
-      const mapping = text(mappings.get(location.mapping) ?? 0);
-      const frames = location.lines.map((line) => {
-        const held = functions.get(line.function);
-        const name = text(held?.name ?? 0) || unnamed(mapping, location.address);
-        const filename = text(held?.filename ?? 0);
-        const kind = frameKindOf(name, filename, mapping);
-        const number = line.line > 0 ? line.line : (held?.startLine ?? 0);
-        return into.frame(intern(name), intern(filename || mapping), number > 0 ? number : -1, kind);
-      });
-      if (frames.length === 0) {
-        const name = unnamed(mapping, location.address);
-        frames.push(into.frame(intern(name), intern(mapping), -1, frameKindOf(name, "", mapping)));
-      }
-      return [location.id, frames.reverse()];
-    }),
-  );
+/** No location has this id. */
+const NO_FRAME = -1;
+
+/** Frames by the ids of their locations. */
+class LocationFrames {
+  /** By id, where ids are about as many as locations, as in all profiles of Go: a frame, NO_FRAME, or -2 - i for the frames of `several[i]`. */
+  private readonly dense: Int32Array;
+  private readonly sparse = new Map<number, number>();
+  /** the innermost first */
+  private readonly several: number[][] = [];
+
+  constructor(outline: PprofOutline, into: StackTableBuilder) {
+    const { locations } = outline;
+    this.dense = new Int32Array(2 * locations.id.length + 1024).fill(NO_FRAME);
+    const naming = new Naming(outline, into);
+    let from = 0;
+    for (let row = 0; row < locations.id.length; row++) {
+      const to = locations.linesEnd[row]!;
+      const frames = naming.framesOf(row, from, to);
+      from = to;
+      const code = frames.length === 1 ? frames[0]! : -1 - this.several.push(frames);
+      const id = locations.id[row]!;
+      if (id < this.dense.length) this.dense[id] = code;
+      else this.sparse.set(id, code);
+    }
+  }
+
+  /** Appends the frames of a location, the innermost first; none where there is no such location. */
+  append(id: number, to: FrameList): void {
+    const code = id >= 0 && id < this.dense.length ? this.dense[id]! : (this.sparse.get(id) ?? NO_FRAME);
+    if (code >= 0) to.push(code);
+    else if (code !== NO_FRAME) for (const frame of this.several[-2 - code]!) to.push(frame);
+  }
 }
 
-const unnamed = (mapping: string, address: string): string =>
-  mapping === "" ? address : mapping.startsWith("[") ? mapping : `[${mapping.slice(mapping.lastIndexOf("/") + 1)}]`;
+class Naming {
+  private readonly outline: PprofOutline;
+  private readonly into: StackTableBuilder;
+
+  constructor(outline: PprofOutline, into: StackTableBuilder) {
+    this.outline = outline;
+    this.into = into;
+  }
+
+  /** Frames of location `row`, whose lines are `[from, to)`, the innermost first. */
+  framesOf(row: number, from: number, to: number): number[] {
+    const { outline, into } = this;
+    const { locations, functions, mappings, strings } = outline;
+    const mapping = strings.id(mappings.get(locations.mapping[row]!) ?? 0);
+    if (from === to) {
+      const name = this.unnamed(row, mapping);
+      return [into.frame(into.strings.intern(name), mapping, -1, frameKindOf(name, "", into.strings.get(mapping)))];
+    }
+    const frames: number[] = [];
+    for (let line = from; line < to; line++) {
+      const held = functions.get(locations.lineFunction[line]!);
+      const name = strings.id(held?.name ?? 0) || into.strings.intern(this.unnamed(row, mapping));
+      const filename = strings.id(held?.filename ?? 0);
+      const kind = frameKindOf(into.strings.get(name), into.strings.get(filename), into.strings.get(mapping));
+      const number = locations.lineNumber[line]! > 0 ? locations.lineNumber[line]! : (held?.startLine ?? 0);
+      frames.push(into.frame(name, filename || mapping, number > 0 ? number : -1, kind));
+    }
+    return frames;
+  }
+
+  private unnamed(row: number, mappingId: number): string {
+    const { addressLow, addressHigh } = this.outline.locations;
+    const mapping = this.into.strings.get(mappingId);
+    if (mapping === "") return `0x${((BigInt(addressHigh[row]!) << 32n) | BigInt(addressLow[row]!)).toString(16)}`;
+    return mapping.startsWith("[") ? mapping : `[${mapping.slice(mapping.lastIndexOf("/") + 1)}]`;
+  }
+}
+
+/** Sets of labels by the bytes of their messages: the same few come again and again. */
+class LabelSets {
+  private readonly messages = new StringPool();
+  private readonly labels: (Label | undefined)[] = [];
+  private readonly lists = new StackPool();
+  /** label set of each list; -1 before somebody asks */
+  private readonly sets: number[] = [];
+  private readonly reader: ProtobufReader;
+  private readonly outline: PprofOutline;
+  private readonly into: StackTableBuilder;
+
+  constructor(reader: ProtobufReader, outline: PprofOutline, into: StackTableBuilder) {
+    this.reader = reader;
+    this.outline = outline;
+    this.into = into;
+  }
+
+  /** List `list` (-1: the empty one) with the label whose message is `[start, end)` behind. */
+  add(list: number, start: number, end: number): number {
+    const message = this.messages.internBytes(this.reader.bytes, start, end);
+    this.labels[message] ??= this.read(start, end);
+    return this.lists.intern(list, message);
+  }
+
+  setOf(list: number): number {
+    if (list < 0) return 0;
+    while (this.sets.length <= list) this.sets.push(-1);
+    if (this.sets[list]! < 0) this.sets[list] = this.into.labelSet(this.labelsOf(list));
+    return this.sets[list]!;
+  }
+
+  private labelsOf(list: number): Label[] {
+    const labels: Label[] = [];
+    const { parent, member } = this.lists;
+    for (let at = list; at >= 0; at = parent[at]!) labels.push(this.labels[member[at]!]!);
+    return labels.reverse();
+  }
+
+  private read(start: number, end: number): Label {
+    const [, key, text, number] = flatNumbers(this.reader, start, end, 3) as [number, number, number, number];
+    const { strings } = this.outline;
+    const isText = text !== 0;
+    return { key: strings.id(key), value: isText ? strings.id(text) : number, isText };
+  }
+}
 
 class SampleReader {
-  private readonly locations: number[] = [];
+  private readonly chain = new FrameList();
+  private readonly path = new CallPath();
   private readonly values: number[] = [];
-  private readonly labels: Label[] = [];
-  /** locations of the sample before, the outermost first, and the stack at each */
-  private readonly before: number[] = [];
-  private readonly stacks: number[] = [];
   private readonly reader: ProtobufReader;
-  private readonly outline: Outline;
   private readonly into: StackTableBuilder;
   private readonly types: readonly number[];
-  private readonly framesAt: ReadonlyMap<number, readonly number[]>;
+  private readonly locations: LocationFrames;
+  private readonly labels: LabelSets;
   private readonly thread: number;
 
   constructor(
     reader: ProtobufReader,
-    outline: Outline,
+    outline: PprofOutline,
     into: StackTableBuilder,
     types: readonly number[],
-    framesAt: ReadonlyMap<number, readonly number[]>,
     thread: number,
   ) {
     this.reader = reader;
-    this.outline = outline;
     this.into = into;
     this.types = types;
-    this.framesAt = framesAt;
     this.thread = thread;
+    this.locations = new LocationFrames(outline, into);
+    this.labels = new LabelSets(reader, outline, into);
   }
 
   read(start: number, end: number): void {
-    const { reader, locations, values, labels, into, types } = this;
-    locations.length = values.length = labels.length = 0;
+    const { reader, chain, values, labels, into, types } = this;
+    chain.count = values.length = 0;
+    let list = -1;
     for (let at = start; at < end;) {
       const tag = reader.tag(at, end);
-      const field = tag >>> 3;
-      if (field === 1 || field === 2) at = this.numbers(tag, reader.at, end, field === 1 ? locations : values);
+      if (tag === ((1 << 3) | Wire.bytes)) at = this.packedLocations(reader.at, end);
+      else if (tag === ((2 << 3) | Wire.bytes)) at = this.packedValues(reader.at, end);
       else if (tag === ((3 << 3) | Wire.bytes)) {
         const stop = reader.valueEnd(reader.at, end);
-        this.label(reader.at, stop);
+        list = labels.add(list, reader.at, stop);
         at = stop;
+      } else if (tag === ((1 << 3) | Wire.varint)) {
+        this.locations.append(signed(reader, reader.varint(reader.at, end)), chain);
+        at = reader.at;
+      } else if (tag === ((2 << 3) | Wire.varint)) {
+        values.push(signed(reader, reader.varint(reader.at, end)));
+        at = reader.at;
       } else at = reader.skip(tag, reader.at, end);
     }
-    const stack = this.stackOf(locations);
-    const row = into.sample(stack, this.thread, -1, labels.length === 0 ? 0 : into.labelSet(labels));
+    const stack = this.path.stackOf(chain.frames, chain.count, into);
+    const row = into.sample(stack, this.thread, -1, labels.setOf(list));
     for (let i = 0; i < types.length && i < values.length; i++) into.setValue(row, types[i]!, values[i]!);
   }
 
-  /** Outer callers that are those of the sample before need no look-up. */
-  private stackOf(locations: readonly number[]): number {
-    const { into, before, stacks } = this;
-    const depth = locations.length;
-    let level = 0;
-    while (level < depth && level < before.length && before[level] === locations[depth - 1 - level]) level++;
-    before.length = stacks.length = level;
-    let stack = level === 0 ? -1 : stacks[level - 1]!;
-    for (; level < depth; level++) {
-      const location = locations[depth - 1 - level]!;
-      for (const frame of this.framesAt.get(location) ?? []) stack = into.stack(stack, frame);
-      before.push(location);
-      stacks.push(stack);
-    }
-    return stack;
-  }
-
-  /** Packed or single varints behind a tag; returns the position behind them. */
-  private numbers(tag: number, at: number, end: number, into: number[]): number {
-    const { reader } = this;
-    if ((tag & 7) === Wire.varint) {
-      into.push(signed(reader, reader.varint(at, end)));
-      return reader.at;
-    }
-    if ((tag & 7) !== Wire.bytes) return reader.skip(tag, at, end);
+  /** Returns the position behind them. */
+  private packedLocations(at: number, end: number): number {
+    const { reader, locations, chain } = this;
     const stop = reader.valueEnd(at, end);
     const { bytes } = reader;
     for (let next = reader.at; next < stop;) {
-      // One byte for most, two for nearly all.
+      // One byte or two for nearly all.
       const byte = bytes[next]!;
       if (byte < 0x80) {
-        into.push(byte);
+        locations.append(byte, chain);
         next++;
       } else if (next + 1 < stop && bytes[next + 1]! < 0x80) {
-        into.push((byte & 0x7f) | (bytes[next + 1]! << 7));
+        locations.append((byte & 0x7f) | (bytes[next + 1]! << 7), chain);
         next += 2;
       } else {
-        into.push(signed(reader, reader.varint(next, stop)));
+        locations.append(signed(reader, reader.varint(next, stop)), chain);
         next = reader.at;
       }
     }
     return stop;
   }
 
-  private label(start: number, end: number): void {
-    const [, key, text, number] = numbers(this.reader, start, end, 3) as [number, number, number, number];
-    const { into, outline } = this;
-    const isText = text !== 0;
-    const value = isText ? into.strings.intern(outline.text(text)) : number;
-    this.labels.push({ key: into.strings.intern(outline.text(key)), value, isText });
+  /** Returns the position behind them. */
+  private packedValues(at: number, end: number): number {
+    const { reader, values } = this;
+    const stop = reader.valueEnd(at, end);
+    const { bytes } = reader;
+    for (let next = reader.at; next < stop;) {
+      if (bytes[next]! < 0x80) values.push(bytes[next++]!);
+      else {
+        values.push(signed(reader, reader.varint(next, stop)));
+        next = reader.at;
+      }
+    }
+    return stop;
   }
 }

@@ -1,6 +1,6 @@
 import { mergeStackTables } from "../model/merge-stack-tables.ts";
-import { FrameKind, type StackTable } from "../model/stack-table.ts";
-import { TuplePool } from "../model/tuple-pool.ts";
+import type { StackTable } from "../model/stack-table.ts";
+import { NamedStacks } from "./named-stacks.ts";
 
 export interface FoldedOptions {
   /** index of the value type; the table's default if absent */
@@ -9,26 +9,43 @@ export interface FoldedOptions {
   readonly annotate?: boolean;
 }
 
+/** Bytes that are given at once, if no line is longer. */
+const PIECE = 256 * 1024;
+
 /**
- * A profile as folded stacks, a line per distinct stack of names, callers before their callees and
- * callees by name; stacks whose value is zero are left out. The name of the process, where the profile has
- * one, is the outermost frame. Functions without a name are told apart by their place. Numbers are
+ * A profile as folded stacks, UTF-8 in pieces of whole lines: a line per distinct stack of names, callers before
+ * their callees and callees by name; stacks whose value is zero are left out. The name of the process, where the
+ * profile has one, is the outermost frame. Functions without a name are told apart by their place. Numbers are
  * rounded to thousandths.
  *
  * What the format cannot hold is replaced: semicolons by colons, line ends by spaces.
  */
-export function* foldedLines(table: StackTable, options: FoldedOptions = {}): Generator<string> {
+export function* foldedText(table: StackTable, options: FoldedOptions = {}): Generator<Uint8Array> {
   const values = table.samples.values[options.value ?? table.defaultValue];
   const names = new NamedStacks(table, options.annotate === true);
   const sums = names.sums(values, 0, table.samples.rowCount);
-  for (const { text, stack } of names.inOrder((at) => sums[at] !== 0)) {
-    const value = rounded(sums[stack]!);
-    if (value !== 0) yield `${text} ${value}`;
+  yield* pieces(names, (stack) => {
+    const sum = sums[stack]!;
+    const value = sum === 0 ? 0 : rounded(sum);
+    return value === 0 ? "" : String(value);
+  });
+}
+
+/** The same, line by line, without line ends. */
+export function* foldedLines(table: StackTable, options: FoldedOptions = {}): Generator<string> {
+  for (const piece of foldedText(table, options)) {
+    const lines = Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString("utf8").split("\n");
+    lines.pop();
+    yield* lines;
   }
 }
 
-/** Folded stacks with two numbers, before and after, as viewers of differences take them. */
-export function* foldedDifference(before: StackTable, after: StackTable, options: FoldedOptions): Generator<string> {
+/** Folded stacks with two numbers, before and after, as viewers of differences take them; in pieces, too. */
+export function* foldedDifference(
+  before: StackTable,
+  after: StackTable,
+  options: FoldedOptions,
+): Generator<Uint8Array> {
   const both = mergeStackTables([after, before]);
   const split = after.samples.rowCount;
   const { type, unit } = after.valueTypes[options.value ?? after.defaultValue] ?? { type: "", unit: "" };
@@ -36,122 +53,146 @@ export function* foldedDifference(before: StackTable, after: StackTable, options
   const names = new NamedStacks(both, options.annotate === true);
   const is = names.sums(values, 0, split);
   const was = names.sums(values, split, both.samples.rowCount);
-  for (const { text, stack } of names.inOrder((at) => is[at] !== 0 || was[at] !== 0)) {
+  yield* pieces(names, (stack) => {
     const [a, b] = [rounded(was[stack]!), rounded(is[stack]!)];
-    if (a !== 0 || b !== 0) yield `${text} ${a} ${b}`;
-  }
+    return a === 0 && b === 0 ? "" : `${a} ${b}`;
+  });
 }
 
 const rounded = (value: number): number => Math.round(value * 1000) / 1000;
 
-/** Stacks of names: frames that differ only in what a name does not tell are one. */
-class NamedStacks {
-  private readonly texts: string[] = [];
-  private readonly pool = new TuplePool(2);
-  /** stack of names per sample, -1 for none */
-  private readonly stackOf: Int32Array;
+function* pieces(names: NamedStacks, numbersOf: (stack: number) => string): Generator<Uint8Array> {
+  const writer = new FoldedWriter(names, numbersOf);
+  for (let piece = writer.piece(); piece.length > 0; piece = writer.piece()) yield piece;
+}
 
-  constructor(table: StackTable, annotate: boolean) {
-    const { samples, stacks, threads, processes, strings } = table;
-    const numbers = new Map<string, number>();
-    const numberOf = (text: string): number => {
-      let number = numbers.get(text);
-      if (number === undefined) numbers.set(text, (number = this.texts.push(text) - 1));
-      return number;
-    };
-    const nameOf = Int32Array.from(namesOfFrames(table, annotate), numberOf);
-    // Collapsers write a space in the name of a process as `_`, since some readers take the first space for the gap.
-    const tops = Array.from(processes.name, (id) =>
-      id === 0 ? -1 : this.pool.intern(-1, numberOf(escaped(strings.get(id)).replaceAll(" ", "_"))),
-    );
-    const known = new Map<number, Int32Array>();
-    const open: number[] = [];
-    this.stackOf = new Int32Array(samples.rowCount);
-    for (let row = 0; row < samples.rowCount; row++) {
-      const top = tops[threads.process[samples.thread[row]!]!]!;
-      let named = known.get(top);
-      if (named === undefined) known.set(top, (named = new Int32Array(stacks.rowCount).fill(-1)));
-      let at = samples.stack[row]!;
-      for (; at >= 0 && named[at]! < 0; at = stacks.parent[at]!) open.push(at);
-      let stack = at < 0 ? top : named[at]!;
-      for (let next = open.pop(); next !== undefined; next = open.pop())
-        named[next] = stack = this.pool.intern(stack, nameOf[stacks.frame[next]!]!);
-      this.stackOf[row] = stack;
-    }
+const SEMICOLON = 0x3b;
+
+/** Goes through the stacks in order with the text of the callers in hand: each name is written once per stack, each line copied at once. */
+class FoldedWriter {
+  private readonly names: NamedStacks;
+  /** the numbers behind a stack; "" where it is not wanted */
+  private readonly numbersOf: (stack: number) => string;
+  private readonly encoded: Encoded;
+  private readonly order: CalleesByName;
+  /** the stack that comes next and how many callers it has; -1 at the end */
+  private stack: number;
+  private depth = 0;
+  /** text of the stack and its callers, and where each of them ends */
+  private path: Uint8Array = new Uint8Array(4096);
+  private readonly ends: number[] = [];
+
+  constructor(names: NamedStacks, numbersOf: (stack: number) => string) {
+    this.names = names;
+    this.numbersOf = numbersOf;
+    this.encoded = encode(names.texts);
+    this.order = calleesByName(names);
+    this.stack = this.order.first[0]!;
   }
 
-  /** Sum of the values of the samples `[from, to)` per stack. */
-  sums(values: Float64Array | undefined, from: number, to: number): Float64Array {
-    const sums = new Float64Array(this.pool.size);
-    if (values === undefined) return sums;
-    for (let row = from; row < to; row++) if (this.stackOf[row]! >= 0) sums[this.stackOf[row]!]! += values[row]!;
-    return sums;
-  }
-
-  /** Stacks that are wanted, callers first and callees by name in code units: the same on every machine. */
-  *inOrder(isWanted: (stack: number) => boolean): Generator<{ stack: number; text: string }> {
-    const { texts, pool } = this;
-    const [parent, name] = [pool.column(0), pool.column(1)];
-    const { first, next } = calleesByName(parent, name, texts);
-    // Texts of the callers that are open, by depth; joined as ropes, which only those that are wanted become strings of.
-    const prefix: string[] = [];
-    const path: number[] = [];
-    for (let stack = first[0]!; stack >= 0;) {
-      const own = texts[name[stack]!]!;
-      const text = path.length === 0 ? own : `${prefix[path.length - 1]!};${own}`;
-      if (isWanted(stack)) yield { stack, text };
-      if (first[stack + 1]! >= 0) {
-        prefix[path.length] = text;
-        path.push(stack);
-        stack = first[stack + 1]!;
-        continue;
+  /** The next lines; empty where there are no more. */
+  piece(): Uint8Array {
+    let out = new Uint8Array(PIECE);
+    let size = 0;
+    for (; this.stack >= 0; this.step()) {
+      const end = this.enter(this.names.member[this.stack]!);
+      const numbers = this.numbersOf(this.stack);
+      if (numbers === "") continue;
+      const need = end + numbers.length + 2;
+      if (size + need > out.length) {
+        // The stack is entered again for the next piece.
+        if (size > 0) break;
+        out = new Uint8Array(need);
       }
-      while (next[stack]! < 0 && path.length > 0) stack = path.pop()!;
-      stack = next[stack]!;
+      out.set(this.path.subarray(0, end), size);
+      size += end;
+      out[size++] = 0x20;
+      for (let i = 0; i < numbers.length; i++) out[size++] = numbers.charCodeAt(i);
+      out[size++] = 0x0a;
     }
+    return out.subarray(0, size);
+  }
+
+  /** Writes a name behind its callers; returns where it ends. */
+  private enter(name: number): number {
+    const { encoded, depth, ends } = this;
+    const from = encoded.starts[name]!;
+    const to = encoded.starts[name + 1]!;
+    let at = depth === 0 ? 0 : ends[depth - 1]!;
+    const need = at + 1 + to - from;
+    if (need > this.path.length) {
+      const bigger = new Uint8Array(2 * need);
+      bigger.set(this.path);
+      this.path = bigger;
+    }
+    const { path } = this;
+    if (depth > 0) path[at++] = SEMICOLON;
+    // Names are short: below some 100 bytes a loop beats `set`.
+    for (let i = from; i < to; i++) path[at++] = encoded.bytes[i]!;
+    ends[depth] = at;
+    return at;
+  }
+
+  private step(): void {
+    const { first, next } = this.order;
+    const { parent } = this.names;
+    let { stack } = this;
+    if (first[stack + 1]! >= 0) {
+      this.stack = first[stack + 1]!;
+      this.depth++;
+      return;
+    }
+    while (next[stack]! < 0 && parent[stack]! >= 0) {
+      stack = parent[stack]!;
+      this.depth--;
+    }
+    this.stack = next[stack]!;
   }
 }
 
-/** First callee of each stack (of stack s at s + 1; of none at 0) and the next one of the same caller, by name; -1 for none. */
-function calleesByName(
-  parent: Int32Array,
-  name: Int32Array,
-  texts: readonly string[],
-): { first: Int32Array; next: Int32Array } {
+/** Texts one behind the other; text t is `bytes[starts[t], starts[t + 1])`. */
+interface Encoded {
+  readonly bytes: Uint8Array;
+  readonly starts: Int32Array;
+}
+
+function encode(texts: readonly string[]): Encoded {
+  const starts = new Int32Array(texts.length + 1);
+  texts.forEach((text, at) => (starts[at + 1] = starts[at]! + Buffer.byteLength(text)));
+  const bytes = Buffer.alloc(starts[texts.length]!);
+  texts.forEach((text, at) => bytes.write(text, starts[at]!));
+  return { bytes, starts };
+}
+
+/** First callee of each stack (of stack s at s + 1; of none at 0) and the next one of the same caller, by name in code units: the same on every machine; -1 for none. */
+interface CalleesByName {
+  readonly first: Int32Array;
+  readonly next: Int32Array;
+}
+
+function calleesByName({ parent, member, texts }: NamedStacks): CalleesByName {
   const size = parent.length;
   const byName = Int32Array.from(texts.keys()).sort((a, b) => (texts[a]! < texts[b]! ? -1 : 1));
   const rank = new Int32Array(texts.length);
   byName.forEach((text, at) => (rank[text] = at));
-  // Sorted by rank, by counting; put before their siblings from the last on, they end up in order.
-  const start = new Int32Array(texts.length + 1);
-  for (let stack = 0; stack < size; stack++) start[rank[name[stack]!]! + 1]!++;
-  for (let at = 0; at < texts.length; at++) start[at + 1]! += start[at]!;
-  const sorted = new Int32Array(size);
-  for (let stack = 0; stack < size; stack++) sorted[start[rank[name[stack]!]!]!++] = stack;
+  const callees = new Int32Array(size + 1);
+  for (let stack = 0; stack < size; stack++) callees[parent[stack]! + 1]!++;
   const first = new Int32Array(size + 1).fill(-1);
   const next = new Int32Array(size).fill(-1);
-  for (let i = size - 1; i >= 0; i--) {
+  // Most are the only callee. The others are sorted by rank, by counting; put before their siblings from the last on, they end up in order.
+  const start = new Int32Array(texts.length + 1);
+  for (let stack = 0; stack < size; stack++) {
+    if (callees[parent[stack]! + 1] === 1) first[parent[stack]! + 1] = stack;
+    else start[rank[member[stack]!]! + 1]!++;
+  }
+  for (let at = 0; at < texts.length; at++) start[at + 1]! += start[at]!;
+  const sorted = new Int32Array(start[texts.length]!);
+  for (let stack = 0; stack < size; stack++)
+    if (callees[parent[stack]! + 1] !== 1) sorted[start[rank[member[stack]!]!]!++] = stack;
+  for (let i = sorted.length - 1; i >= 0; i--) {
     const stack = sorted[i]!;
     next[stack] = first[parent[stack]! + 1]!;
     first[parent[stack]! + 1] = stack;
   }
   return { first, next };
-}
-
-function namesOfFrames({ frames, strings }: StackTable, annotate: boolean): string[] {
-  return Array.from(frames.function, (id, row) => {
-    const name = escaped(strings.get(id));
-    const file = strings.get(frames.file[row]!);
-    const hasPlace = name === "(anonymous)" && file !== "";
-    const place = hasPlace ? ` ${escaped(file.slice(file.lastIndexOf("/") + 1))}:${frames.line[row]!}` : "";
-    return `${name}${place}${annotate ? annotation(frames.kind[row]!) : ""}`;
-  });
-}
-
-const annotation = (kind: number): string =>
-  kind === FrameKind.kernel ? "_[k]" : kind === FrameKind.jit ? "_[j]" : "";
-
-function escaped(name: string): string {
-  const text = name.replaceAll(";", ":").replace(/\s+/g, " ").trim();
-  return text === "" ? "[unknown]" : text;
 }

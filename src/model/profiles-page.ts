@@ -11,7 +11,7 @@ export interface ProfilesDocument {
   readonly schema: typeof PROFILES_SCHEMA;
   /** version of Longpole that made it */
   readonly producer: string;
-  /** the files, or the command and process that was recorded */
+  /** the files, or the program and process that was recorded */
   readonly title: string;
   /** the one to be looked at first comes first */
   readonly trees: readonly FlameTree[];

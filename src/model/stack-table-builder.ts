@@ -1,4 +1,5 @@
 import { AttributeTableBuilder, AttributeType } from "./attribute-table.ts";
+import { StackPool } from "./stack-pool.ts";
 import type { FrameKind, StackTable, ValueType } from "./stack-table.ts";
 import { grow, StringPool } from "./string-pool.ts";
 import { TuplePool } from "./tuple-pool.ts";
@@ -27,7 +28,7 @@ export class StackTableBuilder {
   defaultValue = 0;
   private readonly types: ValueType[] = [];
   private readonly framePool = new TuplePool(4);
-  private readonly stackPool = new TuplePool(2);
+  private readonly stackPool = new StackPool();
   private values: Float64Array[] = [];
   private stackOf = new Int32Array(1 << 10);
   private timeOf = new Float64Array(1 << 10);
@@ -134,7 +135,7 @@ export class StackTableBuilder {
         line: framePool.column(2),
         kind: Uint8Array.from(framePool.column(3)),
       },
-      stacks: { rowCount: stackPool.size, parent: stackPool.column(0), frame: stackPool.column(1) },
+      stacks: { rowCount: stackPool.size, parent: stackPool.parent, frame: stackPool.member },
       samples: {
         rowCount: rows,
         stack: this.stackOf.subarray(0, rows),

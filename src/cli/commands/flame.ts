@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import { flameReport } from "../../engine/flame.ts";
 import { flameTree } from "../../engine/flame-tree.ts";
 import { loadProfiles } from "../../formats/load-profiles.ts";
-import { foldedDifference, foldedLines } from "../../formats/write-folded.ts";
+import { foldedDifference, foldedText } from "../../formats/write-folded.ts";
 import { writePprof } from "../../formats/write-pprof.ts";
 import { InputError } from "../../model/intake.ts";
 import { mergeStackTables, minus } from "../../model/merge-stack-tables.ts";
@@ -29,9 +29,6 @@ export interface FlameOptions extends LookOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
-
-/** Characters that are written at once. */
-const PIECE = 1 << 20;
 
 /** `longpole flame`: profiles → a view of them, or another format. */
 export function flame(files: readonly string[], options: FlameOptions, terminal: Terminal): Promise<number> {
@@ -60,11 +57,11 @@ async function write(
 ): Promise<void> {
   if (options.folded === true) {
     const annotate = options.annotate === true;
-    const lines =
+    const pieces =
       base === undefined
-        ? foldedLines(stacks, { value, annotate })
+        ? foldedText(stacks, { value, annotate })
         : foldedDifference(base, stacks, { value, annotate });
-    print(lines, terminal);
+    for (const piece of pieces) terminal.out(piece);
   } else if (options.pprof === true) {
     const shown = { ...(base === undefined ? stacks : minus(stacks, base)), defaultValue: value };
     terminal.out(gzipSync(writePprof(shown)));
@@ -79,17 +76,6 @@ async function write(
     if (options.json === true) for (const piece of jsonDocument(report)) terminal.out(piece);
     else terminal.out(`${renderFlame(report, files, options.diff, lookOf(options, terminal)).join("\n")}\n`);
   }
-}
-
-function print(lines: Iterable<string>, terminal: Terminal): void {
-  let text = "";
-  for (const line of lines) {
-    text += `${line}\n`;
-    if (text.length < PIECE) continue;
-    terminal.out(text);
-    text = "";
-  }
-  terminal.out(text);
 }
 
 async function readAll(

@@ -4,7 +4,7 @@ import type { TargetProcess } from "../../agent/target-process.ts";
 import { flameReport } from "../../engine/flame.ts";
 import { flameTree } from "../../engine/flame-tree.ts";
 import { decodeCpuProfile } from "../../formats/cpuprofile.ts";
-import { foldedLines } from "../../formats/write-folded.ts";
+import { foldedText } from "../../formats/write-folded.ts";
 import { writePprof } from "../../formats/write-pprof.ts";
 import { Intake } from "../../model/intake.ts";
 import { PROFILES_SCHEMA } from "../../model/profiles-page.ts";
@@ -51,7 +51,7 @@ export async function recordInspected(
     await writePage(options.html, { schema: PROFILES_SCHEMA, producer: packageJson().version, title: name, trees });
     if (options.quiet !== true) terminal.err(`longpole: wrote ${safeText(options.html)}\n`);
   }
-  if (options.folded === true) for (const line of foldedLines(stacks, { value })) terminal.out(`${line}\n`);
+  if (options.folded === true) for (const piece of foldedText(stacks, { value })) terminal.out(piece);
   else if (options.pprof === true) terminal.out(gzipSync(writePprof(stacks)));
   else {
     const report = flameReport(stacks, value);

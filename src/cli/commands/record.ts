@@ -4,7 +4,7 @@ import { recordProcess, type Recorded } from "../../agent/record-process.ts";
 import { RecordError, runningProcess, startCommand, type TargetProcess } from "../../agent/target-process.ts";
 import { flameTree } from "../../engine/flame-tree.ts";
 import { recordReport } from "../../engine/micro/record-report.ts";
-import { foldedLines } from "../../formats/write-folded.ts";
+import { foldedText } from "../../formats/write-folded.ts";
 import { writePprof } from "../../formats/write-pprof.ts";
 import { mergeStackTables } from "../../model/merge-stack-tables.ts";
 import type { ProcessRecording } from "../../model/process-recording.ts";
@@ -113,7 +113,7 @@ async function write(
   const shown = options.offCpu === true ? recording.offCpu : recording.onCpu;
   const report = recordReport(recording, again(words, options, terminal));
   if (options.html !== undefined) await writeRecordPage(recording, report, options.html, options, terminal);
-  if (options.folded === true) for (const line of foldedLines(shown, { value: 0 })) terminal.out(`${line}\n`);
+  if (options.folded === true) for (const piece of foldedText(shown, { value: 0 })) terminal.out(piece);
   else if (options.pprof === true) terminal.out(gzipSync(writePprof(pprofTable(recording, options.offCpu === true))));
   else if (options.json === true) for (const piece of jsonDocument(report)) terminal.out(piece);
   else terminal.out(`${renderRecord(report, recording, terminal.command, lookOf(options, terminal)).join("\n")}\n`);
@@ -140,7 +140,7 @@ function pprofTable(
 
 /** All that was recorded as one page; what was asked for is looked at first. */
 async function writeRecordPage(
-  { onCpu, offCpu, faults, command, pid }: ProcessRecording,
+  { onCpu, offCpu, faults, name, pid }: ProcessRecording,
   report: RecordReport,
   file: string,
   options: RecordCommandOptions,
@@ -152,7 +152,8 @@ async function writeRecordPage(
     ...(options.offCpu === true ? [off, on] : [on, off]),
     ...(faults.samples.rowCount === 0 ? [] : [flameTree(faults, 0, "page faults")]),
   ];
-  const title = `${command} (process ${pid})`;
+  // The whole command may be lines long: the page has it in small, from the report.
+  const title = `${name} (process ${pid})`;
   await writePage(file, { schema: PROFILES_SCHEMA, producer: packageJson().version, title, trees, record: report });
   if (options.quiet !== true) terminal.err(`longpole: wrote ${safeText(file)}\n`);
 }

@@ -25,7 +25,12 @@ export function ProfilesPage({ document: shown }: { document: ProfilesDocument }
     <div className={styles["page"]}>
       <header className={styles["head"]}>
         <b>Longpole</b>
-        <h1>{shown.title}</h1>
+        <div className={styles["title"]}>
+          <h1>{shown.title}</h1>
+          {record !== undefined && record.recording.command !== record.recording.name && (
+            <code>{record.recording.command}</code>
+          )}
+        </div>
         <button onClick={switchTheme}>Light / dark</button>
       </header>
       <main className={styles["main"]}>
