@@ -41,11 +41,15 @@ export class FrameList {
   count = 0;
 
   push(frame: number): void {
-    if (this.count === this.frames.length) {
-      const bigger = new Int32Array(2 * this.count);
-      bigger.set(this.frames);
-      this.frames = bigger;
-    }
+    this.reserve();
     this.frames[this.count++] = frame;
+  }
+
+  /** Makes room for one more at least. */
+  reserve(): void {
+    if (this.count < this.frames.length) return;
+    const bigger = new Int32Array(2 * this.count);
+    bigger.set(this.frames);
+    this.frames = bigger;
   }
 }

@@ -128,9 +128,15 @@ function number(bytes: Uint8Array, start: number, end: number): number {
   return bytes[start] === 0x2d ? -value : value;
 }
 
+/** `10 ** n` is a call that costs as much as all else of a number. */
+const POWERS = Array.from({ length: 10 }, (_, n) => 10 ** n);
+
 /** Seconds with a fraction; exact for a boot of 104 days, as a double of nanoseconds is. */
 function nanoseconds(bytes: Uint8Array, start: number, end: number): number {
   const dot = indexOf(bytes, 0x2e, start, end);
   if (dot < 0) return number(bytes, start, end) * 1e9;
-  return number(bytes, start, dot) * 1e9 + number(bytes, dot + 1, end) * 10 ** (9 - (end - dot - 1));
+  return (
+    number(bytes, start, dot) * 1e9 +
+    number(bytes, dot + 1, end) * (POWERS[9 - (end - dot - 1)] ?? 10 ** (9 - (end - dot - 1)))
+  );
 }

@@ -3,17 +3,22 @@ import { PerfLineCache } from "./perf-line-cache.ts";
 
 const ADDRESS = "\t          414b3b ";
 
-/** What the cache says to each of `texts`, after it was given all of `given`: size and value, or "new". */
-function found(given: readonly string[], texts: readonly string[]): (string | [number, number])[] {
+/** Size and value of the line that is all of `text` but what stands behind, as the cache has it. */
+function lookUp(cache: PerfLineCache, text: DataView): [number, number] | "new" {
+  const values = new Int32Array(1);
+  return cache.readKnown(text, 0, values, 0) === 0 ? "new" : [cache.at, values[0]!];
+}
+
+function give(cache: PerfLineCache, text: string, value: number): void {
+  const bytes = Buffer.from(text, "latin1");
+  cache.add(bytes, viewOf(bytes), 0, bytes.length, value);
+}
+
+/** What the cache says to each of `texts`, after it was given all of `given`, numbered from 0. */
+function found(given: readonly string[], texts: readonly string[]): ([number, number] | "new")[] {
   const cache = new PerfLineCache();
-  given.forEach((text, value) => {
-    const bytes = Buffer.from(text, "latin1");
-    cache.add(bytes, viewOf(bytes), 0, bytes.length, value);
-  });
-  return texts.map((text) => {
-    const size = cache.find(viewOf(Buffer.from(`${text}and more behind it`, "latin1")), 0);
-    return size === 0 ? "new" : [size, cache.value];
-  });
+  given.forEach((text, value) => give(cache, text, value));
+  return texts.map((text) => lookUp(cache, viewOf(Buffer.from(`${text}and more behind it, too`, "latin1"))));
 }
 
 const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -52,27 +57,39 @@ test("a zero byte, which as a number is another byte's equal, is never remembere
 test("short lines, and one that ends with the text", () => {
   expect(found(["\t 1 f (x)\n"], ["\t 1 f (x)\n"])).toEqual(["new"]);
   const line = `${ADDRESS}main (/bin/x)\n`;
-  const cache = new PerfLineCache();
   const bytes = Buffer.from(line);
+  const cache = new PerfLineCache();
   cache.add(bytes, viewOf(bytes), 0, bytes.length, 3);
-  expect(cache.find(viewOf(bytes), 0)).toBe(line.length);
-  expect(cache.find(viewOf(bytes.subarray(0, -1)), 0)).toBe(0);
+  expect(lookUp(cache, viewOf(bytes))).toEqual([line.length, 3]);
+  expect(lookUp(cache, viewOf(bytes.subarray(0, -1)))).toBe("new");
+});
+
+test("lines one behind the other, up to one that is new, or to the end of the room", () => {
+  const [one, two, other] = ["one", "two", "other"].map((name) => `${ADDRESS}${name} (/bin/x)\n`) as [
+    string,
+    string,
+    string,
+  ];
+  const cache = new PerfLineCache();
+  give(cache, one, 5);
+  give(cache, two, 6);
+  const text = viewOf(Buffer.from(one + two + one + other + one));
+  const values = new Int32Array(9);
+  expect(cache.readKnown(text, 0, values, 2)).toBe(5);
+  expect([Array.from(values.subarray(2, 5)), cache.at]).toEqual([[5, 6, 5], 2 * one.length + two.length]);
+  expect([cache.readKnown(text, 0, values, 8), values[8], cache.at]).toEqual([9, 5, one.length]);
 });
 
 test("more text than it holds: what came last is known, and nothing is mistaken", () => {
   const cache = new PerfLineCache();
-  const lines = Array.from({ length: 3000 }, (_, i) =>
-    Buffer.from(`\t${i.toString(16).padStart(16)} ${"f".repeat(3000)}${i} (/bin/x)\n`),
+  const lines = Array.from(
+    { length: 6000 },
+    (_, i) => `\t${i.toString(16).padStart(16)} ${"f".repeat(3000)}${i} (/bin/x)\n`,
   );
-  lines.forEach((bytes, value) => cache.add(bytes, viewOf(bytes), 0, bytes.length, value));
-  let known = 0;
-  for (const [value, bytes] of lines.entries()) {
-    if (cache.find(viewOf(bytes), 0) === 0) continue;
-    known++;
-    expect(cache.value).toBe(value);
-  }
-  // 9 MB were given, of which 4 MiB fit.
-  expect(known).toBeGreaterThan(100);
-  expect(known).toBeLessThan(1500);
-  expect(cache.find(viewOf(lines[2999]!), 0)).toBe(lines[2999]!.length);
+  lines.forEach((text, value) => give(cache, text, value));
+  const answers = lines.map((text) => lookUp(cache, viewOf(Buffer.from(text))));
+  const known = answers.filter((answer) => answer !== "new").length;
+  answers.forEach((answer, i) => expect(["new", [lines[i]!.length, i]]).toContainEqual(answer));
+  // 18 MB were given, of which 8 MiB fit.
+  expect([known > 100, known < 3000, answers.at(-1)]).toEqual([true, true, [lines[5999]!.length, 5999]]);
 });

@@ -72,6 +72,12 @@ describe("a sample", () => {
       "g;(anonymous namespace)::f;main.(*T).M 1",
     ],
     ["g 1 1.0: cycles: \n\t 2 f\n\t 1 g+0xf\n\n", "g;g;f 1"],
+    // Only the last offset is one; a file that is gone; parentheses within a name.
+    [
+      "o 1 1.0: cycles: \n\t 4 f+0x1+0x2 (/x)\n\t 3 f+0x1 (/x)\n\t 2 f (/x (deleted))\n\t 1 f+0xg (/x)\n\n",
+      "o;f+0xg;f;f;f+0x1 1",
+    ],
+    ["o 1 1.0: cycles: \n\t 2 m (a)+0x2 (/x)\n\t 1 m (a) (/x (deleted))\n\t 1 m (/x)\n\n", "o;m;m;m 1"],
     ["crlf 1 1.0: cycles: \r\n\t 2 f (/bin/x)\r\n\t 1 g (/bin/x)\r\n\r\n", "crlf;g;f 1"],
   ])("%j", (text, want) => {
     const { stacks, errors } = read(text);

@@ -1,11 +1,11 @@
 import { InputError, type Intake } from "../model/intake.ts";
 import { StackTableBuilder } from "../model/stack-table-builder.ts";
 import type { StackTable } from "../model/stack-table.ts";
-import { StringPool } from "../model/string-pool.ts";
 import { CallPath, FrameList } from "./call-path.ts";
 import { readPerfFrame } from "./perf-frame.ts";
 import { PerfHeaderReader, type PerfHeader } from "./perf-header.ts";
 import { PerfLineCache } from "./perf-line-cache.ts";
+import { NumberedBytes, PerfSymbols, UNKNOWN } from "./perf-symbols.ts";
 import { ToldLines } from "./told-lines.ts";
 
 const NEWLINE = 0x0a;
@@ -52,9 +52,9 @@ export class PerfScript {
   /** What whole lines stand for; Java's, which are read otherwise, behind. */
   private readonly known: (PerfLineCache | undefined)[] = [undefined, undefined];
   /** The same by the text behind their addresses. */
-  private readonly lines = [new Remembered(), new Remembered()];
-  private readonly threads = new Remembered();
-  private readonly events = new Remembered();
+  private readonly lines = [new PerfSymbols(), new PerfSymbols()];
+  private readonly threads = new NumberedBytes();
+  private readonly events = new NumberedBytes();
   private readonly processes = new Map<string, number>();
   /** Frames of lines that stand for several, the innermost first; line number -2 - i has those at i. */
   private readonly several: number[][] = [];
@@ -154,7 +154,7 @@ export class PerfScript {
   private threadOf(header: PerfHeader): number {
     const { bytes, threads, into } = this;
     const id = threads.find(bytes, header.threadStart, header.threadEnd);
-    let thread = threads.get(id);
+    let thread = threads.numbers.get(id);
     if (thread === UNKNOWN) {
       const name = bytes.toString("utf8", header.threadStart, header.commEnd);
       const key = `${header.pid} ${name}`;
@@ -168,7 +168,7 @@ export class PerfScript {
         this.processes.set(key, process);
       }
       thread = into.thread(process, header.tid, into.strings.intern(name));
-      threads.set(id, thread);
+      threads.numbers.set(id, thread);
     }
     this.language = Number(
       bytes[header.threadStart] === 0x6a && bytes.toString("latin1", header.threadStart, header.commEnd) === "java",
@@ -179,12 +179,12 @@ export class PerfScript {
   private valueOf(header: PerfHeader): number {
     const { bytes, events } = this;
     const id = events.find(bytes, header.eventStart, header.eventEnd);
-    let type = events.get(id);
+    let type = events.numbers.get(id);
     if (type === UNKNOWN) {
       const name = bytes.toString("utf8", header.eventStart, header.eventEnd);
       const isClock = header.hasPeriod && /^(?:cpu|task)-clock/.test(name);
       type = this.into.valueType(name, isClock ? "nanoseconds" : "count");
-      events.set(id, type);
+      events.numbers.set(id, type);
     }
     return type;
   }
@@ -197,23 +197,22 @@ export class PerfScript {
 
   /** Reads the chain of indented lines at `start` into `chain`; its end is left in `behind`. */
   private readChain(start: number): void {
-    const { bytes, words, language } = this;
+    const { bytes, words, chain, language } = this;
     const known = (this.known[language] ??= new PerfLineCache());
     let at = start;
-    do {
-      const size = known.find(words, at);
-      if (size > 0) {
-        this.add(known.value);
-        at += size;
-        continue;
-      }
+    while (isIndented(bytes, at)) {
+      chain.reserve();
+      chain.count = known.readKnown(words, at, chain.frames, chain.count);
+      at = known.at;
+      if (!isIndented(bytes, at)) break;
       const end = lineEnd(bytes, at);
       if (end - at < 8 && isBlank(bytes, at, end)) break;
       const line = this.lineOf(at, end);
       this.add(line);
-      if (line !== UNKNOWN && end < bytes.length) known.add(bytes, words, at, end + 1, line);
+      // Lines that stand for no frame or several are not among those known by their text.
+      if (line >= 0 && end < bytes.length) known.add(bytes, words, at, end + 1, line);
       at = end + 1;
-    } while (isIndented(bytes, at));
+    }
     this.behind = at - 1;
   }
 
@@ -233,13 +232,13 @@ export class PerfScript {
     at++;
     let textEnd = end;
     while (textEnd > at && bytes[textEnd - 1]! <= 0x20) textEnd--;
-    const remembered = this.lines[language]!;
-    const id = remembered.find(bytes, at, textEnd);
-    let line = remembered.get(id);
+    const held = this.lines[language]!;
+    const id = held.find(bytes, at, textEnd);
+    let line = held.lines.get(id);
     if (line === UNKNOWN) {
       line = this.framesOf(bytes.toString("utf8", at, textEnd));
-      remembered.set(id, line);
-      if (remembered.bytes > MAX_REMEMBERED) this.lines[language] = new Remembered();
+      held.lines.set(id, line);
+      if (held.byteLength > MAX_REMEMBERED) this.lines[language] = new PerfSymbols();
     }
     return line;
   }
@@ -268,39 +267,7 @@ export class PerfScript {
   }
 }
 
-const UNKNOWN = -1_000_000_000;
 const NO_FRAME = -1;
-
-/** Numbers by the bytes that they were made of. */
-class Remembered {
-  private readonly pool = new StringPool();
-  private numbers = new Int32Array(1 << 10).fill(UNKNOWN);
-
-  find(bytes: Uint8Array, start: number, end: number): number {
-    return this.pool.internBytes(bytes, start, end);
-  }
-
-  get(id: number): number {
-    return id < this.numbers.length ? this.numbers[id]! : UNKNOWN;
-  }
-
-  set(id: number, number: number): void {
-    if (id >= this.numbers.length) {
-      const bigger = new Int32Array(Math.max(id + 1, 2 * this.numbers.length)).fill(UNKNOWN);
-      bigger.set(this.numbers);
-      this.numbers = bigger;
-    }
-    this.numbers[id] = number;
-  }
-
-  get bytes(): number {
-    return this.pool.byteLength;
-  }
-
-  release(): void {
-    this.pool.releaseSource();
-  }
-}
 
 function lineEnd(bytes: Uint8Array, at: number): number {
   const end = bytes.indexOf(NEWLINE, at);

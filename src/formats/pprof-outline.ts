@@ -1,6 +1,6 @@
 import { InputError, type Intake } from "../model/intake.ts";
 import { isUtf8, type StringPool } from "../model/string-pool.ts";
-import { ProtobufReader, Wire } from "./protobuf-reader.ts";
+import { Wire, type ProtobufReader } from "./protobuf-reader.ts";
 
 /** What a profile of pprof has beside its samples, of which it tells the places: strings stand behind what refers to them. */
 export interface PprofOutline {
