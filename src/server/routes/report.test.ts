@@ -1,23 +1,44 @@
+import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyInstance } from "fastify";
 import { expect, test } from "vitest";
 import type { Report } from "../../model/report.ts";
 import { sampleReport } from "../../testing/sample-report.ts";
 import type { ServerContext } from "../context.ts";
 import { problemOf } from "../http/http-error.ts";
-import { AnalysisError } from "../live/analyst.ts";
+import { AnalysisError, type Listener } from "../live/analyst.ts";
 import { LastAnswers } from "../live/last-answers.ts";
 import { addReportRoutes } from "./report.ts";
 
 const NOW = 1_790_000_900_000_000_000n;
 const live = { fromUnixNs: "1790000000000000000", toUnixNs: String(NOW), traceShare: 1, spansInWindow: 5 };
 
+interface State {
+  store: string;
+  fails: boolean;
+  kept: number;
+  /** of analyses that go on until this resolves or their listener leaves */
+  running?: Promise<void>;
+  left?: number;
+}
+
 /** The routes over an analysis and a store that do what `state` says. */
-function appOf(state: { store: string; fails: boolean; kept: number }): FastifyInstance {
+function appOf(state: State): FastifyInstance {
   const app = Fastify();
   app.setErrorHandler((error, _, reply) => reply.code(problemOf(error).problem.status).send(problemOf(error).problem));
   const context = {
     analyst: {
-      ask: async (): Promise<string> => {
+      waiting: 1,
+      ask: async (_: unknown, { signal }: Listener): Promise<string> => {
+        await Promise.race([
+          state.running,
+          new Promise((_, reject) => {
+            signal?.addEventListener("abort", () => {
+              state.left = (state.left ?? 0) + 1;
+              reject(signal.reason as Error);
+            });
+          }),
+          ...(state.running === undefined ? [Promise.resolve()] : []),
+        ]);
         if (state.fails) throw new AnalysisError("StoreError", "unreachable", "nobody answers");
         return JSON.stringify({ ...sampleReport(), live });
       },
@@ -81,4 +102,36 @@ test("who asks for what is held gets it first, with its time, and then the newer
   state.store = "restarting";
   const [[event, stale]] = (await eventsOf("last=15m&held=true")) as [[string, Report]];
   expect([event, stale.live?.stale?.why]).toEqual(["page", "restarting"]);
+});
+
+test("a page whose caller went away is computed for who opens it next, until another one is asked for", async () => {
+  const state: State = { store: "ready", fails: false, kept: 0 };
+  const app = appOf(state);
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  const { port } = app.server.address() as AddressInfo;
+  try {
+    let finish = (): void => {};
+    state.running = new Promise((resolve) => (finish = resolve));
+    const leave = async (query: string): Promise<void> => {
+      const abort = new AbortController();
+      const { body } = await fetch(`http://127.0.0.1:${port}/api/v1/page/events?${query}`, { signal: abort.signal });
+      const reading = body!.getReader().read();
+      abort.abort();
+      await expect(reading).rejects.toThrow();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    };
+    await leave("last=5m");
+    expect(state.left ?? 0).toBe(0);
+    await leave("last=15m");
+    expect(state.left).toBe(1);
+    finish();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const eventsOf = async (query: string): Promise<string> =>
+      (await app.inject({ url: `/api/v1/page/events?held=true&${query}` })).body;
+    expect(await eventsOf("last=5m")).not.toContain("event: held");
+    expect(await eventsOf("last=15m")).toContain("event: held");
+  } finally {
+    app.server.closeAllConnections();
+    await app.close();
+  }
 });

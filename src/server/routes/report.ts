@@ -23,11 +23,27 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
     return answer.json;
   };
 
-  const page: Answering = async ({ query, endsNow }, listener) => {
-    const { json } = await orLast(context, "page", query, endsNow, () =>
-      analyst.ask({ kind: "page", query, producer: context.version }, listener),
-    );
-    return json;
+  /** A page whose caller went away, still computed for who opens it next. */
+  let left: AbortController | undefined;
+
+  const page: Answering = async ({ query, endsNow }, { signal, ...listener }) => {
+    // One at a time: the answer to the last question is the one that somebody may come back for.
+    left?.abort(new Error("another page is asked for"));
+    const own = new AbortController();
+    const leave = (): void => {
+      if (analyst.waiting > 1) own.abort(signal!.reason);
+      else left = own;
+    };
+    signal?.addEventListener("abort", leave, { once: true });
+    try {
+      const { json } = await orLast(context, "page", query, endsNow, () =>
+        analyst.ask({ kind: "page", query, producer: context.version }, { ...listener, signal: own.signal }),
+      );
+      return json;
+    } finally {
+      signal?.removeEventListener("abort", leave);
+      if (left === own) left = undefined;
+    }
   };
 
   /**
