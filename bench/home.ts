@@ -11,7 +11,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Browser } from "playwright-core";
+import type { Browser, Request } from "playwright-core";
 import { writeOtlpTraces } from "../src/formats/write-otlp-traces.ts";
 import { openBrowser } from "../src/testing/browser.ts";
 import { readTable } from "./read-table.ts";
@@ -106,7 +106,12 @@ async function load(within: Browser): Promise<number> {
   const page = await within.newPage({ viewport: { width: 1440, height: 900 } });
   try {
     page.setDefaultTimeout(120_000);
-    const whole = page.waitForEvent("requestfinished", (request) => request.url().includes("/api/v1/page/events"));
+    // The page closes the stream when it has the whole answer, which a browser may call a failure.
+    const isPages = (request: Request): boolean => request.url().includes("/api/v1/page/events");
+    const whole = Promise.any([
+      page.waitForEvent("requestfinished", isPages),
+      page.waitForEvent("requestfailed", isPages),
+    ]);
     const began = performance.now();
     await page.goto(`${API}/`);
     await page.getByText("an index on", { exact: false }).first().waitFor();
