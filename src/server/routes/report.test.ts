@@ -117,7 +117,7 @@ test("a page whose caller went away is computed for who opens it next, until ano
       const { body } = await fetch(`http://127.0.0.1:${port}/api/v1/page/events?${query}`, { signal: abort.signal });
       const reading = body!.getReader().read();
       abort.abort();
-      await expect(reading).rejects.toThrow();
+      await expect(reading).rejects.toThrow("aborted");
       await new Promise((resolve) => setTimeout(resolve, 50));
     };
     await leave("last=5m");
