@@ -20,6 +20,7 @@ import { identicalArguments } from "../explain/repeated-calls.ts";
 import { statementCause } from "../explain/slow-statement.ts";
 import { medianOf, siblingCalls } from "../sibling-calls.ts";
 import { isCall } from "./attribution.ts";
+import { asOneCache, type AddedCallClaim } from "./one-cache.ts";
 import type { Operation } from "./operations.ts";
 
 /** Growth of the share of parents that make a call, and of the calls of each, from which on it is told. */
@@ -33,7 +34,7 @@ const LOOP = 3;
 /** Calls that are made by more of their parents than before, or more often by each: lost caches, loops, retries. */
 export function claimAddedCalls(comparison: Comparison, added: readonly AddedCalls[]): RegressionClaim[] {
   const { list } = comparison.operations;
-  return added
+  const claims = added
     .filter((entry) => isCall(list[entry.called]!.role) && !isGivenUp(comparison, entry.called))
     .filter((entry) => moreParents(entry) || entry.timesNow >= MIN_TIMES_FACTOR * entry.timesBefore)
     .flatMap((entry) => {
@@ -41,6 +42,7 @@ export function claimAddedCalls(comparison: Comparison, added: readonly AddedCal
       const replaced = replacedTime(comparison, entry);
       return replaced === undefined ? [] : claimOf(comparison, entry, replaced);
     });
+  return asOneCache(claims);
 }
 
 /** Calls that nobody took up in time go by another name than those that were answered: the same call nevertheless. */
@@ -119,7 +121,7 @@ function timeByCall(side: Comparison["operations"]["now"], parent: number): Map<
   return times;
 }
 
-function claimOf(comparison: Comparison, entry: AddedCalls, replaced?: Replaced): RegressionClaim[] {
+function claimOf(comparison: Comparison, entry: AddedCalls, replaced?: Replaced): AddedCallClaim[] {
   const { list, now } = comparison.operations;
   const { forest, facts } = now.slice.window;
   const parent = list[entry.operation]!;
@@ -127,7 +129,8 @@ function claimOf(comparison: Comparison, entry: AddedCalls, replaced?: Replaced)
   const parents = new Set(now.rows[entry.operation]!);
   const all = Array.from(now.rows[entry.called]!).filter((row) => parents.has(forest.parent[row]!));
   const errors = all.reduce((sum, row) => sum + facts.error[row]!, 0) / Math.max(1, all.length);
-  const durations = all.map((row) => forest.endNs[row]! - forest.startNs[row]!);
+  const durationOf = (row: number): number => forest.endNs[row]! - forest.startNs[row]!;
+  const durations = all.map(durationOf);
   const named = mechanismOf(comparison, entry, parent, called, errors, all);
   const isNew = replaced !== undefined || named === "unknown";
   // A new statement that takes long by itself: not that it is made, what it costs is wrong with it.
@@ -147,11 +150,11 @@ function claimOf(comparison: Comparison, entry: AddedCalls, replaced?: Replaced)
   const kept = Math.min(1, (entry.shareBefore * entry.timesBefore) / (entry.shareNow * entry.timesNow));
   const what = called.statement === "" ? called.operation : shorten(called.statement, 60);
   const change = `${percent(entry.shareBefore)} -> ${percent(entry.shareNow)} of ${parent.operation} make it, ${count(entry.timesBefore)} -> ${count(entry.timesNow)} times each`;
-  return [...rowsByView(comparison, all)].map(([index, rows]): RegressionClaim => {
+  return [...rowsByView(comparison, all)].map(([index, rows]): AddedCallClaim => {
     const view = comparison.views[index]!;
     const nodes = nodesOf(comparison, rows);
     const examples = exampleTracesOf(comparison, (row) => comparison.ownNs[row]!, rows);
-    return {
+    const claim: RegressionClaim = {
       view,
       explanation: {
         mechanism,
@@ -205,6 +208,7 @@ function claimOf(comparison: Comparison, entry: AddedCalls, replaced?: Replaced)
             : { text: setting.remedy, change: setting.change }),
       },
     };
+    return { claim, parent: parent.operation, totalNs: rows.reduce((sum, row) => sum + durationOf(row), 0) };
   });
 }
 
