@@ -14,7 +14,7 @@ import { type Ingest, startIngest } from "./start-ingest.ts";
 const VALUES = usually(250_000, 1_000_000);
 const SERIES = usually(100_000, 1_000_000);
 const PER_REQUEST = 2000;
-/** Two blocks of 65,536 rows in work and one that is open, and what a request takes. */
+/** Two blocks of 131,072 rows in work and one that is open, and what a request takes. */
 const MEMORY_BYTES = 256 * 2 ** 20;
 
 let dir: string;
@@ -65,8 +65,8 @@ it(`${VALUES} values of an attribute, each of one span`, { timeout: 300_000 }, a
   }
   await ingest.flush();
   expect(stored).toBe(VALUES);
-  // A block takes over what the one before knew up to 200,000 texts, and has 65,536 and one request more of its own.
-  expect(texts).toBeLessThan(200_000 + 65_536 + 2 * PER_REQUEST);
+  // A block takes over what the one before knew up to 200,000 texts, and has 131,072 and one request more of its own.
+  expect(texts).toBeLessThan(200_000 + 131_072 + 2 * PER_REQUEST);
   expect(most - before).toBeLessThan(MEMORY_BYTES);
 });
 
@@ -83,6 +83,6 @@ it(`${SERIES} series, each of one sample`, { timeout: 300_000 }, async () => {
   }
   await ingest.flush();
   expect(stored).toBe(SERIES);
-  expect(texts).toBeLessThan(200_000 + 65_536 + 2 * PER_REQUEST);
+  expect(texts).toBeLessThan(200_000 + 131_072 + 2 * PER_REQUEST);
   expect(most - before).toBeLessThan(MEMORY_BYTES);
 });

@@ -39,8 +39,8 @@ export const DEFAULT_LIMITS: IngestLimits = {
   inFlightBytes: 64 * MIB,
   inFlightRequests: 256,
   connections: 1024,
-  // Below 65k rows the engine spends twice as much on a row.
-  blockRows: 65_536,
+  // With 65,536 the engine spends 1.6 times as much on a row: five parts a block cost the same whatever their size.
+  blockRows: 131_072,
   blockBytes: 64 * MIB,
   blockAgeMs: 1000,
   spanAgeMs: Number.POSITIVE_INFINITY,

@@ -7,7 +7,7 @@ interface Idle {
   readonly sinceMs: number;
 }
 
-/** What stands still for so long gives its memory back: a block of 65,536 spans has some 30 MB. */
+/** What stands still for so long gives its memory back: a block of 131,072 spans has some 60 MB. */
 const UNUSED_MS = 5000;
 
 /**

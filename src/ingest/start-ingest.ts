@@ -5,6 +5,7 @@ import { Batcher } from "./batcher.ts";
 import { Block } from "./block.ts";
 import { listenGrpc } from "./grpc/grpc-receiver.ts";
 import { type Access, listenHttp, type Listener } from "./http/http-receiver.ts";
+import { collectLessOften } from "./heap-growth.ts";
 import { type LedgerCounts, ledgerText } from "./ledger.ts";
 import { DEFAULT_LIMITS, type IngestLimits } from "./limits.ts";
 import { PhaseTimes } from "./phases.ts";
@@ -75,6 +76,7 @@ export interface Ingest {
 export async function startIngest(options: IngestOptions): Promise<Ingest> {
   const limits: IngestLimits = { ...DEFAULT_LIMITS, ...options.limits };
   for (const address of Object.values(options.listen)) refuseOpenAddress(address.host, options);
+  collectLessOften();
   mkdirSync(options.walDir, { recursive: true, mode: 0o700 });
   const unlock = await lockFolder(options.walDir);
   let recovered: Recovered;

@@ -9,9 +9,9 @@ import { DataType, load, open } from "ffi-rs";
 import { unmapCode } from "./unmap-code.ts";
 
 const ENGINE = "engine";
-/** How often is looked whether it rests: used less than this share of a processor. Its heartbeat takes a hundredth. */
-const LOOK_MS = 5000;
-const REST_SHARE = 0.05;
+/** How often is looked whether code is to be given up, and how much processor time it has to have used since the last time. */
+const LOOK_MS = 10_000;
+const WORK_US = 500_000;
 
 function main(): void {
   const [library, config, query] = process.argv.slice(2);
@@ -39,26 +39,22 @@ function main(): void {
       process.exit(4);
     },
   );
-  unmapWhenAtRest(library);
+  unmapNowAndThen(library);
 }
 
-/** Once each time when it comes to rest after some work, the start included. */
-function unmapWhenAtRest(library: string): void {
-  let worked = true;
-  let before = process.cpuUsage();
+/** After work, the start included. What that goes on using is mapped again in some milliseconds. */
+function unmapNowAndThen(library: string): void {
+  let before: NodeJS.CpuUsage | undefined;
   const timer = setInterval(() => {
     const { user, system } = process.cpuUsage(before);
+    if (user + system < WORK_US) return;
     before = process.cpuUsage();
-    const rests = user + system < REST_SHARE * LOOK_MS * 1000;
-    if (rests && worked) {
-      try {
-        unmapCode(library);
-      } catch (error) {
-        console.error(`memory of code is not given up: ${String(error)}`);
-        clearInterval(timer);
-      }
+    try {
+      unmapCode(library);
+    } catch (error) {
+      console.error(`memory of code is not given up: ${String(error)}`);
+      clearInterval(timer);
     }
-    worked = !rests;
   }, LOOK_MS);
 }
 

@@ -1,4 +1,4 @@
-/** A block of 65,536 spans has some 15 MiB. */
+/** A block of 131,072 spans has some 30 MiB. */
 const FIRST_BYTES = 1 << 20;
 /** What was not used for so long is given back. */
 const UNUSED_MS = 5000;

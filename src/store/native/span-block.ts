@@ -36,7 +36,7 @@ export function spanBlock(table: SpanTable): Uint8Array {
 }
 
 /**
- * The same in steps of a few milliseconds at most, for a block of 65,536 spans, so that others get their turn in between.
+ * The same in steps of a few milliseconds at most, for a block of 131,072 spans, so that others get their turn in between.
  * Writes to `memory` where that is large enough.
  */
 export function* spanBlockSteps(table: SpanTable, memory?: Uint8Array): Generator<void, Uint8Array> {
@@ -49,20 +49,26 @@ export function* spanBlockSteps(table: SpanTable, memory?: Uint8Array): Generato
   // The pool is complete from here on.
   const writer = new NativeWriter(SPAN_COLUMNS.length, table.rowCount, table.strings, memory);
   writer.ids("trace_id", table.traceId, 4);
+  yield;
   writer.ids("span_id", table.spanId, 2);
   writer.ids("parent_id", table.parentSpanId, 2);
   yield;
   writer.times("start", table.baseUnixNs, table.startOffsetNs);
+  yield;
   writer.differences("duration", table.endOffsetNs, table.startOffsetNs);
   yield;
   writer.bytesColumn("kind", table.kind);
   writer.bytesColumn("status", table.status);
   writer.dictionary("name", table.name);
+  yield;
   writer.dictionary("service", table.resource, service);
+  yield;
   writer.dictionary("resource", table.resource, text);
   yield;
   writer.dictionary("scope", table.scope);
+  yield;
   writer.stringColumn("trace_state", table.traceState);
+  yield;
   writer.dictionary("shape", attributes.shape);
   yield;
   writer.dictionaryArrays("labels", attributes.labels);
