@@ -184,7 +184,8 @@ function explainLock(theCase: Case, spot: HotSpot, resource: SharedResource, mem
   const waitShare = Math.max(0, 1 - member.aloneNs / Math.max(1, spot.slowNs));
   const alone = growing === 0 || growing < 0.3 * others.length;
   // With nothing to compare, waiting for its own kind is what every queue does: it has to be extreme.
-  const harmful = alone && stretch >= (others.length > 0 ? 2.5 : 4) && spot.slowNs * waitShare >= 0.15 * view.p99;
+  const least = others.length === 0 ? 4 : isOneAfterAnother(growth) ? MIN_STRETCH_IN_TURN : MIN_STRETCH;
+  const harmful = alone && stretch >= least && spot.slowNs * waitShare >= 0.15 * view.p99;
   const statement = spot.statement === "" ? {} : { statement: spot.statement };
   return {
     mechanism: "lock-contention",
@@ -243,6 +244,18 @@ function explainLock(theCase: Case, spot: HotSpot, resource: SharedResource, mem
         },
   };
 }
+
+/** Where others of its kind make it take so many times as long, on average over all of its spans, they are waited for. */
+const MIN_STRETCH = 2.5;
+/** A queue in its pure form leaves less to doubt: one in use for half of the time makes a wait of half the work (M/D/1). */
+const MIN_STRETCH_IN_TURN = 1.5;
+
+/**
+ * Each other one in flight adds as much as the work takes by itself, as in a queue before one place: with n of them it
+ * takes n + 1 times as long. Before c places each adds a c-th of it, and where processors are shared so much at most.
+ */
+const isOneAfterAnother = ({ correlation, aloneNs, crowdedNs, few, many }: Growth): boolean =>
+  few === 0 && correlation >= 0.8 && crowdedNs - aloneNs >= 0.9 * (many - few) * aloneNs;
 
 /** Mean over the rows of the time expected at their count in flight, over the time alone. */
 function rowsStretch(theCase: Case, rows: Int32Array, isDatabase: boolean, g: Growth): number {
