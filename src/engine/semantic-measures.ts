@@ -46,6 +46,8 @@ export type Measure =
   | "queue-depth"
   | "disk-busy"
   | "disk-bytes"
+  /** requests per second that a disk was asked to read */
+  | "disk-reads"
   /** connections that ended per second, and how long each was open */
   | "connection-rate"
   | "connection-life"

@@ -24,6 +24,7 @@ const MOUNT = ["system.filesystem.mountpoint", "mountpoint", "device"];
 const DEVICE = ["system.device", "device", "disk.device"];
 const QUEUE = ["messaging.destination.name", "queue", "topic", "messaging.destination.partition.id", "partition"];
 const SOURCE = /(^|[._])source$/;
+const DIRECTION = /(^|[._])direction$/;
 const STATE = /(^|[._])(state|mode|type)$/;
 export const IDLE: RegExp = /^(idle|iowait|io[-_ ]?wait|steal_idle)$/i;
 
@@ -282,6 +283,13 @@ export const RULES: readonly Rule[] = [
     resource: MOUNT,
   },
   { measure: "disk-busy", name: /disk.*(io_time|busy|utili[sz]ation)|disk_io_time/, combine: "max", resource: DEVICE },
+  // Before bytes, of which no unit and a name with "read" in it would tell as well.
+  {
+    measure: "disk-reads",
+    name: /^(system_disk_operations|node_disk_reads_completed)$/,
+    where: [DIRECTION, /^read$/i],
+    resource: DEVICE,
+  },
   {
     measure: "disk-bytes",
     name: /(disk|fs|filesystem|block|blkio|volume).*(io|read|writ|bytes)/,

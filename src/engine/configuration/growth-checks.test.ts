@@ -216,3 +216,34 @@ test("settings of PostgreSQL: notes, with what they are made of", async () => {
   ]);
   expect((await run(autovacuum, rows("live", 60_000), rows("dead", 4_000))).problems).toEqual([]);
 });
+
+test("a table of which most blocks are missed is told where another's hide it, and joins the disk that they come from", async () => {
+  const host = { "service.name": "", "host.name": "db1" };
+  const db = { ...host, "postgresql.database.name": "shop" };
+  const blocks = (table: string, source: string, perSecond: number): SeriesObject =>
+    counter("postgresql.blocks_read", perSecond, {
+      resource: { ...db, "postgresql.table.name": table },
+      labels: { source },
+    });
+  const diskReads = (perSecond: number): SeriesObject =>
+    counter("system.disk.operations", perSecond, { resource: host, labels: { device: "sda", direction: "read" } });
+  const busy = [
+    gauge("postgresql.db_size", 1e9, { resource: db }),
+    blocks("items", "heap_hit", 250),
+    blocks("items", "heap_read", 150),
+    blocks("log", "heap_hit", 3000),
+  ];
+  // 3250 of 3400 are 96 %, of items 250 of 400: 63 %.
+  const [fromDisk] = (await run(sharedBuffers, ...busy, diskReads(120))).problems;
+  expect(fromDisk).toMatchObject({ setting: "shared_buffers", alsoSaidOf: ["db1"] });
+  expect(fromDisk!.saidAs).toEqual(new Set(["disk-saturated"]));
+  expect(fromDisk!.title).toBe("shop finds only 63 % of the blocks of items in its cache");
+  expect(fromDisk!.arithmetic).toBe(
+    "3,250 of 3,400 blocks a second come from shared_buffers (96 %); of items 63 %, and 150 are read; the other 150 are read from the disk: those of db1 are asked to read 120 times a second",
+  );
+  const [fromSystem] = (await run(sharedBuffers, ...busy, diskReads(12))).problems;
+  expect(fromSystem).not.toHaveProperty("alsoSaidOf");
+  expect(fromSystem!.arithmetic).toContain("from the system's cache or the disk");
+  const fits = [blocks("items", "heap_hit", 380), blocks("items", "heap_read", 20), blocks("log", "heap_hit", 3000)];
+  expect((await run(sharedBuffers, busy[0]!, ...fits, diskReads(120))).problems).toEqual([]);
+});

@@ -1,4 +1,4 @@
-import { meanOf, valuesOf, type ServiceMeasure } from "../resources/service-measures.ts";
+import { meanOf, valuesOf, type ServiceMeasure, type ServiceMeasures } from "../resources/service-measures.ts";
 import { count, percent } from "../wording.ts";
 import type { DatabaseStatistics } from "../database/database-statistics.ts";
 import { NOTHING, type CheckResult, type ConfigurationCheck, type SettingProblem } from "./configuration-check.ts";
@@ -8,6 +8,8 @@ import { perService } from "./per-service.ts";
 const MIN_BLOCKS = 100;
 /** The documentation's own rule of thumb for a database that fits: 99 of 100 from the cache; below 9 of 10 it does not. */
 const MIN_HIT = 0.9;
+/** Blocks that lie one after another are read together: a disk is asked less often than blocks are missed. */
+const MIN_FROM_DISK = 0.3;
 /** Dead rows beyond the fifth at which autovacuum begins by default (autovacuum_vacuum_scale_factor), twice over. */
 const MAX_DEAD = 0.4;
 const MIN_ROWS = 10_000;
@@ -37,47 +39,110 @@ const problemOf = (service: string, problem: Problem): SettingProblem => ({
 export const sharedBuffers: ConfigurationCheck = {
   what: "database cache",
   run: (theCase) =>
-    perService("database cache", (service, measures) => cacheOf(service, measures, theCase.database)).run(theCase),
+    perService("database cache", (service, measures) =>
+      cacheOf(service, measures, theCase.database, theCase.resources?.now.hosts),
+    ).run(theCase),
 };
 
 function cacheOf(
   service: string,
   measures: readonly ServiceMeasure[],
   statistics: DatabaseStatistics | undefined,
+  hosts: ServiceMeasures["hosts"] | undefined,
 ): CheckResult {
   const [hits, reads] = [rate(measures, "db-buffer-hits"), rate(measures, "db-buffer-reads")];
   const all = hits + reads;
   if (!(all >= MIN_BLOCKS)) return NOTHING;
-  const size = meanOf(valuesOf(measures, "db-buffer-size"));
-  const tables = readTables(service, statistics);
-  const need = tables.reduce((sum, { bytes }) => sum + bytes, 0);
+  const isRare = hits < MIN_HIT * all;
+  const missed = missedTable(service, statistics);
   const sum = `${count(Math.round(hits))} of ${count(Math.round(all))} blocks a second come from shared_buffers (${percent(hits / all)})`;
-  if (hits >= MIN_HIT * all)
+  if (!isRare && missed === undefined)
     return { problems: [], fine: [{ text: `${service}: ${sum}`, tightness: (1 - hits / all) / (1 - MIN_HIT) }] };
-  // Twice, but no more than there is to be kept.
-  const wanted = need > size ? Math.min(2 * size, 2 ** Math.ceil(Math.log2(need))) : 2 * size;
-  const change = size > 0 ? { change: `shared_buffers: ${mb(size)} -> ${mb(wanted)}` } : {};
-  const largest = tables.slice(0, 3).map(({ table, bytes }) => `${table} ${mb(bytes)}`);
-  const hot =
-    need > 0 && size > 0
-      ? `; the tables that were read take ${mb(need)} with their indexes (${largest.join(", ")}), ${(need / size).toFixed(1)} times shared_buffers (${mb(size)})`
-      : "";
+  const { change, hot } = sizes(service, rate(measures, "db-buffer-size"), statistics);
+  const disk = diskOf(measures, reads, hosts);
+  const ofTable =
+    missed === undefined
+      ? ""
+      : `; of ${missed.table} ${percent(missed.hit)}, and ${count(Math.round(missed.readPerSecond))} are read`;
+  const from =
+    disk === undefined
+      ? `the other ${count(Math.round(reads))} are read from the system's cache or the disk`
+      : `the other ${count(Math.round(reads))} are read from the disk: those of ${disk.host} are asked to read ${count(Math.round(disk.readsPerSecond))} times a second`;
   return {
     problems: [
-      problemOf(service, {
-        setting: "shared_buffers",
-        ...change,
-        arithmetic: `${sum}; the other ${count(Math.round(reads))} are read from the system's cache or the disk${hot}`,
-        title: `${service} finds only ${percent(hits / all)} of its blocks in its cache`,
-        remedy:
-          "Double shared_buffers, up to a quarter of the memory, and see whether the ratio rises; a missing index reads blocks that nobody needs.",
-        reference: "PostgreSQL: shared_buffers",
-        query: "blks_hit and blks_read of pg_stat_database; pg_table_size, pg_indexes_size",
-        refutedBy: "the blocks come from the system's cache in microseconds (pg_stat_io)",
-      }),
+      {
+        ...problemOf(service, {
+          setting: "shared_buffers",
+          ...change,
+          arithmetic: `${sum}${ofTable}; ${from}${hot}`,
+          title: isRare
+            ? `${service} finds only ${percent(hits / all)} of its blocks in its cache`
+            : `${service} finds only ${percent(missed!.hit)} of the blocks of ${missed!.table} in its cache`,
+          remedy:
+            "Double shared_buffers, up to a quarter of the memory, and see whether the ratio rises; a missing index reads blocks that nobody needs.",
+          reference: "PostgreSQL: shared_buffers",
+          query: "blks_hit and blks_read of pg_stat_database; pg_statio_user_tables; pg_table_size, pg_indexes_size",
+          refutedBy: "the blocks come from the system's cache in microseconds (pg_stat_io)",
+        }),
+        ...(disk === undefined ? {} : { alsoSaidOf: [disk.host] }),
+        // Which statements suffer from one table's misses is not told by a ratio of all.
+        ...(isRare ? {} : { saidAs: new Set(["disk-saturated"] as const) }),
+      },
     ],
     fine: [],
   };
+}
+
+/** What would have to be in the cache, against its size. */
+function sizes(
+  service: string,
+  size: number,
+  statistics: DatabaseStatistics | undefined,
+): { change: { readonly change?: string }; hot: string } {
+  const tables = readTables(service, statistics);
+  const need = tables.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (!(size > 0)) return { change: {}, hot: "" };
+  // Twice, but no more than there is to be kept.
+  const wanted = need > size ? Math.min(2 * size, 2 ** Math.ceil(Math.log2(need))) : 2 * size;
+  const largest = tables.slice(0, 3).map(({ table, bytes }) => `${table} ${mb(bytes)}`);
+  return {
+    change: { change: `shared_buffers: ${mb(size)} -> ${mb(wanted)}` },
+    hot:
+      need > 0
+        ? `; the tables that were read take ${mb(need)} with their indexes (${largest.join(", ")}), ${(need / size).toFixed(1)} times shared_buffers (${mb(size)})`
+        : "",
+  };
+}
+
+/** The table of which most blocks had to be read, where those that others ask for hide it in the ratio of all. */
+function missedTable(
+  database: string,
+  statistics: DatabaseStatistics | undefined,
+): { table: string; hit: number; readPerSecond: number } | undefined {
+  const seconds = statistics?.databases.find((one) => one.database === database)?.seconds ?? Number.NaN;
+  const worst = (statistics?.tables ?? [])
+    .filter((one) => one.database === database && one.blocks >= MIN_BLOCKS * seconds)
+    .filter(({ blocks, blocksRead }) => blocksRead > (1 - MIN_HIT) * blocks)
+    .toSorted((a, b) => b.blocksRead - a.blocksRead)[0];
+  if (worst === undefined) return undefined;
+  const { table, blocks, blocksRead } = worst;
+  return { table, hit: 1 - blocksRead / blocks, readPerSecond: blocksRead / seconds };
+}
+
+/** The machine of the database, if its disks read about as often as blocks are missed: from the system's cache it would be less. */
+function diskOf(
+  measures: readonly ServiceMeasure[],
+  missed: number,
+  hosts: ServiceMeasures["hosts"] | undefined,
+): { host: string; readsPerSecond: number } | undefined {
+  const own = measures.find(({ measure }) => measure === "db-buffer-reads")?.instances.map(({ host }) => host);
+  return [...new Set(own)]
+    .filter((host) => host !== "")
+    .map((host) => {
+      const disks = (hosts?.get(host) ?? []).filter(({ measure }) => measure === "disk-reads");
+      return { host, readsPerSecond: disks.reduce((sum, { values }) => sum + meanOf(values), 0) };
+    })
+    .find(({ readsPerSecond }) => readsPerSecond >= MIN_FROM_DISK * missed);
 }
 
 /** Tables of which pages were asked for, with their sizes and those of their indexes, the largest first. */

@@ -57,6 +57,7 @@ const RATES: ReadonlySet<Measure> = new Set<Measure>([
   "event-loop-idle",
   "disk-busy",
   "disk-bytes",
+  "disk-reads",
   "network-bytes",
   "network-errors",
   "db-scans",
