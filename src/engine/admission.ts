@@ -1,5 +1,5 @@
 import { SpanRole } from "../model/span-facts.ts";
-import { connectionsOf, type Connections } from "./connections.ts";
+import { connectionUse, type ConnectionUse } from "./connections.ts";
 import type { Legs } from "./legs.ts";
 import { oncePerWindow } from "./once-per-window.ts";
 import { medianOf } from "./sibling-calls.ts";
@@ -15,7 +15,7 @@ export interface Admission {
   /** share of the requests that had waited and began with the limit just reached */
   readonly atLimit: number;
   /** the connections that calls came by, where they tell who keeps the others waiting */
-  readonly connections?: Connections;
+  readonly connections?: ConnectionUse;
 }
 
 /** Fewest requests that waited from which a limit is read. */
@@ -66,7 +66,7 @@ export function admissionLimit(
   // On the way back of one answer and the way there of the next nobody is inside; longer than that a place is not left empty.
   const prompt = gaps.filter((gap, i) => gap <= 2 * aloneNs + forest.toleranceNs[servers[i]!]!).length;
   if (prompt < MIN_AT_LIMIT * gaps.length) return undefined;
-  const connections = connectionsOf(window, legs);
+  const connections = connectionUse(window, legs);
   const by = limitedBy(connections, limit);
   if (by !== undefined) return { limit, atLimit, by, connections };
   return { limit, atLimit, by: medianOf(gaps) >= 0.5 * Math.max(aloneNs, 1) ? "caller" : "callee" };
@@ -84,7 +84,7 @@ function emptyBefore(window: Window, row: number): number {
 }
 
 /** Undefined where connections are not told, not kept, shared by requests, or no more calls were open than they carry. */
-function limitedBy(connections: Connections, limit: number): Admission["by"] | undefined {
+function limitedBy(connections: ConnectionUse, limit: number): Admission["by"] | undefined {
   const { requests, connections: opened, atOnce, callsAtOnce, isOneByOne } = connections;
   if (opened === 0 || requests < MIN_PER_CONNECTION * opened || !isOneByOne || callsAtOnce <= limit) return undefined;
   return atOnce <= limit ? "caller" : "callee";

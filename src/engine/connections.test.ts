@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
 import { SpanKind } from "../model/span-table.ts";
 import { spansFromRows, type SpanRow } from "../testing/spans-from-rows.ts";
-import { connectionsOf, type Connections } from "./connections.ts";
+import { connectionUse, countConnections, type ConnectionUse } from "./connections.ts";
 import { legsByEdge } from "./legs.ts";
 import { buildWindow } from "./window.ts";
 
 /** A call from `calledAt` to `servedTo`, taken up at `servedAt`, by the connection from `port`; microseconds. */
 type Call = readonly [calledAt: number, servedAt: number, servedTo: number, port?: number];
 
-async function of(calls: readonly Call[], portName = "network.peer.port"): Promise<Connections> {
+async function of(calls: readonly Call[], portName = "network.peer.port"): Promise<ConnectionUse> {
   const rows = calls.flatMap(([calledAt, servedAt, servedTo, port], i): SpanRow[] => [
     {
       trace: i + 1,
@@ -31,7 +31,10 @@ async function of(calls: readonly Call[], portName = "network.peer.port"): Promi
     },
   ]);
   const window = await buildWindow(spansFromRows(rows), async () => {});
-  return connectionsOf(window, [...legsByEdge(window).values()][0]!);
+  const [legs] = [...legsByEdge(window).values()];
+  const use = connectionUse(window, legs!);
+  expect(countConnections(window, legs!)).toEqual({ requests: use.requests, connections: use.connections });
+  return use;
 }
 
 test("three calls at once by one connection: each waits for the one before", async () => {

@@ -1,5 +1,6 @@
 import { findAttribute } from "../model/attribute-table.ts";
-import type { EdgeLegs, Legs } from "./legs.ts";
+import type { Legs } from "./legs.ts";
+import { mapToFloats } from "../model/map-column.ts";
 import type { Window } from "./window.ts";
 
 /** The caller's end of a connection, as a server's span tells it, newest name first. */
@@ -7,7 +8,7 @@ const PEER_PORT = ["network.peer.port", "client.port", "net.sock.peer.port", "ne
 const PEER_ADDRESS = ["network.peer.address", "client.address", "net.sock.peer.addr", "net.peer.ip"];
 
 /** Connections by which requests of one service came to another, told apart by the caller's port. */
-export interface Connections {
+export interface ConnectionUse {
   /** requests whose connection is told */
   readonly requests: number;
   readonly connections: number;
@@ -19,8 +20,22 @@ export interface Connections {
   readonly isOneByOne: boolean;
 }
 
-/** legs: calls of one edge. Requests without a port are left out; without any all counts are 0. */
-export function connectionsOf(window: Window, { client, server }: Legs | EdgeLegs): Connections {
+/** Requests whose connection is told, and the connections, of the calls of one edge. */
+export function countConnections(window: Window, { server }: Legs): Pick<ConnectionUse, "requests" | "connections"> {
+  const connectionOf = connectionReader(window);
+  const connections = new Set<string>();
+  let requests = 0;
+  for (const row of server) {
+    const connection = connectionOf(row);
+    if (connection === undefined) continue;
+    requests++;
+    connections.add(`${window.facts.instance[row]} ${connection}`);
+  }
+  return { requests, connections: connections.size };
+}
+
+/** How they were used over time. legs: calls of one edge. Requests without a port are left out; without any all counts are 0. */
+export function connectionUse(window: Window, { client, server }: Legs): ConnectionUse {
   const { facts, forest } = window;
   const connectionOf = connectionReader(window);
   const between = new Map<string, Between>();
@@ -83,14 +98,13 @@ function lifeOf(uses: readonly Stretch[]): Stretch {
 
 /** Most stretches that have a moment in common; one that ends where another begins has gone, and one of no length is none. */
 function mostAtOnce(stretches: readonly Stretch[]): number {
-  const events = stretches
-    .filter(([from, to]) => to > from)
-    .flatMap(([from, to]) => [
-      { at: from, step: 1 },
-      { at: to, step: -1 },
-    ])
-    .sort((a, b) => a.at - b.at || a.step - b.step);
-  let [now, most] = [0, 0];
-  for (const { step } of events) most = Math.max(most, (now += step));
+  const lasting = stretches.filter(([from, to]) => to > from);
+  const starts = mapToFloats(lasting, ([from]) => from).sort();
+  const ends = mapToFloats(lasting, ([, to]) => to).sort();
+  let [gone, most] = [0, 0];
+  for (let begun = 1; begun <= starts.length; begun++) {
+    while (ends[gone]! <= starts[begun - 1]!) gone++;
+    most = Math.max(most, begun - gone);
+  }
   return most;
 }

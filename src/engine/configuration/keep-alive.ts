@@ -1,6 +1,6 @@
 import { attributeText, findAttribute } from "../../model/attribute-table.ts";
 import { meanOf, valuesOf, type ServiceMeasure } from "../resources/service-measures.ts";
-import { connectionsOf } from "../connections.ts";
+import { countConnections } from "../connections.ts";
 import { legsByEdge, type EdgeLegs } from "../legs.ts";
 import type { Window } from "../window.ts";
 import { count, ms, percent } from "../wording.ts";
@@ -39,7 +39,7 @@ export const keepAlive: ConfigurationCheck = {
 };
 
 function judge(window: Window, legs: EdgeLegs): CheckResult {
-  const { connections, requests } = connectionsOf(window, legs);
+  const { connections, requests } = countConnections(window, legs);
   if (requests < MIN_REQUESTS) return NOTHING;
   const [caller, callee] = [window.text(legs.caller), window.text(legs.callee)];
   const each = requests / connections;

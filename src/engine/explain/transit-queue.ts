@@ -4,7 +4,7 @@ import { SpanRole } from "../../model/span-facts.ts";
 import { admissionLimit, type Admission } from "../admission.ts";
 import { exampleTraces, type Case } from "../case.ts";
 import { growthWithInFlight, inFlightCounts, isGrowth, withoutWaiting, type Growth } from "../contention.ts";
-import type { Connections } from "../connections.ts";
+import type { ConnectionUse } from "../connections.ts";
 import type { Explanation, HotSpot } from "../hot-spot.ts";
 import { edgeKey, legsByEdge, legsOf, type Legs } from "../legs.ts";
 import { oncePerWindow } from "../once-per-window.ts";
@@ -121,7 +121,7 @@ function admissionExplanation(
   };
 }
 
-const connectionsText = ({ requests, atOnce, callsAtOnce }: Connections, caller: string, callee: string): string =>
+const connectionsText = ({ requests, atOnce, callsAtOnce }: ConnectionUse, caller: string, callee: string): string =>
   ` ${count(requests)} requests of ${caller} came to ${callee} by ${atOnce === 1 ? "one connection" : `at most ${atOnce} connections`} at once, while up to ${callsAtOnce} calls were open.`;
 
 /** 1 - 1/4, as in `congestion.ts`: waits of three times the work are those of a server that is busy for 75 % of the time. */
