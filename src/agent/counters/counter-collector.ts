@@ -129,7 +129,11 @@ export class CounterCollector {
     const mapped = await this.map(nowMs);
     await this.read(mapped, nowMs);
     const hasWaits = more.hasTimes !== true;
-    if (hasWaits) this.waits.look(mapped.map(({ process }) => process));
+    if (hasWaits && this.waits.isDue(nowMs))
+      this.waits.look(
+        mapped.map(({ process }) => process),
+        nowMs,
+      );
     let unreadable = 0;
     for (const { process, identity } of mapped) {
       const held = this.held.get(process.pid)!;

@@ -63,11 +63,11 @@ test("what the threads of a process waited since the first look is what the kern
     const pid = child.pid!;
     const waits = new RunQueueWaits();
     const before = counted(pid);
-    waits.look([seen(pid)]);
+    waits.look([seen(pid)], 0);
     expect(told(waits, pid)).toEqual([0, 0]);
     child.stdin!.write("x");
     await once(child.stdout!, "data");
-    waits.look([seen(pid)]);
+    waits.look([seen(pid)], 0);
     const after = counted(pid);
     const [main, other] = told(waits, pid).map((seconds) => Math.round(seconds * 1e9));
     // Between the looks and the counts here a thread may wait a moment more.
@@ -81,12 +81,19 @@ test("what the threads of a process waited since the first look is what the kern
   }
 });
 
+test("not at each scrape of a second; a clock that was set back is no reason to wait", () => {
+  const waits = new RunQueueWaits();
+  expect(waits.isDue(10_000)).toBe(true);
+  waits.look([], 10_000);
+  expect([14_499, 14_500, 10_000, 5500].map((ms) => waits.isDue(ms))).toEqual([false, true, false, true]);
+});
+
 test("one that did nothing is not read, and one that ended is forgotten", () => {
   const child = spawn("sleep", ["60"], { stdio: "ignore" });
   children.push(child);
   const waits = new RunQueueWaits();
-  waits.look([seen(child.pid!)]);
+  waits.look([seen(child.pid!)], 0);
   expect(told(waits, child.pid!)).toEqual([0, 0]);
-  waits.look([]);
+  waits.look([], 0);
   expect(told(waits, child.pid!)).toEqual([]);
 });

@@ -8,6 +8,8 @@ const OTHER = labelBytes({ "longpole.thread": "other" });
 
 /** Threads that are read in a scrape at most, 10 µs each; those of whom it is longest ago go first. */
 const MOST_READ = 256;
+/** A thread costs as much as a process does, and the kernel adds up by itself: oftener than that is not looked. */
+const EVERY_MS = 4500;
 /** Of one process: those beyond are read by turns. */
 const MOST_OF_ONE = 64;
 
@@ -33,8 +35,14 @@ interface Known {
 export class RunQueueWaits {
   private readonly known = new Map<number, Known>();
   private looks = 0;
+  private lookedMs = Number.NaN;
 
-  look(processes: readonly SeenProcess[]): void {
+  isDue(nowMs: number): boolean {
+    return !(Math.abs(nowMs - this.lookedMs) < EVERY_MS);
+  }
+
+  look(processes: readonly SeenProcess[], nowMs: number): void {
+    this.lookedMs = nowMs;
     this.looks++;
     const due = processes.filter(({ pid, stat }) => {
       const held = this.known.get(pid);
