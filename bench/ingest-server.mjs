@@ -10,6 +10,7 @@ import { join } from "node:path";
 
 const [folder, noStore] = process.argv.slice(2);
 const { startIngest } = await import("../dist/ingest/start-ingest.js");
+const { trimHeap } = await import("../dist/store/embedded/trim-heap.js");
 const { openEmbedded } = await import("../dist/store/embedded/open-embedded.js");
 
 const nowhere = {
@@ -24,6 +25,7 @@ const ingest = await startIngest({
   listen: { http: { host: "127.0.0.1", port: 0 } },
   walDir: join(folder, "wal"),
   sink: embedded?.store ?? nowhere,
+  giveBack: trimHeap,
   log: (text) => console.error(text),
 });
 process.on("message", (what) => void obey(what));

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Body, BlockMeta, DataMeta, Decoded, DoneMeta } from "./body.ts";
 import { Block } from "./block.ts";
 import type { Inserted } from "./block-rows.ts";
-import { IdleMemory } from "./idle-memory.ts";
+import { collectGarbage, IdleMemory } from "./idle-memory.ts";
 import type { Ledger, Reasons } from "./ledger.ts";
 import type { IngestLimits } from "./limits.ts";
 import { rebuildRows } from "./rebuild-block.ts";
@@ -51,13 +51,20 @@ export class Batcher {
   private readonly limits: IngestLimits;
   private readonly log: (text: string) => void;
 
-  constructor(parts: { wal: Wal; ledger: Ledger; sink: Sink; limits: IngestLimits; log: (text: string) => void }) {
+  constructor(parts: {
+    wal: Wal;
+    ledger: Ledger;
+    sink: Sink;
+    limits: IngestLimits;
+    giveBack: () => void;
+    log: (text: string) => void;
+  }) {
     this.wal = parts.wal;
     this.ledger = parts.ledger;
     this.sink = parts.sink;
     this.limits = parts.limits;
     this.log = parts.log;
-    this.idleMemory = new IdleMemory(this.limits.blockRows);
+    this.idleMemory = new IdleMemory(this.limits.blockRows, () => this.giveBack(parts.giveBack));
     this.countFromLedger();
     this.ageTimer = setInterval(() => this.closeOld(), Math.max(10, this.limits.blockAgeMs / 4)).unref();
   }
@@ -152,6 +159,18 @@ export class Batcher {
     for (const block of this.open.values()) if (block.openedMs <= before) this.close(block);
     if (this.pool.dropUnused()) this.idleMemory.dropped(nowMs);
     this.idleMemory.look(nowMs);
+  }
+
+  private giveBack(toSystem: () => void): void {
+    collectGarbage();
+    // V8 frees memory of arrays in a thread of its own, which takes some milliseconds.
+    setTimeout(() => {
+      try {
+        toSystem();
+      } catch (error) {
+        this.log(`ingest: memory is not given back: ${String(error)}`);
+      }
+    }, 1000).unref();
   }
 
   /** The block is only in the log from here on. */

@@ -18,7 +18,7 @@ export class IdleMemory {
   private readonly collect: () => void;
 
   /** `few` items within some seconds are no load. */
-  constructor(few: number, collect: () => void = collectGarbage) {
+  constructor(few: number, collect: () => void) {
     this.few = few;
     this.collect = collect;
   }

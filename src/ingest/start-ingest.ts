@@ -46,6 +46,8 @@ export interface IngestOptions extends Access {
   readonly limits?: Partial<IngestLimits>;
   /** told of troubles and of what was recovered, a line each */
   readonly log: (text: string) => void;
+  /** Called a second after memory was collected that a load had left: to give it back to the system. */
+  readonly giveBack?: () => void;
   /** the file system under the log */
   readonly files?: WalFiles;
 }
@@ -170,7 +172,7 @@ function assemble(options: IngestOptions, limits: IngestLimits, recovered: Recov
     phases,
     log,
   });
-  const batcher = new Batcher({ wal, ledger, sink, limits, log });
+  const batcher = new Batcher({ wal, ledger, sink, limits, giveBack: options.giveBack ?? (() => {}), log });
   held.batcher = batcher;
   const receiver = new Receiver({ batcher, wal, ledger, limits, phases });
   return { wal, batcher, ledger, phases, receiver };

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Sink } from "../ingest/sink.ts";
 import { startIngest, type Ingest, type IngestOptions } from "../ingest/start-ingest.ts";
+import { trimHeap } from "../store/embedded/trim-heap.ts";
 import type { Store } from "../store/store.ts";
 import type { Settings } from "./config/settings.ts";
 import type { IngestView, ServerContext, SignalCounts } from "./context.ts";
@@ -172,6 +173,7 @@ function ingestOptions(settings: Settings, sink: Sink, log: Log): IngestOptions 
     listen: { http: settings.http, grpc: settings.grpc },
     walDir: join(settings.dataDir, "wal"),
     sink,
+    ...(settings.clickhouse === undefined ? { giveBack: () => void trimHeap() } : {}),
     scrape: settings.scrape,
     profiles: settings.profiles,
     limits: {
