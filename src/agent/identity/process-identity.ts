@@ -25,7 +25,8 @@ export interface ProcessIdentity extends ServiceName {
 
 /** Of OTEL_RESOURCE_ATTRIBUTES, those by which telemetry of one process finds together. */
 const SHARED = /^(?:service\.(?:namespace|version|instance\.id)|deployment\.environment(?:\.name)?|k8s\..+)$/;
-const INSTANCE = "service.instance.id";
+/** Not `service.instance.id`: an instance has one limit of open files, and each process of a database has its own. */
+const INSTANCE = "longpole.database.instance";
 /** A process that has just begun is still what started it: what it runs shows a look or two later. */
 const SETTLED_LOOKS = 3;
 
