@@ -65,6 +65,12 @@ export class ProcessIdentities {
     this.known.delete(pid);
   }
 
+  /** Of a database: where its data is; a process that serves one connection has it of the one that began it. */
+  private instanceOf(words: readonly string[], parent: number): (readonly [string, string])[] {
+    const instance = databaseInstance(words) || (this.known.get(parent)?.identity.attributes.get(INSTANCE) ?? "");
+    return instance === "" ? [] : [[INSTANCE, instance]];
+  }
+
   private async identify(pid: number, comm: string, parent: number): Promise<ProcessIdentity | undefined> {
     let words: string[];
     let groups: string;
@@ -89,12 +95,12 @@ export class ProcessIdentities {
       packageOf: (file) => packageName(pid, file),
     });
     const own = resourceAttributes(environment?.get("OTEL_RESOURCE_ATTRIBUTES") ?? "");
-    // A database has the environment of whatever started it, which is none of its own telemetry.
-    const above = this.known.get(parent)?.identity;
+    const shared = [...own].filter(([key]) => SHARED.test(key));
+    // A database has the environment of whatever started it: what that says of a service is another one's.
     const attributes =
       name.origin === "database"
-        ? instanceOf(databaseInstance(words), above?.origin === "database" ? above.attributes : undefined)
-        : new Map([...own].filter(([key]) => SHARED.test(key)));
+        ? new Map([...shared.filter(([key]) => !key.startsWith("service.")), ...this.instanceOf(words, parent)])
+        : new Map(shared);
     const program = posix.basename((facts?.program ?? "").replace(/ \(deleted\)$/, ""));
     return {
       ...name,
@@ -107,11 +113,6 @@ export class ProcessIdentities {
       isReadable: facts !== undefined,
     };
   }
-}
-
-/** Of a database: where its data is; a process that serves one connection has it of the one that began it. */
-function instanceOf(own: string, above: ReadonlyMap<string, string> | undefined): ReadonlyMap<string, string> {
-  return own === "" ? (above ?? new Map()) : new Map([[INSTANCE, own]]);
 }
 
 function variables(text: string): ReadonlyMap<string, string> {
