@@ -40,6 +40,25 @@ test("a pool of threads beside the loop: of what is left, before the queue", () 
   expect(found.loop!.share).toBeCloseTo(0.2, 12);
 });
 
+test("the queue before the pool: what is left after the loop's", () => {
+  // Work 0.1 / 1, pool 0.3 / 1, loop's queue at 0.1: 0.1 / 9. One thread at 0.3: 0.3 / 0.7 of 0.3 (M/M/1).
+  const of = (pool: { threads: number; utilisation: number }) =>
+    ownTimeShares(
+      [{ kind: "cpu", perSecond: 0.1 }],
+      { own: 1, inCalls: 0 },
+      { utilisation: 0.1, beside: [{ kind: "cpu", perSecond: 0.3 }], pool },
+    ).pool!;
+  expect(of({ threads: 1, utilisation: 0.3 }).share).toBeCloseTo((0.3 * 0.3) / 0.7, 12);
+  // Seven threads (√16 − 1 = 3) at a half: 0.5³ / (7 × 0.5) of 0.3.
+  expect(of({ threads: 7, utilisation: 0.5 }).share).toBeCloseTo((0.3 * 0.125) / 3.5, 12);
+  // A thread that never rests: all that is left, 1 − 0.1 − 0.3 − 0.1 / 9.
+  expect(of({ threads: 1, utilisation: 1 })).toEqual({
+    share: expect.closeTo(0.6 - 0.1 / 9, 12),
+    low: 0,
+    high: expect.closeTo(0.6, 12),
+  });
+});
+
 test("threads that do more than requests wait for explain all of it, in their own proportions", () => {
   const found = ownTimeShares(
     [
@@ -66,12 +85,14 @@ test("never more than the whole, and each within its bounds", () => {
     const occupied = Array.from({ length: 4 }, (_, i) => ({ kind: `k${i}`, perSecond: 2 * random.uniform() ** 3 }));
     const requests = { own: 3 * random.uniform(), inCalls: random.uniform() };
     const beside = [{ kind: "disk", perSecond: random.uniform() }];
+    const threads = { threads: 1 + Math.floor(4 * random.uniform()), utilisation: random.uniform() };
     const {
       kinds,
       loop,
       beside: others,
-    } = ownTimeShares(occupied, requests, { utilisation: random.uniform(), beside });
-    const all = [...kinds.values(), ...others.values(), ...(loop === undefined ? [] : [loop])];
+      pool,
+    } = ownTimeShares(occupied, requests, { utilisation: random.uniform(), beside, pool: threads });
+    const all = [...kinds.values(), ...others.values(), ...[loop, pool].flatMap((one) => one ?? [])];
     expect(all.reduce((sum, { share }) => sum + share, 0)).toBeLessThanOrEqual(1 + 1e-12);
     for (const { low, share, high } of all) {
       expect(low).toBeLessThanOrEqual(share + 1e-12);

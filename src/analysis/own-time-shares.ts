@@ -23,6 +23,17 @@ export interface OwnTimeShares<Kind> {
   readonly loop?: OwnShare;
   /** what other threads did meanwhile, of time that the one thread does not account for */
   readonly beside: ReadonlyMap<Kind, OwnShare>;
+  /** waiting for one of those other threads; absent where they do nothing */
+  readonly pool?: OwnShare;
+}
+
+/** One thread that serves all requests, and the threads that it hands work to. */
+export interface LoopTimes<Kind> {
+  /** of the one thread, 0 .. 1 */
+  readonly utilisation: number;
+  readonly beside: readonly OccupiedTime<Kind>[];
+  /** how many threads share what is done beside it, and how busy each of them is, 0 .. 1 */
+  readonly pool?: { readonly threads: number; readonly utilisation: number };
 }
 
 /** Beyond it a queue has no mean length; a window is finite, and its queue too. */
@@ -38,12 +49,13 @@ const MAX_UTILISATION = 0.97;
  *
  * A single thread (an event loop) makes requests wait for it, too: by a queue before one server of utilisation ρ
  * ρ / (1 - ρ) times their work (M/M/1), at least half of that (M/D/1), at most all that is left. Work that it hands to other threads
- * (a runtime's pool for files and hashes) is waited for as well, or is nobody's: of what is left, at least nothing.
+ * (a runtime's pool for files and hashes) is waited for as well, or is nobody's: of what is left, at least nothing. The same holds of
+ * the queue before them (Sakasegawa's formula for c servers, which is that of M/M/1 for one), with as little at least.
  */
 export function ownTimeShares<Kind>(
   occupied: readonly OccupiedTime<Kind>[],
   requests: { readonly own: number; readonly inCalls: number },
-  loop?: { readonly utilisation: number; readonly beside: readonly OccupiedTime<Kind>[] },
+  loop?: LoopTimes<Kind>,
 ): OwnTimeShares<Kind> {
   const { own, inCalls } = requests;
   const all = occupied.reduce((sum, { perSecond }) => sum + perSecond, 0);
@@ -72,9 +84,15 @@ export function ownTimeShares<Kind>(
   const queue = (work * rho) / (1 - rho);
   const most = left;
   left -= besideShare;
-  return {
-    kinds,
-    beside,
-    loop: { share: Math.min(left, queue), low: Math.min(left, queue / 2), high: most },
-  };
+  const ofLoop = { share: Math.min(left, queue), low: Math.min(left, queue / 2), high: most };
+  if (loop.pool === undefined || !(total > 0)) return { kinds, beside, loop: ofLoop };
+  left -= ofLoop.share;
+  const waits = besideShare * waitPerWork(loop.pool);
+  return { kinds, beside, loop: ofLoop, pool: { share: Math.min(left, waits), low: 0, high: left + ofLoop.share } };
+}
+
+/** Mean wait over mean work before `threads` servers, by Sakasegawa: ρ^(√(2 (c + 1)) − 1) / (c (1 − ρ)). */
+function waitPerWork({ threads, utilisation }: { readonly threads: number; readonly utilisation: number }): number {
+  const rho = Math.min(MAX_UTILISATION, utilisation);
+  return rho ** (Math.sqrt(2 * (threads + 1)) - 1) / (threads * (1 - rho));
 }

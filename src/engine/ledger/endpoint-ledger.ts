@@ -203,7 +203,7 @@ function seenClaims({ seen, coveredNs }: Part, isEnough: (kind: KnownKind) => bo
 /** The host's shares of `ns`, at most `room` together, without the kinds in `told`. */
 function hostClaims(
   { times, loop: ofLoop }: ServiceHost,
-  { kinds, loop, beside }: OwnTimeShares<KnownKind>,
+  { kinds, loop, beside, pool }: OwnTimeShares<KnownKind>,
   ns: number,
   room: number,
   told: ReadonlySet<KnownKind>,
@@ -220,6 +220,17 @@ function hostClaims(
     if (share === undefined) continue;
     const other = `other threads, by ${source}`;
     claims.push({ timeKind: kind, link, source: other, ns: share.share * ns, low: 0, high: share.high * ns });
+  }
+  if (pool !== undefined && ofLoop?.pool !== undefined) {
+    const { threads } = ofLoop.pool;
+    claims.push({
+      timeKind: "pool-wait",
+      link: "statistical",
+      source: `queue of ${threads === 1 ? "one other thread" : `${threads} other threads`}, by ${ofLoop.beside[0]!.source}`,
+      ns: pool.share * ns,
+      low: pool.low * ns,
+      high: pool.high * ns,
+    });
   }
   if (loop !== undefined && !told.has("event-loop")) {
     const strongest = times[0] ?? { link: "statistical" as const, source: "" };

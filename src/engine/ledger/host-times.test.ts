@@ -85,6 +85,28 @@ test("what a recording cannot part, others do: collection of processor time, a q
   expect(found.times).toEqual({ cpu: 0.15, gc: 0.05, runnable: 0.2, throttled: 0.1 });
 });
 
+test("threads beside the loop that share its work, without those that do next to nothing", async () => {
+  const thread = (tid: number, seconds: number): ProcessLedger["threads"][number] => ({
+    pid: 7,
+    tid,
+    name: "node",
+    wallNs: 10_000 * MS,
+    times: [
+      { kind: "cpu", ns: seconds * 1000 * MS, idleNs: 0 },
+      { kind: "sleep", ns: 1000 * MS, idleNs: 1000 * MS },
+    ],
+  });
+  const poolOf = async (...seconds: number[]) => {
+    const ledger = { ...recording({ cpu: 1 }), threads: [7, 8, 9, 10].map((tid, i) => thread(tid, seconds[i] ?? 0)) };
+    const sources = { ledgers: [ledger], profiles: [], measures: undefined };
+    return serviceHost(await window("nodejs"), "shop", sources)?.loop?.pool;
+  };
+  expect(await poolOf(1, 6, 0.1)).toEqual({ threads: 1, utilisation: expect.closeTo(0.61, 12) });
+  expect(await poolOf(1, 4, 4, 0.05)).toEqual({ threads: 2, utilisation: expect.closeTo(0.4025, 12) });
+  expect(await poolOf(1, 3, 3, 3)).toEqual({ threads: 3, utilisation: expect.closeTo(0.3, 12) });
+  expect(await poolOf(1)).toBeUndefined();
+});
+
 /** Off the processor: a lock of the loop's thread for 1 s, and one of a pool's thread for 5 s, in 10 s. */
 function waits(): StackTable {
   const into = new StackTableBuilder();

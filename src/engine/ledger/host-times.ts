@@ -25,7 +25,11 @@ export interface ServiceHost {
   readonly service: string;
   readonly times: readonly HostTime[];
   /** of an event loop the share of the time that it is taken, and what the runtime's other threads do; absent where there is none */
-  readonly loop?: { readonly utilisation: number; readonly beside: readonly HostTime[] };
+  readonly loop?: {
+    readonly utilisation: number;
+    readonly beside: readonly HostTime[];
+    readonly pool?: { readonly threads: number; readonly utilisation: number };
+  };
 }
 
 export interface HostSources {
@@ -67,7 +71,12 @@ export function serviceHost(window: Window, service: string, sources: HostSource
   kept.sort((a, b) => OWN_KINDS.indexOf(a.kind) - OWN_KINDS.indexOf(b.kind));
   if (!isLoop) return { service, times: kept };
   const beside = besideLoop(sources.ledgers, instances);
-  return { service, times: kept, loop: { utilisation: Math.min(1, taken), beside } };
+  const pool = threadsBeside(sources.ledgers);
+  return {
+    service,
+    times: kept,
+    loop: { utilisation: Math.min(1, taken), beside, ...(pool === undefined ? {} : { pool }) },
+  };
 }
 
 /** A kind of the recorded times parted by another one that lies within it, and that only others tell. */
@@ -95,6 +104,31 @@ const recordedTimes = (ledgers: readonly ProcessLedger[], isLoop: boolean, insta
 /** What a runtime's other threads compute for requests (hashes, compression), and read and write for them. */
 const besideLoop = (ledgers: readonly ProcessLedger[], instances: number): HostTime[] =>
   threadTimes(ledgers, instances, (isMain) => !isMain).filter(({ kind }) => kind === "cpu" || kind === "disk");
+
+/**
+ * How many of a process's other threads share their work, and how busy each of them is, waits for a processor included: threads that
+ * do next to nothing (compilers, timers) are none of them. Kish's effective number, (Σ b)² / Σ b².
+ */
+function threadsBeside(ledgers: readonly ProcessLedger[]): { threads: number; utilisation: number } | undefined {
+  let [threads, busy, processes] = [0, 0, 0];
+  for (const { pid, durationNs, threads: all } of ledgers) {
+    if (!(durationNs > 0)) continue;
+    const each = all
+      .filter(({ tid }) => tid !== pid)
+      .map(({ times }) => {
+        const ofWork = times.filter(({ kind }) => kind === "cpu" || kind === "disk" || kind === "runnable");
+        return ofWork.reduce((sum, { ns, idleNs }) => sum + Math.max(0, ns - idleNs), 0) / durationNs;
+      });
+    const sum = each.reduce((total, one) => total + one, 0);
+    if (!(sum > 0)) continue;
+    threads += sum ** 2 / each.reduce((total, one) => total + one ** 2, 0);
+    busy += sum;
+    processes++;
+  }
+  if (processes === 0) return undefined;
+  const number = Math.max(1, Math.round(threads / processes));
+  return { threads: number, utilisation: Math.min(1, busy / processes / number) };
+}
 
 function threadTimes(
   ledgers: readonly ProcessLedger[],
