@@ -6,6 +6,7 @@ const ADDRESS = "\t          414b3b ";
 /** Size and value of the line that is all of `text` but what stands behind, as the cache has it. */
 function lookUp(cache: PerfLineCache, text: DataView): [number, number] | "new" {
   const values = new Int32Array(1);
+  cache.begin();
   return cache.readKnown(text, 0, values, 0) === 0 ? "new" : [cache.at, values[0]!];
 }
 
@@ -74,10 +75,33 @@ test("lines one behind the other, up to one that is new, or to the end of the ro
   give(cache, one, 5);
   give(cache, two, 6);
   const text = viewOf(Buffer.from(one + two + one + other + one));
+  cache.begin();
   const values = new Int32Array(9);
   expect(cache.readKnown(text, 0, values, 2)).toBe(5);
   expect([Array.from(values.subarray(2, 5)), cache.at]).toEqual([[5, 6, 5], 2 * one.length + two.length]);
   expect([cache.readKnown(text, 0, values, 8), values[8], cache.at]).toEqual([9, 5, one.length]);
+});
+
+test("what followed a line last is tried first, and is no more than a guess", () => {
+  const [a, b, c] = ["a", "b", "c"].map((name) => `${ADDRESS.replace("4b", `${name}b`)}main (/bin/x)\n`) as [
+    string,
+    string,
+    string,
+  ];
+  const cache = new PerfLineCache();
+  [a, b, c].forEach((text, value) => give(cache, text, value));
+  for (const lines of [
+    [a, b, c],
+    [a, c, b],
+    [b, a, b, b],
+    [c, c, c, a],
+    [a, b, c],
+  ]) {
+    const values = new Int32Array(9);
+    cache.begin();
+    expect(cache.readKnown(viewOf(Buffer.from(lines.join(""))), 0, values, 0)).toBe(lines.length);
+    expect(Array.from(values.subarray(0, lines.length))).toEqual(lines.map((line) => [a, b, c].indexOf(line)));
+  }
 });
 
 test("more text than it holds: what came last is known, and nothing is mistaken", () => {

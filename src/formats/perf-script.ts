@@ -200,6 +200,7 @@ export class PerfScript {
     const { bytes, words, chain, language } = this;
     const known = (this.known[language] ??= new PerfLineCache());
     let at = start;
+    known.begin();
     while (isIndented(bytes, at)) {
       chain.reserve();
       chain.count = known.readKnown(words, at, chain.frames, chain.count);

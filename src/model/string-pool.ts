@@ -52,8 +52,8 @@ export class StringPool {
     if (text === "") return 0;
     const known = this.idByString.get(text);
     if (known !== undefined) return known;
-    const utf8 = encodeUtf8(text);
-    const id = this.internBytes(utf8, 0, utf8.length);
+    const utf8 = text.length * 3 <= scratch.length ? scratch : new Uint8Array(text.length * 3);
+    const id = this.internBytes(utf8, 0, encodeUtf8(text, utf8));
     this.idByString.set(text, id);
     return id;
   }
@@ -198,8 +198,11 @@ function hashBytes(source: Uint8Array, words: DataView, start: number, length: n
  * TextEncoder would come from; telemetry is nearly all ASCII, for which the loop
  * below is as fast.
  */
-function encodeUtf8(text: string): Uint8Array {
-  const out = new Uint8Array(text.length * 3);
+/** For short strings: an array of its own for each would cost as much as all else of interning it. */
+const scratch = new Uint8Array(4096);
+
+/** Writes `text` to `out`, which has room for three bytes a character; returns how many it took. */
+function encodeUtf8(text: string, out: Uint8Array): number {
   let n = 0;
   for (let i = 0; i < text.length; i++) {
     let code = text.charCodeAt(i);
@@ -228,7 +231,7 @@ function encodeUtf8(text: string): Uint8Array {
       out[n++] = 0x80 | (code & 63);
     }
   }
-  return out.subarray(0, n);
+  return n;
 }
 
 function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
