@@ -75,9 +75,9 @@ function unpacked(path: string): Uint8Array {
 
 const bytes = values.file === undefined ? made(Number(values.samples)) : unpacked(values.file);
 
-function ours(): Buffer {
+function ours(): Uint8Array[] {
   const intake = new Intake();
-  const folded = Buffer.concat([...foldedText(decodePprof(bytes, intake, "x"))]);
+  const folded = [...foldedText(decodePprof(bytes, intake, "x"))];
   if (intake.errors.length > 0) throw intake.errors[0]!;
   return folded;
 }
@@ -115,7 +115,7 @@ function commandSeconds(command: string): number {
 }
 
 const [a, b] = [ours(), theirs()];
-const lines = a.toString().split("\n").slice(0, -1);
+const lines = Buffer.concat(a).toString().split("\n").slice(0, -1);
 const isSame =
   lines.length === b.size &&
   lines.every((line) => b.get(line.slice(0, line.lastIndexOf(" "))) === Number(line.slice(line.lastIndexOf(" ") + 1)));
