@@ -85,7 +85,8 @@ function ours(): Uint8Array[] {
 function theirs(): Map<string, number> {
   const profile = Profile.decode(bytes);
   const { strings } = profile.stringTable;
-  const functions = new Map(profile.function.map((one) => [one.id, strings[Number(one.name)]!]));
+  const fit = (name: string): string => name.replaceAll(";", ":").replace(/\s+/g, " ").trim();
+  const functions = new Map(profile.function.map((one) => [one.id, fit(strings[Number(one.name)]!)]));
   const locations = new Map(
     profile.location.map((one) => [one.id, one.line.map((line) => functions.get(line.functionId)!).reverse()]),
   );
