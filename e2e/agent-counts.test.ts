@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -221,6 +221,28 @@ describe.runIf(stands("TCP connects"))("TCP", () => {
   );
 
   test(
+    "connections that a process takes are its own from the beginning: those that it resets at once count for it",
+    { timeout: PATIENCE_MS },
+    async () => {
+      if (!stands("TCP resets")) return;
+      const server = await worker(`
+        const { createServer } = await import("node:net");
+        const one = createServer((socket) => socket.on("error", () => {}).resetAndDestroy()).listen(0, "127.0.0.1", () => process.send(one.address().port));`);
+      const port = await said<number>(server);
+      // Where the system chose the port it is known from the next tick on.
+      await nextTick();
+      for (let i = 0; i < 9; i++) {
+        const socket = connect({ port, host: "127.0.0.1" }).on("error", () => {});
+        await new Promise((resolve) => socket.once("close", resolve));
+      }
+      await nextTick();
+      expect(counted(server.pid, CountKind.resetSent).count).toBe(9);
+      // Nobody asked about the other end.
+      expect(counted(process.pid, CountKind.resetReceived).count).toBe(0);
+    },
+  );
+
+  test(
     "a queue of connections that nobody takes: the first packet is sent again",
     { timeout: PATIENCE_MS },
     async () => {
@@ -289,6 +311,7 @@ test.runIf(stands("off-CPU times and stacks"))(
       "block-io-done",
       "block-io-end",
       "tcp-state",
+      "tcp-end",
       "tcp-retransmit",
       "tcp-reset-sent",
       "tcp-reset-received",

@@ -685,12 +685,29 @@ static __always_inline void own(__u64 socket, __u32 tgid, __u64 since)
 		__sync_fetch_and_add(&lost_counts, 1);
 }
 
+static __always_inline void listens(struct sock *sock, __u32 tgid)
+{
+	__u64 place = place_of(sock);
+	/* Without a port yet: it gets one now, and is found at the next tick. */
+	if ((place & 0xffff) && is_target(tgid))
+		bpf_map_update_elem(&listeners, &place, &tgid, BPF_ANY);
+}
+
 static __always_inline int on_own_tcp_state(__u64 socket, int from, int to)
 {
 	if (to == TCP_SYN_SENT) {
 		__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 		if (is_target(tgid))
 			own(socket, tgid, bpf_ktime_get_ns());
+		return 0;
+	}
+	if (to == TCP_LISTEN) {
+		listens((struct sock *)socket, bpf_get_current_pid_tgid() >> 32);
+		return 0;
+	}
+	if (from == TCP_LISTEN && to == TCP_CLOSE) {
+		__u64 place = place_of((struct sock *)socket);
+		bpf_map_delete_elem(&listeners, &place);
 		return 0;
 	}
 	if (from == TCP_SYN_RECV && to == TCP_ESTABLISHED) {
@@ -708,8 +725,6 @@ static __always_inline int on_own_tcp_state(__u64 socket, int from, int to)
 			  bpf_ktime_get_ns() - owner->since, 0);
 		owner->since = 0;
 	}
-	if (to == TCP_CLOSE)
-		bpf_map_delete_elem(&sockets, &socket);
 	return 0;
 }
 
@@ -743,7 +758,15 @@ static __always_inline int on_tcp_retransmit(__u64 socket)
 	return 0;
 }
 
+/* Not when it is closed: a reset that a process sends by closing comes after that. */
+static __always_inline int on_tcp_destroy(__u64 socket)
+{
+	bpf_map_delete_elem(&sockets, &socket);
+	return 0;
+}
+
 BOTH(inet_sock_set_state, return on_tcp_state(ctx[0], (int)ctx[1], (int)ctx[2]);)
+BOTH(tcp_destroy_sock, return on_tcp_destroy(ctx[0]);)
 BOTH(tcp_retransmit_skb, return on_tcp_retransmit(ctx[0]);)
 BOTH(tcp_send_reset, return on_tcp_trouble(ctx[0], COUNT_RESET_SENT);)
 BOTH(tcp_receive_reset, return on_tcp_trouble(ctx[0], COUNT_RESET_RECEIVED);)
@@ -766,8 +789,7 @@ SEC("iter/task_file") int each_file(struct bpf_iter__task_file *ctx)
 		return 0;
 	__u8 state = BPF_CORE_READ(sock, __sk_common.skc_state);
 	if (state == TCP_LISTEN) {
-		__u64 place = place_of(sock);
-		bpf_map_update_elem(&listeners, &place, &tgid, BPF_ANY);
+		listens(sock, tgid);
 	} else if (state == TCP_ESTABLISHED) {
 		own((__u64)sock, tgid, 0);
 		add_count(tgid, COUNT_ROUND_TRIP, 0, (__u64)(BPF_CORE_READ((struct tcp_sock *)sock, srtt_us) >> 3) * 1000, 0);
@@ -785,9 +807,10 @@ SEC("iter/task_file") int each_file(struct bpf_iter__task_file *ctx)
 /* A mutex begins anew each time it goes from spinning to sleeping, and an interrupt may wait for a lock meanwhile: the first counts. */
 static __always_inline int on_contention_begin(__u64 lock)
 {
-	__u64 who = bpf_get_current_pid_tgid(), key = THREAD_KEY(who), now = bpf_ktime_get_ns();
+	__u64 who = bpf_get_current_pid_tgid(), key = THREAD_KEY(who);
 	if (!is_target(who >> 32))
 		return 0;
+	__u64 now = bpf_ktime_get_ns();
 	struct beginning *held = bpf_map_lookup_elem(&begun, &key);
 	if (held && now - held->ns < MISSED_NS)
 		return 0;

@@ -80,6 +80,7 @@ static struct probe probes[] = {
 	{ .name = "block-io-end", .tracepoint = "block_bio_complete", .mode = SERVES, .group = "block-io" },
 	{ .name = "block-io-begin", .tracepoint = "block_bio_queue", .mode = SERVES, .group = "block-io" },
 	{ .name = "tcp-state", .tracepoint = "inet_sock_set_state", .mode = ALWAYS, .group = "tcp" },
+	{ .name = "tcp-end", .tracepoint = "tcp_destroy_sock", .mode = SERVES, .group = "tcp" },
 	{ .name = "tcp-retransmit", .tracepoint = "tcp_retransmit_skb", .mode = ALWAYS, .group = "tcp" },
 	{ .name = "tcp-reset-sent", .tracepoint = "tcp_send_reset", .mode = SERVES, .group = "tcp" },
 	{ .name = "tcp-reset-received", .tracepoint = "tcp_receive_reset", .mode = SERVES, .group = "tcp" },

@@ -19,9 +19,9 @@ const ON_CPU = "on-CPU stacks";
 /** Those that count, by what is given up with them and the helper's names for the probes. */
 const COUNTED: ReadonlyMap<string, { readonly group: CountGroup; readonly probes: readonly string[] }> = new Map([
   ["block I/O by process", { group: "block I/O", probes: ["block-io-begin", "block-io-done", "block-io-end"] }],
-  ["TCP connects", { group: "TCP", probes: ["tcp-state"] }],
-  ["TCP retransmits", { group: "TCP", probes: ["tcp-retransmit", "tcp-state"] }],
-  ["TCP resets", { group: "TCP", probes: ["tcp-reset-sent", "tcp-reset-received", "tcp-state"] }],
+  ["TCP connects", { group: "TCP", probes: ["tcp-state", "tcp-end"] }],
+  ["TCP retransmits", { group: "TCP", probes: ["tcp-retransmit", "tcp-state", "tcp-end"] }],
+  ["TCP resets", { group: "TCP", probes: ["tcp-reset-sent", "tcp-reset-received", "tcp-state", "tcp-end"] }],
   ["TCP connections that are open", { group: "TCP", probes: ["tcp-open"] }],
   ["kernel lock contention", { group: "kernel locks", probes: ["kernel-lock-begin", "kernel-lock-end"] }],
 ]);
