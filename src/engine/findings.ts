@@ -22,6 +22,7 @@ export interface Claim {
 const MIN_HARM_NS = 1e6;
 const WARNING_GAIN = 0.1;
 const CRITICAL_GAIN = 0.5;
+const MIN_HINT_GAIN = 0.05;
 /** Requests that fail are worse than slow ones. */
 const WARNING_LOSS = 0.02;
 const CRITICAL_LOSS = 0.25;
@@ -118,9 +119,11 @@ function draft(group: readonly Claim[], predict: Predict, weight: (view: Endpoin
   const main = perEndpoint.reduce((a, b) => (isWorse(b, a) ? b : a));
   const { explanation, severity } = main;
   const others = perEndpoint.filter((e) => e !== main && e.best.gain >= 0.02);
+  // What a profile shows of a function, with no harm in it, is a hint only where removing it would be felt.
+  const isIdle = explanation.kind === "code" && explanation.matter !== undefined && main.harm < MIN_HINT_GAIN;
   return {
     severity,
-    score: expected * explanation.confidence * (background ? BACKGROUND_WEIGHT : 1),
+    score: severity === "note" && isIdle ? 0 : expected * explanation.confidence * (background ? BACKGROUND_WEIGHT : 1),
     finding: finding(explanation, severity, main, others),
   };
 

@@ -11,7 +11,14 @@ import { timeKindLink } from "./blame-link.ts";
 import type { CodeCause } from "./code-causes.ts";
 import { changeSince, type CodeChange } from "./code-change.ts";
 import { codeAtEndpoint, type EndpointCode } from "./endpoint-code.ts";
-import { factorWithout, splitOwnTime, waitingWithout, type OwnTimeSplit, type ShareGone } from "./own-time-without.ts";
+import {
+  factorWithout,
+  meanWait,
+  splitOwnTime,
+  waitingWithout,
+  type OwnTimeSplit,
+  type ShareGone,
+} from "./own-time-without.ts";
 import type { ServiceCode } from "./service-profiles.ts";
 import { mapToFloats } from "../../model/map-column.ts";
 
@@ -243,16 +250,17 @@ function undoOf(
     { kind: "own-time", rows: own, ownNs: mapToFloats(own, (row) => ownNs[row]! * factor) },
   ];
   const waiting = waitingWithout(split, share.ofQueue);
+  const requests = spots.reduce((most, spot) => Math.max(most, rowsOf(spot).length), 1);
+  const waitNs = meanWait(split, own.reduce((sum, row) => sum + ownNs[row]!, 0) / requests);
   for (const spot of between) {
     const rows = rowsOf(spot);
     if (rows.length < 5) continue;
-    // The quickest tenth shows the way itself; what exceeds it is waiting.
-    const way = quantileOf(
-      mapToFloats(rows, (row) => ownNs[row]!),
-      0.1,
-    );
-    const left = mapToFloats(rows, (row) => Math.min(ownNs[row]!, way) + Math.max(0, ownNs[row]! - way) * waiting);
-    undo.push({ kind: "own-time", rows, ownNs: left });
+    // The quickest tenth shows the way itself; what exceeds it is waiting, for the thread as far as its queue explains it.
+    const all = mapToFloats(rows, (row) => ownNs[row]!);
+    const way = quantileOf(all, 0.1);
+    const excess = all.reduce((sum, ns) => sum + Math.max(0, ns - way), 0) / rows.length;
+    const kept = 1 - (1 - waiting) * (excess > 0 ? Math.min(1, waitNs / excess) : 0);
+    undo.push({ kind: "own-time", rows, ownNs: all.map((ns) => Math.min(ns, way) + Math.max(0, ns - way) * kept) });
   }
   return undo;
 }
@@ -367,7 +375,7 @@ function splitEvidence(
 ): Explanation["evidence"][number] {
   const { work, waiting, rest, utilisation } = split;
   const between = isBetween
-    ? `; of the time between its spans and those of its callers and callees, which waits for the thread, ${percent(waitingWithout(split, share.ofQueue))} stays`
+    ? `; of the time between its spans and those of its callers and callees, of what waits for the thread ${percent(waitingWithout(split, share.ofQueue))} stays`
     : "";
   const parts = `${percent(work)} work, ${percent(waiting)} waiting for the thread, ${percent(rest)} else`;
   return {

@@ -54,6 +54,10 @@ export function waitingWithout({ utilisation }: OwnTimeSplit, share: number): nu
   return utilisation === 0 ? 1 : ((1 - share) * queue(utilisation * (1 - share))) / queue(utilisation);
 }
 
+/** How long a request waits for the thread on average, by the queue before one server, from its own time in nanoseconds. */
+export const meanWait = ({ work, utilisation }: OwnTimeSplit, ownNs: number): number =>
+  (work * ownNs * utilisation) / (1 - utilisation);
+
 /** Per service: own time of all its spans, on critical paths, weighted, and how many instances they are of. */
 const ownTimeOfServices = oncePerWindow((window): ReadonlyMap<string, { ns: number; instances: number }> => {
   const { segments, forest, facts, kinds, text } = window;
