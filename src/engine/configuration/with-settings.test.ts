@@ -66,6 +66,13 @@ test("a problem that no finding tells is one of its own: a warning with harm, a 
   expect(join([], harmless)).toMatchObject([{ kind: "config", severity: "note" }]);
 });
 
+test("a setting without an exact change is told in words, after what the finding says", () => {
+  const { change: _, harm: __, ...unknown } = problem;
+  const finding = about({ remedy: { text: "Wait less." } });
+  expect(join([finding], { ...unknown, remedy: "More of it." })[0]!.remedy).toEqual({ text: "Wait less. More of it." });
+  expect(join([finding], problem)[0]!.remedy).toEqual({ text: "Wait less.", change: problem.change });
+});
+
 test("growth tells when the limit is reached in the text of the leak, and names no setting for it", () => {
   const leak = about({
     mechanism: "memory-leak",

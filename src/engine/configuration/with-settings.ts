@@ -108,7 +108,11 @@ export function withSetting(finding: Finding, problem: NamedSetting & Pick<Setti
     subject: { ...finding.subject, setting: problem.setting },
     chain: [...finding.chain, link],
     evidence: [...finding.evidence, ...evidence],
-    remedy: { ...finding.remedy, ...(problem.change === undefined ? {} : { change: problem.change }) },
+    // Without an exact change the words have to say what to do with the setting that is named.
+    remedy:
+      problem.change === undefined
+        ? { ...finding.remedy, text: `${finding.remedy.text} ${problem.remedy}` }
+        : { ...finding.remedy, change: problem.change },
   };
 }
 
