@@ -68,6 +68,21 @@ test.each<[string, Mechanism, string, boolean]>([
   expect(cause!.explanation.chain.length).toBe(isConsequence ? 2 : 1);
 });
 
+test("folded again, with the consequence told otherwise: its cause says it once", async () => {
+  const window = await drawn();
+  const [cause] = foldConsequences(window, [
+    claim(window, "slow-query", "main", "SELECT"),
+    claim(window, "pool-exhausted", "stock"),
+  ]);
+  const full = claim(window, "pool-exhausted", "stock");
+  const told = { ...full, explanation: { ...full.explanation, title: "10 of 10 connections of stock are in use" } };
+  const [again] = foldConsequences(window, [cause!, told]);
+  expect(again!.explanation.chain.map((link) => link.claim)).toEqual([
+    "the endpoint is slow",
+    "100 % of the time for which stock uses its databases are these calls: 10 of 10 connections of stock are in use",
+  ]);
+});
+
 test("a pool is full because of the statement that holds its connections", async () => {
   const window = await drawn();
   const [, pool] = foldConsequences(window, [

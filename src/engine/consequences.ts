@@ -54,7 +54,7 @@ export function foldConsequences(window: Window, all: readonly Claim[]): Claim[]
     if (found === undefined) return claim;
     const { cause, part, of } = found;
     const known = links.get(cause) ?? new Map<string, string>();
-    links.set(cause, known.set(of, `${percent(part)} of ${of} are these calls: ${explanation.title}`));
+    links.set(cause, known.set(of, `${percent(part)}${linkOf(of)}${explanation.title}`));
     return {
       ...claim,
       explanation: {
@@ -69,15 +69,18 @@ export function foldConsequences(window: Window, all: readonly Claim[]): Claim[]
     const cause = causes.find(({ claims: own }) => own.includes(claim));
     const texts = cause === undefined ? undefined : links.get(cause);
     if (texts === undefined) return claim;
-    const { chain } = claim.explanation;
-    const known = new Set(chain.map((link) => link.claim));
-    const more = [...texts.values()].filter((text) => !known.has(text)).map((text) => ({ claim: text, evidence: [] }));
+    // Claims are folded again when metrics were looked at: what is told anew takes the place of what was told before.
+    const isTold = (text: string): boolean => [...texts.keys()].some((of) => text.includes(linkOf(of)));
+    const chain = claim.explanation.chain.filter((link) => !isTold(link.claim));
+    const more = [...texts.values()].map((text) => ({ claim: text, evidence: [] }));
     return {
       ...claim,
       explanation: { ...claim.explanation, chain: [...chain.slice(0, 1), ...more, ...chain.slice(1)] },
     };
   });
 }
+
+const linkOf = (of: string): string => ` of ${of} are these calls: `;
 
 /** Claims that say how a failure spreads, not where it comes from. */
 const SPREADS: ReadonlySet<Mechanism> = new Set<Mechanism>(["timeout", "retries", "error-handling", "mix-shift"]);
