@@ -35,8 +35,8 @@ export interface DatabaseJoins {
  * `service.name` or its program ("postgres"), spans name the database by `db.namespace` or address: what both have is
  * the kind of database, and at times the machine.
  *
- * A process belongs to a database if its name is the database's or its address's, if it alone listens on the port of the
- * machine to which the calls go, and for no other database, or if it is the only process of that
+ * A process belongs to a database if its name is the database's or its address's, if it alone of its kind listens on
+ * the port of the machine to which the calls go, and for no other database, or if it is the only process of that
  * kind of database and the database the only one of its kind, a machine that the address names put before.
  * Whatever may be one of several is not joined: a demand of the wrong database is worse than none.
  */
@@ -70,7 +70,10 @@ function processOf(
   const byAddress = processes.filter(({ service }) => database.addresses.some((a) => hostPart(a) === service));
   if (byAddress.length === 1 && onlyOneAt(database, databases))
     return { process: byAddress[0]!, how: `calls go to the address ${byAddress[0]!.service}` };
-  const byPort = processes.filter((process) => portFor(database, process) !== undefined);
+  // What listens may be a forwarder before it, which computes next to nothing of what the database does.
+  const byPort = processes.filter(
+    (process) => speaks(process, database.system) && portFor(database, process) !== undefined,
+  );
   const [listener] = byPort;
   if (byPort.length === 1 && databases.filter((other) => portFor(other, listener!) !== undefined).length === 1) {
     const where = `port ${portFor(database, listener!)} of ${listener!.hosts.join(", ")}`;
@@ -157,6 +160,21 @@ const systemOf = ({ service, programs }: MeasuredProcess): string => {
   const named = SYSTEMS.find(([, names]) => [service, ...programs].some((text) => names.test(text.toLowerCase())));
   return named?.[0] ?? "";
 };
+
+/** Kinds whose clients are often another's: the port tells who it is, and the client only how it talks. */
+const PROTOCOLS: readonly (readonly string[])[] = [
+  ["mysql", "mariadb"],
+  ["redis", "valkey"],
+  ["postgresql", "cockroachdb"],
+  ["elasticsearch", "opensearch"],
+];
+
+/** Whether it may be of the kind that the spans say, or of one that is called the same way; true where they do not say. */
+function speaks({ service, programs }: MeasuredProcess, system: string): boolean {
+  if (system === "") return true;
+  const same = PROTOCOLS.find((systems) => systems.includes(system)) ?? [system];
+  return [service, ...programs].some((text) => same.includes(databaseSystem(text)));
+}
 
 /** The databases that spans call, with the first of each attribute that tells where and what they are. */
 export function calledDatabases(window: Window): CalledDatabase[] {
