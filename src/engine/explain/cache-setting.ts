@@ -70,6 +70,8 @@ function settingOf(found: CacheLimit): CacheSetting {
   const { repeats, misses, keys, accuracy } = found;
   const seen = `${count(repeats)} requests asked for one of ${count(keys)} keys again, and ${percent(misses / repeats)} of them fetched it again`;
   const query = "requests by their path: other paths, and time, since the same one was asked for";
+  const [kept, nothing, each] =
+    repeats === misses ? ["0", "nothing", "each"] : ["hardly any", "next to nothing", "nearly each"];
   const size = range(found, count);
   const life = range(found, ms);
   const enough = `${count(found.enoughEntries)} (answers 95 % of those that repeat here)`;
@@ -77,12 +79,12 @@ function settingOf(found: CacheLimit): CacheSetting {
     case "nothing kept":
       return {
         setting: "entries",
-        change: `entries: 0 -> ${enough}`,
-        claim: "the cache keeps nothing: each repeated request fetches anew",
-        remedy: "Switch the cache on again, with room for what is asked for.",
+        change: `entries: ${kept} -> ${enough}`,
+        claim: `the cache keeps ${nothing}: ${each} repeated request fetches anew`,
+        remedy: "Look whether the cache is on, and give it room for what is asked for.",
         evidence: {
           kind: "statistic",
-          text: `${seen}, however soon: nothing is kept (the cache is off, or holds no entry)`,
+          text: `${seen}, however soon: ${nothing} is kept (the cache is off, or far too small)`,
           query,
         },
       };
@@ -103,7 +105,7 @@ function settingOf(found: CacheLimit): CacheSetting {
         setting: "ttl",
         claim: `the cache forgets a value ${life} after it was fetched, before it is asked for again`,
         remedy: "Keep values longer, as far as they may be out of date.",
-        change: `ttl: ${life} -> ${ms(Math.max(found.enoughNs, 2 * found.high))} (as long as 95 % of those that repeat here come within, if values may be so old)`,
+        change: `ttl: ${life} -> ${ms(Math.max(found.enoughNs, 2 * found.high))} (would answer 95 % of those that repeat here, if values may be so old)`,
         evidence: {
           kind: "statistic",
           text: `${seen}: those within ${ms(found.low)} of the fetch were answered, those after ${ms(found.high)} were not (true of ${percent(accuracy)}), as of values that are kept so long`,
@@ -112,6 +114,10 @@ function settingOf(found: CacheLimit): CacheSetting {
       };
   }
 }
+
+/** What would look alike. */
+export const CACHE_COUNTER =
+  "the path of a request is taken for the key of the cache, and each process for having a cache of its own: answers that differ by user or language, or a cache that processes share, would look alike";
 
 /** Where hits end and misses begin are near each other: one number says it. */
 const NEAR = 1.2;

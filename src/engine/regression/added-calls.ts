@@ -14,7 +14,7 @@ import {
   type Comparison,
   type RegressionClaim,
 } from "./affected.ts";
-import { cacheSetting } from "../explain/cache-setting.ts";
+import { CACHE_COUNTER, cacheSetting } from "../explain/cache-setting.ts";
 import { isConnect } from "../explain/connection-churn.ts";
 import { identicalArguments } from "../explain/repeated-calls.ts";
 import { statementCause } from "../explain/slow-statement.ts";
@@ -197,8 +197,11 @@ function claimOf(comparison: Comparison, entry: AddedCalls, replaced?: Replaced)
           ...(setting === undefined ? [] : [setting.evidence]),
         ],
         counter:
-          mechanism === "cache-miss" && setting === undefined
-            ? ["that a cache answered before is read from calls that were not made; other inputs would look alike"]
+          mechanism === "cache-miss"
+            ? [
+                "that a cache answered before is read from calls that were not made; other inputs would look alike",
+                ...(setting === undefined ? [] : [CACHE_COUNTER]),
+              ]
             : [],
         refutedBy: `the same requests made as many calls of ${called.operation} at the time of the baseline`,
         remedy:
