@@ -24,6 +24,20 @@ const isRoot = process.getuid?.() === 0;
 const isOnDisk = [0xef53, 0x58465342].includes(statfsSync(tmpdir()).type);
 const PATIENCE_MS = 60_000;
 
+const bpftool = ["bpftool", "/usr/sbin/bpftool"].find((command) => spawnSync(command, ["version"]).status === 0);
+
+/** How many entries a table of the kernel has that a process holds open. */
+function placesOf(pid: number, name: string): () => number {
+  const asked = (...words: readonly string[]): unknown =>
+    JSON.parse(spawnSync(bpftool!, ["-j", "map", ...words], { encoding: "utf8", maxBuffer: 1 << 26 }).stdout);
+  for (const fd of readdirSync(`/proc/${pid}/fdinfo`)) {
+    const [, id] = /^map_id:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8")) ?? [];
+    if (id === undefined || (asked("show", "id", id) as { name?: string }).name !== name) continue;
+    return () => (asked("dump", "id", id) as unknown[]).length;
+  }
+  throw new Error(`${pid} has no table ${name}`);
+}
+
 let folder = "";
 beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "longpole-counts-"))));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -32,13 +46,18 @@ let helper: ServingHelper;
 let probes: Extract<ProbeRecord, { readonly type: "probe" }>[] = [];
 let counts = new Map<string, CountRecord>();
 let ticks = 0;
+/** how often something found no place in a table of the kernel, as the last tick has it */
+let lost = 0;
 const children: ChildProcess[] = [];
 
 beforeEach(async () => {
-  [probes, counts, ticks] = [[], new Map(), 0];
+  [probes, counts, ticks, lost] = [[], new Map(), 0, 0];
   helper = new ServingHelper(helperPath(process.env), { hz: 19, tickSeconds: 0.5, user: undefined }, (record) => {
     if (record.type === "probe") probes.push(record);
-    if (record.type === "tick") ticks++;
+    if (record.type === "tick") {
+      ticks++;
+      lost = record.lostCounts;
+    }
     if (record.type === "count") counts.set(`${record.tgid} ${record.kind} ${record.which}`, record);
   });
   await helper.ready;
@@ -243,6 +262,101 @@ describe.runIf(stands("TCP connects"))("TCP", () => {
   );
 
   test(
+    "a port whose listener has ended is nobody's, and then that of the process that takes it",
+    { timeout: PATIENCE_MS },
+    async () => {
+      if (!stands("TCP resets") || !stands("TCP connections that are open")) return;
+      const resetting = (port: number): string => `
+        const { createServer } = await import("node:net");
+        const one = createServer((socket) => socket.on("error", () => {}).resetAndDestroy()).listen(${port}, "127.0.0.1", () => process.send(one.address().port));`;
+      const first = await worker(resetting(0));
+      const port = await said<number>(first);
+      const callTimes = async (times: number): Promise<void> => {
+        for (let i = 0; i < times; i++) {
+          const socket = connect({ port, host: "127.0.0.1" }).on("error", () => {});
+          await new Promise((resolve) => socket.once("close", resolve));
+        }
+        await nextTick();
+      };
+      await nextTick();
+      await callTimes(3);
+      expect(counted(first.pid, CountKind.resetSent).count).toBe(3);
+      first.kill("SIGKILL");
+      await once(first, "exit");
+      counts.clear();
+      const second = await unwatched(resetting(port));
+      second.send("go");
+      expect(await said<number>(second)).toBe(port);
+      await callTimes(9);
+      // Only the last word of what it did itself, if that.
+      expect(counted(first.pid, CountKind.resetSent).count).toBeLessThanOrEqual(3);
+      await watch(second);
+      await nextTick();
+      await callTimes(5);
+      expect(counted(second.pid, CountKind.resetSent).count).toBe(5);
+    },
+  );
+
+  test.runIf(bpftool !== undefined && isRoot)(
+    "listeners that come and go leave no place behind, and those that find none are counted",
+    { timeout: PATIENCE_MS },
+    async () => {
+      if (!stands("TCP connections that are open")) return;
+      const places = placesOf(helper.pid!, "listeners");
+      const listening = `
+        const { createServer } = await import("node:net");
+        const open = (count) => Promise.all(Array.from({ length: count }, () => new Promise((resolve) => {
+          const one = createServer().listen(0, "127.0.0.1", () => resolve(one));
+        })));
+        const close = (servers) => Promise.all(servers.map((one) => new Promise((resolve) => one.close(resolve))));
+        const next = () => new Promise((resolve) => process.once("message", resolve));
+        process.send("begun");`;
+      const child = await worker(`${listening}
+        for (;;) {
+          const servers = await open(await next());
+          process.send("open");
+          await next();
+          await close(servers);
+          process.send("closed");
+        }`);
+      await said(child);
+      const open = async (count: number): Promise<void> => {
+        const answer = said(child);
+        child.send(count);
+        await answer;
+        await nextTick();
+      };
+      const close = async (): Promise<void> => {
+        const answer = said(child);
+        child.send(0);
+        await answer;
+      };
+      expect(places()).toBe(0);
+      await open(50);
+      expect(places()).toBe(50);
+      await close();
+      // At once: no tick has to look for what is gone.
+      expect(places()).toBe(0);
+      // 4096 have a place.
+      expect(lost).toBe(0);
+      await open(4196);
+      expect(places()).toBeGreaterThan(4000);
+      expect(lost).toBeGreaterThanOrEqual(100);
+      await close();
+      expect(places()).toBe(0);
+      // Without the probes nobody sees them close: the end of their process is seen.
+      await open(50);
+      helper.shed("tcp");
+      await nextTick();
+      expect(places()).toBe(50);
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      await nextTick();
+      expect(places()).toBe(0);
+    },
+  );
+
+  test(
     "a queue of connections that nobody takes: the first packet is sent again",
     { timeout: PATIENCE_MS },
     async () => {
@@ -332,8 +446,6 @@ test.runIf(stands("off-CPU times and stacks"))(
     server.close();
   },
 );
-
-const bpftool = ["bpftool", "/usr/sbin/bpftool"].find((command) => spawnSync(command, ["version"]).status === 0);
 
 test.runIf(stands("off-CPU times and stacks") && isRoot && bpftool !== undefined)(
   "a helper that is killed leaves no probe behind",

@@ -119,6 +119,11 @@ struct sock {
 	__u16 sk_protocol;
 };
 
+struct inet_sock {
+	/* the port of this side, in the order of the network */
+	__u16 inet_sport;
+};
+
 struct tcp_sock {
 	__u32 srtt_us;
 };

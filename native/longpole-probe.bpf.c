@@ -122,7 +122,7 @@ struct {
 	__uint(max_entries, 4096);
 	__uint(map_flags, 1);
 	__type(key, __u64);
-	__type(value, __u32);
+	__type(value, struct listener);
 } listeners SEC(".maps");
 
 struct {
@@ -168,6 +168,9 @@ __u64 lost_threads = 0;
 __u64 lost_waits = 0;
 __u64 stacks_skipped = 0;
 __u64 lost_counts = 0;
+
+/* Looks at all open files, with the one that runs: a listener that the last one did not meet is gone. */
+volatile __u32 looks = 0;
 
 static __always_inline bool is_chosen(__u32 tgid)
 {
@@ -689,8 +692,22 @@ static __always_inline void listens(struct sock *sock, __u32 tgid)
 {
 	__u64 place = place_of(sock);
 	/* Without a port yet: it gets one now, and is found at the next tick. */
-	if ((place & 0xffff) && is_target(tgid))
-		bpf_map_update_elem(&listeners, &place, &tgid, BPF_ANY);
+	if (!(place & 0xffff) || !is_target(tgid))
+		return;
+	struct listener listener = { .socket = (__u64)sock, .tgid = tgid, .look = looks };
+	if (bpf_map_update_elem(&listeners, &place, &listener, BPF_ANY))
+		__sync_fetch_and_add(&lost_counts, 1);
+}
+
+/* A port that the system chose is given back before the state changes, and skc_num with it: inet_sport still has it. */
+static __always_inline void listens_no_more(struct sock *sock)
+{
+	__u64 place = (__u64)BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum) << 16 |
+		      __builtin_bswap16(BPF_CORE_READ((struct inet_sock *)sock, inet_sport));
+	struct listener *held = bpf_map_lookup_elem(&listeners, &place);
+	/* Another one may share the port. */
+	if (held && held->socket == (__u64)sock)
+		bpf_map_delete_elem(&listeners, &place);
 }
 
 static __always_inline int on_own_tcp_state(__u64 socket, int from, int to)
@@ -705,16 +722,15 @@ static __always_inline int on_own_tcp_state(__u64 socket, int from, int to)
 		listens((struct sock *)socket, bpf_get_current_pid_tgid() >> 32);
 		return 0;
 	}
-	if (from == TCP_LISTEN && to == TCP_CLOSE) {
-		__u64 place = place_of((struct sock *)socket);
-		bpf_map_delete_elem(&listeners, &place);
+	if (from == TCP_LISTEN) {
+		listens_no_more((struct sock *)socket);
 		return 0;
 	}
 	if (from == TCP_SYN_RECV && to == TCP_ESTABLISHED) {
 		__u64 place = place_of((struct sock *)socket);
-		__u32 *tgid = bpf_map_lookup_elem(&listeners, &place);
-		if (tgid)
-			own(socket, *tgid, 0);
+		struct listener *listener = bpf_map_lookup_elem(&listeners, &place);
+		if (listener)
+			own(socket, listener->tgid, 0);
 		return 0;
 	}
 	struct owner *owner = bpf_map_lookup_elem(&sockets, &socket);

@@ -238,9 +238,11 @@ static bool read_commands(void)
 
 /* ---- ticks ---- */
 
-/* A new look at all open files. */
-static void look_at_sockets(void)
+/* A new look at all open files; false where there was none, or not of all. */
+static bool look_at_sockets(void)
 {
+	bool is_whole = false;
+	skeleton->bss->looks++;
 	for (size_t i = 0; i < PROBES; i++) {
 		if (!probes[i].iterator || !probes[i].attached)
 			continue;
@@ -253,11 +255,32 @@ static void look_at_sockets(void)
 		do
 			got = read(look, nothing, sizeof(nothing));
 		while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
+		is_whole = !got;
 		close(look);
 	}
+	return is_whole;
 }
 
 static bool has_ended(__u32 tgid) { return kill((pid_t)tgid, 0) && errno == ESRCH; }
+
+/*
+ * A listener that closes is forgotten at once; here what nobody saw close: one that its process closed while another holds it
+ * open, or while the probes of TCP were off. Where there was no look at all files, those of processes that have ended.
+ */
+static void forget_listeners(bool has_looked)
+{
+	int map = bpf_map__fd(skeleton->maps.listeners);
+	__u64 place, next;
+	bool more = !bpf_map_get_next_key(map, NULL, &place);
+	while (more) {
+		struct listener listener;
+		bool is_there = !bpf_map_lookup_elem(map, &place, &listener);
+		more = !bpf_map_get_next_key(map, &place, &next);
+		if (is_there && (has_looked ? listener.look != skeleton->bss->looks : has_ended(listener.tgid)))
+			bpf_map_delete_elem(map, &place);
+		place = next;
+	}
+}
 
 /* What is counted of each process; of those that have ended for the last time. */
 static void put_counts(void)
@@ -297,7 +320,7 @@ static void tick(void)
 	ended_ns = now_ns(CLOCK_MONOTONIC);
 	has_begun = true;
 	put_threads(false);
-	look_at_sockets();
+	forget_listeners(look_at_sockets());
 	put_counts();
 	put_tables();
 	put_end(RECORD_TICK, 0, 0);

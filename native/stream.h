@@ -205,4 +205,13 @@ struct count_head {
 	__u32 is_last;
 };
 
+/* Who listens on a port; it stays between the probes and the helper. */
+struct listener {
+	/* what listens there: of several that share a port, the one that came last */
+	__u64 socket;
+	__u32 tgid;
+	/* the look at all open files that met it last */
+	__u32 look;
+};
+
 #endif
