@@ -171,23 +171,29 @@ test("settings of PostgreSQL: notes, with what they are made of", async () => {
   });
   const tableBlocks = (table: string, source: string, perSecond: number): SeriesObject =>
     counter("postgresql.blocks_read", perSecond, { ...of(table), labels: { source } });
-  const sized = await run(
-    sharedBuffers,
-    tableBlocks("orders", "heap_hit", 800),
-    tableBlocks("items", "heap_read", 200),
-    tableBlocks("old", "heap_read", 0),
-    gauge("postgresql.table.size", 200 * 2 ** 20, of("orders")),
-    gauge("postgresql.index.size", 100 * 2 ** 20, {
-      resource: { ...of("orders")!.resource, "postgresql.index.name": "orders_pkey" },
-    }),
-    gauge("postgresql.table.size", 100 * 2 ** 20, of("items")),
-    gauge("postgresql.table.size", 9000 * 2 ** 20, of("old")),
-    gauge("postgresql.setting.shared_buffers", 256 * 2 ** 20, { ...db, unit: "By" }),
-  );
+  const told = (bufferMB: number): Promise<CheckResult> =>
+    run(
+      sharedBuffers,
+      tableBlocks("orders", "heap_hit", 800),
+      tableBlocks("items", "heap_read", 200),
+      tableBlocks("old", "heap_read", 0),
+      gauge("postgresql.table.size", 200 * 2 ** 20, of("orders")),
+      gauge("postgresql.index.size", 100 * 2 ** 20, {
+        resource: { ...of("orders")!.resource, "postgresql.index.name": "orders_pkey" },
+      }),
+      gauge("postgresql.table.size", 100 * 2 ** 20, of("items")),
+      gauge("postgresql.table.size", 9000 * 2 ** 20, of("old")),
+      gauge("postgresql.setting.shared_buffers", bufferMB * 2 ** 20, { ...db, unit: "By" }),
+    );
+  const sized = await told(256);
   expect(sized.problems[0]!.arithmetic).toContain(
     "the tables that were read take 400 MB with their indexes (orders 300 MB, items 100 MB), 1.6 times shared_buffers (256 MB)",
   );
   expect(sized.problems[0]!.change).toBe("shared_buffers: 256 MB -> 512 MB");
+  // 400 MB fit into 512: a larger cache would keep no more.
+  const roomy = await told(512);
+  expect(roomy.problems).toEqual([]);
+  expect(roomy.fine).toMatchObject([{ text: expect.stringContaining("0.8 times shared_buffers (512 MB)") as string }]);
 
   const checkpoint = (type: string, perSecond: number): SeriesObject =>
     counter("postgresql.bgwriter.checkpoint.count", perSecond, { ...db, labels: { type } });
@@ -225,8 +231,8 @@ test("a table of which most blocks are missed is told where another's hide it, a
       resource: { ...db, "postgresql.table.name": table },
       labels: { source },
     });
-  const diskReads = (perSecond: number): SeriesObject =>
-    counter("system.disk.operations", perSecond, { resource: host, labels: { device: "sda", direction: "read" } });
+  const diskReads = (perSecond: number, device = "sda"): SeriesObject =>
+    counter("system.disk.operations", perSecond, { resource: host, labels: { device, direction: "read" } });
   const busy = [
     gauge("postgresql.db_size", 1e9, { resource: db }),
     blocks("items", "heap_hit", 250),
@@ -239,11 +245,14 @@ test("a table of which most blocks are missed is told where another's hide it, a
   expect(fromDisk!.saidAs).toEqual(new Set(["disk-saturated"]));
   expect(fromDisk!.title).toBe("shop finds only 63 % of the blocks of items in its cache");
   expect(fromDisk!.arithmetic).toBe(
-    "3,250 of 3,400 blocks a second come from shared_buffers (96 %); of items 63 %, and 150 are read; the other 150 are read from the disk: those of db1 are asked to read 120 times a second",
+    "3,250 of 3,400 blocks a second come from shared_buffers (96 %); of items 63 %, and 150 are read; the other 150 are read from the system's cache or the disk: sda of db1 is asked to read 120 times a second, by this database and whatever else runs there",
   );
   const [fromSystem] = (await run(sharedBuffers, ...busy, diskReads(12))).problems;
   expect(fromSystem).not.toHaveProperty("alsoSaidOf");
-  expect(fromSystem!.arithmetic).toContain("from the system's cache or the disk");
+  expect(fromSystem!.arithmetic).toMatch(/from the system's cache or the disk$/);
+  // 30 reads a second, told of the disk, its partition and the volume on it: below 0.3 x 150.
+  const thrice = ["sda", "sda1", "dm-0"].map((device) => diskReads(30, device));
+  expect((await run(sharedBuffers, ...busy, ...thrice)).problems[0]).not.toHaveProperty("alsoSaidOf");
   const fits = [blocks("items", "heap_hit", 380), blocks("items", "heap_read", 20), blocks("log", "heap_hit", 3000)];
   expect((await run(sharedBuffers, busy[0]!, ...fits, diskReads(120))).problems).toEqual([]);
 });

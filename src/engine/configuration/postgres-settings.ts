@@ -58,16 +58,19 @@ function cacheOf(
   const sum = `${count(Math.round(hits))} of ${count(Math.round(all))} blocks a second come from shared_buffers (${percent(hits / all)})`;
   if (!isRare && missed === undefined)
     return { problems: [], fine: [{ text: `${service}: ${sum}`, tightness: (1 - hits / all) / (1 - MIN_HIT) }] };
-  const { change, hot } = sizes(service, rate(measures, "db-buffer-size"), statistics);
+  const { change, hot, fits } = sizes(service, rate(measures, "db-buffer-size"), statistics);
+  // Nothing is pushed out of it: it is filled for the first time, or scans of large tables pass it by.
+  if (fits) return { problems: [], fine: [{ text: `${service}: ${sum}${hot}`, tightness: 1 - hits / all }] };
   const disk = diskOf(measures, reads, hosts);
   const ofTable =
     missed === undefined
       ? ""
       : `; of ${missed.table} ${percent(missed.hit)}, and ${count(Math.round(missed.readPerSecond))} are read`;
   const from =
-    disk === undefined
-      ? `the other ${count(Math.round(reads))} are read from the system's cache or the disk`
-      : `the other ${count(Math.round(reads))} are read from the disk: those of ${disk.host} are asked to read ${count(Math.round(disk.readsPerSecond))} times a second`;
+    `the other ${count(Math.round(reads))} are read from the system's cache or the disk` +
+    (disk === undefined
+      ? ""
+      : `: ${disk.device} of ${disk.host} is asked to read ${count(Math.round(disk.readsPerSecond))} times a second, by this database and whatever else runs there`);
   return {
     problems: [
       {
@@ -98,12 +101,12 @@ function sizes(
   service: string,
   size: number,
   statistics: DatabaseStatistics | undefined,
-): { change: { readonly change?: string }; hot: string } {
+): { change: { readonly change?: string }; hot: string; fits: boolean } {
   const tables = readTables(service, statistics);
   const need = tables.reduce((sum, { bytes }) => sum + bytes, 0);
-  if (!(size > 0)) return { change: {}, hot: "" };
-  // Twice, but no more than there is to be kept.
-  const wanted = need > size ? Math.min(2 * size, 2 ** Math.ceil(Math.log2(need))) : 2 * size;
+  if (!(size > 0)) return { change: {}, hot: "", fits: false };
+  // Twice, but no more than there is to be kept, as far as that is known.
+  const wanted = need > 0 ? Math.min(2 * size, 2 ** Math.ceil(Math.log2(need))) : 2 * size;
   const largest = tables.slice(0, 3).map(({ table, bytes }) => `${table} ${mb(bytes)}`);
   return {
     change: { change: `shared_buffers: ${mb(size)} -> ${mb(wanted)}` },
@@ -111,6 +114,7 @@ function sizes(
       need > 0
         ? `; the tables that were read take ${mb(need)} with their indexes (${largest.join(", ")}), ${(need / size).toFixed(1)} times shared_buffers (${mb(size)})`
         : "",
+    fits: need > 0 && need <= size,
   };
 }
 
@@ -129,20 +133,25 @@ function missedTable(
   return { table, hit: 1 - blocksRead / blocks, readPerSecond: blocksRead / seconds };
 }
 
-/** The machine of the database, if its disks read about as often as blocks are missed: from the system's cache it would be less. */
+/**
+ * The disk of the database's machine that reads most, if it reads about as often as blocks are missed: from the system's
+ * cache it would be less. One of them only: volumes and partitions are counted once more by themselves.
+ */
 function diskOf(
   measures: readonly ServiceMeasure[],
   missed: number,
   hosts: ServiceMeasures["hosts"] | undefined,
-): { host: string; readsPerSecond: number } | undefined {
+): { host: string; device: string; readsPerSecond: number } | undefined {
   const own = measures.find(({ measure }) => measure === "db-buffer-reads")?.instances.map(({ host }) => host);
   return [...new Set(own)]
     .filter((host) => host !== "")
-    .map((host) => {
-      const disks = (hosts?.get(host) ?? []).filter(({ measure }) => measure === "disk-reads");
-      return { host, readsPerSecond: disks.reduce((sum, { values }) => sum + meanOf(values), 0) };
-    })
-    .find(({ readsPerSecond }) => readsPerSecond >= MIN_FROM_DISK * missed);
+    .flatMap((host) =>
+      (hosts?.get(host) ?? [])
+        .filter(({ measure }) => measure === "disk-reads")
+        .map(({ resource, values }) => ({ host, device: resource, readsPerSecond: meanOf(values) })),
+    )
+    .filter(({ readsPerSecond }) => readsPerSecond >= MIN_FROM_DISK * missed)
+    .toSorted((a, b) => b.readsPerSecond - a.readsPerSecond)[0];
 }
 
 /** Tables of which pages were asked for, with their sizes and those of their indexes, the largest first. */
