@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { collectGarbage, IdleMemory } from "./idle-memory.ts";
 
@@ -33,7 +34,7 @@ describe("IdleMemory", () => {
   });
 });
 
-it("gives back the memory of arrays to which nobody refers any more", () => {
+it("gives back the memory of arrays to which nobody refers any more", async () => {
   const size = 64 * 2 ** 20;
   const before = process.memoryUsage().arrayBuffers;
   let held: Uint8Array | undefined = new Uint8Array(size).fill(1);
@@ -41,5 +42,6 @@ it("gives back the memory of arrays to which nobody refers any more", () => {
   held = held.length === size ? undefined : held;
   collectGarbage();
   expect(held).toBeUndefined();
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(0.1 * size);
+  // V8 frees arrays in a thread of its own after the collection, whenever that gets a turn.
+  while (process.memoryUsage().arrayBuffers - before > 0.1 * size) await sleep(5);
 });
