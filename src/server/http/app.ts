@@ -16,7 +16,7 @@ import { addSearchRoutes } from "../routes/search.ts";
 import { addStatusRoutes } from "../routes/status.ts";
 import { addUiRoutes } from "../routes/ui.ts";
 import { addGuards } from "./guards.ts";
-import { HttpError, problemOf, storeStarts } from "./http-error.ts";
+import { HttpError, problemOf, sendProblem, storeStarts } from "./http-error.ts";
 import { addOpenApi } from "./openapi.ts";
 import { QueryLimit } from "./query-limit.ts";
 
@@ -53,12 +53,12 @@ export function buildApp(context: ServerContext): FastifyInstance {
   // That answers are as described is tested.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler((error, request, reply) => {
-    const { problem, headers } = problemOf(error);
+    const { problem } = problemOf(error);
     if (problem.status >= 500) {
       const stack = problem.status === 500 && error instanceof Error ? { stack: error.stack } : {};
       log("error", "request failed", { method: request.method, url: request.url, error, ...stack });
     }
-    return reply.code(problem.status).headers(headers).type("application/problem+json").send(problem);
+    return sendProblem(reply, error);
   });
   app.setNotFoundHandler((request) => {
     throw new HttpError(404, `nothing is at ${request.method} ${request.url.split("?", 1)[0]!.slice(0, 200)}`);

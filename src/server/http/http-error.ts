@@ -1,4 +1,4 @@
-import type { FastifyError } from "fastify";
+import type { FastifyError, FastifyReply } from "fastify";
 import { StoreError, type StoreErrorCode } from "../../store/store-error.ts";
 import type { Problem } from "../api/common.ts";
 import { AnalysisError } from "../live/analyst.ts";
@@ -74,6 +74,19 @@ export function problemOf(error: unknown): { problem: Problem; headers: AnswerHe
     problem: { type: "about:blank", title, status, detail, ...(field === undefined ? {} : { field }) },
     headers,
   };
+}
+
+export function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
+  const { problem, headers } = problemOf(error);
+  return reply.code(problem.status).headers(headers).type("application/problem+json").send(problem);
+}
+
+/** Whether that is the store's doing: it does not answer, or not in time. What ends the analysis itself is not. */
+export function isStoreAway(error: unknown): boolean {
+  const isStores = error instanceof StoreError || (error instanceof AnalysisError && error.kind === "StoreError");
+  if (!isStores) return false;
+  const status = STORE_STATUS[error.code as StoreErrorCode];
+  return status === 503 || status === 504;
 }
 
 function facts(error: unknown): {

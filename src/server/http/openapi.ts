@@ -10,6 +10,8 @@ declare module "fastify/types/schema.js" {
     readonly produces?: readonly string[];
     /** content types of the body, JSON if absent */
     readonly consumes?: readonly string[];
+    /** headers that an answer may have, and what they say */
+    readonly answerHeaders?: Readonly<Record<string, string>>;
   }
 }
 
@@ -35,6 +37,7 @@ interface RouteSchema {
   readonly response?: Readonly<Record<string, JsonSchema>>;
   readonly produces?: readonly string[];
   readonly consumes?: readonly string[];
+  readonly answerHeaders?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -90,9 +93,19 @@ function operationOf(schema: RouteSchema, schemaOf: (schema: JsonSchema) => obje
     }));
   });
   const types = schema.produces ?? ["application/json"];
+  const headers = Object.fromEntries(
+    Object.entries(schema.answerHeaders ?? {}).map(([name, description]) => [
+      name,
+      { description, schema: { type: "string" } },
+    ]),
+  );
   const responses = Object.entries(schema.response ?? { 200: {} }).map(([status, body]) => [
     status,
-    { description: "the answer", content: Object.fromEntries(types.map((type) => [type, { schema: schemaOf(body) }])) },
+    {
+      description: "the answer",
+      ...(schema.answerHeaders === undefined ? {} : { headers }),
+      content: Object.fromEntries(types.map((type) => [type, { schema: schemaOf(body) }])),
+    },
   ]);
   const problem = {
     description: "what is wrong",

@@ -29,7 +29,9 @@ test("the same question later gets the last answer, which says when and why", as
   const answers = new LastAnswers();
   const report = { ...sampleReport(), live };
   await answers.keep("report", query(900), true, JSON.stringify(report), MADE);
-  const stale = JSON.parse((await answers.stale("report", query(960), true, "unreachable"))!) as Report;
+  const given = (await answers.stale("report", query(960), true, "unreachable"))!;
+  expect(given.madeUnixNs).toBe(MADE);
+  const stale = JSON.parse(given.json) as Report;
   expect(stale.live?.stale).toEqual({ why: "unreachable", madeUnixNs: String(MADE) });
   expect(stale.dataQuality.warnings).toEqual([
     "the store does not answer (unreachable): this is what was answered at 2026-09-21T14:28:20Z",
@@ -38,7 +40,7 @@ test("the same question later gets the last answer, which says when and why", as
   expect(stale.findings).toEqual(report.findings);
   const page = { schema: "longpole.page/1", report };
   await answers.keep("page", query(900), true, JSON.stringify(page), MADE);
-  const stalePage = JSON.parse((await answers.stale("page", query(900), true, "hung"))!) as { report: Report };
+  const stalePage = JSON.parse((await answers.stale("page", query(900), true, "hung"))!.json) as { report: Report };
   expect(stalePage.report.live?.stale).toEqual({ why: "hung", madeUnixNs: String(MADE) });
 });
 

@@ -59,12 +59,18 @@ export class LastAnswers {
   }
 
   /** The last answer, with `why` it is not a newer one; undefined where there was none. */
-  async stale(kind: "report" | "page", query: LiveQuery, endsNow: boolean, why: string): Promise<string | undefined> {
+  async stale(
+    kind: "report" | "page",
+    query: LiveQuery,
+    endsNow: boolean,
+    why: string,
+  ): Promise<LastAnswer | undefined> {
     const last = await this.last(kind, query, endsNow);
     if (last === undefined) return undefined;
     const answer = JSON.parse(last.json) as Report | { readonly report: Report };
     const mark = (report: Report): Report => marked(report, why, last.madeUnixNs);
-    return JSON.stringify("report" in answer ? { ...answer, report: mark(answer.report) } : mark(answer));
+    const json = JSON.stringify("report" in answer ? { ...answer, report: mark(answer.report) } : mark(answer));
+    return { ...last, json };
   }
 
   private remove(keys: readonly string[]): void {

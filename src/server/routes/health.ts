@@ -1,10 +1,12 @@
 import type { FastifyInstance } from "fastify";
 import type { ServerContext } from "../context.ts";
-import { HttpError } from "../http/http-error.ts";
+import { HttpError, sendProblem } from "../http/http-error.ts";
 import { metricsPage } from "../metrics-page.ts";
 
 /** Whether it runs, whether it can answer, and its own figures for Prometheus. */
 export function addHealthRoutes(app: FastifyInstance, context: ServerContext): void {
+  /** the state that the last probe was told */
+  let told = "ready";
   app.get(
     "/healthz",
     { schema: { summary: "Whether the server runs", tags: ["health"], produces: ["text/plain"] } },
@@ -15,7 +17,11 @@ export function addHealthRoutes(app: FastifyInstance, context: ServerContext): v
     { schema: { summary: "Whether the store answers", tags: ["health"], produces: ["text/plain"] } },
     (_, reply) => {
       const state = context.storeState();
-      if (state !== "ready") throw new HttpError(503, `the store is ${state}`, { headers: { "retry-after": "2" } });
+      // Probes come every few seconds: only a change is worth a line.
+      if (state !== told) context.log(state === "ready" ? "info" : "warn", "readiness", { store: state, before: told });
+      told = state;
+      if (state !== "ready")
+        return sendProblem(reply, new HttpError(503, `the store is ${state}`, { headers: { "retry-after": "2" } }));
       return reply.type("text/plain").send("ready\n");
     },
   );

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { parseObjective, type Objective } from "../../engine/objective.ts";
 import { ReportSchema } from "../api/report.ts";
@@ -6,7 +7,7 @@ import { PageEventsQuery, ReportQuery } from "../api/window-query.ts";
 import type { ServerContext } from "../context.ts";
 import { callerSignal } from "../http/caller-signal.ts";
 import { EventStream } from "../http/event-stream.ts";
-import { HttpError, problemOf, storeStarts } from "../http/http-error.ts";
+import { HttpError, isStoreAway, problemOf, storeStarts } from "../http/http-error.ts";
 import { baselineOf, rangeOf } from "../http/window-of.ts";
 import type { Listener } from "../live/analyst.ts";
 import type { LiveQuery } from "../live/live-diagnosis.ts";
@@ -19,27 +20,29 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
     const answer = await orLast(context, "report", query, endsNow, () =>
       analyst.ask({ kind: "report", query }, listener),
     );
-    if (!answer.isStale) await findings.keep(query, answer.json);
-    return answer.json;
+    if (answer.staleSinceUnixNs === undefined) await findings.keep(query, answer.json);
+    return answer;
   };
 
   /** A page whose caller went away, still computed for who opens it next. */
-  let left: AbortController | undefined;
+  let left: { readonly query: LiveQuery; readonly abort: AbortController } | undefined;
 
   const page: Answering = async ({ query, endsNow }, { signal, ...listener }) => {
+    // Told while what was acknowledged was waited for.
+    signal?.throwIfAborted();
     // One at a time: the answer to the last question is the one that somebody may come back for.
-    left?.abort(new Error("another page is asked for"));
-    const own = new AbortController();
+    if (left !== undefined && !isDeepStrictEqual(left.query, query))
+      left.abort.abort(new Error("another page is asked for"));
+    const own = { query, abort: new AbortController() };
     const leave = (): void => {
-      if (analyst.waiting > 1) own.abort(signal!.reason);
+      if (left !== undefined || analyst.waiting > 1) own.abort.abort(signal!.reason);
       else left = own;
     };
     signal?.addEventListener("abort", leave, { once: true });
     try {
-      const { json } = await orLast(context, "page", query, endsNow, () =>
-        analyst.ask({ kind: "page", query, producer: context.version }, { ...listener, signal: own.signal }),
+      return await orLast(context, "page", query, endsNow, () =>
+        analyst.ask({ kind: "page", query, producer: context.version }, { ...listener, signal: own.abort.signal }),
       );
-      return json;
     } finally {
       signal?.removeEventListener("abort", leave);
       if (left === own) left = undefined;
@@ -61,7 +64,7 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
     try {
       const isHeld = fromHeld && (await sendHeld(events, context, kind, question));
       if (context.storeState() === "ready") await context.ingest.settle();
-      const json = await work(question, {
+      const { json } = await work(question, {
         signal: events.signal,
         progress: (stage, done, total) => {
           if (!events.isBehind) events.send("progress", JSON.stringify({ stage, done, total }));
@@ -85,10 +88,11 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
         tags: ["report"],
         querystring: ReportQuery,
         response: { 200: ReportSchema },
+        answerHeaders: STALE_HEADER,
       },
     },
     async ({ query }, reply) =>
-      sendJson(reply, await report(questionOf(query, context), { signal: callerSignal(reply) })),
+      sendAnswer(reply, await report(questionOf(query, context), { signal: callerSignal(reply) })),
   );
 
   app.get<{ Querystring: ReportQuery }>(
@@ -113,10 +117,11 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
         summary: "The diagnosis with what a person looks into: heat maps, requests, flame graphs, maps (longpole.page)",
         tags: ["report"],
         querystring: ReportQuery,
+        answerHeaders: STALE_HEADER,
       },
     },
     async ({ query }, reply) =>
-      sendJson(reply, await page(questionOf(query, context), { signal: callerSignal(reply) })),
+      sendAnswer(reply, await page(questionOf(query, context), { signal: callerSignal(reply) })),
   );
 
   app.get<{ Querystring: PageEventsQuery }>(
@@ -158,7 +163,18 @@ interface Question {
   readonly endsNow: boolean;
 }
 
-type Answering = (question: Question, listener: Listener) => Promise<string>;
+interface Answer {
+  readonly json: string;
+  /** when it was made, of the answer of before; absent from a new one */
+  readonly staleSinceUnixNs?: bigint;
+}
+
+type Answering = (question: Question, listener: Listener) => Promise<Answer>;
+
+const STALE_HEADER = {
+  "longpole-stale":
+    "on an answer of before, given because the store does not answer now: the time at which it was made",
+};
 
 const questionOf = (query: ReportQuery, context: ServerContext): Question => ({
   query: liveQuery(query, context),
@@ -184,26 +200,30 @@ async function sendHeld(
 
 /** The answer, or the one of before where the store does not answer now. */
 async function orLast(
-  { storeState, lastAnswers, nowUnixNs }: ServerContext,
+  { storeState, lastAnswers, nowUnixNs, log }: ServerContext,
   kind: "report" | "page",
   query: LiveQuery,
   endsNow: boolean,
   work: () => Promise<string>,
-): Promise<{ readonly json: string; readonly isStale: boolean }> {
+): Promise<Answer> {
+  const lastWith = async (why: string): Promise<Answer | undefined> => {
+    const last = await lastAnswers.stale(kind, query, endsNow, why);
+    return last === undefined ? undefined : { json: last.json, staleSinceUnixNs: last.madeUnixNs };
+  };
   const state = storeState();
-  const held = state === "ready" ? undefined : await lastAnswers.stale(kind, query, endsNow, state);
-  if (held !== undefined) return { json: held, isStale: true };
+  const held = state === "ready" ? undefined : await lastWith(state);
+  if (held !== undefined) return held;
   if (state === "starting") throw storeStarts();
+  const madeUnixNs = nowUnixNs();
   try {
-    const madeUnixNs = nowUnixNs();
     const json = await work();
     await lastAnswers.keep(kind, query, endsNow, json, madeUnixNs);
-    return { json, isStale: false };
+    return { json };
   } catch (error) {
-    const { status, detail } = problemOf(error).problem;
-    const last = status === 503 || status === 504 ? await lastAnswers.stale(kind, query, endsNow, detail) : undefined;
+    const last = isStoreAway(error) ? await lastWith(problemOf(error).problem.detail) : undefined;
     if (last === undefined) throw error;
-    return { json: last, isStale: true };
+    log("error", `${kind} failed, the last answer is given`, { error });
+    return last;
   }
 }
 
@@ -222,6 +242,12 @@ function objectiveOf(text: string): Objective {
   if (parsed.kind === "objective") return parsed;
   const found = parsed.part === "" ? "" : `, found "${parsed.part}"`;
   throw new HttpError(400, `objective: expected ${parsed.expected}${found}`, { field: "objective" });
+}
+
+function sendAnswer(reply: FastifyReply, { json, staleSinceUnixNs }: Answer): FastifyReply {
+  if (staleSinceUnixNs !== undefined)
+    reply.header("longpole-stale", new Date(Number(staleSinceUnixNs / 1_000_000n)).toISOString());
+  return sendJson(reply, json);
 }
 
 /** The thread's JSON as it is: parsing and writing it again could only change it. */
