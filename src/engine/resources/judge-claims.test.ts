@@ -236,6 +236,30 @@ describe("work that waits for its own kind", () => {
       subject: { service: "orders", resource: "threads" },
     });
   });
+  const replica = (instance: string, cores: number, share: number, prefix = "nodejs."): SeriesObject[] =>
+    [series("process.cpu.time_per_second", "s", cores), series(`${prefix}eventloop.utilization`, "1", share)].map(
+      (one) => ({ ...one, resource: { ...resource, "service.instance.id": instance } }),
+    );
+  const threads = (...replicas: SeriesObject[][]): Explanation => judged("lock-contention", context(replicas.flat()));
+  test("of several processes, is judged by each one's own loop", () => {
+    // Two at 0.8 of their loops use 1.6 cores together, and none of them is beside a loop.
+    expect(threads(replica("a", 0.8, 0.8), replica("b", 0.8, 0.8)).mechanism).toBe("lock-contention");
+    const one = threads(replica("a", 0.8, 0.8), replica("b", 1.3, 0.5));
+    expect(one).toMatchObject({ mechanism: "thread-starvation", subject: { setting: "UV_THREADPOOL_SIZE" } });
+    expect(one.evidence[0]!.text).toMatch(/^a process of orders \(of 2\) uses 1\.3\d cores/);
+  });
+  test("of several that an agent names differently, by what one of them does on average", () => {
+    const cores = (...each: number[]): SeriesObject[][] =>
+      each.map((value, i) => [replica(`agent-${i}`, value, 0)[0]!, replica(`own-${i}`, 0, 0.8)[1]!]);
+    expect(threads(...cores(0.8, 0.8)).mechanism).toBe("lock-contention");
+    expect(threads(...cores(1.2, 1.2)).mechanism).toBe("thread-starvation");
+  });
+  test("names libuv's setting only where the metrics are Node's", () => {
+    const other = threads(replica("a", 1.3, 0.5, "asyncio."));
+    expect(other.mechanism).toBe("thread-starvation");
+    expect(other.subject).not.toHaveProperty("setting");
+    expect(other.remedy.text).not.toContain("UV_");
+  });
   test("and computes on the loop, or hardly, waits for a lock", () => {
     expect(judged("lock-contention", loop(0.4, 0.38)).mechanism).toBe("lock-contention");
     expect(judged("lock-contention", context([])).mechanism).toBe("lock-contention");
