@@ -63,7 +63,15 @@ describe("calls that are taken up a connection retry later", () => {
   });
 });
 
+test("some wait longer than a retry, for an acknowledgement that was dropped as well, or for a second burst", async () => {
+  const [first] = await found(
+    calls(every(15, (k) => [1006, 1012, 1234, 1020, 1467, 1031, 2046, 1003, 3012, 1009][k % 10]!)),
+  );
+  expect(first).toMatchObject({ mechanism: "accept-queue", subject: { service: "back" } });
+});
+
 test.each<[string, (i: number) => number | undefined]>([
+  ["calls that take from one to two seconds", every(15, (k) => 1005 + 50 * k)],
   ["waits of any length up to two seconds", every(30, (k) => 700 + 130 * k)],
   ["a way that loses packets of existing connections too", (i) => every(30, () => 1010)(i) ?? every(20, () => 210)(i)],
   ["two calls are no pattern", (i) => (i === 50 || i === 200 ? 1010 : undefined)],

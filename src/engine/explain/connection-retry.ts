@@ -18,8 +18,13 @@ const SOON = 0.1;
 /** Fewest such calls that make a pattern, where the ways of others end far below the first retry. */
 const MIN_CALLS = 3;
 const FAR_BELOW_NS = 0.5e9;
-/** Share of the calls that took more than half a second on the way of which the time has to be one of these. */
-const MOST = 0.8;
+/**
+ * Of the calls that took more than half a second on the way: nearly none is there before the first retry, and most come right
+ * after one. Others wait longer: an acknowledgement that a full queue dropped costs 200 ms and more on top, the next burst another
+ * retry.
+ */
+const NEARLY_ALL = 0.95;
+const MOST = 0.5;
 /**
  * The data of a connection that exists is sent again after 200 ms at the soonest (Linux TCP_RTO_MIN). On a way that
  * loses packets those are as usual as lost first packets; where nothing waits so, only connections are refused.
@@ -46,7 +51,9 @@ export function explainConnectionRetry(theCase: Case, spot: HotSpot): Explanatio
   const retried = legs.client.filter((_, i) => isRetry(legs.requestNs[i]!));
   const long = legs.requestNs.filter((ns) => ns >= FAR_BELOW_NS).length;
   const dataRetries = legs.requestNs.filter((ns) => ns >= DATA_RETRY_NS[0] && ns < DATA_RETRY_NS[1]).length;
-  if (retried.length < MIN_CALLS || retried.length < MOST * long || dataRetries >= retried.length) return undefined;
+  const late = legs.requestNs.filter((ns) => ns >= TRIES_NS[0]).length;
+  if (retried.length < MIN_CALLS || retried.length < MOST * long || late < NEARLY_ALL * long) return undefined;
+  if (dataRetries >= retried.length) return undefined;
   const usual = quantileOf(legs.requestNs, 0.5);
   const retriedRows = new Set(retried);
   const here = rows.filter((row) => retriedRows.has(row) && ownNs[row]! > 0);
