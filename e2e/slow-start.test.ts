@@ -24,35 +24,81 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 }, START_TIMEOUT_MS);
 
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
+/** The child that is the store's engine, once it runs its own program: before, it is still a copy of its parent. */
+function engineOf(pid: number): number | undefined {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+    return children.find((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes("engine-child"));
+  } catch (error) {
+    // One of them has ended since it was listed; who waits hears of it.
+    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}
 
 interface Opening {
   readonly api: string;
   readonly http: string;
 }
 
-/** Starts it with an engine that is stopped as soon as it is there; resolves when it says that the store is still being opened. */
-async function startWithStoppedEngine(
-  data: string,
-): Promise<{ told: Opening; engine: number; isUp: Promise<unknown> }> {
+interface Stopped {
+  readonly told: Opening;
+  readonly engine: number;
+  /** rejects where it ends before */
+  readonly isUp: Promise<void>;
+}
+
+/** Starts it with an engine that is stopped before it is open; resolves when it says that the store is still being opened. */
+async function startWithStoppedEngine(data: string): Promise<Stopped> {
+  for (let tries = 0; tries < 3; tries++) {
+    const stopped = await startAndStop(data);
+    if (stopped !== undefined) return stopped;
+  }
+  throw new Error("three times the store was open before its engine could be stopped");
+}
+
+/** Undefined where the store was open before: this process was held up, and the server has been ended again. */
+async function startAndStop(data: string): Promise<Stopped | undefined> {
   const main = join(ROOT, "dist", "cli", "main.js");
   const free = ["--port", "0", "--grpc-port", "0", "--http-port", "0"];
   const child = spawn(process.execPath, [main, "up", "--json", "--data", data, ...free], { cwd: ROOT });
   left.push(child.pid!);
   let stderr = "";
   child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-  const isUp = new Promise((resolve) => child.stdout.once("data", resolve));
+  let state: "opening" | "up" | "ended" = "opening";
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const isUp = new Promise<void>((resolve, reject) => {
+    child.stdout.once("data", () => {
+      state = "up";
+      resolve();
+    });
+    child.once("close", (code) => {
+      state = "ended";
+      reject(new Error(`longpole up ended with ${code}: ${stderr}`));
+    });
+  });
+  // Told to who awaits it.
+  isUp.catch(() => undefined);
   let engine: number | undefined;
-  while (engine === undefined) {
-    [engine] = childrenOf(child.pid!);
-    await sleep(2);
+  while (state === "opening" && (engine = engineOf(child.pid!)) === undefined) await sleep(2);
+  if (engine !== undefined) {
+    process.kill(engine, "SIGSTOP");
+    left.push(engine);
   }
-  process.kill(engine, "SIGSTOP");
-  left.push(engine);
-  while (!stderr.includes("still being opened")) await sleep(20);
-  const line = stderr.split("\n").find((text) => text.includes("still being opened"))!;
-  return { told: JSON.parse(line) as Opening, engine, isUp };
+  let line: string | undefined;
+  while (state === "opening" && line === undefined) {
+    await sleep(20);
+    line = /^.*still being opened.*(?=\n)/m.exec(stderr)?.[0];
+  }
+  const told = line === undefined ? undefined : (JSON.parse(line) as Opening);
+  // It may have been opened between that line and the stop.
+  if (engine !== undefined && told !== undefined && (await fetch(`${told.api}/readyz`)).status === 503)
+    return { told, engine, isUp };
+  if (engine !== undefined) process.kill(engine, "SIGCONT");
+  await isUp;
+  child.kill("SIGTERM");
+  await ended;
+  return undefined;
 }
 
 test(
