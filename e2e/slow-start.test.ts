@@ -3,8 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Report } from "../src/model/report.ts";
+import { openBrowser, watchedPage } from "../src/testing/browser.ts";
 import { ROOT } from "./longpole.ts";
 import { replay } from "./replay.ts";
 import { START_TIMEOUT_MS, startUp } from "./running-up.ts";
@@ -12,8 +14,13 @@ import { START_TIMEOUT_MS, startUp } from "./running-up.ts";
 let folder = "";
 /** Processes that a failed test leaves: a stopped engine does not see that its server is gone. */
 const left: number[] = [];
-beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "longpole-slow-start-"))));
-afterAll(() => {
+let browser: Browser;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "longpole-slow-start-"));
+  browser = await openBrowser();
+});
+afterAll(async () => {
+  await browser.close();
   for (const pid of left) {
     try {
       process.kill(pid, "SIGKILL");
@@ -142,8 +149,14 @@ test(
     expect((await fetch(`${told.api}/api/v1/report?last=2h`)).status).toBe(503);
     expect((await fetch(`${told.api}/api/v1/services`)).status).toBe(503);
 
+    const { page } = await watchedPage(browser);
+    await page.goto(`${told.api}/?last=2h`);
+    await page.getByText("the store is still being opened", { exact: false }).first().waitFor();
+
     process.kill(engine, "SIGCONT");
     await isUp;
+    // Nobody touches the page.
+    await page.getByText("an index on", { exact: false }).first().waitFor();
     expect((await fetch(`${told.api}/readyz`)).status).toBe(200);
     let found = 0;
     for (let tries = 0; tries < 100 && found === 0; tries++) {

@@ -108,6 +108,19 @@ test("an analysis that ended by itself is an error, whatever was answered before
   expect((await app.inject({ url: "/api/v1/report" })).statusCode).toBe(502);
 });
 
+test("who asks while the store is being opened is told when to ask again, and the log once", async () => {
+  const state: State = { store: "starting", fails: false, kept: 0 };
+  const app = appOf(state);
+  const problemIn = async (): Promise<unknown> =>
+    JSON.parse(/^event: problem\ndata: (.*)$/m.exec((await app.inject({ url: "/api/v1/page/events" })).body)![1]!);
+  for (let i = 0; i < 3; i++) expect(await problemIn()).toMatchObject({ status: 503, retryAfterSeconds: 2 });
+  expect(state.logged).toEqual(["error: page failed"]);
+  state.store = "ready";
+  state.fails = new AnalysisError("Error", "", "a defect");
+  for (let i = 0; i < 2; i++) expect(await problemIn()).not.toHaveProperty("retryAfterSeconds");
+  expect(state.logged).toHaveLength(3);
+});
+
 test("who asks for what is held gets it first, with its time, and then the newer one without parts of it", async () => {
   const state = { store: "ready", fails: false, kept: 0 };
   const app = appOf(state);

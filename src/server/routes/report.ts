@@ -49,6 +49,9 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
     }
   };
 
+  /** what the log was told last of those who were asked to come again: they do so every few seconds */
+  let toldLast = "";
+
   /**
    * Work as events: how far it is, what is known by then, and the answer by the name of `kind`. Who is given the answer of
    * before first, which is whole, needs no part of the next.
@@ -72,10 +75,18 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
         ...(isHeld ? {} : { partial: (part: string) => events.send("partial", part) }),
       });
       events.send(kind, json);
+      toldLast = "";
     } catch (error) {
-      const { problem } = problemOf(error);
-      if (problem.status >= 500 && !events.signal.aborted) context.log("error", `${kind} failed`, { error });
-      events.send("problem", JSON.stringify(problem));
+      const { problem, headers } = problemOf(error);
+      const again = headers["retry-after"];
+      const isTold = again !== undefined && toldLast === problem.detail;
+      if (problem.status >= 500 && !events.signal.aborted && !isTold) {
+        context.log("error", `${kind} failed`, { error });
+        toldLast = problem.detail;
+      }
+      // Events have no header for it.
+      const retry = again === undefined ? {} : { retryAfterSeconds: Number(again) };
+      events.send("problem", JSON.stringify({ ...problem, ...retry }));
     }
     events.end();
   }
@@ -100,7 +111,7 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
     {
       schema: {
         summary:
-          "The same as events: progress {stage, done, total}, partial (a report from a sample, where the window is large), report, or problem",
+          "The same as events: progress {stage, done, total}, partial (a report from a sample, where the window is large), report, or problem (with retryAfterSeconds where it is worth asking again)",
         tags: ["report"],
         querystring: ReportQuery,
         produces: ["text/event-stream"],
@@ -129,7 +140,7 @@ export function addReportRoutes(app: FastifyInstance, context: ServerContext): v
     {
       schema: {
         summary:
-          "The same as events: held {madeUnixNs, page} (the answer of before, where it is asked for and there is one), progress {stage, done, total}, partial (the page before fixes were tried), page, or problem",
+          "The same as events: held {madeUnixNs, page} (the answer of before, where it is asked for and there is one), progress {stage, done, total}, partial (the page before fixes were tried), page, or problem (with retryAfterSeconds where it is worth asking again)",
         tags: ["report"],
         querystring: PageEventsQuery,
         produces: ["text/event-stream"],

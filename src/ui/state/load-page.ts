@@ -26,15 +26,26 @@ export async function loadPage(tell: (loading: Loading) => void, hasPage: boolea
       tell(checked(JSON.parse(text)));
       return;
     }
-    await listen(tell, hasPage);
+    tell({ kind: "loading", stage: "asking the server" });
+    let retry = await listen(tell, hasPage);
+    while (retry !== undefined) {
+      tell({ kind: "loading", stage: `${retry.why}; it is asked again` });
+      await new Promise((resolve) => setTimeout(resolve, retry!.afterMs));
+      retry = await listen(tell, hasPage);
+    }
   } catch (error) {
     tell({ kind: "failed", why: error instanceof Error ? error.message : String(error) });
   }
 }
 
+/** That the server has no answer yet, and when it wants to be asked again. */
+interface Retry {
+  readonly why: string;
+  readonly afterMs: number;
+}
+
 /** Asks the server for the window in the address and tells how far it is. What is known early is shown early. */
-function listen(tell: (loading: Loading) => void, hasPage: boolean): Promise<void> {
-  tell({ kind: "loading", stage: "asking the server" });
+function listen(tell: (loading: Loading) => void, hasPage: boolean): Promise<Retry | undefined> {
   const query = new URLSearchParams(location.search);
   if (!hasPage) query.set("held", "true");
   return new Promise((resolve) => {
@@ -42,7 +53,7 @@ function listen(tell: (loading: Loading) => void, hasPage: boolean): Promise<voi
     const end = (loading: Loading): void => {
       events.close();
       tell(loading);
-      resolve();
+      resolve(undefined);
     };
     const told = (event: MessageEvent<string>): unknown => JSON.parse(event.data);
     events.addEventListener("progress", (event) => tell({ kind: "loading", stage: progressText(told(event)) }));
@@ -54,7 +65,14 @@ function listen(tell: (loading: Loading) => void, hasPage: boolean): Promise<voi
     });
     events.addEventListener("partial", (event) => tell(checked(told(event), false)));
     events.addEventListener("page", (event) => end(checked(told(event))));
-    events.addEventListener("problem", (event) => end({ kind: "failed", why: problemText(told(event)) }));
+    events.addEventListener("problem", (event) => {
+      const problem = told(event);
+      const why = problemText(problem);
+      const afterMs = retryMs(problem);
+      if (afterMs === undefined) return end({ kind: "failed", why });
+      events.close();
+      resolve({ why, afterMs });
+    });
     events.addEventListener("error", () =>
       end({ kind: "failed", why: "the server does not answer, or refuses this caller" }),
     );
@@ -89,6 +107,11 @@ function checked(document: unknown, isWhole = true): Loading {
 
 function problemText(body: unknown): string {
   return `the server says: ${reasonIn(body)}`;
+}
+
+function retryMs(problem: unknown): number | undefined {
+  if (typeof problem !== "object" || problem === null || !("retryAfterSeconds" in problem)) return undefined;
+  return typeof problem.retryAfterSeconds === "number" ? 1000 * problem.retryAfterSeconds : undefined;
 }
 
 /** What a problem document (RFC 9457) says. */
