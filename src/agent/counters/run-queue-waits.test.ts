@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -52,21 +52,51 @@ if (isMainThread) {
 } else require("node:worker_threads").parentPort.on("message", () => { spin(); require("node:worker_threads").parentPort.postMessage(1); });
 `;
 
-test("what the threads of a process waited since the first look is what the kernel counts", async () => {
+/** A processor that this process may use: the first may be another group's. */
+function allowedProcessor(): string {
+  const [, first] = /^Cpus_allowed_list:\s+(\d+)/m.exec(readFileSync("/proc/self/status", "latin1")) ?? [];
+  if (first === undefined) throw new Error("/proc/self/status names no processor that may be used");
+  return first;
+}
+
+/** What a process says next; an error where it ends instead. */
+async function nextWord(child: ChildProcess): Promise<void> {
+  const ended = new AbortController();
+  const exit = once(child, "exit", { signal: ended.signal }).then(([code, signal]) => {
+    throw new Error(`it ended before it said anything: ${String(signal ?? code)}`);
+  });
+  try {
+    await Promise.race([once(child.stdout!, "data"), exit]);
+  } finally {
+    exit.catch(() => {});
+    ended.abort();
+  }
+}
+
+test("one that ends instead of saying anything is an error at once", async () => {
+  const child = spawn(process.execPath, ["-e", "process.exit(3)"], { stdio: ["ignore", "pipe", "inherit"] });
+  await expect(nextWord(child)).rejects.toThrow("it ended before it said anything: 3");
+});
+
+test("what the threads of a process waited since the first look is what the kernel counts", async ({ skip }) => {
+  if (spawnSync("taskset", ["--version"]).status !== 0)
+    skip("threads compete for one processor by taskset (util-linux), which is not here");
   const folder = mkdtempSync(join(tmpdir(), "longpole-waits-"));
   const file = join(folder, "busy.cjs");
   writeFileSync(file, BUSY);
   try {
-    const child = spawn("taskset", ["-c", "0", process.execPath, file], { stdio: ["pipe", "pipe", "inherit"] });
+    const child = spawn("taskset", ["-c", allowedProcessor(), process.execPath, file], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     children.push(child);
-    await once(child.stdout!, "data");
+    await nextWord(child);
     const pid = child.pid!;
     const waits = new RunQueueWaits();
     const before = counted(pid);
     waits.look([seen(pid)], 0);
     expect(told(waits, pid)).toEqual([0, 0]);
     child.stdin!.write("x");
-    await once(child.stdout!, "data");
+    await nextWord(child);
     waits.look([seen(pid)], 0);
     const after = counted(pid);
     const [main, other] = told(waits, pid).map((seconds) => Math.round(seconds * 1e9));
