@@ -1,5 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { once } from "node:events";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { OtlpMetricDecoder } from "../../formats/otlp-metrics-protobuf.ts";
@@ -127,4 +130,110 @@ test("what is told of one that worked is what is told by reading all", async () 
   expect(told["process.context_switches{voluntary}"]).toBeGreaterThan(before["process.context_switches{voluntary}"]!);
   expect(told["process.cpu.time{system}"]).toBeGreaterThan(before["process.cpu.time{system}"]!);
   expect(told["process.uptime{}"]! - before["process.uptime{}"]!).toBeCloseTo(1, 3);
+});
+
+/** Listens on a port that no system gives, says which, and at each line on standard input listens on two more: one of either kind. */
+const SERVER = `
+const { createServer } = require("node:net");
+const listen = (port) => new Promise((resolve, reject) => {
+  const one = createServer().once("error", reject).listen(port, "127.0.0.1", () => resolve(one.address().port));
+});
+const own = () => listen(20_000 + Math.floor(Math.random() * 12_000)).catch(own);
+const tell = (ports) => process.stdout.write(ports.join(" ") + "\\n");
+own().then((port) => tell([port]));
+process.stdin.on("data", () => Promise.all([own(), listen(0)]).then(tell));
+`;
+
+async function saidBy(child: ChildProcess): Promise<number[]> {
+  return String((await once(child.stdout!, "data"))[0])
+    .trim()
+    .split(" ")
+    .map(Number);
+}
+
+async function startServer(): Promise<{ child: ChildProcess; pid: number; port: number }> {
+  const env = { PATH: process.env["PATH"] ?? "", OTEL_SERVICE_NAME: SERVICE };
+  const child = spawn(process.execPath, ["-e", SERVER], { stdio: ["pipe", "pipe", "inherit"], env });
+  children.push(child);
+  const [port] = await saidBy(child);
+  return { child, pid: child.pid!, port: port! };
+}
+
+/** What stands in the resource that a process is told with. */
+function resourceOf(batch: MetricBatch, pid: number): string[] {
+  const builder = new MetricTableBuilder();
+  const bytes = batch.finish();
+  new OtlpMetricDecoder(builder, new Intake(), "batch").request(bytes, 0, bytes.length, 0);
+  const { table } = builder.finish();
+  for (let list = 0; list + 1 < table.resources.listStart.length; list++) {
+    const texts = textsOf(table, table.resources, list);
+    if (texts.includes(String(pid)) && texts.includes(SERVICE)) return texts;
+  }
+  return [];
+}
+
+test("a process that listens has one resource from its first scrape on, whatever it opens later", async () => {
+  // A minute from now: none of them has just begun.
+  const soon = Date.now() + 60_000;
+  const collector = collectorOf(new DirectPeek());
+  const first = await startServer();
+  const before = resourceOf(await collector.scrape(soon), first.pid);
+  expect(before).toContain(String(first.port));
+  // One that comes between two looks at all.
+  const second = await startServer();
+  const at = resourceOf(await collector.scrape(soon + 1000), second.pid);
+  expect(at).toContain(String(second.port));
+  first.child.stdin!.write("more\n");
+  await saidBy(first.child);
+  second.child.stdin!.write("more\n");
+  await saidBy(second.child);
+  const after = await collector.scrape(soon + 31_000);
+  expect(resourceOf(after, first.pid)).toEqual(before);
+  expect(resourceOf(after, second.pid)).toEqual(at);
+});
+
+test("a port that the system gave is told of no process, and counted", async () => {
+  const server = await startServer();
+  server.child.stdin!.write("more\n");
+  const [other, given] = await saidBy(server.child);
+  const batch = await collectorOf(new DirectPeek()).scrape(Date.now() + 60_000);
+  const both = [server.port, other!].sort((a, b) => a - b);
+  expect(resourceOf(batch, server.pid)).toContain(both.join(","));
+  expect(resourceOf(batch, server.pid).join()).not.toContain(String(given));
+  const own = toldOf(batch, process.pid);
+  expect(own["longpole.agent.ports.left_out{ephemeral}"]).toBeGreaterThanOrEqual(1);
+  expect(own["longpole.agent.ports.left_out{more than 16}"]).toBeGreaterThanOrEqual(0);
+});
+
+test("of a command line nothing is sent but what names the service and the place of a database", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "longpole-words-"));
+  try {
+    const postgres = join(folder, "postgres");
+    copyFileSync("/bin/bash", postgres);
+    const words = [
+      "-c",
+      "read -r _secret_1",
+      "_secret_2",
+      "-D",
+      "/srv/pg/_place",
+      "-p",
+      "_secret_3",
+      "--password=_secret_4",
+    ];
+    const script = ["-e", "process.stdin.resume()", "--", "_secret_5"];
+    const pids = [spawn(postgres, words, { stdio: ["pipe", "ignore", "inherit"] })].concat(
+      spawn(process.execPath, script, { stdio: ["pipe", "ignore", "inherit"], env: { OTEL_SERVICE_NAME: SERVICE } }),
+    );
+    children.push(...pids);
+    const collector = collectorOf(new DirectPeek());
+    let text = "";
+    for (let i = 0; !(text.includes("/srv/pg/_place") && text.includes(SERVICE)); i++) {
+      text = Buffer.from((await collector.scrape(Date.now())).finish()).toString("latin1");
+      if (i > 200) throw new Error("they are not told of");
+      await sleep(10);
+    }
+    expect(text).not.toContain("_secret_");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { MetricBatch, scopeBytes } from "../export/metric-batch.ts";
 import { labelBytes, resourceBytes, type AttributeBytes, type ResourceMetrics } from "../export/metric-points.ts";
-import { ListeningPorts } from "../identity/listening-ports.ts";
+import { ephemeralPortsHere } from "../identity/ephemeral-ports.ts";
+import { ListeningPorts, MOST_PORTS, type PortUser } from "../identity/listening-ports.ts";
 import { ProcessIdentities, type ProcessIdentity } from "../identity/process-identity.ts";
 import { CgroupFiles } from "./cgroup-files.ts";
 import { HostFiles } from "./host-files.ts";
@@ -49,6 +50,9 @@ const REOPEN_EVERY = 60;
  */
 const QUIET_MS = 9000;
 
+/** A process that began so lately may still open what it listens on. */
+const YOUNG_MS = 30_000;
+
 /** What is known of a process from scrape to scrape. */
 interface Held {
   readonly startNs: bigint;
@@ -75,7 +79,7 @@ export class CounterCollector {
   private readonly hostFiles = new HostFiles();
   private readonly cgroups = new CgroupFiles();
   private readonly identities: ProcessIdentities;
-  private readonly ports = new ListeningPorts();
+  private readonly ports = new ListeningPorts(ephemeralPortsHere());
   private readonly waits = new RunQueueWaits();
   private readonly held = new Map<number, Held>();
   private readonly table: ProcessTable;
@@ -109,6 +113,7 @@ export class CounterCollector {
     this.table = new ProcessTable(({ pid }) => {
       this.held.delete(pid);
       this.identities.forget(pid);
+      this.ports.forget(pid);
     });
   }
 
@@ -183,41 +188,56 @@ export class CounterCollector {
       if (known === undefined) asked.push(this.identities.find(process).then((found) => void (identities[at] = found)));
     }
     await Promise.all(asked);
-    this.lookForPorts(living, identities, nowMs);
-    for (const [i, process] of living.entries()) {
-      const { stat, pid } = process;
+    const found = living.flatMap((process, i) => {
       const identity = identities[i];
-      if (identity === undefined) continue;
-      const ticks = stat.userTicks + stat.systemTicks;
-      let held = this.held.get(pid);
-      if (held === undefined) this.held.set(pid, (held = this.firstOf(process, identity)));
+      if (identity !== undefined) this.notice(process, identity, seconds);
+      return identity === undefined ? [] : [{ process, identity }];
+    });
+    for (const { process, identity } of await this.withPorts(found, nowMs)) {
+      const held = this.held.get(process.pid)!;
       if (held.identity !== identity) {
         held.identity = identity;
-        held.resource = this.resourceOf(pid, identity);
+        held.resource = this.resourceOf(process.pid, identity);
       }
-      const used = (ticks - held.ticks) / TICKS_PER_SECOND / seconds;
-      held.ticks = ticks;
-      held.isNoticed ||= used >= NOTICED_CORES || stat.residentPages * PAGE_BYTES >= NOTICED_BYTES;
-      if (held.isNoticed || identity.origin !== "program" || identity.container.containerId !== "")
-        mapped.push({ process, identity });
+      if (isSent(held, identity)) mapped.push({ process, identity });
     }
     return mapped;
   }
 
-  /** What is known of ports changes what a process is called, and is told with it, from the next scrape on. */
-  private lookForPorts(
-    living: readonly SeenProcess[],
-    identities: readonly (ProcessIdentity | undefined)[],
-    nowMs: number,
-  ): void {
-    if (!this.ports.isDue(nowMs)) return;
-    const users = living.flatMap((process, i) => {
-      const identity = identities[i];
-      if (identity === undefined) return [];
+  /** What it took since the look before. */
+  private notice(process: SeenProcess, identity: ProcessIdentity, seconds: number): void {
+    const { stat, pid } = process;
+    const ticks = stat.userTicks + stat.systemTicks;
+    let held = this.held.get(pid);
+    if (held === undefined) this.held.set(pid, (held = this.firstOf(process, identity)));
+    const used = (ticks - held.ticks) / TICKS_PER_SECOND / seconds;
+    held.ticks = ticks;
+    held.isNoticed ||= used >= NOTICED_CORES || stat.residentPages * PAGE_BYTES >= NOTICED_BYTES;
+  }
+
+  /** What is known of ports changes what a process is called, and is told with it from the first time on that it is sent. */
+  private async withPorts(found: readonly MappedProcess[], nowMs: number): Promise<readonly MappedProcess[]> {
+    const sent = new Set<number>();
+    const users = found.map(({ process, identity }): PortUser => {
       const { containerId, podUid } = identity.container;
-      return [{ process, container: podUid || containerId, service: identity.name }];
+      const held = this.held.get(process.pid)!;
+      if (isSent(held, identity)) sent.add(process.pid);
+      const isYoung = nowMs - Number(held.startNs / 1_000_000n) < YOUNG_MS;
+      return { process, container: podUid || containerId, service: identity.name, isYoung };
     });
-    for (const pid of this.ports.look(users, nowMs)) this.identities.forget(pid);
+    const changed = new Set(
+      this.ports.isDue(nowMs)
+        ? this.ports.look(users, nowMs)
+        : this.ports.lookAtNew(users, ({ process }) => sent.has(process.pid)),
+    );
+    if (changed.size === 0) return found;
+    return Promise.all(
+      found.map(async (one) => {
+        if (!changed.has(one.process.pid)) return one;
+        // One that has ended since is told as it was.
+        return { process: one.process, identity: (await this.identities.find(one.process)) ?? one.identity };
+      }),
+    );
   }
 
   private firstOf({ pid, stat }: SeenProcess, identity: ProcessIdentity): Held {
@@ -305,6 +325,9 @@ export class CounterCollector {
     const { seen, mapped, unreadable, exitedWhileRead } = this.counts;
     for (const [state, value] of Object.entries({ seen, mapped, unreadable, "exited while read": exitedWhileRead }))
       into.add(AGENT.processes, value, this.labelsOf({ "longpole.process.state": state }));
+    const { ephemeral, cut } = this.ports.leftOut();
+    for (const [reason, value] of Object.entries({ ephemeral, [`more than ${MOST_PORTS}`]: cut }))
+      into.add(AGENT.portsLeftOut, value, this.labelsOf({ "longpole.port.reason": reason }));
     const services = new Map<string, { readonly identity: ProcessIdentity; count: number }>();
     for (const { identity } of this.mapped) {
       const key = `${identity.origin}\0${identity.name}`;
@@ -332,6 +355,10 @@ export class CounterCollector {
     return held;
   }
 }
+
+/** Whether a service is known of it, or it takes something. */
+const isSent = ({ isNoticed }: Held, { origin, container }: ProcessIdentity): boolean =>
+  isNoticed || origin !== "program" || container.containerId !== "";
 
 /** "" where it has ended since the look at the table: what that saw is sent, and the next look drops it. */
 function statusOf(process: SeenProcess): string {

@@ -99,4 +99,5 @@ export const AGENT = {
   collector: { name: "longpole.agent.collector", unit: "1", kind: "level" },
   processes: { name: "longpole.agent.processes", unit: "{process}", kind: "level" },
   service: { name: "longpole.agent.service.processes", unit: "{process}", kind: "level" },
+  portsLeftOut: { name: "longpole.agent.ports.left_out", unit: "{port}", kind: "level" },
 } as const;

@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { createServer, type AddressInfo, type Server } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { parseStat, type ProcessStat } from "../counters/process-table.ts";
 import { readFileSync } from "node:fs";
@@ -44,26 +43,85 @@ const userOf = (pid: number, service: string): PortUser => ({
   process: { pid, stat: parseStat(readFileSync(`/proc/${pid}/stat`))! as ProcessStat },
   container: "",
   service,
+  isYoung: false,
 });
 
-test("a server is found by its port, and whoever else has it closed is not; each look says what is new", async () => {
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+
+async function listen(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
+  servers.push(server);
   await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  return (server.address() as AddressInfo).port;
+}
+
+test("a server is found by its port, and whoever else has it closed is not; each look says what is new", async () => {
+  const port = await listen();
   const sleeper = spawn("sleep", ["60"], { stdio: "ignore" });
   children.push(sleeper);
   const users = [userOf(process.pid, "a"), userOf(sleeper.pid!, "b")];
-  const ports = new ListeningPorts();
+  const ports = new ListeningPorts(() => false);
   expect(ports.isDue(0)).toBe(true);
   expect(ports.look(users, 0)).toEqual([process.pid]);
   expect(ports.of(process.pid)).toContain(port);
   expect(ports.of(sleeper.pid!)).toEqual([]);
   expect([ports.isDue(29_999), ports.isDue(30_000), ports.isDue(-40_000)]).toEqual([false, true, true]);
   expect(ports.look(users, 30_000)).toEqual([]);
-  server.close();
-  await once(server, "close");
-  expect(ports.look(users, 60_000)).toEqual([process.pid]);
-  expect(ports.of(process.pid)).not.toContain(port);
+});
+
+test("what was found first stays; one that has just begun, or had none, is looked at again", async () => {
+  const [own] = [userOf(process.pid, "a")];
+  const ports = new ListeningPorts(() => false);
+  expect(ports.look([own], 0)).toEqual([]);
+  const first = await listen();
+  expect(ports.look([{ ...own, isYoung: true }], 30_000)).toEqual([process.pid]);
+  expect(ports.of(process.pid)).toEqual([first]);
+  const two = [first, await listen()].sort((a, b) => a - b);
+  expect(ports.look([own], 60_000)).toEqual([process.pid]);
+  expect(ports.of(process.pid)).toEqual(two);
+  await listen();
+  expect(ports.look([own], 90_000)).toEqual([]);
+  expect(ports.of(process.pid)).toEqual(two);
+  // Whoever has its number after it has ended is another one.
+  ports.forget(process.pid);
+  expect(ports.of(process.pid)).toEqual([]);
+});
+
+test("between looks at all, only those are looked at that nobody looked at before", async () => {
+  const [first, own] = [await listen(), userOf(process.pid, "a")];
+  const ports = new ListeningPorts(() => false);
+  expect(ports.lookAtNew([own], () => false)).toEqual([]);
+  expect(ports.lookAtNew([{ ...own, isYoung: true }], () => true)).toEqual([process.pid]);
+  await listen();
+  expect(ports.lookAtNew([own], () => true)).toEqual([]);
+  expect(ports.of(process.pid)).toEqual([first]);
+});
+
+test("ports that the system gives are left out, and those beyond the lowest 16: both are counted", async () => {
+  const all: number[] = [];
+  for (let i = 0; i < 21; i++) all.push(await listen());
+  const [given, ...own] = all;
+  const ports = new ListeningPorts((port) => port === given);
+  ports.look([userOf(process.pid, "a")], 0);
+  expect(ports.of(process.pid)).toEqual(own.sort((a, b) => a - b).slice(0, 16));
+  expect(ports.leftOut()).toEqual({ ephemeral: 1, cut: 4 });
+});
+
+test("where the first process of a container has ended meanwhile, the next one tells of its network", async () => {
+  const port = await listen();
+  const sleeper = spawn("sleep", ["60"], { stdio: "ignore" });
+  const ended = userOf(sleeper.pid!, "b");
+  sleeper.kill("SIGKILL");
+  await once(sleeper, "exit");
+  const ports = new ListeningPorts(() => false);
+  ports.look(
+    [ended, userOf(process.pid, "a")].map((user) => ({ ...user, container: "c" })),
+    0,
+  );
+  expect(ports.of(process.pid)).toEqual([port]);
 });
 
 describe("whose a port is", () => {

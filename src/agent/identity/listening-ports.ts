@@ -9,25 +9,58 @@ export interface PortUser {
   /** of the container or pod, "" outside: processes of one are in one network */
   readonly container: string;
   readonly service: string;
+  /** whether it may still open what it listens on */
+  readonly isYoung: boolean;
 }
 
 /** Ports are opened at the beginning, or seldom. */
 const EVERY_MS = 30_000;
 /** Sockets that listen are opened early, and descriptors are listed in their order. */
 const MOST_DESCRIPTORS = 1024;
-const MOST_PORTS = 16;
+/** Told of one process, the lowest: what listens on more is no service that calls go to by a port of its own. */
+export const MOST_PORTS = 16;
 
-/** Which process listens on which TCP ports, as far as this process may know. */
+/** What a process listens on, and how many ports are not told of it. */
+interface KnownPorts {
+  readonly startTicks: number;
+  readonly ports: readonly number[];
+  /** of a range that the system gives */
+  readonly ephemeral: number;
+  /** beyond MOST_PORTS */
+  readonly cut: number;
+  /** for the life of the process */
+  readonly isKept: boolean;
+}
+
+/**
+ * Which process listens on which TCP ports, as far as this process may know. What is told of ports makes series of what is told
+ * of the process: it stays what was found first, unless that was nothing or the process had just begun.
+ */
 export class ListeningPorts {
-  private ports: ReadonlyMap<number, readonly number[]> = new Map();
+  private readonly known = new Map<number, KnownPorts>();
+  private readonly isEphemeral: (port: number) => boolean;
   private lookedMs = Number.NaN;
   private readonly users = new Map<number, { readonly startTicks: number; readonly uid: number }>();
   /** what processes had open when the sockets that listen were the same */
-  private opened = new Map<number, OpenSockets>();
+  private readonly opened = new Map<number, OpenSockets>();
+
+  constructor(isEphemeral: (port: number) => boolean) {
+    this.isEphemeral = isEphemeral;
+  }
 
   /** Ascending; none where it listens on none, or nobody may know. */
   of(pid: number): readonly number[] {
-    return this.ports.get(pid) ?? [];
+    return this.known.get(pid)?.ports ?? [];
+  }
+
+  /** How many ports are not told of the processes that live, and why. */
+  leftOut(): { readonly ephemeral: number; readonly cut: number } {
+    const sum = { ephemeral: 0, cut: 0 };
+    for (const { ephemeral, cut } of this.known.values()) {
+      sum.ephemeral += ephemeral;
+      sum.cut += cut;
+    }
+    return sum;
   }
 
   isDue(nowMs: number): boolean {
@@ -37,31 +70,65 @@ export class ListeningPorts {
   /** Looks at all processes that live; returns those of whom something else is known now. */
   look(users: readonly PortUser[], nowMs: number): number[] {
     this.lookedMs = nowMs;
-    const before = this.ports;
+    return this.learn(users, new Set(users));
+  }
+
+  /** Looks at those of `wanted` that nobody looked at yet, among all that live; returns those of whom something is known now. */
+  lookAtNew(users: readonly PortUser[], wanted: (user: PortUser) => boolean): number[] {
+    const unseen = users.filter((user) => this.knownOf(user) === undefined && wanted(user));
+    return unseen.length === 0 ? [] : this.learn(users, new Set(unseen));
+  }
+
+  /** One that has ended. */
+  forget(pid: number): void {
+    for (const map of [this.known, this.opened, this.users]) map.delete(pid);
+  }
+
+  /** The number may have been another process's before. */
+  private knownOf({ process: { pid, stat } }: PortUser): KnownPorts | undefined {
+    const held = this.known.get(pid);
+    return held?.startTicks === stat.startTicks ? held : undefined;
+  }
+
+  private learn(users: readonly PortUser[], due: ReadonlySet<PortUser>): number[] {
     const found = new Map<number, readonly number[]>();
-    const opened = new Map<number, OpenSockets>();
     for (const { sockets, members } of networksOf(users)) {
       const inodesHere = new Set(sockets.map(({ inode }) => inode));
       const listening = [...inodesHere].join(" ");
-      const holders = members.map(({ process, service }): SocketHolder => {
-        const { pid, stat } = process;
-        const held = this.opened.get(pid);
-        // While the sockets that listen are those of the look before, each is whose it was: descriptors are many.
-        const isSame = held?.startTicks === stat.startTicks && held.listening === listening;
-        const inodes = isSame
-          ? held.inodes
-          : openSockets(pid, MOST_DESCRIPTORS)?.filter((inode) => inodesHere.has(inode));
-        opened.set(pid, { startTicks: stat.startTicks, listening, inodes });
-        const uid = inodes === undefined ? this.uidOf(pid, stat.startTicks) : -1;
-        return { pid, parent: stat.parent, service, uid, inodes };
-      });
+      const holders = members.map((user) => this.holderOf(user, inodesHere, listening, due.has(user)));
       for (const [pid, ports] of assignedPorts(sockets, holders)) found.set(pid, ports);
     }
-    this.ports = found;
-    this.opened = opened;
-    const living = new Set(users.map(({ process }) => process.pid));
-    for (const pid of this.users.keys()) if (!living.has(pid)) this.users.delete(pid);
-    return [...living].filter((pid) => before.get(pid)?.join() !== found.get(pid)?.join());
+    const changed: number[] = [];
+    for (const user of due) {
+      const before = this.knownOf(user);
+      if (before?.isKept === true) continue;
+      const { pid, stat } = user.process;
+      const all = found.get(pid) ?? [];
+      const own = all.filter((port) => !this.isEphemeral(port));
+      const ports = own.slice(0, MOST_PORTS);
+      this.known.set(pid, {
+        startTicks: stat.startTicks,
+        ports,
+        ephemeral: all.length - own.length,
+        cut: own.length - ports.length,
+        isKept: ports.length > 0 && !user.isYoung,
+      });
+      if ((before?.ports ?? []).join() !== ports.join()) changed.push(pid);
+    }
+    return changed;
+  }
+
+  private holderOf(user: PortUser, inodesHere: ReadonlySet<string>, listening: string, isDue: boolean): SocketHolder {
+    const { pid, stat } = user.process;
+    const held = this.opened.get(pid);
+    // While the sockets that listen are those of the look before, each is whose it was: descriptors are many.
+    const isSame =
+      held?.startTicks === stat.startTicks &&
+      (held.listening === listening || !isDue || this.knownOf(user)?.isKept === true);
+    const inodes = isSame ? held.inodes : openSockets(pid, MOST_DESCRIPTORS)?.filter((inode) => inodesHere.has(inode));
+    if (!isSame) this.opened.set(pid, { startTicks: stat.startTicks, listening, inodes });
+    const uid = inodes === undefined ? this.uidOf(pid, stat.startTicks) : -1;
+    return { pid, parent: stat.parent, service: user.service, uid, inodes };
   }
 
   /** The effective user; -1 where the process has ended. */
@@ -126,20 +193,29 @@ export function assignedPorts(
 }
 
 const portsOf = (sockets: readonly ListeningSocket[]): number[] =>
-  [...new Set(sockets.map(({ port }) => port))].sort((a, b) => a - b).slice(0, MOST_PORTS);
+  [...new Set(sockets.map(({ port }) => port))].sort((a, b) => a - b);
 
 /** Containers may share the machine's network: those with the same sockets are in one. */
 function networksOf(users: readonly PortUser[]): { sockets: ListeningSocket[]; members: PortUser[] }[] {
   const networks = new Map<string, { sockets: ListeningSocket[]; members: PortUser[] }>();
   for (const members of groupedBy(users, ({ container }) => container).values()) {
-    const sockets = readListeningSockets(members[0]!.process.pid);
-    const first = sockets[0]?.inode;
-    if (first === undefined) continue;
+    const sockets = firstRead(members);
+    const first = sockets?.[0]?.inode;
+    if (sockets === undefined || first === undefined) continue;
     const held = networks.get(first);
     if (held === undefined) networks.set(first, { sockets, members: [...members] });
     else held.members.push(...members);
   }
   return [...networks.values()];
+}
+
+/** By the first of them that has not ended meanwhile. */
+function firstRead(members: readonly PortUser[]): ListeningSocket[] | undefined {
+  for (const { process } of members) {
+    const sockets = readListeningSockets(process.pid);
+    if (sockets !== undefined) return sockets;
+  }
+  return undefined;
 }
 
 function groupedBy<T, K>(all: readonly T[], keyOf: (one: T) => K): Map<K, T[]> {

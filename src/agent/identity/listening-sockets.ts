@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
 
 /** A TCP socket that listens. */
 export interface ListeningSocket {
@@ -31,16 +31,16 @@ export function listeningSockets(text: string): { readonly sockets: ListeningSoc
   return { sockets, isWhole: false };
 }
 
-/** Of the network that a process is in; none where it has ended. */
-export function readListeningSockets(pid: number): ListeningSocket[] {
-  return ["tcp", "tcp6"].flatMap((table) => {
-    try {
-      return readTable(`/proc/${pid}/net/${table}`);
-    } catch {
-      // It has ended, or the kernel has no IPv6.
-      return [];
-    }
-  });
+/** Of the network that a process is in; undefined where it has ended. */
+export function readListeningSockets(pid: number): ListeningSocket[] | undefined {
+  const path = `/proc/${pid}/net/tcp`;
+  try {
+    const sockets = readTable(path);
+    return existsSync(`${path}6`) ? [...sockets, ...readTable(`${path}6`)] : existsSync(path) ? sockets : undefined;
+  } catch {
+    // It has ended, or is about to: what waits for its parent has no network any more.
+    return undefined;
+  }
 }
 
 function readTable(path: string): ListeningSocket[] {

@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { FIRST_EPHEMERAL } from "./ephemeral-ports.ts";
 
 /** By what a process was given the name of its service, the most certain first. */
 export type NameOrigin =
@@ -77,9 +78,6 @@ const KNOWN_PORTS: readonly (readonly [program: RegExp, names: ReadonlyMap<numbe
     ]),
   ],
 ];
-/** From here on the system gives ports to whoever asks for any: none of them names a service. */
-const FIRST_EPHEMERAL = 32_768;
-
 const SHELL = /^(?:ba|da|z|k|fi|a)?sh$/;
 
 /** Names that say nothing: what a package or folder is called says more. */
