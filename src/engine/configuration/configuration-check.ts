@@ -45,6 +45,8 @@ export interface SettingProblem extends NamedSetting {
   readonly followsFrom?: ReadonlySet<Mechanism>;
   /** the table that it is about: findings about statements that do not name it tell of something else */
   readonly table?: string;
+  /** of which it is, where others have a database of the same name */
+  readonly server?: string;
   /** further services whose findings may tell of it: the caller that suffers, the database that is asked */
   readonly alsoSaidOf?: readonly string[];
   readonly title: string;

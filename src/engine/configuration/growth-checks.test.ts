@@ -256,3 +256,35 @@ test("a table of which most blocks are missed is told where another's hide it, a
   const fits = [blocks("items", "heap_hit", 380), blocks("items", "heap_read", 20), blocks("log", "heap_hit", 3000)];
   expect((await run(sharedBuffers, busy[0]!, ...fits, diskReads(120))).problems).toEqual([]);
 });
+
+test("a primary and its replica are two caches: what one of them reads says nothing of the other", async () => {
+  const of = (server: string, hit: number, read: number, bufferMB: number): SeriesObject[] => {
+    const own = { "service.name": "", "service.instance.id": `${server}/shop`, "postgresql.database.name": "shop" };
+    const items = { ...own, "postgresql.table.name": "items" };
+    const blocks = (source: string, perSecond: number): SeriesObject =>
+      counter("postgresql.blocks_read", perSecond, { resource: items, labels: { source } });
+    return [
+      blocks("heap_hit", hit),
+      blocks("heap_read", read),
+      gauge("postgresql.table.size", 400 * 2 ** 20, { resource: items }),
+      gauge("postgresql.setting.shared_buffers", bufferMB * 2 ** 20, { resource: own, unit: "By" }),
+    ];
+  };
+  // Of both together 1,780 of 2,000 blocks would be 89 %, of 800 MB and whichever cache was told last.
+  const both = await run(sharedBuffers, ...of("db1:5432", 980, 20, 4096), ...of("db2:5432", 800, 200, 256));
+  expect(both.problems).toMatchObject([
+    {
+      service: "shop",
+      server: "db2:5432",
+      resource: "database on db2:5432",
+      title: "shop finds only 80 % of its blocks in its cache (db2:5432)",
+      change: "shared_buffers: 256 MB -> 512 MB",
+      arithmetic: expect.stringMatching(
+        /^db2:5432: 800 of 1,000 blocks .* take 400 MB .* 1\.6 times shared_buffers \(256 MB\)$/,
+      ) as string,
+    },
+  ]);
+  expect(both.fine.map(({ text }) => text)).toEqual([
+    "shop: 980 of 1,000 blocks a second come from shared_buffers (98 %) (db1:5432)",
+  ]);
+});

@@ -2,7 +2,7 @@ import { meanOf, valuesOf, type ServiceMeasure, type ServiceMeasures } from "../
 import { count, percent } from "../wording.ts";
 import type { DatabaseStatistics } from "../database/database-statistics.ts";
 import { NOTHING, type CheckResult, type ConfigurationCheck, type SettingProblem } from "./configuration-check.ts";
-import { perService } from "./per-service.ts";
+import { perServer } from "./per-server.ts";
 
 /** Fewer blocks per second are no load of which a ratio says something. */
 const MIN_BLOCKS = 100;
@@ -36,13 +36,9 @@ const problemOf = (service: string, problem: Problem): SettingProblem => ({
 });
 
 /** shared_buffers: how many of the blocks that statements ask for are found in it, and what would have to be. */
-export const sharedBuffers: ConfigurationCheck = {
-  what: "database cache",
-  run: (theCase) =>
-    perService("database cache", (service, measures) =>
-      cacheOf(service, measures, theCase.database, theCase.resources?.now.hosts),
-    ).run(theCase),
-};
+export const sharedBuffers: ConfigurationCheck = perServer("database cache", (service, measures, statistics, theCase) =>
+  cacheOf(service, measures, statistics, theCase.resources?.now.hosts),
+);
 
 function cacheOf(
   service: string,
@@ -164,7 +160,7 @@ function readTables(database: string, statistics: DatabaseStatistics | undefined
 }
 
 /** max_wal_size: checkpoints that come because the log is full, not because of the clock. */
-export const checkpoints: ConfigurationCheck = perService("checkpoints", (service, measures) => {
+export const checkpoints: ConfigurationCheck = perServer("checkpoints", (service, measures) => {
   const [requested, timed] = [rate(measures, "db-checkpoints-requested"), rate(measures, "db-checkpoints-timed")];
   const all = requested + timed;
   if (!(all > 0)) return NOTHING;
@@ -190,7 +186,7 @@ export const checkpoints: ConfigurationCheck = perService("checkpoints", (servic
 });
 
 /** work_mem: sorts and hashes that write files since their memory is too small. */
-export const workMem: ConfigurationCheck = perService("spills of the database", (service, measures) => {
+export const workMem: ConfigurationCheck = perServer("spills of the database", (service, measures) => {
   const [files, bytes] = [rate(measures, "db-temp-files"), rate(measures, "db-temp-bytes")];
   if (Number.isNaN(files) && Number.isNaN(bytes)) return NOTHING;
   if (!(files > 0) && !(bytes > 0))
@@ -216,7 +212,7 @@ export const workMem: ConfigurationCheck = perService("spills of the database", 
 });
 
 /** Autovacuum: rows that nobody sees any more, and that every scan reads. */
-export const autovacuum: ConfigurationCheck = perService("dead rows", (service, measures) => {
+export const autovacuum: ConfigurationCheck = perServer("dead rows", (service, measures) => {
   const worst = measures
     .filter(({ measure }) => measure === "db-dead-rows")
     .map(({ resource, values }) => {

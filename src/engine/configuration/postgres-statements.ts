@@ -1,5 +1,7 @@
 import { type DatabaseTotals, type DatabaseStatistics } from "../database/database-statistics.ts";
 import { count, ms, plural, shorten } from "../wording.ts";
+import { statisticsAt } from "../database/database-servers.ts";
+import { namedServer } from "./per-server.ts";
 import { NOTHING, together, type CheckResult, type ConfigurationCheck } from "./configuration-check.ts";
 
 /** Sessions that waited for less in all met by chance. */
@@ -20,7 +22,14 @@ const perDatabase = (
 ): ConfigurationCheck => ({
   what,
   run: ({ database }) =>
-    database === undefined ? NOTHING : together(database.databases.map((totals) => judge(totals, database))),
+    database === undefined
+      ? NOTHING
+      : together(
+          database.databases.map((totals) => {
+            const own = statisticsAt(database, totals.database, totals.server)!;
+            return namedServer(judge(totals, own), database, totals);
+          }),
+        ),
 });
 
 /** Transactions that hold locks and do nothing, and that no timeout ends. */

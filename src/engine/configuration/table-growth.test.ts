@@ -85,6 +85,25 @@ test("what is past already, and what is too far to tell", async () => {
   ).not.toContain("shared_buffers");
 });
 
+test("tables of one name on two servers are two, each against its own cache", async () => {
+  const on = (server: string): Record<string, string> => ({ "service.instance.id": `${server}/shop` });
+  const told = (server: string, of: (minute: number) => number, bufferMB: number): SeriesObject[] => [
+    figure("table.size", of, { resource: { ...on(server), ...table.resource } }),
+    figure("setting.shared_buffers", () => bufferMB * MB, { resource: on(server) }),
+  ];
+  const { problems } = await run(
+    tableGrowth,
+    ...told("db1:5432", (i) => (80 + 2 * i) * MB, 64),
+    ...told("db2:5432", () => 100 * MB, 8192),
+    ...told("db3:5432", (i) => (80 + 4 * i) * MB, 8192),
+  );
+  expect(problems.map(({ resource, title }) => [resource, title])).toEqual([
+    ["table:public.records on db1:5432", expect.stringMatching(/ 2\.00 MB a minute \(db1:5432\)$/)],
+    ["table:public.records on db3:5432", expect.stringMatching(/ 4\.00 MB a minute \(db3:5432\)$/)],
+  ]);
+  expect(problems[0]!.arithmetic).toContain("it is larger than shared_buffers (64.0 MB)");
+});
+
 test.each<[string, (minute: number) => number]>([
   ["stands still", () => 100 * MB],
   ["goes up and down", (i) => (100 + 20 * (i % 2)) * MB],

@@ -3,6 +3,7 @@ import { steadySlope } from "../../analysis/time-to-limit.ts";
 import type { DatabaseStatistics, TableStatistics } from "../database/database-statistics.ts";
 import { KEPT_SHARE, size } from "../database/statement-reading.ts";
 import { NOTHING, together, type CheckResult, type ConfigurationCheck } from "./configuration-check.ts";
+import { namedServer } from "./per-server.ts";
 
 /** As steady as this, Kendall's tau. */
 const STEADY = 0.85;
@@ -17,17 +18,21 @@ const REACH = 20;
 export const tableGrowth: ConfigurationCheck = {
   what: "tables that grow",
   run: ({ database }) =>
-    database === undefined ? NOTHING : together(database.tables.map((table) => judge(table, database))),
+    database === undefined
+      ? NOTHING
+      : together(database.tables.map((table) => namedServer(judge(table, database), database, table))),
 };
 
 function judge(table: TableStatistics, { databases }: DatabaseStatistics): CheckResult {
-  const { sizes, sizeStepSeconds, database } = table;
+  const { sizes, sizeStepSeconds, server, database } = table;
   const slope = sizeStepSeconds > 0 ? steadySlope(sizes, sizeStepSeconds) : undefined;
   const growth = growthOf(sizes);
   if (slope === undefined || growth === undefined || slope.last < MIN_BYTES || slope.restarts > 0) return NOTHING;
   const isGrowing = slope.low > 0 && growth.tau >= STEADY && slope.value * slope.seconds >= MIN_GROWTH * slope.last;
   if (!isGrowing) return NOTHING;
-  const buffers = databases.find((one) => one.database === database)?.settings.get("shared_buffers") ?? Number.NaN;
+  const buffers =
+    databases.find((one) => one.server === server && one.database === database)?.settings.get("shared_buffers") ??
+    Number.NaN;
   const until = (bytes: number): string => {
     const left = (bytes - slope.last) / slope.value;
     return left <= REACH * slope.seconds

@@ -66,6 +66,22 @@ test("a problem that no finding tells is one of its own: a warning with harm, a 
   expect(join([], harmless)).toMatchObject([{ kind: "config", severity: "note" }]);
 });
 
+test("one setting of two servers with a database of one name is two findings", () => {
+  const { harm: _, ...note } = problem;
+  const on = (server: string): SettingProblem => ({
+    ...note,
+    service: "shop",
+    mechanism: "misconfiguration",
+    setting: "shared_buffers",
+    server,
+    resource: `database on ${server}`,
+  });
+  const both = join([], on("db1:5432"), on("db2:5432"));
+  expect(both.map(({ subject }) => subject.resource)).toEqual(["database on db1:5432", "database on db2:5432"]);
+  expect(new Set(both.map(({ id }) => id)).size).toBe(2);
+  expect(join([], on("db1:5432"), on("db1:5432"))).toHaveLength(1);
+});
+
 test("a setting without an exact change is told in words, after what the finding says", () => {
   const { change: _, harm: __, ...unknown } = problem;
   const finding = about({ remedy: { text: "Wait less." } });

@@ -50,8 +50,10 @@ function isSame({ subject, mechanism }: Finding, problem: SettingProblem): boole
   if (subject.service !== problem.service && problem.alsoSaidOf?.includes(subject.service) !== true) return false;
   if (mechanism !== problem.mechanism && !problem.saidAs.has(mechanism)) return false;
   if (problem.table !== undefined && !namesTable(subject.statement ?? "", problem.table)) return false;
-  // Two settings of one server are two matters.
+  // Two settings of one server are two matters, and so is one setting of two servers.
   if (mechanism === "misconfiguration" && subject.setting !== problem.setting) return false;
+  if (mechanism === "misconfiguration" && problem.server !== undefined && subject.resource !== problem.resource)
+    return false;
   const pools = [subject.resource, problem.resource].filter((name) => name?.startsWith("pool:") === true);
   return pools.length < 2 || pools[0] === pools[1];
 }

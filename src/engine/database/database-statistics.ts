@@ -1,5 +1,6 @@
 import { normaliseStatement } from "../../analysis/statement.ts";
 import type { MetricTable } from "../../model/metric-table.ts";
+import { databaseServer } from "../resources/entities.ts";
 import { type MetricEntry, postgresEntries } from "./metric-entries.ts";
 import { ReplicaLags, type ReplicaStatistics } from "./replica-lags.ts";
 import { type WaitKind, waitKind } from "./wait-kind.ts";
@@ -16,6 +17,8 @@ export interface DatabaseStatistics {
 }
 
 export interface DatabaseTotals {
+  /** that it is on, by whatever its metrics name it: two may have databases of one name; "" where they do not say */
+  readonly server: string;
   readonly database: string;
   /** seconds that all statements took together, and those of them whose text is not known: summed with others, or hidden */
   readonly statementSeconds: number;
@@ -30,6 +33,7 @@ export interface DatabaseTotals {
 
 /** Counters of one statement; NaN where the database does not tell them. */
 export interface StatementStatistics {
+  readonly server: string;
   readonly database: string;
   /** normal form, as spans have it */
   readonly statement: string;
@@ -61,6 +65,7 @@ export interface WaitTime {
 
 /** Sessions that waited for one holder's lock. */
 export interface LockWait {
+  readonly server: string;
   readonly database: string;
   readonly statement: string;
   readonly application: string;
@@ -75,6 +80,7 @@ export interface LockWait {
 }
 
 export interface TableStatistics {
+  readonly server: string;
   readonly database: string;
   /** "schema.table" */
   readonly table: string;
@@ -103,8 +109,13 @@ export function readDatabaseStatistics(metrics: MetricTable): DatabaseStatistics
   return into.finish();
 }
 
-interface OpenStatement {
-  database: string;
+/** A database on one server. */
+interface Where {
+  readonly server: string;
+  readonly database: string;
+}
+
+interface OpenStatement extends Where {
   statement: string;
   queryId: string;
   counters: Map<string, number>;
@@ -113,13 +124,14 @@ interface OpenStatement {
   scans: { table: string; cost: number; filter: string }[];
 }
 
-interface OpenTable {
-  database: string;
+interface OpenTable extends Where {
   table: string;
   figures: Map<string, number>;
   sizes: Float64Array;
   sizeStepSeconds: number;
 }
+
+const whereKey = ({ server, database }: Where): string => JSON.stringify([server, database]);
 
 class Collected {
   readonly #statements = new Map<string, OpenStatement>();
@@ -127,7 +139,7 @@ class Collected {
   readonly #tables = new Map<string, OpenTable>();
   readonly #totals = new Map<
     string,
-    {
+    Where & {
       seconds: number;
       nameless: number;
       first: number;
@@ -144,21 +156,22 @@ class Collected {
   add(entry: MetricEntry): void {
     const { name, labels } = entry;
     const database = labels.get("postgresql_database_name") ?? labels.get("db_namespace") ?? "";
-    if (name.startsWith("statement_")) this.#addStatement(entry, database, name.slice("statement_".length));
-    else if (name === "wait_time" || name === "wait_samples") this.#addWait(entry, database);
-    else if (name.startsWith("lock_wait_")) this.#addLock(entry, database);
-    else if (name === "plan_sequential_scan_cost") this.#addPlan(entry, database);
+    const where: Where = { server: databaseServer(labels), database };
+    if (name.startsWith("statement_")) this.#addStatement(entry, where, name.slice("statement_".length));
+    else if (name === "wait_time" || name === "wait_samples") this.#addWait(entry, where);
+    else if (name.startsWith("lock_wait_")) this.#addLock(entry, where);
+    else if (name === "plan_sequential_scan_cost") this.#addPlan(entry, where);
     else if (name === "collector_missing")
       this.#missing.set(labels.get("postgresql_collector_what") ?? "", labels.get("postgresql_collector_mend") ?? "");
     // Of a choice among words the number says nothing.
     else if (name.startsWith("setting_") && !labels.has("postgresql_setting_value"))
-      this.#totalsOf(database, entry).settings.set(name.slice("setting_".length), entry.last);
+      this.#totalsOf(where, entry).settings.set(name.slice("setting_".length), entry.last);
     else if (name === "db_size") {
-      const totals = this.#totalsOf(database, entry);
+      const totals = this.#totalsOf(where, entry);
       totals.first = entry.first;
       totals.last = entry.last;
     } else if (name === "wal_delay" || name === "wal_lag") this.#replicas.add(entry, database);
-    else if (labels.has("postgresql_table_name")) this.#addTable(entry, database, labels.get("postgresql_table_name")!);
+    else if (labels.has("postgresql_table_name")) this.#addTable(entry, where, labels.get("postgresql_table_name")!);
     else return;
     this.#any = true;
   }
@@ -167,15 +180,14 @@ class Collected {
     if (!this.#any) return undefined;
     const statements = [...this.#statements.values()];
     // Where others have two snapshots, a statement that is in one of them was new then: all that it counts is of the window.
-    const compared = new Set(statements.filter((one) => !one.isSinceReset).map(({ database }) => database));
-    for (const one of statements) one.isSinceReset &&= !compared.has(one.database);
+    const compared = new Set(statements.filter((one) => !one.isSinceReset).map(whereKey));
+    for (const one of statements) one.isSinceReset &&= !compared.has(whereKey(one));
     return {
       statements: statements.map(finishStatement).toSorted((a, b) => b.seconds - a.seconds),
       lockWaits: [...this.#locks.values()].toSorted((a, b) => b.seconds - a.seconds),
       tables: [...this.#tables.values()].map(finishTable),
-      databases: [...this.#totals].map(([database, { seconds, nameless, first, last, fromNs, toNs, settings }]) => ({
-        database,
-        settings,
+      databases: [...this.#totals.values()].map(({ seconds, nameless, first, last, fromNs, toNs, ...rest }) => ({
+        ...rest,
         statementSeconds: seconds,
         namelessSeconds: nameless,
         firstBytes: first,
@@ -187,12 +199,12 @@ class Collected {
     };
   }
 
-  #addStatement(entry: MetricEntry, database: string, counter: string): void {
-    const totals = this.#totalsOf(database, entry);
+  #addStatement(entry: MetricEntry, where: Where, counter: string): void {
+    const totals = this.#totalsOf(where, entry);
     const isSinceReset = Number.isNaN(entry.added);
     const value = isSinceReset ? entry.sinceReset : entry.added;
     if (Number.isNaN(value)) return;
-    const held = this.#statementOf(entry, database);
+    const held = this.#statementOf(entry, where);
     if (counter === "time") {
       totals.seconds += value;
       if (held === undefined) totals.nameless += value;
@@ -202,8 +214,8 @@ class Collected {
     held.isSinceReset ||= isSinceReset;
   }
 
-  #addWait(entry: MetricEntry, database: string): void {
-    const held = this.#statementOf(entry, database);
+  #addWait(entry: MetricEntry, where: Where): void {
+    const held = this.#statementOf(entry, where);
     if (held === undefined || Number.isNaN(entry.added)) return;
     const { labels } = entry;
     const state = labels.get("postgresql_state") ?? "active";
@@ -216,7 +228,7 @@ class Collected {
     held.waits.set(told, wait);
   }
 
-  #addLock(entry: MetricEntry, database: string): void {
+  #addLock(entry: MetricEntry, where: Where): void {
     const { labels } = entry;
     const text = (key: string): string => labels.get(`postgresql_${key}`) ?? "";
     const statement = labels.get("db_query_text");
@@ -229,7 +241,7 @@ class Collected {
         }
       : undefined;
     const about = {
-      database,
+      ...where,
       statement: normaliseStatement(statement),
       application: text("application_name"),
       relation: text("lock_relation"),
@@ -243,17 +255,17 @@ class Collected {
     this.#locks.set(key, held);
   }
 
-  #addPlan(entry: MetricEntry, database: string): void {
+  #addPlan(entry: MetricEntry, where: Where): void {
     const { labels, last } = entry;
-    const held = this.#statementOf(entry, database);
+    const held = this.#statementOf(entry, where);
     const [table, filter] = [labels.get("postgresql_plan_table"), labels.get("postgresql_plan_filter")];
     if (table !== undefined) held?.scans.push({ table, cost: last, filter: filter ?? "" });
   }
 
-  #addTable(entry: MetricEntry, database: string, table: string): void {
-    const key = JSON.stringify([database, table]);
+  #addTable(entry: MetricEntry, where: Where, table: string): void {
+    const key = JSON.stringify([whereKey(where), table]);
     const held = this.#tables.get(key) ?? {
-      database,
+      ...where,
       table,
       figures: new Map<string, number>(),
       sizes: new Float64Array(),
@@ -282,8 +294,10 @@ class Collected {
     } else figures.set(name, added);
   }
 
-  #totalsOf(database: string, { fromNs, toNs }: MetricEntry) {
-    const held = this.#totals.get(database) ?? {
+  #totalsOf(where: Where, { fromNs, toNs }: MetricEntry) {
+    const key = whereKey(where);
+    const held = this.#totals.get(key) ?? {
+      ...where,
       seconds: 0,
       nameless: 0,
       first: Number.NaN,
@@ -294,20 +308,20 @@ class Collected {
     };
     held.fromNs = Math.min(held.fromNs, fromNs);
     held.toNs = Math.max(held.toNs, toNs);
-    this.#totals.set(database, held);
+    this.#totals.set(key, held);
     return held;
   }
 
   /** Undefined for what has no text: sums of many, and statements that the collector's role may not see. */
-  #statementOf({ labels }: MetricEntry, database: string): OpenStatement | undefined {
+  #statementOf({ labels }: MetricEntry, where: Where): OpenStatement | undefined {
     const text = labels.get("db_query_text") ?? "";
     if (text === "") return undefined;
     const statement = normaliseStatement(text);
-    const key = JSON.stringify([database, statement]);
+    const key = JSON.stringify([whereKey(where), statement]);
     let held = this.#statements.get(key);
     if (held === undefined) {
       const queryId = labels.get("postgresql_queryid") ?? "";
-      held = { database, statement, queryId, counters: new Map(), isSinceReset: false, waits: new Map(), scans: [] };
+      held = { ...where, statement, queryId, counters: new Map(), isSinceReset: false, waits: new Map(), scans: [] };
       this.#statements.set(key, held);
     }
     return held;
@@ -329,9 +343,10 @@ function finishStatement({ counters, waits, ...rest }: OpenStatement): Statement
   };
 }
 
-function finishTable({ database, table, figures, sizes, sizeStepSeconds }: OpenTable): TableStatistics {
+function finishTable({ server, database, table, figures, sizes, sizeStepSeconds }: OpenTable): TableStatistics {
   const of = (name: string): number => figures.get(name) ?? Number.NaN;
   return {
+    server,
     database,
     table,
     firstRows: of("firstRows"),

@@ -23,10 +23,13 @@ export function withHeldFor(
   statistics: DatabaseStatistics,
   claimed: ReadonlySet<string | undefined>,
 ): Explanation {
-  const seconds = statistics.databases.find(({ database }) => database === pool)?.statementSeconds ?? Number.NaN;
-  const worst = statistics.statements.find((one) => one.database === pool && one.seconds >= MOST * seconds);
-  const reading = worst === undefined ? undefined : readingOf(worst.statement, pool, statistics);
-  if (worst === undefined || reading === undefined) return explanation;
+  // The statement with the most time comes first, whichever server runs it.
+  const worst = statistics.statements.find((one) => one.database === pool);
+  const there = statistics.databases.find((one) => one.database === pool && one.server === worst?.server);
+  const seconds = there?.statementSeconds ?? Number.NaN;
+  if (!(worst !== undefined && worst.seconds >= MOST * seconds)) return explanation;
+  const reading = readingOf(worst.statement, pool, statistics);
+  if (reading === undefined) return explanation;
   const scans = scansText(reading);
   const typicalNs = scansTable(reading) === "yes" ? (1e9 * worst.seconds) / worst.calls : 0;
   const cause = statementCause(worst.statement, operationOf(window, worst), pool, typicalNs);

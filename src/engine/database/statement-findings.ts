@@ -4,6 +4,7 @@ import { statementCause } from "../explain/slow-statement.ts";
 import { findingId, type RankedDraft } from "../findings.ts";
 import { count, ms, percent, shorten } from "../wording.ts";
 import type { DatabaseStatistics, StatementStatistics } from "./database-statistics.ts";
+import { statisticsAt } from "./database-servers.ts";
 import { countersText, readingOf, readsTooMuch, scansText, waitsText } from "./statement-reading.ts";
 
 /** Of the time of all statements: below it nothing is gained by looking at the statement. */
@@ -22,9 +23,15 @@ const TOLD = 3;
 export function statementFindings(statistics: DatabaseStatistics | undefined, loud: readonly Finding[]): RankedDraft[] {
   if (statistics === undefined) return [];
   const told = new Set(loud.map(({ subject }) => subject.statement));
-  return statistics.databases.flatMap(({ database, statementSeconds, seconds }) =>
+  return statistics.databases.flatMap(({ server, database, statementSeconds, seconds }) =>
     statistics.statements
-      .filter((one) => one.database === database && one.calls > 0 && one.seconds >= MIN_SHARE * statementSeconds)
+      .filter(
+        (one) =>
+          one.server === server &&
+          one.database === database &&
+          one.calls > 0 &&
+          one.seconds >= MIN_SHARE * statementSeconds,
+      )
       .filter(({ statement }) => !told.has(statement) && statementShape(statement).table !== "")
       .slice(0, TOLD)
       .map((one) => draftOf(one, statistics, one.seconds / statementSeconds, statementSeconds / seconds)),
@@ -43,7 +50,7 @@ function draftOf(one: StatementStatistics, statistics: DatabaseStatistics, share
   const cause = statementCause(statement, operation, name, isTooMuch ? meanNs : 0);
   const severity: Severity =
     cause.mechanism === "missing-index" && busy >= MIN_BUSY && !one.isSinceReset ? "warning" : "note";
-  const reading = readingOf(statement, database, statistics)!;
+  const reading = readingOf(statement, database, statisticsAt(statistics, database, one.server)!)!;
   const texts = [countersText(reading), scansText(reading), waitsText(reading)].filter((text) => text !== undefined);
   const evidence: Finding["evidence"] = texts.map((text, i) => ({
     kind: i === 0 ? "statement" : "statistic",

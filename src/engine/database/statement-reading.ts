@@ -24,16 +24,20 @@ export function readingOf(
   const same = statements.filter(
     ({ statement: text }) => text === statement || (text.endsWith("…") && statement.startsWith(text.slice(0, -1))),
   );
+  const named = new Set(same.map((one) => one.database));
+  // Of several servers with a database of this name, the one that is at it for longest: spans seldom tell which.
   // Spans may name the server instead of the database: a statement that only one database tells is of that one.
-  const told = same.find((one) => one.database === database) ?? (same.length === 1 ? same[0] : undefined);
+  const told = same.find((one) => one.database === database) ?? (named.size === 1 ? same[0] : undefined);
   if (told === undefined) return undefined;
   const name = statementShape(statement).table.toLowerCase();
   const isNamed = (table: string): boolean => table.toLowerCase() === name || bare(table) === bare(name);
-  const own = databases.find((one) => one.database === told.database);
+  const isThere = (one: { server: string; database: string }): boolean =>
+    one.server === told.server && one.database === told.database;
+  const own = databases.find(isThere);
   return {
     told,
-    table: tables.find((one) => one.database === told.database && name !== "" && isNamed(one.table)),
-    locks: lockWaits.filter((one) => one.database === told.database && one.statement === told.statement),
+    table: tables.find((one) => isThere(one) && name !== "" && isNamed(one.table)),
+    locks: lockWaits.filter((one) => isThere(one) && one.statement === told.statement),
     databaseSeconds: own?.statementSeconds ?? Number.NaN,
     sharedBuffers: own?.settings.get("shared_buffers") ?? Number.NaN,
   };

@@ -69,7 +69,7 @@ export function entityOf(labels: ReadonlyMap<string, string>, ofDatabase: boolea
   };
   const [, database] = ofDatabase ? first(DATABASE) : ["", ""];
   const [key, named] = first(SERVICE);
-  const [, instance] = first(INSTANCE);
+  const instance = ofDatabase ? databaseServer(labels) : first(INSTANCE)[1];
   const [, host] = first(HOST);
   const isPod = /pod/.test(key);
   return {
@@ -77,6 +77,14 @@ export function entityOf(labels: ReadonlyMap<string, string>, ofDatabase: boolea
     instance,
     host: host !== "" ? host : hostOfInstance(labels.get("instance") ?? ""),
   };
+}
+
+/** The server of a database, as its metrics tell it; keys of `labels` with "." or "_". "" where they do not say. */
+export function databaseServer(labels: ReadonlyMap<string, string>): string {
+  const of = (key: string): string => labels.get(key) ?? labels.get(key.replaceAll(".", "_")) ?? "";
+  const first = (keys: readonly string[]): string => keys.map(of).find((value) => value !== "") ?? "";
+  const [address, port] = [of("server.address"), of("server.port")];
+  return first(INSTANCE) || (port === "" ? address : `${address}:${port}`) || first(HOST);
 }
 
 /** The program of the process that a series is about, without its folder; "" where the labels do not say. */

@@ -82,12 +82,28 @@ function finished(
     [...all].map(([service, groups]) => [
       service,
       [...groups.values()].map(({ measure, resource, combine, instances }): ServiceMeasure => {
-        const values = new Float64Array(windows).fill(Number.NaN);
-        for (const { values: own } of instances) merge(values, own, sameThing ? "max" : combine);
+        const values = merged(instances, windows, sameThing ? "max" : combine);
         return { service, measure, resource, values, metrics: instances[0]!.metrics, instances };
       }),
     ]),
   );
+}
+
+function merged(instances: readonly MeasureSeries[], windows: number, combine: Combine): Float64Array {
+  const values = new Float64Array(windows).fill(Number.NaN);
+  for (const { values: own } of instances) merge(values, own, combine);
+  return values;
+}
+
+/** What one instance of a service measured. */
+export function ofInstance(all: readonly ServiceMeasure[], instance: string): ServiceMeasure[] {
+  return all.flatMap((one) => {
+    const instances = one.instances.filter((series) => series.instance === instance);
+    const [first] = instances;
+    if (first === undefined) return [];
+    const values = merged(instances, one.values.length, first.combine);
+    return [{ ...one, instances, values, metrics: first.metrics }];
+  });
 }
 
 export function measureOf(

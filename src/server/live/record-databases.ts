@@ -1,4 +1,5 @@
 import { type DatabaseStatistics, readDatabaseStatistics } from "../../engine/database/database-statistics.ts";
+import { serverName, serversOf } from "../../engine/database/database-servers.ts";
 import { POSTGRES_SETTINGS } from "../../model/postgres-settings.ts";
 import type { SettingChange, StoredSetting, StoredStatement } from "../../store/history.ts";
 import type { Store, TimeRange } from "../../store/store.ts";
@@ -21,16 +22,18 @@ export async function recordDatabases(
   const statistics = readDatabaseStatistics(await store.readMetrics(range, { names: NAMES }));
   if (statistics === undefined) return [];
   await store.history.saveStatements(statementsOf(statistics, range.toUnixNs));
+  const serverOf = ({ instance, service }: StoredSetting): string =>
+    serversOf(statistics, service).size <= 1 ? "" : ` (${serverName(instance, service)})`;
   const changes = await store.history.saveSettings(settingsOf(statistics, range.toUnixNs));
   // What it was at the first look is no change.
   const changed = changes.filter(({ before }) => before !== undefined);
   await store.history.saveEvents(
     changed.map(({ before, after }) => ({
-      id: `setting ${JSON.stringify([after.service, after.name])} ${after.timeUnixNs}`,
+      id: `setting ${JSON.stringify([after.service, after.instance, after.name])} ${after.timeUnixNs}`,
       timeUnixNs: after.timeUnixNs,
       kind: "setting",
       service: after.service,
-      title: `${after.name} of ${after.service}: ${before!.value} -> ${after.value}`,
+      title: `${after.name} of ${after.service}${serverOf(after)}: ${before!.value} -> ${after.value}`,
       json: JSON.stringify({ setting: after.name, before: before!.value, after: after.value }),
     })),
   );
@@ -52,10 +55,10 @@ function statementsOf({ statements }: DatabaseStatistics, seenUnixNs: bigint): S
 }
 
 function settingsOf({ databases }: DatabaseStatistics, timeUnixNs: bigint): StoredSetting[] {
-  return databases.flatMap(({ database, settings }) =>
+  return databases.flatMap(({ server, database, settings }) =>
     [...settings].map(([name, value]) => ({
       service: database,
-      instance: "",
+      instance: server,
       name,
       value: textOf(name, value),
       source: "pg_settings",

@@ -118,6 +118,22 @@ test("settings and statements of databases are kept, and a setting that changed 
   const range = { fromUnixNs: second(0), toUnixNs: second(4000) };
   const events = (await store.history.readEvents(range)).filter(({ kind }) => kind === "setting");
   expect(events.map(({ title }) => title)).toEqual(["shared_buffers of shop: 128 MB -> 4 GB"]);
+  // Two servers with a database of one name: that they differ is no change, and what changed is of one of them.
+  const both = async (at: number, mb2: number) => {
+    const buffers = [32, mb2].map((mb, i) => ({
+      ...setting("shared_buffers", at, mb * 2 ** 20),
+      resource: { "postgresql.database.name": "users", "service.instance.id": `db${i + 1}:5432/users` },
+    }));
+    await store.insertMetrics(metricTableOf(...buffers), `two servers ${at}`);
+    return recordDatabases(store, { fromUnixNs: second(at - 60), toUnixNs: second(at + 1) });
+  };
+  expect(await both(5000, 64)).toEqual([]);
+  expect(await both(6000, 64)).toEqual([]);
+  expect(await both(7000, 128)).toMatchObject([{ after: { instance: "db2:5432/users", value: "128 MB" } }]);
+  const later = await store.history.readEvents({ fromUnixNs: second(5000), toUnixNs: second(8000) });
+  expect(later.filter(({ kind }) => kind === "setting").map(({ title }) => title)).toEqual([
+    "shared_buffers of users (db2:5432): 64 MB -> 128 MB",
+  ]);
   expect(await store.history.readStatements(range)).toMatchObject([
     { database: "shop", id: "-42", text: "SELECT id FROM orders WHERE customer = ?", planJson: "" },
   ]);
