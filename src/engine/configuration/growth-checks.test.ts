@@ -288,3 +288,16 @@ test("a primary and its replica are two caches: what one of them reads says noth
     "shop: 980 of 1,000 blocks a second come from shared_buffers (98 %) (db1:5432)",
   ]);
 });
+
+test("figures of one server by two collectors, each with its own name for it, are of one server", async () => {
+  const by = (instance: string): { resource: Record<string, string> } => ({
+    resource: { "service.name": "", "service.instance.id": instance, "postgresql.database.name": "shop" },
+  });
+  const { problems } = await run(
+    sharedBuffers,
+    counter("pg_stat_database_blks_hit", 800, by("exporter")),
+    counter("pg_stat_database_blks_read", 200, by("exporter")),
+    gauge("postgresql.setting.shared_buffers", 256 * 2 ** 20, { ...by("db1:5432/shop"), unit: "By" }),
+  );
+  expect(problems).toMatchObject([{ resource: "database", change: "shared_buffers: 256 MB -> 512 MB" }]);
+});

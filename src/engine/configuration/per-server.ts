@@ -19,9 +19,11 @@ export function perServer(
     run: (theCase) =>
       perService(what, (database, measures) => {
         const own = measures.filter(({ measure }) => measure.startsWith("db-"));
-        const servers = [...new Set(own.flatMap(({ instances }) => instances.map(({ instance }) => instance)))];
+        const servers = [...serversIn(own)];
         const at = (server: string): DatabaseStatistics | undefined => statisticsAt(theCase.database, database, server);
-        if (servers.length <= 1) return judge(database, measures, at(servers[0] ?? ""), theCase);
+        // Two collectors that tell different figures of one server may call it differently: nothing is summed there.
+        const isSummed = own.some(({ measure }) => serversIn(own.filter((one) => one.measure === measure)).size > 1);
+        if (!isSummed) return judge(database, measures, at(servers[0] ?? ""), theCase);
         return together(
           servers.map((server) =>
             saidOf(judge(database, ofInstance(own, server), at(server), theCase), serverName(server, database)),
@@ -30,6 +32,9 @@ export function perServer(
       }).run(theCase),
   };
 }
+
+const serversIn = (measures: readonly ServiceMeasure[]): ReadonlySet<string> =>
+  new Set(measures.flatMap(({ instances }) => instances.map(({ instance }) => instance)));
 
 /** The result with the server's name, where others have a database of the same name. */
 export function namedServer(

@@ -24,10 +24,9 @@ export function readingOf(
   const same = statements.filter(
     ({ statement: text }) => text === statement || (text.endsWith("…") && statement.startsWith(text.slice(0, -1))),
   );
-  const named = new Set(same.map((one) => one.database));
   // Of several servers with a database of this name, the one that is at it for longest: spans seldom tell which.
   // Spans may name the server instead of the database: a statement that only one database tells is of that one.
-  const told = same.find((one) => one.database === database) ?? (named.size === 1 ? same[0] : undefined);
+  const told = same.find((one) => one.database === database) ?? (isOne(same) ? same[0] : undefined);
   if (told === undefined) return undefined;
   const name = statementShape(statement).table.toLowerCase();
   const isNamed = (table: string): boolean => table.toLowerCase() === name || bare(table) === bare(name);
@@ -42,6 +41,11 @@ export function readingOf(
     sharedBuffers: own?.settings.get("shared_buffers") ?? Number.NaN,
   };
 }
+
+/** Whether they are one statement of one database, on however many servers; texts that were cut may be several. */
+const isOne = (same: readonly StatementStatistics[]): boolean =>
+  new Set(same.map(({ database }) => database)).size === 1 &&
+  new Set(same.map(({ server }) => server)).size === same.length;
 
 /** "public.records" is "records" in most statements. */
 export const bare = (table: string): string => table.slice(table.lastIndexOf(".") + 1).toLowerCase();
