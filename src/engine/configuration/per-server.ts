@@ -22,7 +22,8 @@ export function perServer(
         const servers = [...serversIn(own)];
         const at = (server: string): DatabaseStatistics | undefined => statisticsAt(theCase.database, database, server);
         // Two collectors that tell different figures of one server may call it differently: nothing is summed there.
-        const isSummed = own.some(({ measure }) => serversIn(own.filter((one) => one.measure === measure)).size > 1);
+        const kinds = [...new Set(own.map(({ measure }) => measure))];
+        const isSummed = kinds.some((kind) => serversIn(own.filter(({ measure }) => measure === kind)).size > 1);
         if (!isSummed) return judge(database, measures, at(servers[0] ?? ""), theCase);
         return together(
           servers.map((server) =>
