@@ -40,6 +40,11 @@ function next(held: Held, loading: Loading): Held {
       return { page: loading.page, heldUnixNs: loading.madeUnixNs, stage: "making a newer answer", failed: "" };
     case "profiles":
       return { page: undefined, profiles: loading.profiles, stage: "", failed: "" };
+    case "waiting":
+      // Where a page is shown, that there is no newer one stands above it.
+      return held.page === undefined
+        ? { ...held, stage: `${loading.why}; it is asked again`, failed: "" }
+        : { ...held, stage: "asking again", failed: loading.why };
     case "failed":
       return { ...held, stage: "", failed: loading.why };
   }

@@ -8,10 +8,15 @@ export type Loading =
   /** the answer of before, made at a time; a newer one is on its way */
   | { readonly kind: "held"; readonly page: PageDocument; readonly madeUnixNs: string }
   | { readonly kind: "profiles"; readonly profiles: ProfilesDocument }
+  /** there is no answer yet, and the server is asked again by itself */
+  | { readonly kind: "waiting"; readonly why: string }
   | { readonly kind: "failed"; readonly why: string };
 
 /** Whether the page comes from a server, which has other windows and newer data. */
 export const isServed = (): boolean => document.getElementById("page") === null;
+
+/** The loading that was begun last: one that waits to ask again leaves that to it. */
+let latest: symbol | undefined;
 
 /**
  * The page's document: the one within the page, or else the server's of the window in the address. `hasPage`: one is shown
@@ -19,6 +24,8 @@ export const isServed = (): boolean => document.getElementById("page") === null;
  */
 export async function loadPage(tell: (loading: Loading) => void, hasPage: boolean): Promise<void> {
   const within = document.getElementById("page");
+  const own = Symbol("loading");
+  latest = own;
   try {
     if (within !== null) {
       const { packed } = within.dataset;
@@ -29,8 +36,10 @@ export async function loadPage(tell: (loading: Loading) => void, hasPage: boolea
     tell({ kind: "loading", stage: "asking the server" });
     let retry = await listen(tell, hasPage);
     while (retry !== undefined) {
-      tell({ kind: "loading", stage: `${retry.why}; it is asked again` });
-      await new Promise((resolve) => setTimeout(resolve, retry!.afterMs));
+      const { why, afterMs } = retry;
+      tell({ kind: "waiting", why });
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      if (latest !== own) return;
       retry = await listen(tell, hasPage);
     }
   } catch (error) {
