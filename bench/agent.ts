@@ -151,7 +151,7 @@ async function exact(): Promise<void> {
     readonly threads: typeof threads;
     readonly schedule: ReturnType<typeof schedule>;
   }[] = [];
-  const helper = new ServingHelper(helperPath(process.env), { hz: 19, tickSeconds: 2, user: undefined }, (record) => {
+  const helper = new ServingHelper(helperPath(process.env), { hz: 19, tickSeconds: 1, user: undefined }, (record) => {
     if (record.type === "thread") threads.push(record);
     if (record.type !== "tick") return;
     ticks.push({ at: record.endedNs, threads, schedule: schedule(target.pid!) });

@@ -36,16 +36,17 @@ const CHECKS: readonly Check[] = [
 const SLOW: readonly string[] = [
   "src/testing/{accuracy,simulator}/**",
   "src/**/*.{laws,accuracy}.test.ts",
-  "src/analysis/{change-points,concurrency-limit,histogram-modes,replay-programs}.test.ts",
+  "src/analysis/{bootstrap,change-points,concurrency-limit,critical-path,histogram-modes,power-growth,replay-programs}.test.ts",
   "src/cli/render/report.test.ts",
   "src/engine/{change-in-window,compare,quantile-change}.test.ts",
-  "src/engine/regression/explain-regressions.test.ts",
+  "src/engine/{code/code-claims,ledger/endpoint-ledger,regression/explain-regressions}.test.ts",
   "src/engine/throughput/throughput.test.ts",
   "src/formats/write-otlp-json.test.ts",
-  "src/ingest/hostile-senders.test.ts",
+  "src/ingest/{disk-trouble,hostile-senders,row-pool}.test.ts",
   "src/lab/load/run-load.test.ts",
   "src/load/{send-open-loop,step-generator}.test.ts",
-  "src/store/{cluster,metric-store,span-store,embedded/engine}.test.ts",
+  "src/server/live/{analyst,record-history}.test.ts",
+  "src/store/{cluster,history,metric-store,span-store,embedded/engine}.test.ts",
 ];
 
 const UNIT: Check = {
