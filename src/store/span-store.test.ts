@@ -521,7 +521,7 @@ test("status and the size cap: the oldest partitions go, the newest of each tabl
   const before = await store.status();
   expect(before.oldestSpanUnixNs).toBe(at(-3 * day));
   expect(before.engineVersion).toMatch(/^\d+\.\d+/);
-  expect(before.schemaVersion).toBe(2);
+  expect(before.schemaVersion).toBe(3);
   expect(before.diskFreeBytes).toBeGreaterThan(0);
   expect(before.memoryBytes).toBeGreaterThan(1e6);
   const rows = before.tables.find((row) => row.table === "spans")!.rows;
