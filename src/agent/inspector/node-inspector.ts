@@ -80,13 +80,16 @@ async function connectToOpened(target: TargetProcess, opened: URL): Promise<{ se
   const port = Number(opened.port);
   let url = opened;
   let why = "";
+  let closed = 0;
   for (const endMs = performance.now() + TIMEOUT_MS; performance.now() < endMs; await sleep(10 * POLL_MS)) {
     try {
       return { session: await Session.connect(url), url };
     } catch (error) {
       why = (error as Error).message;
     }
-    if (!listeningPorts(target.pid).includes(port)) throw new RecordError(`${why}, and has closed again`);
+    // Twice: it may just be closing to open anew.
+    closed = listeningPorts(target.pid).includes(port) ? 0 : closed + 1;
+    if (closed > 1) throw new RecordError(`${why}, and has closed again`);
     url = (await inspectorOf([port])) ?? url;
   }
   throw new RecordError(
