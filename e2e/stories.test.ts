@@ -105,7 +105,10 @@ function startDemo(fault: string): Promise<RunningDemo> {
         url,
         stop: async () => {
           child.kill("SIGINT");
-          return { code: await ended, left: readdirSync(folder).filter((name) => name.startsWith("longpole-")) };
+          const code = await ended;
+          // What it said, where it did not end well.
+          if (code !== 0) console.error(stderr);
+          return { code, left: readdirSync(folder).filter((name) => name.startsWith("longpole-")) };
         },
       });
     });
