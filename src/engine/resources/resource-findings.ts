@@ -69,6 +69,8 @@ export function resourceFindings(context: ResourceContext, loud: readonly Findin
       // A leak is a matter of its own, whatever else is told of the service.
       .filter(({ finding }) => !(isLeak(finding) ? leaking : told).has(finding.subject.service))
       .flatMap((draft) => {
+        const held = toldCallee(draft.finding, told);
+        if (held !== undefined) return [asNote(asConsequence(draft, held))];
         if (draft.finding.mechanism !== "unknown") return [draft];
         const isTraced = context.traced.has(draft.finding.subject.service);
         if (isTraced && told.size > 0) return [];
@@ -88,6 +90,23 @@ function isShown({ root, readings, deviations }: Suspect, { severity, finding: {
     time(impact.now * 1e6) !== time(impact.predicted * 1e6) || deviations.some((one) => one.quantity === "duration")
   );
 }
+
+/** The called service or database of a pool that is used up, where something else was told of it: connections are held for that long. */
+function toldCallee({ mechanism, subject }: Finding, told: ReadonlySet<string>): string | undefined {
+  const callee = /^pool:(.+)$/.exec(subject.resource ?? "")?.[1];
+  return mechanism === "pool-exhausted" && callee !== undefined && told.has(callee) ? callee : undefined;
+}
+
+const asConsequence = (draft: RankedDraft, callee: string): RankedDraft => ({
+  ...draft,
+  finding: {
+    ...draft.finding,
+    counter: [
+      ...draft.finding.counter,
+      `a consequence, as far as it goes: connections are held for what is told of ${callee}`,
+    ],
+  },
+});
 
 const isLeak = ({ mechanism }: Finding): boolean => mechanism === "memory-leak";
 

@@ -54,9 +54,12 @@ const BUSY: ReadonlySet<Mechanism> = new Set([
   "n-plus-one",
 ]);
 
-/** A finding that counts, about the limiter: the same resource, or its service kept busy. */
+/** A finding that counts, about the limiter: the same resource, its service kept busy, or what keeps a pool's connections. */
 function isSame(finding: Finding, { use }: MeasuredResource): boolean {
-  if (finding.severity === "note" || finding.subject.service !== use.service) return false;
+  if (finding.severity === "note") return false;
+  // Connections are held for as long as the called one takes: what is told of that fills the pool.
+  if (use.resource === `pool:${finding.subject.service}`) return true;
+  if (finding.subject.service !== use.service) return false;
   if (finding.subject.resource === use.resource) return true;
   // What became slower than a baseline names a pool by its kind where its spans lead to several.
   if (finding.subject.resource === "pool" && finding.mechanism === "pool-exhausted")
