@@ -100,6 +100,8 @@ async function loadWith(
     signal,
     records: system.settings.postgres.records,
   }).finally(() => over.abort());
+  // It may be ended while a statement still runs, before anybody waits for it: that is told below, and no unhandled rejection.
+  load.catch(() => {});
   const meanwhile = runStatements(system, statements, over.signal);
   try {
     await meanwhile;
