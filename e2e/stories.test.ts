@@ -24,7 +24,7 @@ const MINUTES = 60_000;
 describe("from the start page to the cause, by hand, in three clicks at most, while the system runs", () => {
   test(
     "the database that doubled: its statement, and the slow request that waited for it",
-    { timeout: 5 * MINUTES, retry: 1 },
+    { timeout: 5 * MINUTES, retry: 2 },
     async () => {
       const demo = await startDemo("database-doubled");
       const { page, complaints } = await open(demo.url);
@@ -32,7 +32,12 @@ describe("from the start page to the cause, by hand, in three clicks at most, wh
       await page
         .getByText(/WHERE name = \?/)
         .first()
-        .waitFor({ timeout: MINUTES });
+        .waitFor({ timeout: MINUTES })
+        .catch(async (error: unknown) => {
+          // What came first instead, and what that rests on.
+          console.error((await page.locator("body").innerText()).slice(0, 4000));
+          throw error;
+        });
       expect(await firstFinding(page)).toMatch(/records grew|an index on/);
       await page.getByText("INDEX CONCURRENTLY ON records (name)").first().waitFor();
       // One click: a slow request. Two: its span with the statement as it was sent.
