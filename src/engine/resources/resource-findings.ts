@@ -71,6 +71,9 @@ export function resourceFindings(context: ResourceContext, loud: readonly Findin
       .flatMap((draft) => {
         const held = toldCallee(draft.finding, told);
         if (held !== undefined) return [asNote(asConsequence(draft, held))];
+        // That the machine is busy is said beside what the spans found, not ahead of it: they show who waits for what.
+        const { service, resource } = draft.finding.subject;
+        if (resource === "host-cpu" && told.size > 0 && context.traced.has(service)) return [asNote(draft)];
         if (draft.finding.mechanism !== "unknown") return [draft];
         const isTraced = context.traced.has(draft.finding.subject.service);
         if (isTraced && told.size > 0) return [];
