@@ -1,16 +1,16 @@
 /**
  * What `--import longpole/node` costs a web server: Express with OpenTelemetry's SDK and instrumentations, whose requests await
  * a few times and compute little, so that the hook's work per callback weighs most. The same server without the hook, with
- * it, with links by `context.with` alone, and with no links; processor time per request of batches in turns, compared round by
- * round. Requests come one after another over 8 connections from this process.
+ * it, with links by `context.with` alone, with no links, and with each of its parts alone; processor time per request of batches
+ * in turns, compared round by round. Requests come one after another over 8 connections from this process.
  *
- *     npx tsx bench/node-hook.ts [rounds=9] [requests=1500]
+ *     npx tsx bench/node-hook.ts [rounds=9] [requests=1500] [dist/node/hook.js of another version]
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 const ROOT = join(import.meta.dirname, "..");
 const HOOK = join(ROOT, "dist/node/hook.js");
@@ -35,11 +35,26 @@ app.get("/cpu", (_, response) => response.json(process.cpuUsage()));
 const server = app.listen(0, "127.0.0.1", () => console.log(server.address().port));
 `;
 
-const VARIANTS: Readonly<Record<string, Readonly<Record<string, string>> | undefined>> = {
-  "without the hook": undefined,
-  hook: {},
-  "hook, links by context.with alone": { LONGPOLE_SPAN_LINKS: "sync" },
-  "hook, no links": { LONGPOLE_SPAN_LINKS: "off" },
+const [ROUNDS = "9", REQUESTS = "1500", OTHER = ""] = process.argv.slice(2);
+
+const OFF = { LONGPOLE_SPAN_LINKS: "off", LONGPOLE_METRICS: "off", LONGPOLE_ALLOCATIONS: "off" };
+const NO_PROFILES = { LONGPOLE_PROFILES: "off", LONGPOLE_PROFILE_FILE: "" };
+
+interface Variant {
+  /** the hook's module; undefined for none */
+  readonly hook?: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const VARIANTS: Readonly<Record<string, Variant>> = {
+  "without the hook": { environment: {} },
+  hook: { hook: HOOK, environment: {} },
+  ...(OTHER === "" ? {} : { [`hook of ${OTHER}`]: { hook: resolve(OTHER), environment: {} } }),
+  "hook, links by context.with alone": { hook: HOOK, environment: { LONGPOLE_SPAN_LINKS: "sync" } },
+  "hook, no links": { hook: HOOK, environment: { LONGPOLE_SPAN_LINKS: "off" } },
+  "processor profile alone": { hook: HOOK, environment: OFF },
+  "metrics alone": { hook: HOOK, environment: NO_PROFILES },
+  "loaded, nothing on": { hook: HOOK, environment: { ...OFF, ...NO_PROFILES } },
 };
 
 interface Running {
@@ -53,8 +68,8 @@ interface Running {
 }
 
 async function start(name: string, file: string): Promise<Running> {
-  const environment = VARIANTS[name];
-  const flags = environment === undefined ? [] : ["--import", HOOK];
+  const { hook, environment } = VARIANTS[name]!;
+  const flags = hook === undefined ? [] : ["--import", hook];
   const child = spawn(process.execPath, [...flags, file], {
     stdio: ["ignore", "pipe", "inherit"],
     env: {
@@ -104,7 +119,7 @@ async function batch(running: Running, requests: number): Promise<void> {
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
-const [rounds = 9, requests = 1500] = process.argv.slice(2).map(Number);
+const [rounds, requests] = [Number(ROUNDS), Number(REQUESTS)];
 const folder = mkdtempSync(join(tmpdir(), "longpole-bench-"));
 const file = join(folder, "server.cjs");
 writeFileSync(file, SERVER);

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -173,3 +173,53 @@ test.each([
   const { code, stderr } = longpole(["record", ...flags]);
   expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
 });
+
+/** The fourth line of the function takes nearly all of its time. */
+const UNEVEN = `
+function settleAccounts(list) {
+  let sum = 0;
+  for (const one of list) {
+    for (let i = 0; i < 60000; i++) sum = (sum * 31 + one + i) % 1000003;
+  }
+  return sum;
+}
+setInterval(() => settleAccounts([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), 1);
+console.log("ready");
+`;
+
+test("shows the lines around the hottest one, and says when the file is another one by now", async () => {
+  const file = join(folder, "uneven.mjs");
+  writeFileSync(file, UNEVEN);
+  // The clock of a process's beginning has whole seconds.
+  utimesSync(file, new Date(Date.now() - 10_000), new Date(Date.now() - 10_000));
+  const { pid } = await started(["--inspect-port=0", file]);
+  const hot = (): {
+    function: string;
+    remark: string;
+    lines: { line: number; share: number; text: string | null }[];
+  } => {
+    const { stdout } = longpole(["record", "-p", `${pid}`, "--inspect", "--seconds", "1", "--json"]);
+    return (JSON.parse(stdout) as { hotLines: ReturnType<typeof hot>[] }).hotLines[0]!;
+  };
+  const before = hot();
+  expect([before.function, before.remark]).toEqual(["settleAccounts", ""]);
+  expect(before.lines.map(({ line }) => line)).toEqual([2, 3, 4, 5, 6, 7, 8]);
+  expect(before.lines.map(({ text }) => text)).toEqual(UNEVEN.split("\n").slice(1, 8));
+  const fifth = before.lines.find(({ line }) => line === 5)!;
+  expect(fifth.share).toBeGreaterThan(0.8);
+  expect(before.lines.reduce((sum, { share }) => sum + share, 0)).toBeLessThanOrEqual(1 + 1e-9);
+  const { stdout } = longpole(["record", "-p", `${pid}`, "--inspect", "--seconds", "1"]);
+  expect(stdout).toMatch(/\d+ % +5 │ {5}for \(let i = 0; i < 60000; i\+\+\)/);
+
+  // Another file under the same name, and one that is none of a program.
+  writeFileSync(file, "// short\n");
+  const after = hot();
+  expect(after.lines.map(({ text }) => text)).toEqual([null]);
+  expect(after.remark).toContain("has 2 lines; it is another one than the process runs");
+  writeFileSync(file, UNEVEN);
+  utimesSync(file, new Date(Date.now() + 60_000), new Date(Date.now() + 60_000));
+  expect(hot().remark).toContain("was changed after the process began");
+  rmSync(file);
+  symlinkSync("/etc/hostname", file);
+  expect(hot().remark).toContain("no source of JavaScript or TypeScript");
+}, 60_000);

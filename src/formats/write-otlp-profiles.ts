@@ -20,10 +20,39 @@ export function writeOtlpProfiles(table: StackTable, sender: ProfileSender = {})
   return new RequestWriter(table, sender).request();
 }
 
+/** A request but for the resource, for senders that learn later whose it is. */
+export interface OtlpProfileParts {
+  /** a ScopeProfiles */
+  readonly scopes: Uint8Array;
+  /** a ProfilesDictionary */
+  readonly dictionary: Uint8Array;
+}
+
+/** A profile of one process as such parts; what the table says of the process itself is left to the resource. */
+export function otlpProfileParts(table: StackTable, scope: string): OtlpProfileParts {
+  return new RequestWriter(table, { scope }).parts();
+}
+
+/** The request of parts and the attributes of their resource. */
+export function otlpProfilesRequest(
+  { scopes, dictionary }: OtlpProfileParts,
+  resource: Readonly<Record<string, string | number>>,
+): Uint8Array {
+  const profiles = new Message().message(1, resourceMessage(Object.entries(resource))).bytes(2, scopes);
+  return new Message().message(1, profiles).bytes(2, dictionary).finish();
+}
+
+function resourceMessage(facts: Iterable<readonly [string, string | number]>): Message {
+  const resource = new Message();
+  for (const [key, value] of facts)
+    resource.message(1, new Message().bytes(1, Buffer.from(key)).message(2, anyValue(value)));
+  return resource;
+}
+
 class RequestWriter {
   private readonly table: StackTable;
   private readonly sender: ProfileSender;
-  private readonly strings = new Entries();
+  private readonly strings = new Map([["", 0]]);
   private readonly mappings = new Entries();
   private readonly functions = new TuplePool(2);
   private readonly attributes = new Entries();
@@ -37,7 +66,6 @@ class RequestWriter {
   constructor(table: StackTable, sender: ProfileSender) {
     this.table = table;
     this.sender = sender;
-    this.strings.of("", new Message());
     this.mappings.of("", new Message());
     this.attributes.of("", new Message());
     this.links.of("", new Message());
@@ -56,6 +84,11 @@ class RequestWriter {
     return request.message(2, this.dictionary()).finish();
   }
 
+  parts(): OtlpProfileParts {
+    const scopes = this.scopeProfiles(0, [...this.table.samples.stack.keys()]).finish();
+    return { scopes, dictionary: this.dictionary().finish() };
+  }
+
   private rowsByProcess(): number[][] {
     const { samples, threads, processes } = this.table;
     const rowsOf: number[][] = Array.from({ length: processes.rowCount }, () => []);
@@ -70,14 +103,15 @@ class RequestWriter {
     if (processes.pid[process]! >= 0) facts.set("process.pid", processes.pid[process]!);
     if (processes.name[process] !== 0) facts.set("process.executable.name", strings.get(processes.name[process]!));
     for (const [key, value] of Object.entries(this.sender.resource ?? {})) facts.set(key, value);
-    const resource = new Message();
-    for (const [key, value] of facts)
-      resource.message(1, new Message().bytes(1, Buffer.from(key)).message(2, anyValue(value)));
+    return new Message().message(1, resourceMessage(facts)).message(2, this.scopeProfiles(process, rows));
+  }
+
+  private scopeProfiles(process: number, rows: readonly number[]): Message {
     const scope = new Message();
     if (this.sender.scope !== undefined) scope.message(1, new Message().bytes(1, Buffer.from(this.sender.scope)));
     for (const [types, some] of this.byTypes(rows))
       for (const type of types) scope.message(2, this.profile(process, type, some));
-    return new Message().message(1, resource).message(2, scope);
+    return scope;
   }
 
   /** Rows by which of their values are other than zero: those have a profile each, with the same samples. */
@@ -176,7 +210,10 @@ class RequestWriter {
   }
 
   private string(text: string): number {
-    return this.strings.of(text, new Message());
+    const held = this.strings.get(text);
+    if (held !== undefined) return held;
+    this.strings.set(text, this.strings.size);
+    return this.strings.size - 1;
   }
 
   private stack(stack: number): number {
@@ -252,10 +289,6 @@ class Entries {
     if (held !== undefined) return held;
     this.numbers.set(key, this.messages.length);
     return this.messages.push(message) - 1;
-  }
-
-  keys(): IterableIterator<string> {
-    return this.numbers.keys();
   }
 
   all(): readonly Message[] {

@@ -24,6 +24,23 @@ export interface FlameReport {
   readonly stacksLeft: number;
   /** against --diff, most changed first */
   readonly difference?: FlameDifference;
+  /** of `record --inspect`: the code around the hottest lines of the functions with most samples */
+  readonly hotLines?: readonly HotLines[];
+}
+
+/** The lines around the hottest one of a function. */
+export interface HotLines {
+  readonly function: string;
+  /** as the process sees it */
+  readonly file: string;
+  /** samples in the function, without what it calls */
+  readonly samples: number;
+  /** of the samples in all functions that have a source file */
+  readonly share: number;
+  /** `share`: of the function's samples; text: null where the file could not be read */
+  readonly lines: readonly { readonly line: number; readonly share: number; readonly text: string | null }[];
+  /** why there is no text, or why it may be another one; "" for neither */
+  readonly remark: string;
 }
 
 export interface FlameProcess {

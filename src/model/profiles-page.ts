@@ -1,3 +1,4 @@
+import type { HotLines } from "./flame-report.ts";
 import type { FlameTree } from "./flame-tree.ts";
 import type { RecordReport } from "./record-report.ts";
 
@@ -17,4 +18,6 @@ export interface ProfilesDocument {
   readonly trees: readonly FlameTree[];
   /** what was found, where a process was recorded */
   readonly record?: RecordReport;
+  /** of `record --inspect`: the code around the hottest lines */
+  readonly hotLines?: readonly HotLines[];
 }

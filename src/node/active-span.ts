@@ -19,7 +19,11 @@ export interface OtelContextManager {
 
 interface OtelSpan {
   spanContext(): SpanIds;
-  readonly resource?: { readonly attributes?: Readonly<Record<string, unknown>> };
+  readonly resource?: {
+    readonly attributes?: Readonly<Record<string, unknown>>;
+    /** some are still being asked for; who reads them by then makes the SDK complain */
+    readonly asyncAttributesPending?: boolean;
+  };
 }
 
 const API = Symbol.for("opentelemetry.js.api.1");
@@ -129,8 +133,8 @@ export class ActiveSpan {
     if (span === this.span) return this.ids;
     this.span = span;
     this.ids = span.spanContext();
-    if (this.resource === undefined && span.resource?.attributes !== undefined)
-      this.resource = span.resource.attributes;
+    if (this.resource === undefined && span.resource?.asyncAttributesPending !== true)
+      this.resource = span.resource?.attributes;
     return this.ids;
   }
 }

@@ -11,6 +11,8 @@ export interface HookSettings {
   /** how the span of a sample is found */
   readonly links: "async" | "sync" | "off";
   readonly allocations: boolean;
+  /** whether what goes wrong is said on standard error */
+  readonly isTalking: boolean;
   /** attributes of the resource, as the environment tells them */
   readonly resource: Readonly<Record<string, string>>;
   /** what could not be understood, for a person */
@@ -66,6 +68,7 @@ export function hookSettings(environment: Environment): HookSettings {
     windowMs: 1000 * number("LONGPOLE_PROFILE_SECONDS", 1, 600, 10),
     links: choice("LONGPOLE_SPAN_LINKS", ["async", "sync", "off"]),
     allocations: isOn("LONGPOLE_ALLOCATIONS"),
+    isTalking: text("LONGPOLE_LOG") === "debug",
     resource: {
       ...keyValues(text("OTEL_RESOURCE_ATTRIBUTES")),
       ...(text("OTEL_SERVICE_NAME") === "" ? {} : { "service.name": text("OTEL_SERVICE_NAME") }),

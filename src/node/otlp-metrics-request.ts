@@ -1,4 +1,4 @@
-import type { MetricPoint } from "./runtime-metrics.ts";
+import type { MetricPoint } from "./metric-point.ts";
 
 /** When what was counted began, and now; nanoseconds since 1970. */
 export interface Interval {

@@ -2,8 +2,8 @@ import http from "node:http";
 import https from "node:https";
 import { withoutSpans } from "./active-span.ts";
 
-/** Requests that wait, and their bytes; beyond either the oldest go. */
-const MAX_QUEUED = 16;
+/** Requests that wait (sixteen workers send one each in a window), and their bytes; beyond either the oldest go. */
+const MAX_QUEUED = 64;
 const MAX_QUEUED_BYTES = 4 << 20;
 const TIMEOUT_MS = 10_000;
 const FIRST_PAUSE_MS = 1_000;

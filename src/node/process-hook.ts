@@ -1,34 +1,44 @@
 import { appendFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { writeOtlpProfiles } from "../formats/write-otlp-profiles.ts";
+import { otlpProfileParts, otlpProfilesRequest, type OtlpProfileParts } from "../formats/write-otlp-profiles.ts";
 import type { StackTable } from "../model/stack-table.ts";
 import { ActiveSpan, hrtimeUs } from "./active-span.ts";
 import { V8Profilers } from "./cpu-profiler.ts";
-import type { HookSettings } from "./hook-settings.ts";
+import { type HookSettings, hookSettings } from "./hook-settings.ts";
 import { metricsRequest } from "./otlp-metrics-request.ts";
 import { OtlpSender } from "./otlp-sender.ts";
-import { allocationTable, cpuTable, isBusy } from "./profile-table.ts";
+import { allocationTable, cpuTable, isBusy, type ProfiledWindow } from "./profile-table.ts";
+import { SCOPE } from "./scope.ts";
 import { RuntimeMetrics } from "./runtime-metrics.ts";
 import { SpanSwitches } from "./span-switches.ts";
+import { unixNs } from "./unix-clock.ts";
+import { WorkerThreads } from "./worker-threads.ts";
 
-const SCOPE = "longpole/node";
+/** The hook of the main thread. */
+export function startInProcess(environment: NodeJS.ProcessEnv, log: (text: string) => void): void {
+  const settings = hookSettings(environment);
+  for (const remark of settings.remarks) log(remark);
+  new ProcessHook(settings, log).start();
+}
+
 /** How often is looked whether OpenTelemetry was loaded, the log of spans fills up, and the pool of threads answers. */
 const TICK_MS = 250;
 /** A program that ends by itself waits so long for what is being sent. */
 const LAST_WORDS_MS = 1_000;
-/** Requests that wait for the process's SDK to say what the service is called, which the first span tells: three a window. */
-const MAX_NAMELESS = 18;
+/** Requests that wait for the process's SDK to say what the service is called, which the first span tells: three a window, and one of each worker. */
+const MAX_NAMELESS = 114;
 /** No window is shorter, whatever changes there are. */
 const MIN_WINDOW_MS = 1_000;
 
 /** The hook within a process: windows of profiles and readings of metrics, until the process ends. */
-export class ProcessHook {
+class ProcessHook {
   private readonly settings: HookSettings;
   private readonly log: (text: string) => void;
   private readonly profilers = new V8Profilers();
   private readonly switches = new SpanSwitches();
   private readonly span: ActiveSpan | undefined;
   private readonly metrics = new RuntimeMetrics();
+  private readonly workers: WorkerThreads;
   private readonly profileSender: OtlpSender | undefined;
   private readonly metricSender: OtlpSender | undefined;
   private readonly startUnixNs = unixNs();
@@ -48,6 +58,12 @@ export class ProcessHook {
       url === undefined ? undefined : new OtlpSender(url, { ...settings.headers, "content-type": type }, log);
     this.profileSender = sender(settings.profilesUrl, "application/x-protobuf");
     this.metricSender = sender(settings.metricsUrl, "application/json");
+    const { samplesPerSecond, windowMs, links } = settings;
+    const ofWorkers = { samplesPerSecond, windowMs, links, isTalking: settings.isTalking };
+    this.workers = new WorkerThreads(
+      { ...ofWorkers, isProfiling: this.isProfiling, isMeasuring: this.metricSender !== undefined },
+      (parts) => this.safely(() => this.whenNamed(this.isOver, () => this.put(parts))),
+    );
   }
 
   private get isProfiling(): boolean {
@@ -62,6 +78,7 @@ export class ProcessHook {
       this.span?.attach();
     }
     if (this.metricSender !== undefined) this.metrics.start();
+    if (this.isProfiling || this.metricSender !== undefined) this.workers.start();
     this.timer = setInterval(() => this.safely(() => this.tick()), TICK_MS);
     this.timer.unref();
     process.once("beforeExit", () => this.safely(() => this.lastWords()));
@@ -79,13 +96,20 @@ export class ProcessHook {
   private closeWindow(isLast: boolean): void {
     const nowUnixNs = unixNs();
     const lengthNs = (performance.now() - this.windowStartMs) * 1e6;
-    const window = { startUnixNs: this.windowStartUnixNs, durationNs: lengthNs, pid: process.pid };
+    const window = {
+      startUnixNs: this.windowStartUnixNs,
+      durationNs: lengthNs,
+      pid: process.pid,
+      // The system's number of the first thread is that of the process.
+      tid: process.pid,
+      threadName: "main",
+    };
     if (this.isProfiling) this.sendProfiles(window, isLast);
     this.windowStartUnixNs = nowUnixNs;
     this.windowStartMs = performance.now();
     if (this.metricSender === undefined) return;
     const interval = { startUnixNs: this.startUnixNs, nowUnixNs };
-    const points = this.metrics.read();
+    const points = [...this.metrics.read(), ...this.workers.read()];
     this.whenNamed(isLast, () =>
       this.metricSender?.send(Buffer.from(metricsRequest(points, interval, this.resource(), SCOPE))),
     );
@@ -99,7 +123,7 @@ export class ProcessHook {
     for (const waiting of this.nameless.splice(0)) waiting();
   }
 
-  private sendProfiles(window: Parameters<typeof cpuTable>[1], isLast: boolean): void {
+  private sendProfiles(window: ProfiledWindow, isLast: boolean): void {
     const cpu = this.profilers.takeCpu(isLast);
     if (cpu !== undefined) {
       // The profile's own clock tells its beginning better than when the window was closed.
@@ -109,16 +133,20 @@ export class ProcessHook {
       const table = cpuTable(cpu, own, this.span === undefined ? undefined : this.switches);
       if (this.switches.lost > 0) this.log(`${this.switches.lost} changes of the active span beyond what is kept`);
       this.switches.clear(hrtimeUs());
-      if (isBusy(table)) this.whenNamed(isLast, () => this.put(table));
+      if (isBusy(table)) this.whenNamed(isLast, () => this.putTable(table));
     }
     const head = this.settings.allocations ? this.profilers.takeAllocations(isLast) : undefined;
     const allocations = head === undefined ? undefined : allocationTable(head, window);
     if (allocations !== undefined && allocations.samples.rowCount > 0)
-      this.whenNamed(isLast, () => this.put(allocations));
+      this.whenNamed(isLast, () => this.putTable(allocations));
   }
 
-  private put(table: StackTable): void {
-    const request = writeOtlpProfiles(table, { resource: this.resource(), scope: SCOPE });
+  private putTable(table: StackTable): void {
+    this.put(otlpProfileParts(table, SCOPE));
+  }
+
+  private put(parts: OtlpProfileParts): void {
+    const request = otlpProfilesRequest(parts, this.resource());
     this.profileSender?.send(request);
     if (this.hasFile) this.append(request);
   }
@@ -171,6 +199,7 @@ export class ProcessHook {
     clearInterval(this.timer);
     this.span?.detach();
     this.metrics.stop();
+    this.workers.stop();
     this.profilers.stop();
   }
 
@@ -190,6 +219,3 @@ export class ProcessHook {
     }
   }
 }
-
-/** Nanoseconds since 1970 by the monotonic clock's distance to it, so that windows follow one another. */
-const unixNs = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n;

@@ -20,7 +20,13 @@ const NODES = [
   { id: 3, callFrame: frame("handle", "file:///srv/a.js", 9), children: [4] },
   { id: 4, callFrame: frame("parse", "file:///srv/a.js", 41) },
 ];
-const WINDOW = { startUnixNs: 1_790_000_000_000_000_000n, durationNs: 1e6, pid: 7 };
+const WINDOW = {
+  startUnixNs: 1_790_000_000_000_000_000n,
+  durationNs: 1e6,
+  pid: 7,
+  tid: 9,
+  threadName: "worker 2 resize.js",
+};
 const SPAN = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" };
 
 test("each sample counts until the next one and has the span of its moment; idle time is one sample", () => {

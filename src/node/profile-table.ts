@@ -9,6 +9,9 @@ export interface ProfiledWindow {
   readonly startUnixNs: bigint;
   readonly durationNs: number;
   readonly pid: number;
+  /** the system's number of the thread, and what it is called */
+  readonly tid: number;
+  readonly threadName: string;
 }
 
 const NS_PER_US = 1000;
@@ -20,7 +23,7 @@ const NS_PER_US = 1000;
 export function cpuTable(profile: V8Profile, window: ProfiledWindow, switches: SpanSwitches | undefined): StackTable {
   const into = new StackTableBuilder();
   const wall = into.valueType("wall", "nanoseconds");
-  const thread = into.thread(into.process(window));
+  const thread = threadOf(into, window);
   const { stackOf, isIdle } = stacksOf(profile, into);
   const { order, timeUs } = samplesInTime(profile);
   let idleNs = 0;
@@ -42,6 +45,10 @@ export function cpuTable(profile: V8Profile, window: ProfiledWindow, switches: S
   }
   if (idleNs > 0) into.setValue(into.sample(idleStack, thread), wall, idleNs);
   return into.finish();
+}
+
+function threadOf(into: StackTableBuilder, { startUnixNs, durationNs, pid, tid, threadName }: ProfiledWindow): number {
+  return into.thread(into.process({ startUnixNs, durationNs, pid }), tid, into.strings.intern(threadName));
 }
 
 function labelSet(into: StackTableBuilder, span: { readonly traceId: string; readonly spanId: string }): number {
@@ -92,7 +99,7 @@ const IDLE = "(idle)";
 export function allocationTable(head: V8HeapNode, window: ProfiledWindow): StackTable {
   const into = new StackTableBuilder();
   const space = into.valueType("alloc_space", "bytes");
-  const thread = into.thread(into.process(window));
+  const thread = threadOf(into, window);
   const open = [{ node: head, parent: -1 }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { functionName, url, lineNumber } = next.node.callFrame;

@@ -1,9 +1,11 @@
 import { gzipSync } from "node:zlib";
 import { inspectNode } from "../../agent/inspector/node-inspector.ts";
+import { hotLines } from "../../agent/inspector/source-lines.ts";
 import type { TargetProcess } from "../../agent/target-process.ts";
 import { flameReport } from "../../engine/flame.ts";
 import { flameTree } from "../../engine/flame-tree.ts";
 import { decodeCpuProfile } from "../../formats/cpuprofile.ts";
+import { readLineTicks } from "../../formats/line-ticks.ts";
 import { foldedText } from "../../formats/write-folded.ts";
 import { writePprof } from "../../formats/write-pprof.ts";
 import { Intake } from "../../model/intake.ts";
@@ -46,15 +48,17 @@ export async function recordInspected(
   const stacks = ofProcess(decodeCpuProfile(cpuProfile, intake, name), target, startUnixNs);
   for (const error of intake.errors) say(error.message);
   const value = stacks.defaultValue;
+  const hot = hotLines(readLineTicks(cpuProfile), target);
   if (options.html !== undefined) {
     const trees = [flameTree(stacks, value, name)];
-    await writePage(options.html, { schema: PROFILES_SCHEMA, producer: packageJson().version, title: name, trees });
+    const producer = packageJson().version;
+    await writePage(options.html, { schema: PROFILES_SCHEMA, producer, title: name, trees, hotLines: hot });
     if (options.quiet !== true) terminal.err(`longpole: wrote ${safeText(options.html)}\n`);
   }
   if (options.folded === true) for (const piece of foldedText(stacks, { value })) terminal.out(piece);
   else if (options.pprof === true) terminal.out(gzipSync(writePprof(stacks)));
   else {
-    const report = flameReport(stacks, value);
+    const report = { ...flameReport(stacks, value), hotLines: hot };
     if (options.json === true) for (const piece of jsonDocument(report)) terminal.out(piece);
     else terminal.out(`${renderFlame(report, [name], undefined, lookOf(options, terminal)).join("\n")}\n`);
   }

@@ -1,6 +1,7 @@
 import { placeText } from "../../analysis/frame-text.ts";
 import type { FlameFunction, FlameReport } from "../../model/flame-report.ts";
 import { finish, heading } from "./frame.ts";
+import { hotLineRows } from "./hot-lines.ts";
 import { clip, clipMiddle, columns, padEnd, padStart, wrap } from "./layout.ts";
 import { count, duration, percent, plural } from "./numbers.ts";
 import { penFor, type Look, type Pen } from "./pen.ts";
@@ -25,6 +26,7 @@ export function renderFlame(
     ...header(safe, safeTexts(files), base, pen),
     ...difference(safe, pen),
     ...functions(safe, pen),
+    ...hotLineRows(report.hotLines ?? [], pen),
     ...stacks(safe, pen),
     ...processes(safe, pen),
   ];

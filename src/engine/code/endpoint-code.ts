@@ -5,6 +5,7 @@ import { namedSpan } from "../sample-spans.ts";
 import type { Window } from "../window.ts";
 import { percent } from "../wording.ts";
 import { codeCauses, FEWEST_SAMPLES, type CodeCause } from "./code-causes.ts";
+import { endpointsOfFunction } from "./function-endpoints.ts";
 import type { ShareGone } from "./own-time-without.ts";
 import { timeColumn, type ServiceCode } from "./service-profiles.ts";
 
@@ -35,11 +36,11 @@ const WAITS_FOR_OTHERS = 0.5;
  * endpoint, as before.
  */
 export function codeAtEndpoint(window: Window, code: ServiceCode, view: EndpointView): EndpointCode {
-  const whole = codeCauses(code);
   const links = linksOf(window, code);
   const all =
     (ofWork: number) =>
     (cause: CodeCause): ShareGone => ({ ofWork: ofWork * cause.share, ofQueue: cause.share });
+  const whole = withAllocators(window, code, links, codeCauses(code));
   if (links === undefined) return { causes: whole, isLinked: false, shareGone: all(1), counter: [] };
   const traces = new Set(view.endpoint.traces);
   const values = code.stacks.samples.values[timeColumn(code.stacks, code.valueType)]!;
@@ -47,7 +48,7 @@ export function codeAtEndpoint(window: Window, code: ServiceCode, view: Endpoint
   const link = { operation: view.operation, linkedSamples: links.count, busySamples: code.profile.busySamples };
   if (profile.busySamples >= FEWEST_SAMPLES)
     return {
-      causes: codeCauses({ ...code, profile, link }),
+      causes: withAllocators(window, code, links, codeCauses({ ...code, profile, link })),
       isLinked: true,
       shareGone: (cause) => ({
         ofWork: cause.share,
@@ -59,6 +60,21 @@ export function codeAtEndpoint(window: Window, code: ServiceCode, view: Endpoint
   if (!(code.busyShare >= WAITS_FOR_OTHERS)) return { causes: [], isLinked: true, shareGone: all(0), counter: [] };
   const counter = `of ${links.count.toLocaleString("en")} samples that carry a span's id ${profile.busySamples} are within this endpoint (${percent(profile.busySamples / links.count)}): what it costs here is the wait for the thread`;
   return { causes: whole, isLinked: false, shareGone: all(0), counter: [counter] };
+}
+
+/** Collection is a wait for all: which requests make it is told by where the function that allocates runs. */
+function withAllocators(
+  window: Window,
+  { stacks }: ServiceCode,
+  links: Links | undefined,
+  causes: readonly CodeCause[],
+): readonly CodeCause[] {
+  return causes.map((cause) => {
+    if (links === undefined || cause.work !== "gc" || cause.frame === "") return cause;
+    const where = endpointsOfFunction(window, stacks, links.trace, cause.frame);
+    if (where === "") return cause;
+    return { ...cause, evidence: { ...cause.evidence, text: `${cause.evidence.text}; ${where}` } };
+  });
 }
 
 /** The cause in the whole service; where it is too small to be one, what the endpoint's part of it is. */

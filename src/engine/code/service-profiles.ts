@@ -1,7 +1,9 @@
 import { codeProfile, type CodeProfile } from "../../analysis/code-profile.ts";
 import { mergeStackTables } from "../../model/merge-stack-tables.ts";
 import { labelText, type StackTable } from "../../model/stack-table.ts";
+import { processesOfSpans } from "../ledger/services-of-ledgers.ts";
 import type { Window } from "../window.ts";
+import { ofServingThreads } from "./serving-threads.ts";
 
 /** A profile that was given with the traces. */
 export interface ProfileInput {
@@ -58,9 +60,11 @@ const TIMES = ["cpu", "wall", "task-clock", "cpu-clock", "cycles", "samples"];
  * Finds the service of each profile: what the user said; else a file named `<service>-<n>` or `<service>` after a
  * service of the traces; else what the profile itself says (`service.name`, the name of the process); else
  * the only service there is. A profile whose time is known and lies outside of the traces' is not used.
+ * Of an event loop's process, wall time is that of the thread that serves requests.
  */
 export function matchProfiles(window: Window, inputs: readonly ProfileInput[]): MatchedProfiles {
   const known = servicesOf(window);
+  const loops = new Set(processesOfSpans(window).flatMap((one) => (one.isEventLoop ? [one.service] : [])));
   const found = new Map<string, ProfileInput[]>();
   const warnings: string[] = [];
   const strangers: string[] = [];
@@ -69,7 +73,10 @@ export function matchProfiles(window: Window, inputs: readonly ProfileInput[]): 
     const elsewhere = whenElse(window, input.stacks);
     if (service === undefined) strangers.push(baseName(input.source));
     else if (elsewhere !== undefined) warnings.push(`${baseName(input.source)}: ${elsewhere}`);
-    else found.set(service, [...(found.get(service) ?? []), input]);
+    else {
+      const stacks = loops.has(service) ? ofServingThreads(input.stacks) : input.stacks;
+      found.set(service, [...(found.get(service) ?? []), { ...input, stacks }]);
+    }
   }
   if (strangers.length > 0) {
     const names = `${strangers.slice(0, 4).join(", ")}${strangers.length > 4 ? ", ..." : ""}`;

@@ -6,6 +6,7 @@ import { Empty } from "../parts/panel.tsx";
 import { useKeys } from "../state/keys.ts";
 import { switchTheme } from "../state/theme.ts";
 import { usePageState } from "../state/use-page-state.ts";
+import { HotLines } from "./hot-lines.tsx";
 import styles from "./profiles.module.css";
 import { RecordedFindings } from "./recorded-findings.tsx";
 import { RecordedQuality } from "./recorded-quality.tsx";
@@ -16,7 +17,7 @@ const SEARCH = "search-functions";
 /** Profiles alone: what a recording found and where its time went, if there was one, and a flame graph of each profile. */
 export function ProfilesPage({ document: shown }: { document: ProfilesDocument }): JSX.Element {
   const [state, go] = usePageState();
-  const { trees, record } = shown;
+  const { trees, record, hotLines } = shown;
   const index = state.flame >= 0 && state.flame < trees.length ? state.flame : 0;
   const tree = trees[index];
   const search = (): void => document.getElementById(SEARCH)?.focus();
@@ -42,6 +43,9 @@ export function ProfilesPage({ document: shown }: { document: ProfilesDocument }
               <RecordedQuality record={record} />
             </div>
           </div>
+        )}
+        {hotLines !== undefined && hotLines.length > 0 && (
+          <HotLines hot={hotLines} find={(name) => go({ search: name })} />
         )}
         <div className={flameStyles["tools"]}>
           {trees.length > 1 && (

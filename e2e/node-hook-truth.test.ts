@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { Received, runHooked } from "./hooked.ts";
+
+/* What the hook tells of the runtime, against what the program or V8 measures by another way. */
+
+const received = new Received();
+let folder = "";
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "longpole-truth-"));
+  await received.listen();
+});
+beforeEach(() => received.clear());
+afterAll(() => {
+  received.close();
+  rmSync(folder, { recursive: true });
+});
+
+const write = (name: string, text: string): string => {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+};
+const values = (name: string): number[] => received.points(name).map(({ value }) => value);
+
+test("collections: as many and as long as V8's own trace has them", async () => {
+  const app = write(
+    "gc.cjs",
+    `
+let kept = [];
+let rounds = 0;
+const timer = setInterval(() => {
+  for (let i = 0; i < 30000; i++) { kept.push(new Array(20).fill(i)); if (kept.length > 100000) kept = []; }
+  if (++rounds === 60) clearInterval(timer);
+}, 5);
+`,
+  );
+  const { code, stdout } = await runHooked(app, received, ["--trace-gc"]);
+  expect(code).toBe(0);
+  // "[7:0x5]  45 ms: Scavenge 4.0 (4.6) -> 3.8 (5.6) MB, 0.80 / 0.00 ms  (average ...) allocation failure;"
+  const traced = [...stdout.matchAll(/ms: (Scavenge|Mark-Compact)\b.* ([\d.]+) \/ [\d.]+ ms /g)];
+  const of = (kind: string): { count: number; ms: number } => {
+    const found = traced.filter(([, name]) => name === kind);
+    return { count: found.length, ms: found.reduce((sum, [, , ms]) => sum + Number(ms), 0) };
+  };
+  const told = (type: string): { count: number; ms: number } => {
+    const point = received.points("v8js.gc.duration").findLast(({ attributes }) => attributes["v8js.gc.type"] === type);
+    return { count: point?.count ?? 0, ms: 1e3 * (point?.sum ?? 0) };
+  };
+  for (const [kind, type] of [
+    ["Scavenge", "minor"],
+    ["Mark-Compact", "major"],
+  ] as const) {
+    const [trace, hook] = [of(kind), told(type)];
+    expect(trace.count).toBeGreaterThan(2);
+    // Those before the hook was loaded and those behind its last word are missing.
+    expect(hook.count).toBeLessThanOrEqual(trace.count);
+    expect(hook.count).toBeGreaterThanOrEqual(trace.count - 3);
+    // V8 prints tenths or hundredths, and Node's clock has the calls around a collection in it.
+    expect(hook.ms).toBeGreaterThan(0.75 * trace.ms - 3);
+    expect(hook.ms).toBeLessThan(1.25 * trace.ms + 3);
+  }
+}, 60_000);
+
+test("event loop: one that stands still is late by so much, one that does nothing is not", async () => {
+  const app = write(
+    "loop.cjs",
+    `
+setTimeout(() => {
+  const began = performance.now();
+  while (performance.now() < began + 400);
+  console.log(performance.now() - began);
+}, 1500);
+setTimeout(() => {}, 3500);
+`,
+  );
+  const { code, stdout } = await runHooked(app, received);
+  expect(code).toBe(0);
+  const stoodMs = Number(stdout);
+  const max = values("nodejs.eventloop.delay.max").map((seconds) => 1e3 * seconds);
+  const worst = max.indexOf(Math.max(...max));
+  // A timer of 20 ms was due within the first 20 ms of it, and its clock has whole milliseconds.
+  expect(max[worst]).toBeGreaterThan(stoodMs - 22);
+  expect(max[worst]).toBeLessThan(stoodMs + 25);
+  // Most timers of the same interval came in time: the clock between two of them is no delay.
+  const middle = values("nodejs.eventloop.delay.p50").map((seconds) => 1e3 * seconds);
+  expect(Math.min(...middle)).toBeLessThan(10);
+  const times = received.points("nodejs.eventloop.time");
+  const last = (state: string): number =>
+    times.findLast(({ attributes }) => attributes["nodejs.eventloop.state"] === state)!.value;
+  expect(1e3 * last("active")).toBeGreaterThan(stoodMs);
+  // It has nothing to do for 3 s; on a busy machine coming back from that takes time, which is active.
+  expect(1e3 * last("idle")).toBeGreaterThan(500);
+}, 60_000);
+
+test("pool of threads: what waits behind known work waits as long as that takes, also while it is not done yet", async () => {
+  const app = write(
+    "pool.cjs",
+    `
+const { pbkdf2 } = require("node:crypto");
+const rounds = (n, done) => pbkdf2("x", "salt", n, 64, "sha512", done);
+const calibrated = performance.now();
+rounds(200000, () => {
+  const each = Math.ceil((200000 * 500) / (performance.now() - calibrated));
+  const began = performance.now();
+  let left = 5;
+  for (let i = 0; i < 5; i++) rounds(each, () => { if (--left === 0) console.log(performance.now() - began); });
+});
+`,
+  );
+  const { code, stdout } = await runHooked(app, received, [], { UV_THREADPOOL_SIZE: "1" });
+  expect(code).toBe(0);
+  // One thread and five pieces of work of about 500 ms each: a task behind them waits for what is left of all.
+  const allMs = Number(stdout);
+  expect(allMs).toBeGreaterThan(500);
+  const waits = values("longpole.nodejs.threadpool.delay").map((seconds) => 1e3 * seconds);
+  // A task is sent each 250 ms.
+  expect(Math.max(...waits)).toBeGreaterThan(allMs - 400);
+  expect(Math.max(...waits)).toBeLessThan(allMs + 100);
+  // Windows end while it waits: each of them tells how long it did by then.
+  expect(waits.filter((ms) => ms > 300).length).toBeGreaterThan(1);
+}, 60_000);

@@ -1,0 +1,2 @@
+/** The instrumentation scope of all that the hook sends. */
+export const SCOPE = "longpole/node";
