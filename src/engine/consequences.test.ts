@@ -90,6 +90,7 @@ test("a pool is full because of the statement that holds its connections", async
     claim(window, "pool-exhausted", "stock"),
   ]);
   expect(pool!.explanation.harmful).toBe(false);
+  expect(pool!.becauseOf).toBe("main");
   expect(pool!.explanation.counter).toEqual([
     "a consequence: 100 % of the time for which stock uses its databases come from this: slow-query of main",
   ]);
@@ -108,6 +109,7 @@ test.each<[string, Mechanism, string, string, boolean]>([
     claim(window, mechanism, service, operation),
   ]);
   expect(timeout!.explanation.harmful).toBe(!isConsequence);
+  expect(timeout!.becauseOf).toBe(isConsequence ? service : undefined);
   expect(cause!.explanation.harmful).toBe(true);
   expect(cause!.explanation.chain.map(({ claim: text }) => text)).toEqual(
     isConsequence ? ["the endpoint is slow", "timeout of shop"] : ["the endpoint is slow"],

@@ -57,6 +57,7 @@ export function foldConsequences(window: Window, all: readonly Claim[]): Claim[]
     links.set(cause, known.set(of, `${percent(part)}${linkOf(of)}${explanation.title}`));
     return {
       ...claim,
+      becauseOf: cause.claims[0]!.explanation.subject.service,
       explanation: {
         ...explanation,
         harmful: false,
@@ -104,6 +105,7 @@ function foldTimeouts(window: Window, claims: readonly Claim[]): Claim[] {
     links.set(cause, (links.get(cause) ?? new Set()).add(explanation.title));
     return {
       ...claim,
+      becauseOf: cause.explanation.subject.service,
       explanation: {
         ...explanation,
         harmful: false,

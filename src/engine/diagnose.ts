@@ -353,7 +353,7 @@ async function findCauses(
     (told) => [
       ...(resources === undefined ? [] : resourceFindings(resources, told)),
       // Where spans show who waits for a database, they say which of its statements matter.
-      ...(explained.length === 0 ? statementFindings(database, told) : []),
+      ...(explained.length === 0 ? statementFindings(database, told.loud) : []),
     ],
   );
   return { findings, cases, unchanged: regressions?.unchanged ?? [], stopped };

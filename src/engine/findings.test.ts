@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { PairedEstimate } from "../analysis/bootstrap.ts";
 import type { EndpointView } from "./endpoint-view.ts";
-import { rankFindings, type Claim } from "./findings.ts";
+import { rankFindings, type Claim, type Told } from "./findings.ts";
 import type { Explanation } from "./hot-spot.ts";
 import type { PredictedEndpoint } from "./prediction.ts";
 
@@ -73,4 +73,33 @@ test("harm at a rare endpoint is told there", () => {
 
 test("a change that gains nothing is no finding", () => {
   expect(ranked([{ view: endpoint("GET /", 1), predicted: gain(10, 12) }])).toEqual([]);
+});
+
+test("other sources hear what is loud, and what follows from it; not what follows from a note", () => {
+  const at = endpoint("GET /list", 1);
+  const big = gain(100, 10);
+  const of = (mechanism: Explanation["mechanism"], service: string, harmful: boolean): Explanation => ({
+    ...explanation,
+    mechanism,
+    subject: { service },
+    harmful,
+  });
+  const claims: Claim[] = [
+    { view: at, explanation: of("slow-query", "main", true) },
+    { view: at, explanation: of("n-plus-one", "shop", false) },
+    { view: at, explanation: of("pool-exhausted", "stock", false), becauseOf: "main" },
+    { view: at, explanation: of("load-increase", "mail", false), becauseOf: "shop" },
+  ];
+  let heard: Told | undefined;
+  rankFindings(
+    claims,
+    () => big,
+    () => 1,
+    (told) => {
+      heard = told;
+      return [];
+    },
+  );
+  expect(heard!.loud.map(({ mechanism }) => mechanism)).toEqual(["slow-query"]);
+  expect(heard!.consequences).toEqual([{ mechanism: "pool-exhausted", service: "stock", of: "main" }]);
 });

@@ -1,4 +1,4 @@
-import type { Finding, Severity } from "../model/report.ts";
+import type { Finding, Mechanism, Severity } from "../model/report.ts";
 import { NS_PER_MS } from "../model/units.ts";
 import type { EndpointView } from "./endpoint-view.ts";
 import type { Explanation, Undo } from "./hot-spot.ts";
@@ -16,6 +16,16 @@ export interface Claim {
   readonly background?: boolean;
   /** how it was predicted, where it is no replay of the endpoint's traces */
   readonly method?: string;
+  /** given where it is the consequence of another claim: the service that one is about */
+  readonly becauseOf?: string;
+}
+
+/** What the spans have told before metrics are asked, so that nothing is said twice. */
+export interface Told {
+  /** findings above a note */
+  readonly loud: readonly Finding[];
+  /** what was found too, and is a consequence of a loud finding */
+  readonly consequences: readonly { readonly mechanism: Mechanism; readonly service: string; readonly of: string }[];
 }
 
 /** Gains below this are not worth waking anybody. */
@@ -34,17 +44,17 @@ const BACKGROUND_WEIGHT = 0.25;
  * is replayed without its cause on every endpoint where it was seen, and they are
  * ranked by severity, then by expected gain (relative gain of the percentiles,
  * weighted by traffic, or as `weight` says) times confidence. Ties are broken by id.
- * `others`: findings that rest on no replay, given the findings above a note.
+ * `others`: findings that rest on no replay, given what these told.
  */
 export function rankFindings(
   claims: readonly Claim[],
   predict: Predict,
   weight: (view: EndpointView) => number = (view) => view.traffic,
-  others: (told: readonly Finding[]) => readonly RankedDraft[] = () => [],
+  others: (told: Told) => readonly RankedDraft[] = () => [],
 ): Finding[] {
   const claimed = [...groupClaims(claims).values()].map((group) => draft(group, predict, weight));
-  const loud = claimed.filter((d) => d.severity !== "note" && d.score > 0);
-  const drafts = [...claimed, ...others(loud.map((d) => d.finding))];
+  const loud = claimed.filter((d) => d.severity !== "note" && d.score > 0).map((d) => d.finding);
+  const drafts = [...claimed, ...others({ loud, consequences: consequencesOf(claims, loud) })];
   const ordered = drafts.filter((d) => d.score > 0);
   ordered.sort(
     (a, b) =>
@@ -55,6 +65,14 @@ export function rankFindings(
   // The same may be known from spans and from metrics: it is told once, as the graver of the two.
   const kept = ordered.filter((d, i) => ordered.findIndex((other) => other.finding.id === d.finding.id) === i);
   return kept.map((d, i) => ({ ...d.finding, rank: i + 1 }));
+}
+
+function consequencesOf(claims: readonly Claim[], loud: readonly Finding[]): Told["consequences"] {
+  return claims.flatMap(({ becauseOf: of, explanation: { mechanism, subject } }) =>
+    of !== undefined && loud.some((finding) => finding.subject.service === of)
+      ? [{ mechanism, service: subject.service, of }]
+      : [],
+  );
 }
 
 /** A finding before it has its rank. */

@@ -1,6 +1,7 @@
 import type { Finding, Impact, Mechanism, Severity } from "../../model/report.ts";
-import { findingId, type RankedDraft } from "../findings.ts";
+import { findingId, type RankedDraft, type Told } from "../findings.ts";
 import { percent, ms as time } from "../wording.ts";
+import { besideSpans } from "./beside-spans.ts";
 import type { Deviation } from "./deviations.ts";
 import { diskFindings } from "./disk-findings.ts";
 import { deviationText, evidenceOf, REMEDIES, titleOf, wasSo } from "./judge-claims.ts";
@@ -53,32 +54,17 @@ interface Suspect {
 }
 
 /**
- * What metrics alone say against a baseline: services whose resources or durations
- * are not as usual and, by the graph, the ones that a symptom comes from. `loud`: findings above a note, which
- * need not be said again.
+ * What metrics alone say against a baseline: services whose resources or durations are not as usual and, by the graph,
+ * the ones that a symptom comes from; as far as the spans have not told it.
  */
-export function resourceFindings(context: ResourceContext, loud: readonly Finding[]): RankedDraft[] {
-  const told = new Set(loud.map(({ subject }) => subject.service));
-  const leaking = new Set(loud.filter(isLeak).map(({ subject }) => subject.service));
+export function resourceFindings(context: ResourceContext, told: Told): RankedDraft[] {
   return [
     ...diskFindings(context),
     ...suspects(context)
       .map((suspect) => ({ suspect, draft: draftOf(suspect, context) }))
       .filter(({ suspect, draft }) => isShown(suspect, draft))
-      .map(({ draft }) => draft)
-      // A leak is a matter of its own, whatever else is told of the service.
-      .filter(({ finding }) => !(isLeak(finding) ? leaking : told).has(finding.subject.service))
-      .flatMap((draft) => {
-        const held = toldCallee(draft.finding, told);
-        if (held !== undefined) return [asNote(asConsequence(draft, held))];
-        // That the machine is busy is said beside what the spans found, not ahead of it: they show who waits for what.
-        const { service, resource } = draft.finding.subject;
-        if (resource === "host-cpu" && told.size > 0 && context.traced.has(service)) return [asNote(draft)];
-        if (draft.finding.mechanism !== "unknown") return [draft];
-        const isTraced = context.traced.has(draft.finding.subject.service);
-        if (isTraced && told.size > 0) return [];
-        return [isTraced || told.size > 0 ? asNote(draft) : draft];
-      }),
+      .map(({ draft }) => besideSpans(draft, told, context.traced))
+      .filter((draft) => draft !== undefined),
   ];
 }
 
@@ -93,35 +79,6 @@ function isShown({ root, readings, deviations }: Suspect, { severity, finding: {
     time(impact.now * 1e6) !== time(impact.predicted * 1e6) || deviations.some((one) => one.quantity === "duration")
   );
 }
-
-/** The called service or database of a pool that is used up, where something else was told of it: connections are held for that long. */
-function toldCallee({ mechanism, subject }: Finding, told: ReadonlySet<string>): string | undefined {
-  const callee = /^pool:(.+)$/.exec(subject.resource ?? "")?.[1];
-  return mechanism === "pool-exhausted" && callee !== undefined && told.has(callee) ? callee : undefined;
-}
-
-const asConsequence = (draft: RankedDraft, callee: string): RankedDraft => ({
-  ...draft,
-  finding: {
-    ...draft.finding,
-    counter: [
-      ...draft.finding.counter,
-      `a consequence, as far as it goes: connections are held for what is told of ${callee}`,
-    ],
-  },
-});
-
-const isLeak = ({ mechanism }: Finding): boolean => mechanism === "memory-leak";
-
-/**
- * That a service is slow, without a reason, is no news where the spans have said why something is; where they
- * show the same service and did not, it is a hint.
- */
-const asNote = ({ finding, score }: RankedDraft): RankedDraft => ({
-  score,
-  severity: "note",
-  finding: { ...finding, severity: "note" },
-});
 
 function suspects(context: ResourceContext): Suspect[] {
   const { now, deviations, readings, localisations } = context;

@@ -4,13 +4,14 @@ import { basename } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { TimedStatement } from "../faults/fault.ts";
 import { LabError } from "../lab-error.ts";
-import type { LoadPlan, LoadResult } from "../load/load-plan.ts";
+import type { LoadPlan } from "../load/load-plan.ts";
 import { runLoad, type LoadProgress } from "../load/run-load.ts";
 import type { HostRecording, PhaseRecording } from "../recording/lab-truth.ts";
 import type { SystemSettings } from "../settings.ts";
 import { SERVICES } from "../settings.ts";
 import type { TelemetrySink } from "../../load/telemetry-sink.ts";
 import type { RunningSystem } from "../system/start-system.ts";
+import { inCompany } from "./in-company.ts";
 import { recordHosts } from "./record-hosts.ts";
 
 /** What one stretch of the run is made of. */
@@ -67,7 +68,11 @@ async function record(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise
   sink.beginWindow();
   const beganUnixMs = Date.now();
   const before = busyTimeMs();
-  const load = await loadWith(plan.during, stage, plan.load, hooks);
+  const load = await inCompany(
+    (signal) => runLoad(system.gatewayUrl, plan.load, { ...hooks, signal, records: plan.settings.postgres.records }),
+    (ended) => runStatements(system, plan.during, ended),
+    hooks.signal,
+  );
   const after = busyTimeMs();
   await system.flush();
   const telemetry = sink.endWindow();
@@ -85,33 +90,6 @@ async function record(stage: Stage, plan: PhasePlan, hooks: PhaseHooks): Promise
 /** All but the third party, of which nobody here could have a profile. */
 const observedServices = (system: RunningSystem): (typeof SERVICES)[number][] =>
   SERVICES.filter((service) => service !== "registrar" && system.pids()[service] !== undefined);
-
-/** The load with the statements that run meanwhile; where one of the two fails the other ends, too. */
-async function loadWith(
-  statements: readonly TimedStatement[],
-  { system }: Stage,
-  plan: LoadPlan,
-  hooks: PhaseHooks,
-): Promise<LoadResult> {
-  const over = new AbortController();
-  const signal = AbortSignal.any([hooks.signal, over.signal]);
-  const load = runLoad(system.gatewayUrl, plan, {
-    ...hooks,
-    signal,
-    records: system.settings.postgres.records,
-  }).finally(() => over.abort());
-  // It may be ended while a statement still runs, before anybody waits for it: that is told below, and no unhandled rejection.
-  load.catch(() => {});
-  const meanwhile = runStatements(system, statements, over.signal);
-  try {
-    await meanwhile;
-  } catch (error) {
-    over.abort();
-    await load.catch(() => {});
-    throw error;
-  }
-  return load;
-}
 
 /** Runs each statement at its time; those that are not due when the load ends no longer run. */
 async function runStatements(
