@@ -1,8 +1,6 @@
-/*
- * The few types of the kernel that the probes read, by the names of their fields
- * alone: the loader finds each field's place in the running kernel (CO-RE), so that
- * building needs neither this kernel's headers nor its BTF.
- */
+// The few types of the kernel that the probes read, by the names of their fields
+// alone: the loader finds each field's place in the running kernel (CO-RE), so that
+// building needs neither this kernel's headers nor its BTF.
 #ifndef LONGPOLE_KERNEL_TYPES_H
 #define LONGPOLE_KERNEL_TYPES_H
 
@@ -26,12 +24,12 @@ enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
 enum { BPF_F_USER_STACK = 1 << 8, BPF_F_CURRENT_CPU_ONLY = 0 };
 enum { BPF_RB_NO_WAKEUP = 1 };
 
-/* Registers as an entry into the kernel of x86-64 pushes them; this layout is an ABI and needs no relocation. */
+// Registers as an entry into the kernel of x86-64 pushes them; this layout is an ABI and needs no relocation.
 struct user_registers {
 	__u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
 };
 
-/* What a program on a perf event is given; an ABI too. */
+// What a program on a perf event is given; an ABI too.
 struct bpf_perf_event_data {
 	struct user_registers regs;
 	__u64 sample_period;
@@ -51,13 +49,13 @@ struct task_struct {
 	unsigned int flags;
 	unsigned int __state;
 	unsigned in_iowait : 1;
-	/* of a thread that hands a request for a disk on already */
+	// of a thread that hands a request for a disk on already
 	void *bio_list;
 	void *stack;
 	char comm[16];
 };
 
-/* Before Linux 5.14. */
+// Before Linux 5.14.
 struct task_struct___state_as_long {
 	long state;
 };
@@ -83,7 +81,7 @@ struct bio {
 	struct bvec_iter bi_iter;
 };
 
-/* Before Linux 5.12. */
+// Before Linux 5.12.
 struct bio___with_disk {
 	struct gendisk *bi_disk;
 };
@@ -107,7 +105,7 @@ struct possible_net {
 };
 
 struct sock_common {
-	/* the port of this side */
+	// the port of this side
 	__u16 skc_num;
 	unsigned char skc_state;
 	struct possible_net skc_net;
@@ -115,12 +113,12 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
-	/* before Linux 5.6 a field of bits */
+	// before Linux 5.6 a field of bits
 	__u16 sk_protocol;
 };
 
 struct inet_sock {
-	/* the port of this side, in the order of the network */
+	// the port of this side, in the order of the network
 	__u16 inet_sport;
 };
 
@@ -136,7 +134,7 @@ struct file;
 
 #pragma clang attribute pop
 
-/* What an iterator over open files is given; an ABI. */
+// What an iterator over open files is given; an ABI.
 struct bpf_iter__task_file {
 	void *meta;
 	struct task_struct *task;

@@ -1,8 +1,6 @@
-/*
- * What the helper writes on its standard output: records of a 32-bit length (of what
- * follows), a 32-bit type and a payload, little-endian. src/agent/probe-stream.ts reads
- * them. Raise STREAM_VERSION when a layout changes.
- */
+// What the helper writes on its standard output: records of a 32-bit length (of what
+// follows), a 32-bit type and a payload, little-endian. src/agent/probe-stream.ts reads
+// them. Raise STREAM_VERSION when a layout changes.
 #ifndef LONGPOLE_STREAM_H
 #define LONGPOLE_STREAM_H
 
@@ -10,9 +8,9 @@
 
 enum record_type {
 	RECORD_HELLO = 1,
-	/* text: name, rung, reason, each ended by a zero */
+	// text: name, rung, reason, each ended by a zero
 	RECORD_PROBE = 2,
-	/* struct stack_event and its copy of the user's stack */
+	// struct stack_event and its copy of the user's stack
 	RECORD_SAMPLE = 3,
 	RECORD_WAIT_STACK = 4,
 	RECORD_FAULT = 5,
@@ -23,11 +21,11 @@ enum record_type {
 	RECORD_HISTOGRAM = 10,
 	RECORD_PREEMPTOR = 11,
 	RECORD_END = 12,
-	/* as RECORD_END, but it goes on: all totals so far stand before it */
+	// as RECORD_END, but it goes on: all totals so far stand before it
 	RECORD_TICK = 13,
-	/* struct peek_reply and what was asked for */
+	// struct peek_reply and what was asked for
 	RECORD_PEEK = 14,
-	/* struct count_head and struct count_total */
+	// struct count_head and struct count_total
 	RECORD_COUNT = 15,
 };
 
@@ -48,29 +46,29 @@ struct peek_io {
 
 #define KERNEL_DEPTH 48
 #define USER_DEPTH 96
-/* The user's stack is copied in pieces: one that cannot be read (swapped out, the end of the stack) ends the copy. */
+// The user's stack is copied in pieces: one that cannot be read (swapped out, the end of the stack) ends the copy.
 #define COPY_PIECE 1024
 #define COPY_PIECES 24
 #define HISTOGRAM_SLOTS 176
 
-/* Bits of a wait's detail. */
+// Bits of a wait's detail.
 #define DETAIL_FUTEX_OP 0x7f
-/* glibc's locks wait with the value 2: held, and others wait. Conditions wait with counters. */
+// glibc's locks wait with the value 2: held, and others wait. Conditions wait with counters.
 #define DETAIL_FUTEX_HELD 0x80
 #define DETAIL_IOWAIT 0x100
 #define DETAIL_UNINTERRUPTIBLE 0x200
 #define DETAIL_STOPPED 0x400
-/* The wait began before the recording. */
+// The wait began before the recording.
 #define DETAIL_BEFORE 0x800
 
 struct stack_event {
 	__u32 type;
 	__u32 tgid;
 	__u32 tid;
-	/* number of the system call; -1 outside of one */
+	// number of the system call; -1 outside of one
 	__s32 syscall;
 	__u64 time_ns;
-	/* wait stacks: number that WAIT_DONE repeats; others: how many events the sample stands for */
+	// wait stacks: number that WAIT_DONE repeats; others: how many events the sample stands for
 	__u64 value;
 	__u32 detail;
 	__u16 kernel_frames;
@@ -79,7 +77,7 @@ struct stack_event {
 	char comm[16];
 	__u64 kernel[KERNEL_DEPTH];
 	__u64 user[USER_DEPTH];
-	/* copied bytes follow, from sp upwards */
+	// copied bytes follow, from sp upwards
 };
 
 struct wait_done {
@@ -107,7 +105,7 @@ struct thread {
 	__u64 blocked_ns;
 	__u64 ended_ns;
 	__u64 last_stack_ns;
-	/* times it left the processor by waiting, and by being taken off it */
+	// times it left the processor by waiting, and by being taken off it
 	__u64 waits;
 	__u64 preemptions;
 	__u64 stacks;
@@ -118,7 +116,7 @@ struct thread {
 	__u32 has_stack;
 	__u32 pad;
 	char comm[16];
-	/* the kernel's own count of the time on the processor, when it was last looked at; 0: not yet */
+	// the kernel's own count of the time on the processor, when it was last looked at; 0: not yet
 	__u64 exec_ns;
 };
 
@@ -145,16 +143,16 @@ enum histogram_kind {
 
 struct histogram_key {
 	__u32 kind;
-	/* block I/O: device; kernel locks: flags of the tracepoint */
+	// block I/O: device; kernel locks: flags of the tracepoint
 	__u32 which;
-	/* block I/O: operation */
+	// block I/O: operation
 	__u32 operation;
 };
 
 struct histogram {
 	__u64 count;
 	__u64 sum_ns;
-	/* slot 4·e + m holds [2^e·(1 + m/4), 2^e·(1 + (m + 1)/4)) nanoseconds */
+	// slot 4·e + m holds [2^e·(1 + m/4), 2^e·(1 + (m + 1)/4)) nanoseconds
 	__u32 slots[HISTOGRAM_SLOTS];
 };
 
@@ -163,11 +161,11 @@ struct preemptor {
 	char comm[16];
 };
 
-/* What is counted of each process while the helper serves. */
+// What is counted of each process while the helper serves.
 enum count_kind {
 	COUNT_BLOCK_READ = 1,
 	COUNT_BLOCK_WRITE = 2,
-	/* a write of nothing, which makes a disk empty its cache */
+	// a write of nothing, which makes a disk empty its cache
 	COUNT_BLOCK_FLUSH = 3,
 	COUNT_BLOCK_DISCARD = 4,
 	COUNT_CONNECT = 5,
@@ -176,20 +174,20 @@ enum count_kind {
 	COUNT_RESET_SENT = 8,
 	COUNT_RESET_RECEIVED = 9,
 	COUNT_KERNEL_LOCK = 10,
-	/* connections that are open at the tick, and the smoothed round trip of each */
+	// connections that are open at the tick, and the smoothed round trip of each
 	COUNT_ROUND_TRIP = 11,
 };
 
 struct count_key {
-	/* 0: threads of the kernel, and processes that are no targets */
+	// 0: threads of the kernel, and processes that are no targets
 	__u32 tgid;
 	__u32 kind;
-	/* block I/O: the disk, its major number above 20 bits of its first minor one */
+	// block I/O: the disk, its major number above 20 bits of its first minor one
 	__u32 which;
 };
 
 #define COUNT_SLOTS 24
-/* The first slot ends at 2^13 ns (8 us), each further one at the double of it; the last has no end. */
+// The first slot ends at 2^13 ns (8 us), each further one at the double of it; the last has no end.
 #define COUNT_FIRST_EXPONENT 13
 
 struct count_total {
@@ -201,16 +199,16 @@ struct count_total {
 
 struct count_head {
 	struct count_key key;
-	/* not 0: it counts from zero after this */
+	// not 0: it counts from zero after this
 	__u32 is_last;
 };
 
-/* Who listens on a port; it stays between the probes and the helper. */
+// Who listens on a port; it stays between the probes and the helper.
 struct listener {
-	/* what listens there: of several that share a port, the one that came last */
+	// what listens there: of several that share a port, the one that came last
 	__u64 socket;
 	__u32 tgid;
-	/* the look at all open files that met it last */
+	// the look at all open files that met it last
 	__u32 look;
 };
 

@@ -46,12 +46,19 @@ export function cannotBeBuilt(platform, architecture) {
   return undefined;
 }
 
+/** @param {string} folder @returns {string[]} */
+const sources = (folder) =>
+  readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? sources(path) : [path];
+  });
+
 /** @param {string} root */
 function isStale(root) {
   const built = join(root, "dist", "native", "longpole-probe");
   if (!existsSync(built)) return true;
   const at = statSync(built).mtimeMs;
-  return readdirSync(join(root, "native")).some((name) => statSync(join(root, "native", name)).mtimeMs > at);
+  return sources(join(root, "native")).some((path) => statSync(path).mtimeMs > at);
 }
 
 /** @returns {string[]} packages that are still missing */
