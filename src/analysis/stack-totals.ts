@@ -39,7 +39,7 @@ export function sumByStack(table: StackTable, values: Float64Array, keep?: (samp
 
 /** Sums of the stacks and of all that they called: `own` per stack row → inclusive sums. */
 export function inclusiveSums({ parent, rowCount }: Omit<StackTree, "frame">, own: Float64Array): Float64Array {
-  const sums = Float64Array.from(own);
+  const sums = own.slice();
   // Callees stand behind their callers.
   for (let row = rowCount - 1; row >= 0; row--) if (parent[row]! >= 0) sums[parent[row]!]! += sums[row]!;
   return sums;

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-import { runCommandLine } from "./run.ts";
-import { processTerminal } from "./terminal.ts";
+import { keepCompiled } from "./compile-cache.ts";
+
+keepCompiled(process.env);
+// Only now, so that they come out of what is kept.
+const [{ runCommandLine }, { processTerminal }] = await Promise.all([import("./run.ts"), import("./terminal.ts")]);
 
 process.exitCode = await runCommandLine(process.argv.slice(2), processTerminal());

@@ -1,5 +1,5 @@
 import { loadInputs, type LoadedInputs, type LoadProgress } from "../formats/load-inputs.ts";
-import { count } from "./render/numbers.ts";
+import { count, megabytes } from "./render/numbers.ts";
 
 /** Spans and metrics of all `paths` in a table each, with the progress told in words. What cannot be read stands in `intake.errors`. */
 export async function readInputs(
@@ -23,10 +23,6 @@ export function progressText(progress: LoadProgress, seconds: number): string {
   const speed = seconds > 0 ? `, ${thousands((progress.spans + progress.points) / seconds)}/s` : "";
   const points = progress.points > 0 ? `, ${thousands(progress.points)} points of metrics` : "";
   return `reading ${megabytes(progress.bytesRead)}${total}, ${thousands(progress.spans)} spans${points}${speed}`;
-}
-
-export function megabytes(bytes: number): string {
-  return bytes < 1e7 ? `${(bytes / 1e6).toFixed(1)} MB` : `${count(bytes / 1e6)} MB`;
 }
 
 function thousands(value: number): string {

@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { ChangeError } from "../engine/what-if.ts";
+import { ChangeError } from "../engine/change-error.ts";
 import { InputError } from "../model/intake.ts";
 import { EXIT } from "./exit-code.ts";
 import { longpole } from "./program.ts";

@@ -3,9 +3,8 @@ import type { MetricTable } from "../model/metric-table.ts";
 import type { ProcessLedger } from "../model/process-ledger.ts";
 import type { SpanTable } from "../model/span-table.ts";
 import type { LoadedInputs } from "../formats/load-inputs.ts";
-import { loadProfiles, type LoadedProfile } from "../formats/load-profiles.ts";
+import type { LoadedProfile } from "../formats/load-profiles.ts";
 import { progressOn, type Progress } from "./progress.ts";
-import { readInputs } from "./read-inputs.ts";
 import { plural } from "./render/numbers.ts";
 import { safeText } from "./render/safe-text.ts";
 import type { Terminal } from "./terminal.ts";
@@ -41,6 +40,8 @@ export async function withInputs(
   });
   const tell = (text: string): void => progress.report(text);
   const read = async (paths: readonly string[], profilesElsewhere: boolean): Promise<LoadedInputs> => {
+    // Loaded where it is used: a command that reads profiles alone starts without the decoders of traces and metrics.
+    const { readInputs } = await import("./read-inputs.ts");
     const loaded = await readInputs(paths, tell, abort.signal, profilesElsewhere);
     progress.clear();
     if (!quiet) terminal.err(skippedText(loaded.skipped));
@@ -57,6 +58,7 @@ export async function withInputs(
     },
     readWithProfiles: async (paths) => {
       const loaded = await read(paths, true);
+      const { loadProfiles } = await import("../formats/load-profiles.ts");
       const { profiles, ledgers, errors, remarks } = await loadProfiles(paths, {
         others: "pass-over",
         signal: abort.signal,

@@ -1,6 +1,7 @@
 import { frameText } from "../analysis/frame-text.ts";
 import { compareStacks } from "../analysis/stack-difference.ts";
 import { groupFrames, selfAndTotal, sumByStack, type FrameGroups } from "../analysis/stack-totals.ts";
+import { mapToInts } from "../model/map-column.ts";
 import { FLAME_SCHEMA, type FlameFile, type FlameFunction, type FlameReport } from "../model/flame-report.ts";
 import { FRAME_KINDS, FrameKind, framesOfStack, sampleCountOf, type StackTable } from "../model/stack-table.ts";
 
@@ -23,6 +24,7 @@ export function flameReport(table: StackTable, value: number, base?: StackTable)
   const own = sumByStack(table, values, (row) => isIdle[row] === 0);
   const stacks = heaviest(own);
   const valueTypes = table.valueTypes.filter((_, i) => i !== value);
+  const functions = functionsOf(table, own, total);
   const countOf = sampleCountOf(table);
   return {
     schema: FLAME_SCHEMA,
@@ -32,8 +34,8 @@ export function flameReport(table: StackTable, value: number, base?: StackTable)
     samples: values.reduce((count, one, row) => count + (one === 0 ? 0 : countOf(row)), 0),
     total,
     idle,
-    processes: processesOf(table, values, isIdle, total),
-    functions: functionsOf(table, own, total),
+    processes: processesOf(table, values, isIdle, total, functions),
+    functions,
     files: filesOf(table, own, total),
     stacks: stacks.slice(0, STACKS).map((row) => ({
       frames: framesOfStack(table.stacks, row).map((frame) => frameText(table, frame)),
@@ -47,9 +49,12 @@ export function flameReport(table: StackTable, value: number, base?: StackTable)
 
 /** 1 for the samples whose innermost frame is an idle one. */
 function idleSamples({ samples, stacks, frames }: StackTable): Uint8Array {
-  return Uint8Array.from(samples.stack, (stack) =>
-    stack >= 0 && frames.kind[stacks.frame[stack]!] === FrameKind.idle ? 1 : 0,
-  );
+  const isIdle = new Uint8Array(samples.rowCount);
+  for (let row = 0; row < isIdle.length; row++) {
+    const stack = samples.stack[row]!;
+    if (stack >= 0 && frames.kind[stacks.frame[stack]!] === FrameKind.idle) isIdle[row] = 1;
+  }
+  return isIdle;
 }
 
 /** Rows of stacks with something of their own, most first. */
@@ -102,7 +107,8 @@ function sorted(self: Float64Array, total: Float64Array): number[] {
 
 /** Of each group the frame with the most of its own: formats that tell lines differ in them within a function. */
 function representatives(table: StackTable, own: Float64Array, { groupOf, groupCount }: FrameGroups): Int32Array {
-  const { self } = selfAndTotal(table.stacks, own, groupFrames(table, "frame"));
+  const self = new Float64Array(groupOf.length);
+  for (let stack = 0; stack < own.length; stack++) self[table.stacks.frame[stack]!]! += own[stack]!;
   const best = new Int32Array(groupCount).fill(-1);
   for (let frame = 0; frame < groupOf.length; frame++) {
     const group = groupOf[frame]!;
@@ -111,16 +117,18 @@ function representatives(table: StackTable, own: Float64Array, { groupOf, groupC
   return best;
 }
 
+/** functions: those of all processes together */
 function processesOf(
   table: StackTable,
   values: Float64Array,
   isIdle: Uint8Array,
   all: number,
+  functions: readonly FlameFunction[],
 ): FlameReport["processes"] {
   const { processes, threads, samples, strings } = table;
   const total = new Float64Array(processes.rowCount);
   const idle = new Float64Array(processes.rowCount);
-  const processOf = samples.thread.map((thread) => threads.process[thread]!);
+  const processOf = mapToInts(samples.thread, (thread) => threads.process[thread]!);
   for (let row = 0; row < values.length; row++) (isIdle[row] === 1 ? idle : total)[processOf[row]!]! += values[row]!;
   const seen = Array.from(total.keys()).filter((process) => total[process]! + idle[process]! !== 0);
   seen.sort((a, b) => total[b]! - total[a]! || a - b);
@@ -128,14 +136,16 @@ function processesOf(
     const source = strings.get(processes.source[process]!);
     const name = strings.get(processes.name[process]!) || strings.get(processes.service[process]!);
     const isHere = (row: number): boolean => processOf[row] === process && isIdle[row] === 0;
-    const own = rank < PROCESSES_IN_FULL ? sumByStack(table, values, isHere) : undefined;
+    const ofProcess = (): readonly FlameFunction[] =>
+      functionsOf(table, sumByStack(table, values, isHere), total[process]!);
+    const heaviest = rank >= PROCESSES_IN_FULL ? [] : processes.rowCount === 1 ? functions : ofProcess();
     return {
       name: name || source.slice(source.lastIndexOf("/") + 1),
       source,
       total: total[process]!,
       share: all === 0 ? 0 : total[process]! / all,
       idle: idle[process]!,
-      functions: own === undefined ? [] : functionsOf(table, own, total[process]!).slice(0, FUNCTIONS_OF_A_PROCESS),
+      functions: heaviest.slice(0, FUNCTIONS_OF_A_PROCESS),
     };
   });
 }

@@ -12,17 +12,13 @@ import { NS_PER_MS } from "../model/units.ts";
 import { WHAT_IF_SCHEMA, type PredictedQuantile, type WhatIfReport } from "../model/what-if-report.ts";
 import { readMeasures } from "./resources/read-measures.ts";
 import { resourceSamples } from "./resources/use-table.ts";
+import { ChangeError } from "./change-error.ts";
 import { checkpointOf, type DiagnoseHooks } from "./diagnose.ts";
 import { oncePerWindow } from "./once-per-window.ts";
 import { predictionInterval } from "./prediction-interval.ts";
 import { programOf } from "./replay-predictor.ts";
 import { underLoad, type UnderLoad } from "./throughput/under-load.ts";
 import { buildWindow, type Window } from "./window.ts";
-
-/** A change that cannot be tried: its spec is wrong, or names nothing that is there. The message says what was meant, perhaps. */
-export class ChangeError extends Error {
-  override readonly name: string = "ChangeError";
-}
 
 export interface WhatIfOptions {
   readonly seed?: number;

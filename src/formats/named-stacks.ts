@@ -1,4 +1,5 @@
 import { StackPool } from "../model/stack-pool.ts";
+import { mapToInts } from "../model/map-column.ts";
 import { FrameKind, type StackTable } from "../model/stack-table.ts";
 
 /**
@@ -27,12 +28,12 @@ export class NamedStacks {
       if (number === undefined) numbers.set(text, (number = this.texts.push(text) - 1));
       return number;
     };
-    const nameOf = Int32Array.from(namesOfFrames(table, annotate), numberOf);
+    const nameOf = mapToInts(namesOfFrames(table, annotate), numberOf);
     const tops = namesOfProcesses(table).map((text) => (text === "" ? -1 : this.pool.intern(-1, numberOf(text))));
     const below = new StacksBelow(table, nameOf, this.pool);
     this.stackOf = new Int32Array(samples.rowCount);
-    for (let row = 0; row < samples.rowCount; row++)
-      this.stackOf[row] = below.named(tops[threads.process[samples.thread[row]!]!]!, samples.stack[row]!);
+    const topOf = mapToInts(samples.thread, (thread) => tops[threads.process[thread]!]!);
+    for (const row of rowsByTop(topOf)) this.stackOf[row] = below.named(topOf[row]!, samples.stack[row]!);
     this.parent = this.pool.parent;
     this.member = this.pool.member;
   }
@@ -46,17 +47,30 @@ export class NamedStacks {
   }
 }
 
-/** The stacks of a table below the names of processes. */
+/**
+ * Samples of one name of a process after those of another, for which what was found of a stack is then kept in one
+ * place: kernels have the same callers below each of them.
+ */
+function rowsByTop(topOf: Int32Array): Int32Array {
+  let last = -1;
+  for (const top of topOf) last = Math.max(last, top);
+  const starts = new Int32Array(last + 3);
+  for (const top of topOf) starts[top + 2]!++;
+  for (let top = 0; top <= last; top++) starts[top + 2]! += starts[top + 1]!;
+  const rows = new Int32Array(topOf.length);
+  for (let row = 0; row < topOf.length; row++) rows[starts[topOf[row]! + 1]!++] = row;
+  return rows;
+}
+
+/** The stacks of a table below the names of processes; all that is asked of one top is asked in a row. */
 class StacksBelow {
   private readonly parent: Int32Array;
   private readonly frame: Int32Array;
   private readonly nameOf: Int32Array;
   private readonly pool: StackPool;
-  /** stack of names below the top that asked for it first, and that top + 2, 0 for none */
+  /** stack of names below the top that asked for it last, and that top + 2, 0 for none */
   private readonly namedOf: Int32Array;
   private readonly topOf: Int32Array;
-  /** The same for other tops: most stacks are of one process alone. */
-  private readonly others = new Map<number, number>();
   private readonly open: number[] = [];
 
   constructor({ stacks }: StackTable, nameOf: Int32Array, pool: StackPool) {
@@ -70,33 +84,16 @@ class StacksBelow {
 
   /** The stack of names of `stack` (-1: none) below `top`, a stack of names itself (-1: none). */
   named(top: number, stack: number): number {
-    const { parent, frame, open, nameOf, pool } = this;
-    let named = -1;
+    const { parent, frame, open, nameOf, pool, topOf, namedOf } = this;
     let at = stack;
-    for (; at >= 0 && named < 0; at = parent[at]!) {
-      named = this.known(top, at);
-      if (named < 0) open.push(at);
-    }
-    if (named < 0) named = top;
+    for (; at >= 0 && topOf[at] !== top + 2; at = parent[at]!) open.push(at);
+    let named = at < 0 ? top : namedOf[at]!;
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       named = pool.intern(named, nameOf[frame[next]!]!);
-      this.keep(top, next, named);
+      topOf[next] = top + 2;
+      namedOf[next] = named;
     }
     return named;
-  }
-
-  /** -1 where it is not known yet. */
-  private known(top: number, stack: number): number {
-    const of = this.topOf[stack]!;
-    if (of === top + 2) return this.namedOf[stack]!;
-    return of === 0 ? -1 : (this.others.get((top + 1) * this.topOf.length + stack) ?? -1);
-  }
-
-  private keep(top: number, stack: number, named: number): void {
-    if (this.topOf[stack] === 0) {
-      this.topOf[stack] = top + 2;
-      this.namedOf[stack] = named;
-    } else this.others.set((top + 1) * this.topOf.length + stack, named);
   }
 }
 

@@ -1,3 +1,4 @@
+import { mapToInts } from "../model/map-column.ts";
 import { mergeStackTables } from "../model/merge-stack-tables.ts";
 import type { StackTable } from "../model/stack-table.ts";
 import { NamedStacks } from "./named-stacks.ts";
@@ -101,14 +102,14 @@ class FoldedWriter {
     let out = new Uint8Array(PIECE);
     let size = 0;
     while (stack >= 0) {
-      // The name behind its callers, four bytes at a time, some of them beyond its end.
+      // The name behind its callers, eight bytes at a time, some of them beyond its end.
       const from = starts[member[stack]!]!;
       const length = starts[member[stack]! + 1]! - from;
       let end = depth === 0 ? 0 : ends[depth - 1]!;
-      if (end + length + 5 > this.path.length) this.growPath(end + length + 5);
+      if (end + length + 9 > this.path.length) this.growPath(end + length + 9);
       const { path, pathWords } = this;
       if (depth > 0) path[end++] = SEMICOLON;
-      for (let i = 0; i < length; i += 4) pathWords.setInt32(end + i, words.getInt32(from + i, true), true);
+      for (let i = 0; i < length; i += 8) pathWords.setFloat64(end + i, words.getFloat64(from + i, true), true);
       ends[depth] = end += length;
 
       const numbers = numbersOf(stack);
@@ -153,7 +154,11 @@ function writeLine(out: Uint8Array, at: number, path: Uint8Array, pathEnd: numbe
   return to;
 }
 
-/** Texts one behind the other, and four bytes more; text t is the bytes `[starts[t], starts[t + 1])`. */
+/**
+ * Texts one behind the other, and eight bytes more; text t is the bytes `[starts[t], starts[t + 1])`. Eight of them may be
+ * moved as a double: one that is no number, whose bits need not stay as they are, ends with a byte 7F or FF behind one of
+ * F0 or more, and UTF-8 has no such bytes.
+ */
 interface Encoded {
   readonly words: DataView;
   readonly starts: Int32Array;
@@ -162,7 +167,7 @@ interface Encoded {
 function encode(texts: readonly string[]): Encoded {
   const starts = new Int32Array(texts.length + 1);
   texts.forEach((text, at) => (starts[at + 1] = starts[at]! + Buffer.byteLength(text)));
-  const bytes = Buffer.alloc(starts[texts.length]! + 4);
+  const bytes = Buffer.alloc(starts[texts.length]! + 8);
   texts.forEach((text, at) => bytes.write(text, starts[at]!));
   return { words: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), starts };
 }
@@ -175,7 +180,7 @@ interface CalleesByName {
 
 function calleesByName({ parent, member, texts }: NamedStacks): CalleesByName {
   const size = parent.length;
-  const byName = Int32Array.from(texts.keys()).sort((a, b) => (texts[a]! < texts[b]! ? -1 : 1));
+  const byName = mapToInts(texts, (_, text) => text).sort((a, b) => (texts[a]! < texts[b]! ? -1 : 1));
   const rank = new Int32Array(texts.length);
   byName.forEach((text, at) => (rank[text] = at));
   const callees = new Int32Array(size + 1);

@@ -1,4 +1,5 @@
 import { AttributeType } from "./attribute-table.ts";
+import { mapToInts } from "./map-column.ts";
 import { StackTableBuilder, type Label } from "./stack-table-builder.ts";
 import type { FrameKind, StackTable } from "./stack-table.ts";
 
@@ -25,7 +26,7 @@ export function mergeStackTables(tables: readonly StackTable[]): StackTable {
 function append(table: StackTable, types: readonly number[], into: StackTableBuilder): void {
   const { frames, stacks, samples, threads, processes } = table;
   const text = textsOf(table, into);
-  const frameOf = Int32Array.from(frames.function, (name, row) =>
+  const frameOf = mapToInts(frames.function, (name, row) =>
     into.frame(text(name), text(frames.file[row]!), frames.line[row]!, frames.kind[row] as FrameKind),
   );
   const stackOf = new Int32Array(stacks.rowCount);

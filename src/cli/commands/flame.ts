@@ -1,6 +1,4 @@
 import { gzipSync } from "node:zlib";
-import { flameReport } from "../../engine/flame.ts";
-import { flameTree } from "../../engine/flame-tree.ts";
 import { loadProfiles } from "../../formats/load-profiles.ts";
 import { foldedDifference, foldedText } from "../../formats/write-folded.ts";
 import { writePprof } from "../../formats/write-pprof.ts";
@@ -8,13 +6,11 @@ import { InputError } from "../../model/intake.ts";
 import { mergeStackTables, minus } from "../../model/merge-stack-tables.ts";
 import { PROFILES_SCHEMA } from "../../model/profiles-page.ts";
 import type { StackTable } from "../../model/stack-table.ts";
-import { writePage } from "../../web/page-html.ts";
 import { EXIT } from "../exit-code.ts";
 import { fetchProfile, isUrl } from "../fetch-profile.ts";
 import { jsonDocument } from "../json-document.ts";
 import { packageJson } from "../package-json.ts";
-import { megabytes } from "../read-inputs.ts";
-import { renderFlame } from "../render/flame.ts";
+import { megabytes } from "../render/numbers.ts";
 import { safeText } from "../render/safe-text.ts";
 import { lookOf, type LookOptions, type Terminal } from "../terminal.ts";
 import { withInputs, type Inputs } from "../with-inputs.ts";
@@ -30,7 +26,7 @@ export interface FlameOptions extends LookOptions {
   readonly quiet?: boolean;
 }
 
-/** `longpole flame`: profiles → a view of them, or another format. */
+/** `longpole flame`: profiles → a view of them, or another format. What draws is loaded where it is wanted: of a small profile the start is most of the time. */
 export function flame(files: readonly string[], options: FlameOptions, terminal: Terminal): Promise<number> {
   if (options.pprof === true && terminal.outIsTty) {
     terminal.err("longpole: pprof is binary; send it to a file: --pprof > profile.pb.gz\n");
@@ -67,11 +63,19 @@ async function write(
     terminal.out(gzipSync(writePprof(shown)));
   } else if (options.html !== undefined) {
     const title = `${files.join(", ")}${options.diff === undefined ? "" : ` against ${options.diff}`}`;
+    const [{ flameTree }, { writePage }] = await Promise.all([
+      import("../../engine/flame-tree.ts"),
+      import("../../web/page-html.ts"),
+    ]);
     const producer = packageJson().version;
     const trees = [flameTree(stacks, value, title, base)];
     await writePage(options.html, { schema: PROFILES_SCHEMA, producer, title, trees });
     if (options.quiet !== true) terminal.err(`longpole: wrote ${safeText(options.html)}\n`);
   } else {
+    const [{ flameReport }, { renderFlame }] = await Promise.all([
+      import("../../engine/flame.ts"),
+      import("../render/flame.ts"),
+    ]);
     const report = flameReport(stacks, value, base);
     if (options.json === true) for (const piece of jsonDocument(report)) terminal.out(piece);
     else terminal.out(`${renderFlame(report, files, options.diff, lookOf(options, terminal)).join("\n")}\n`);

@@ -1,12 +1,5 @@
 import { Option } from "commander";
 import { SEVERITIES } from "../../model/report.ts";
-import { analyze } from "../commands/analyze.ts";
-import { changepoints } from "../commands/changepoints.ts";
-import { compareRecordings } from "../commands/compare.ts";
-import { printCriticalPaths } from "../commands/critical-path.ts";
-import { flame } from "../commands/flame.ts";
-import { fitScalability } from "../commands/usl.ts";
-import { predictChanges } from "../commands/what-if.ts";
 import { EXAMPLES } from "./examples.ts";
 import { type AddCommand, common, pasteable, window } from "./options.ts";
 import { objective, probability, share, wholeNumber } from "./quantities.ts";
@@ -26,7 +19,10 @@ const addAnalyze: AddCommand = (program, terminal, done) => {
     )
     .option("--objective <text>", 'what is fast enough: "[SERVICE] OPERATION p99 < 300ms"; may be repeated', objective)
     .addHelpText("after", pasteable(EXAMPLES.analyze, terminal))
-    .action(async (files: string[], options) => done(await analyze(files, options, terminal)));
+    .action(async (files: string[], options) => {
+      const { analyze } = await import("../commands/analyze.ts");
+      done(await analyze(files, options, terminal));
+    });
 };
 
 const addCompare: AddCommand = (program, terminal, done) => {
@@ -37,9 +33,10 @@ const addCompare: AddCommand = (program, terminal, done) => {
     .addOption(new Option("--fail-on <what>", "exit with code 1 when an endpoint is worse").choices(["regression"]))
     .option("--threshold <change>", "smallest relative change that counts, as 5% or 0.05", share, 0.05)
     .addHelpText("after", pasteable(EXAMPLES.compare, terminal))
-    .action(async (before: string, now: string, options) =>
-      done(await compareRecordings(before, now, options, terminal)),
-    );
+    .action(async (before: string, now: string, options) => {
+      const { compareRecordings } = await import("../commands/compare.ts");
+      done(await compareRecordings(before, now, options, terminal));
+    });
 };
 
 const addWhatIf: AddCommand = (program, terminal, done) => {
@@ -53,7 +50,10 @@ const addWhatIf: AddCommand = (program, terminal, done) => {
         .makeOptionMandatory(),
     )
     .addHelpText("after", pasteable(EXAMPLES["what-if"], terminal))
-    .action(async (files: string[], options) => done(await predictChanges(files, options, terminal)));
+    .action(async (files: string[], options) => {
+      const { predictChanges } = await import("../commands/what-if.ts");
+      done(await predictChanges(files, options, terminal));
+    });
 };
 
 const addCriticalPath: AddCommand = (program, terminal, done) => {
@@ -72,7 +72,10 @@ const addCriticalPath: AddCommand = (program, terminal, done) => {
     )
     .option("--limit <traces>", "how many traces to print (default: 10, with --json all)", wholeNumber)
     .addHelpText("after", pasteable(EXAMPLES["critical-path"], terminal))
-    .action(async (files: string[], options) => done(await printCriticalPaths(files, options, terminal)));
+    .action(async (files: string[], options) => {
+      const { printCriticalPaths } = await import("../commands/critical-path.ts");
+      done(await printCriticalPaths(files, options, terminal));
+    });
 };
 
 const addFlame: AddCommand = (program, terminal, done) => {
@@ -86,7 +89,10 @@ const addFlame: AddCommand = (program, terminal, done) => {
     .option("--value <type>", "what to look at where a profile counts several things, such as alloc_space")
     .option("--annotate", "mark kernel frames _[k] and compiled ones _[j] in folded stacks")
     .addHelpText("after", pasteable(EXAMPLES.flame, terminal))
-    .action(async (files: string[], options) => done(await flame(files, options, terminal)));
+    .action(async (files: string[], options) => {
+      const { flame } = await import("../commands/flame.ts");
+      done(await flame(files, options, terminal));
+    });
 };
 
 const addChangepoints: AddCommand = (program, terminal, done) => {
@@ -95,7 +101,10 @@ const addChangepoints: AddCommand = (program, terminal, done) => {
     .argument("<file>", "CSV with or without a header row; - for standard input")
     .option("--p <probability>", "accepted chance that mere noise shows a change", probability, 0.05)
     .addHelpText("after", pasteable(EXAMPLES.changepoints, terminal))
-    .action(async (file: string, options) => done(await changepoints(file, options, terminal)));
+    .action(async (file: string, options) => {
+      const { changepoints } = await import("../commands/changepoints.ts");
+      done(await changepoints(file, options, terminal));
+    });
 };
 
 const addUsl: AddCommand = (program, terminal, done) => {
@@ -103,7 +112,10 @@ const addUsl: AddCommand = (program, terminal, done) => {
     .description("Fit the Universal Scalability Law to load,throughput rows (CSV): where more load stops to help.")
     .argument("<file>", "CSV with or without a header row; - for standard input")
     .addHelpText("after", pasteable(EXAMPLES.usl, terminal))
-    .action(async (file: string, options) => done(await fitScalability(file, options, terminal)));
+    .action(async (file: string, options) => {
+      const { fitScalability } = await import("../commands/usl.ts");
+      done(await fitScalability(file, options, terminal));
+    });
 };
 
 /** Commands that read files and end. */

@@ -1,10 +1,5 @@
 import { Option } from "commander";
 import { SEVERITIES } from "../../model/report.ts";
-import { demo } from "../commands/demo.ts";
-import { doctor } from "../commands/doctor.ts";
-import { ramp } from "../commands/ramp.ts";
-import { record } from "../commands/record.ts";
-import { trace } from "../commands/trace.ts";
 import { EXAMPLES } from "./examples.ts";
 import { type AddCommand, common, pasteable } from "./options.ts";
 import {
@@ -44,7 +39,10 @@ const addRecord: AddCommand = (program, terminal, done) => {
       new Option("--fail-on <severity>", "exit with code 1 at findings of this severity or worse").choices(SEVERITIES),
     )
     .addHelpText("after", pasteable(EXAMPLES.record, terminal))
-    .action(async (words: string[], options) => done(await record(words, options, terminal)));
+    .action(async (words: string[], options) => {
+      const { record } = await import("../commands/record.ts");
+      done(await record(words, options, terminal));
+    });
 };
 
 const addTrace: AddCommand = (program, terminal, done) => {
@@ -56,14 +54,20 @@ const addTrace: AddCommand = (program, terminal, done) => {
     .option("--max-hits <n>", "hits a second from which on the probe takes itself off", wholeNumber)
     .option("--list", "name the ready probes")
     .addHelpText("after", pasteable(EXAMPLES.trace, terminal))
-    .action(async (probe: string | undefined, options) => done(await trace(probe, options, terminal)));
+    .action(async (probe: string | undefined, options) => {
+      const { trace } = await import("../commands/trace.ts");
+      done(await trace(probe, options, terminal));
+    });
 };
 
 const addDoctor: AddCommand = (program, terminal, done) => {
   common(program.command("doctor"))
     .description("Say what this host lets be collected, why not more, and the command that mends it.")
     .addHelpText("after", pasteable(EXAMPLES.doctor, terminal))
-    .action((options) => done(doctor(options, terminal)));
+    .action(async (options) => {
+      const { doctor } = await import("../commands/doctor.ts");
+      done(doctor(options, terminal));
+    });
 };
 
 const addDemo: AddCommand = (program, terminal, done) => {
@@ -83,7 +87,10 @@ const addDemo: AddCommand = (program, terminal, done) => {
       new Option("--fail-on <severity>", "exit with code 1 at findings of this severity or worse").choices(SEVERITIES),
     )
     .addHelpText("after", pasteable(EXAMPLES.demo, terminal))
-    .action(async (options) => done(await demo(options, terminal)));
+    .action(async (options) => {
+      const { demo } = await import("../commands/demo.ts");
+      done(await demo(options, terminal));
+    });
 };
 
 const addRamp: AddCommand = (program, terminal, done) => {
@@ -136,7 +143,10 @@ const addRamp: AddCommand = (program, terminal, done) => {
     .option("--record <folder>", "keeps traces and metrics at the knee, and at about half of it")
     .option("--allow-remote <host>", "a host that is not this machine, whose owner agrees to the load")
     .addHelpText("after", pasteable(EXAMPLES.ramp, terminal))
-    .action(async (url: string, options) => done(await ramp(url, options, terminal)));
+    .action(async (url: string, options) => {
+      const { ramp } = await import("../commands/ramp.ts");
+      done(await ramp(url, options, terminal));
+    });
 };
 
 /** Commands that look at this machine, or put load on it. */

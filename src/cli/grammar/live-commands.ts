@@ -1,9 +1,5 @@
 import { Option } from "commander";
 import { SEVERITIES } from "../../model/report.ts";
-import { agent } from "../commands/agent.ts";
-import { diagnose } from "../commands/diagnose.ts";
-import { mcp } from "../commands/mcp.ts";
-import { up } from "../commands/up.ts";
 import { EXAMPLES } from "./examples.ts";
 import { type AddCommand, common, live, pasteable } from "./options.ts";
 import { bytes, hertz, interval, objective, port, repeated, share, wholeNumber } from "./quantities.ts";
@@ -21,7 +17,10 @@ const addUp: AddCommand = (program, terminal, done) => {
     .option("--token-file <file>", "tokens that callers need, one a line")
     .option("--objective <text>", 'what is fast enough: "[SERVICE] OPERATION p99 < 300ms"; may be repeated', objective)
     .addHelpText("after", pasteable(EXAMPLES.up, terminal))
-    .action(async (options) => done(await up(options, terminal)));
+    .action(async (options) => {
+      const { up } = await import("../commands/up.ts");
+      done(await up(options, terminal));
+    });
 };
 
 const addDiagnose: AddCommand = (program, terminal, done) => {
@@ -44,7 +43,10 @@ const addDiagnose: AddCommand = (program, terminal, done) => {
     )
     .option("--objective <text>", 'what is fast enough: "[SERVICE] OPERATION p99 < 300ms"; may be repeated', objective)
     .addHelpText("after", pasteable(EXAMPLES.diagnose, terminal))
-    .action(async (options) => done(await diagnose(options, terminal)));
+    .action(async (options) => {
+      const { diagnose } = await import("../commands/diagnose.ts");
+      done(await diagnose(options, terminal));
+    });
 };
 
 const addAgent: AddCommand = (program, terminal, done) => {
@@ -80,7 +82,10 @@ const addAgent: AddCommand = (program, terminal, done) => {
       new Option("--memory-budget <size>", "beyond it likewise").argParser<number>(bytes).default(250e6, "250MB"),
     )
     .addHelpText("after", pasteable(EXAMPLES.agent, terminal))
-    .action(async (options) => done(await agent(options, terminal)));
+    .action(async (options) => {
+      const { agent } = await import("../commands/agent.ts");
+      done(await agent(options, terminal));
+    });
 };
 
 const addMcp: AddCommand = (program, terminal, done) => {
@@ -88,7 +93,10 @@ const addMcp: AddCommand = (program, terminal, done) => {
     .command("mcp")
     .description("Answer an assistant: Model Context Protocol on standard input and output, until the input ends.")
     .addHelpText("after", pasteable(EXAMPLES.mcp, terminal))
-    .action(async () => done(await mcp(terminal)));
+    .action(async () => {
+      const { mcp } = await import("../commands/mcp.ts");
+      done(await mcp(terminal));
+    });
 };
 
 /** Commands about a running server, and what feeds it. */

@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { ChangeError } from "../../engine/what-if.ts";
+import { ChangeError } from "../../engine/change-error.ts";
 import { InputError } from "../../model/intake.ts";
 import { ServerError } from "../server-client.ts";
 import type { Terminal } from "../terminal.ts";

@@ -97,3 +97,8 @@ export function bytes(value: number): string {
   const scaledValue = value * factor;
   return `${scaledValue.toFixed(unit === "B" ? 0 : decimalsFor(Math.abs(scaledValue)))} ${unit}`;
 }
+
+/** "3.4 MB", "340 MB": what was read so far, always in the one unit. */
+export function megabytes(size: number): string {
+  return size < 1e7 ? `${(size / 1e6).toFixed(1)} MB` : `${count(size / 1e6)} MB`;
+}

@@ -3,7 +3,8 @@ import type { Change } from "../../model/change.ts";
 import type { WhatIfCurve, WhatIfPoint } from "../../model/page.ts";
 import type { Finding, Report } from "../../model/report.ts";
 import type { DiagnoseHooks } from "../diagnose.ts";
-import { ChangeError, whatIfIn, type WhatIfOptions } from "../what-if.ts";
+import { ChangeError } from "../change-error.ts";
+import { whatIfIn, type WhatIfOptions } from "../what-if.ts";
 import type { Window } from "../window.ts";
 
 /** Findings whose fix is tried. */

@@ -1,0 +1,41 @@
+import { existsSync, statSync } from "node:fs";
+import * as nodeModule from "node:module";
+import { homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import type { Terminal } from "./terminal.ts";
+
+/**
+ * Has Node keep what it compiles of Longpole's modules (Node 22.1 and newer; older ones go without), so that the next
+ * start need not compile them again. Where the folder cannot be written, nothing is kept and nothing is said.
+ */
+export function keepCompiled(environment: Terminal["environment"]): void {
+  const { enableCompileCache } = nodeModule as { enableCompileCache?: (folder: string) => unknown };
+  if (enableCompileCache === undefined) return;
+  const folder = compileCacheFolder(environment, process.platform, homedir());
+  if (folder !== undefined) enableCompileCache(folder);
+}
+
+/**
+ * A folder among the caches of this user, as the platform has them: never one of the project, never one that all may
+ * write to. Undefined where they belong to somebody else: compiled code is run as it is found, and root, whom sudo may
+ * leave with the home of another, does not take it from there.
+ */
+export function compileCacheFolder(
+  environment: Terminal["environment"],
+  platform: NodeJS.Platform,
+  home: string,
+): string | undefined {
+  const named = platform === "win32" ? environment["LOCALAPPDATA"] : environment["XDG_CACHE_HOME"];
+  const usual = { win32: ["AppData", "Local"], darwin: ["Library", "Caches"] }[platform as string] ?? [".cache"];
+  const caches = named !== undefined && isAbsolute(named) ? named : join(home, ...usual);
+  const nearest = existsSync(caches) ? caches : home;
+  return isOwn(nearest) ? join(caches, "longpole", "compiled") : undefined;
+}
+
+function isOwn(folder: string): boolean {
+  try {
+    return process.getuid === undefined || statSync(folder).uid === process.getuid();
+  } catch {
+    return false;
+  }
+}
