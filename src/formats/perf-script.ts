@@ -1,23 +1,16 @@
-import { InputError, type Intake } from "../model/intake.ts";
-import { StackTableBuilder } from "../model/stack-table-builder.ts";
+import type { Intake } from "../model/intake.ts";
+import { interleaveStackTables, type Run } from "../model/interleave-stack-tables.ts";
 import type { StackTable } from "../model/stack-table.ts";
-import { CallPath, FrameList } from "./call-path.ts";
-import { readPerfFrame } from "./perf-frame.ts";
-import { PerfHeaderReader, type PerfHeader } from "./perf-header.ts";
-import { PerfLineCache } from "./perf-line-cache.ts";
-import { NumberedBytes, PerfSymbols, UNKNOWN } from "./perf-symbols.ts";
+import type { HelperResult, PerfHelper } from "./perf-helper.ts";
+import { PerfSamples } from "./perf-samples.ts";
 import { ToldLines } from "./told-lines.ts";
 
-const NEWLINE = 0x0a;
-const HASH = 0x23;
-/** Text of lines that is remembered at most; beyond it, remembering starts anew. */
-const MAX_REMEMBERED = 64 * 1024 * 1024;
 /** A sample is a few kilobytes; what is longer is none. */
 const MAX_SAMPLE = 16 * 1024 * 1024;
-/** Bytes taken at once of a larger chunk, so that text that is in memory already is not there twice. */
-const MAX_TAKEN = 1024 * 1024;
-/** Threads whose last chain is kept at most; of two that meet in a place each begins from the other's. */
-const MAX_PATHS = 4096;
+/** Bytes taken at once of a larger chunk. */
+const MAX_TAKEN = 256 * 1024;
+/** Bytes of a chunk that are put behind the beginning of a sample to complete it; the rest is read where it stands. */
+const TAKEN_WITH_HELD = 16 * 1024;
 
 /**
  * The text of `perf script`: samples, each a header line and its call chain, innermost
@@ -29,250 +22,148 @@ const MAX_PATHS = 4096;
  * told in `intake.errors`, and their sample goes on without them; lines of source places
  * (`-F +srcline`) are passed over.
  *
- * Speed: a line that was read before is known by its text, without a look for its end and without ever becoming a
- * string (`PerfLineCache`), and a chain begins from that of the same thread before (`CallPath`).
+ * Text is cut behind empty lines, and read by `PerfSamples`. With a helper (`help`) the pieces are shared out between
+ * this thread and its own, as each has time for the next; the table is the same, to the last row.
  */
 export class PerfScript {
   /** Whether the last chain had no empty line behind it: it may have been cut anywhere, and is left out. */
   isCut = false;
-  private readonly into = new StackTableBuilder();
-  private readonly headers = new PerfHeaderReader();
   private readonly told: ToldLines;
-  private readonly file: string;
+  private readonly samples: PerfSamples;
   /** What was pushed and not read yet: the first `held` bytes. */
   private buffer: Buffer = Buffer.alloc(0);
   private held = 0;
   /** Offset in the file of `buffer[0]`. */
   private base = 0;
-  private bytes: Buffer = this.buffer;
-  private words: DataView = new DataView(this.bytes.buffer);
 
-  private readonly chain = new FrameList();
-  private readonly paths: (CallPath | undefined)[] = [];
-  /** What whole lines stand for; Java's, which are read otherwise, behind. */
-  private readonly known: (PerfLineCache | undefined)[] = [undefined, undefined];
-  /** The same by the text behind their addresses. */
-  private readonly lines = [new PerfSymbols(), new PerfSymbols()];
-  private readonly threads = new NumberedBytes();
-  private readonly events = new NumberedBytes();
-  private readonly processes = new Map<string, number>();
-  /** Frames of lines that stand for several, the innermost first; line number -2 - i has those at i. */
-  private readonly several: number[][] = [];
-  /** 1 in samples of Java, else 0 */
-  private language = 0;
-  /** End of the chain read last. */
-  private behind = 0;
-  private isLast = false;
-  private firstNs = -1;
-  private lastNs = -1;
+  private helper: PerfHelper | undefined;
+  private helped: HelperResult | undefined;
+  /** What is gathered for the helper, its first `filled` bytes; they begin at `base`, where nothing is held meanwhile. */
+  private piece: Buffer | undefined;
+  private filled = 0;
+  /** Samples that were read here before each piece that the helper was given. */
+  private readonly readBefore: number[] = [];
 
   constructor(intake: Intake, file: string) {
     this.told = new ToldLines(intake, file);
-    this.file = file;
+    this.samples = new PerfSamples(this.told, file);
+  }
+
+  /** From now on `helper` reads, too. `settle` has to be awaited before `finish`. */
+  help(helper: PerfHelper): void {
+    this.helper = helper;
   }
 
   push(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length; at += MAX_TAKEN) this.take(chunk.subarray(at, at + MAX_TAKEN));
   }
 
+  /** Waits for the helper, and ends it. */
+  async settle(): Promise<void> {
+    if (this.helper === undefined) return;
+    this.helped = await this.helper.finish();
+    if (this.helped !== undefined) this.told.join(this.helped.errors, this.helped.damaged);
+  }
+
   finish(): StackTable {
-    this.isLast = true;
-    this.read(this.buffer.subarray(0, this.held));
+    const { samples, helped } = this;
+    if (this.piece !== undefined) this.keepPiece(this.piece);
+    samples.read(this.buffer.subarray(0, this.held), this.base, true);
+    this.isCut = samples.isCut;
     this.told.finish();
-    const durationNs = this.lastNs - this.firstNs;
-    for (const process of this.processes.values()) if (durationNs > 0) this.into.setDuration(process, durationNs);
-    return this.into.finish();
+    if (helped === undefined) return samples.finish();
+    const durationNs = Math.max(samples.lastNs, helped.lastNs) - samples.firstNs;
+    const runs: Run[] = [];
+    for (const [i, end] of this.readBefore.entries())
+      runs.push({ table: 0, end }, { table: 1, end: helped.samplesRead[i]! });
+    runs.push({ table: 0, end: samples.sampleCount });
+    return interleaveStackTables([samples.finish(), helped.stacks], runs, durationNs > 0 ? durationNs : -1);
   }
 
   private take(chunk: Uint8Array): void {
-    const size = this.held + chunk.length;
+    const { helper } = this;
+    // Times are offsets from the first one, which both have to know.
+    const isFor =
+      helper?.hasRoom === true && this.samples.firstNs >= 0 && this.held + chunk.length <= helper.pieceBytes;
+    if (this.piece === undefined && isFor) {
+      this.piece = helper.takePiece();
+      this.piece.set(this.buffer.subarray(0, this.held));
+      this.filled = this.held;
+      this.held = 0;
+    }
+    if (this.piece === undefined) this.takeHere(chunk);
+    else if (this.filled + chunk.length <= this.piece.length) {
+      this.piece.set(chunk, this.filled);
+      this.filled += chunk.length;
+    } else {
+      const isGiven = this.give(this.piece);
+      if (isGiven) this.take(chunk);
+      else this.takeHere(chunk);
+    }
+  }
+
+  /** Gives the piece to the helper but for the sample at its end, which may go on; false, and all stays here, where it holds no whole one. */
+  private give(piece: Buffer): boolean {
+    const end = lastEmptyLine(piece.subarray(0, this.filled), 0);
+    this.keepPiece(piece, end);
+    if (end === 0) return false;
+    this.helper!.give(piece, end, this.base, this.samples.firstNs);
+    this.readBefore.push(this.samples.sampleCount);
+    this.base += end;
+    return true;
+  }
+
+  /** Holds what the piece has behind `from`, to be read here or gathered anew. */
+  private keepPiece(piece: Buffer, from = 0): void {
+    this.hold(piece.subarray(from, this.filled));
+    this.piece = undefined;
+  }
+
+  /** Reads what is held and the chunk, up to its last empty line; behind it a sample may go on, which is held. */
+  private takeHere(chunk: Uint8Array): void {
+    const rest = this.held === 0 ? chunk : this.completeHeld(chunk);
+    const bytes = Buffer.from(rest.buffer, rest.byteOffset, rest.length);
+    const end = lastEmptyLine(bytes, 0);
+    this.readHere(bytes.subarray(0, end));
+    this.hold(bytes.subarray(end));
+  }
+
+  /** Reads what is held with as much of the chunk as makes it whole samples; returns the rest of the chunk, of which nothing is held. */
+  private completeHeld(chunk: Uint8Array): Uint8Array {
+    for (let at = 0; at < chunk.length;) {
+      const before = this.held;
+      const taken = chunk.subarray(at, at + Math.max(TAKEN_WITH_HELD, at));
+      this.hold(taken);
+      at += taken.length;
+      const { buffer, held } = this;
+      // What was held has no empty line, but for its last two bytes.
+      let end = lastEmptyLine(buffer.subarray(0, held), Math.max(0, before - 2));
+      if (end === 0 && held > MAX_SAMPLE) end = held;
+      if (end === 0) continue;
+      this.held = 0;
+      this.readHere(buffer.subarray(0, end));
+      return chunk.subarray(at - (held - end));
+    }
+    return chunk.subarray(chunk.length);
+  }
+
+  private readHere(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.samples.read(bytes, this.base);
+    this.base += bytes.length;
+  }
+
+  /** Puts the bytes behind those that are held. */
+  private hold(bytes: Uint8Array): void {
+    const size = this.held + bytes.length;
     if (size > this.buffer.length) {
       const bigger = Buffer.alloc(2 * size);
       bigger.set(this.buffer.subarray(0, this.held));
       this.buffer = bigger;
     }
-    const { buffer } = this;
-    buffer.set(chunk, this.held);
-    // Behind the last empty line a sample may go on. What was held has none, but for its last two bytes.
-    let end = lastEmptyLine(buffer.subarray(0, size), Math.max(0, this.held - 2));
+    this.buffer.set(bytes, this.held);
     this.held = size;
-    if (end === 0 && size > MAX_SAMPLE) end = size;
-    if (end === 0) return;
-    this.read(buffer.subarray(0, end));
-    this.base += end;
-    buffer.copyWithin(0, end, size);
-    this.held = size - end;
   }
-
-  private read(bytes: Buffer): void {
-    this.bytes = bytes;
-    this.words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let at = 0; at < bytes.length;) {
-      if (bytes[at] === NEWLINE) {
-        at++;
-        continue;
-      }
-      const end = lineEnd(bytes, at);
-      if (bytes[at] === HASH || isBlank(bytes, at, end)) at = end + 1;
-      else if (isIndented(bytes, at)) {
-        // A frame behind no header: its own sample was damaged.
-        this.damage(at, "a header of a sample", at, end);
-        at = indentEnd(bytes, at) + 1;
-      } else at = this.sample(at, end);
-    }
-    for (const pool of [...this.lines, this.threads, this.events]) pool.release();
-  }
-
-  /** Reads the sample whose header is `bytes[start, end)`; returns the position behind it. */
-  private sample(start: number, end: number): number {
-    const { bytes } = this;
-    const header = this.headers.read(bytes, start, end);
-    const hasChain = isIndented(bytes, end + 1) && !isBlank(bytes, end + 1, bytes.length);
-    if (header === undefined) {
-      this.damage(start, "a header of a sample: command, process, event", start, end);
-      return hasChain ? indentEnd(bytes, end + 1) + 1 : end + 1;
-    }
-    const thread = this.threadOf(header);
-    this.behind = end;
-    this.chain.count = 0;
-    if (hasChain) this.readChain(end + 1);
-    else this.readFrameOnHeader(header, end);
-    if (hasChain && this.isLast && this.behind + 1 >= bytes.length) {
-      this.isCut = true;
-      return bytes.length;
-    }
-    const path = (this.paths[thread % MAX_PATHS] ??= new CallPath());
-    const stack = path.stackOf(this.chain.frames, this.chain.count, this.into);
-    if (header.timeNs >= 0 && this.firstNs < 0) this.firstNs = header.timeNs;
-    this.lastNs = Math.max(this.lastNs, header.timeNs);
-    const timeNs = header.timeNs < 0 ? -1 : Math.max(0, header.timeNs - this.firstNs);
-    const row = this.into.sample(stack, thread, timeNs);
-    this.into.setValue(row, this.valueOf(header), header.period);
-    return this.behind + 1;
-  }
-
-  private threadOf(header: PerfHeader): number {
-    const { bytes, threads, into } = this;
-    const id = threads.find(bytes, header.threadStart, header.threadEnd);
-    let thread = threads.numbers.get(id);
-    if (thread === UNKNOWN) {
-      const name = bytes.toString("utf8", header.threadStart, header.commEnd);
-      const key = `${header.pid} ${name}`;
-      let process = this.processes.get(key);
-      if (process === undefined) {
-        process = into.process({
-          name: into.strings.intern(name),
-          pid: header.pid,
-          source: into.strings.intern(this.file),
-        });
-        this.processes.set(key, process);
-      }
-      thread = into.thread(process, header.tid, into.strings.intern(name));
-      threads.numbers.set(id, thread);
-    }
-    this.language = Number(
-      bytes[header.threadStart] === 0x6a && bytes.toString("latin1", header.threadStart, header.commEnd) === "java",
-    );
-    return thread;
-  }
-
-  private valueOf(header: PerfHeader): number {
-    const { bytes, events } = this;
-    const id = events.find(bytes, header.eventStart, header.eventEnd);
-    let type = events.numbers.get(id);
-    if (type === UNKNOWN) {
-      const name = bytes.toString("utf8", header.eventStart, header.eventEnd);
-      const isClock = header.hasPeriod && /^(?:cpu|task)-clock/.test(name);
-      type = this.into.valueType(name, isClock ? "nanoseconds" : "count");
-      events.numbers.set(id, type);
-    }
-    return type;
-  }
-
-  /** Without a call chain the frame stands behind the event; arguments of tracepoints do, too, and are none. */
-  private readFrameOnHeader(header: PerfHeader, end: number): void {
-    const text = this.bytes.toString("utf8", header.restStart, end).trim();
-    if (/^[\da-f]+ .+\)$/.test(text)) this.add(this.lineOf(header.restStart, end));
-  }
-
-  /** Reads the chain of indented lines at `start` into `chain`; its end is left in `behind`. */
-  private readChain(start: number): void {
-    const { bytes, words, chain, language } = this;
-    const known = (this.known[language] ??= new PerfLineCache());
-    let at = start;
-    known.begin();
-    while (isIndented(bytes, at)) {
-      chain.reserve();
-      chain.count = known.readKnown(words, at, chain.frames, chain.count);
-      at = known.at;
-      if (!isIndented(bytes, at)) break;
-      const end = lineEnd(bytes, at);
-      if (end - at < 8 && isBlank(bytes, at, end)) break;
-      const line = this.lineOf(at, end);
-      this.add(line);
-      // Lines that stand for no frame or several are not among those known by their text.
-      if (line >= 0 && end < bytes.length) known.add(bytes, words, at, end + 1, line);
-      at = end + 1;
-    }
-    this.behind = at - 1;
-  }
-
-  private add(line: number): void {
-    if (line >= 0) this.chain.push(line);
-    else if (line < NO_FRAME && line !== UNKNOWN) for (const frame of this.several[-2 - line]!) this.chain.push(frame);
-  }
-
-  /** What a line stands for: a frame, NO_FRAME or several; UNKNOWN, and told, where it is no line of a chain. */
-  private lineOf(start: number, end: number): number {
-    const { bytes, language } = this;
-    let at = start;
-    while (at < end && bytes[at]! <= 0x20) at++;
-    const addressStart = at;
-    while (at < end && isHex(bytes[at]!)) at++;
-    if (at === addressStart || bytes[at] !== 0x20) return this.otherLine(start, end);
-    at++;
-    let textEnd = end;
-    while (textEnd > at && bytes[textEnd - 1]! <= 0x20) textEnd--;
-    const held = this.lines[language]!;
-    const id = held.find(bytes, at, textEnd);
-    let line = held.lines.get(id);
-    if (line === UNKNOWN) {
-      line = this.framesOf(bytes.toString("utf8", at, textEnd));
-      held.lines.set(id, line);
-      if (held.byteLength > MAX_REMEMBERED) this.lines[language] = new PerfSymbols();
-    }
-    return line;
-  }
-
-  private framesOf(text: string): number {
-    const { into, several } = this;
-    const frames = readPerfFrame(text, this.language === 1);
-    if (frames === undefined) return NO_FRAME;
-    const rows = frames.map(({ name, file, line, kind }) =>
-      into.frame(into.strings.intern(name), into.strings.intern(file), line, kind),
-    );
-    return rows.length === 1 ? rows[0]! : -1 - several.push(rows.reverse());
-  }
-
-  /** A place in the source is known to stand between frames. */
-  private otherLine(start: number, end: number): number {
-    const text = this.bytes.toString("utf8", start, end).trim();
-    if (text === "" || /:\d+$|^\?\?/.test(text)) return NO_FRAME;
-    this.damage(start, "a frame: address, symbol, (module)", start, end);
-    return UNKNOWN;
-  }
-
-  private damage(at: number, expected: string, start: number, end: number): void {
-    const found = JSON.stringify(this.bytes.toString("utf8", start, Math.min(end, start + 60)));
-    this.told.tell(new InputError("malformed", { file: this.file, byteOffset: this.base + at, expected, found }));
-  }
-}
-
-const NO_FRAME = -1;
-
-function lineEnd(bytes: Uint8Array, at: number): number {
-  const end = bytes.indexOf(NEWLINE, at);
-  return end < 0 ? bytes.length : end;
 }
 
 /** Position behind the last empty line of `bytes` that begins at `from` or behind; 0 where there is none. */
@@ -284,26 +175,3 @@ function lastEmptyLine(bytes: Buffer, from: number): number {
   const other = bytes.subarray(rest).lastIndexOf("\n\r\n");
   return other < 0 ? end : rest + other + 3;
 }
-
-/** End of the lines that begin at `at`, without the line end of the last, up to the first that is not indented or is blank; `at - 1` where that is the first. */
-function indentEnd(bytes: Buffer, at: number): number {
-  let end = at;
-  while (isIndented(bytes, end)) {
-    const next = lineEnd(bytes, end);
-    if (isBlank(bytes, end, next)) break;
-    end = next + 1;
-  }
-  return end - 1;
-}
-
-const isIndented = (bytes: Uint8Array, at: number): boolean => bytes[at] === 0x20 || bytes[at] === 0x09;
-
-/** Whether nothing stands in the line at `start`, which ends at `end` or before. */
-function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
-  let at = start;
-  while (at < end && bytes[at]! <= 0x20 && bytes[at] !== NEWLINE) at++;
-  return at >= end || bytes[at] === NEWLINE;
-}
-
-const isHex = (byte: number): boolean =>
-  (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66) || (byte >= 0x41 && byte <= 0x46);
