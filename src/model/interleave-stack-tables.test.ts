@@ -50,7 +50,7 @@ test("one table in any number of runs is itself, but for its labels", () => {
           time,
           thread: thread.slice(1),
           process: process.slice(1),
-          sum: (values as number[]).toSorted(),
+          values: (values as number[]).toSorted((a, b) => a - b),
         };
       };
       expect(samplesOf(plainStacks(together)).map(told)).toEqual(samplesOf(plainStacks(unlabelled)).map(told));
