@@ -121,3 +121,24 @@ rounds(200000, () => {
   // Windows end while it waits: each of them tells how long it did by then.
   expect(waits.filter((ms) => ms > 300).length).toBeGreaterThan(1);
 }, 60_000);
+
+test("allocations: a program that collects little is never made to collect for them, one that collects much once a minute", async () => {
+  // The same work, half of what it needs kept or all of it thrown away at once.
+  const program = (count: number): string => `
+let kept = [];
+function fillBaskets() { for (let i = 0; i < ${count}; i++) { kept.push(new Array(30).fill(i)); if (kept.length > 60000) kept = []; } }
+const timer = setInterval(fillBaskets, 10);
+setTimeout(() => clearInterval(timer), 4500);
+`;
+  const forced = (text: string): number => text.match(/sampling profiler/g)?.length ?? 0;
+  const allocated = (): boolean[] =>
+    received
+      .profiles()
+      .filter(({ valueTypes }) => valueTypes.some(({ type }) => type === "alloc_space"))
+      .map(({ frames, strings }) => [...frames.function].some((id) => strings.get(id) === "fillBaskets"));
+  const little = await runHooked(write("little.cjs", program(20)), received, ["--trace-gc"]);
+  expect([little.code, forced(little.stdout), allocated()]).toEqual([0, 0, []]);
+  received.clear();
+  const much = await runHooked(write("much.cjs", program(20_000)), received, ["--trace-gc"]);
+  expect([much.code, forced(much.stdout), allocated()]).toEqual([0, 1, [true]]);
+}, 60_000);

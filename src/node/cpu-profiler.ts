@@ -66,13 +66,12 @@ export class V8Profilers {
     this.session.post("HeapProfiler.startSampling", { samplingInterval: BYTES_PER_SAMPLE, ...all });
   }
 
-  /** What was allocated since; sampling begins anew unless `isLast`. */
-  takeAllocations(isLast: boolean): V8HeapNode | undefined {
+  /** What was allocated since; sampling ends. V8 makes a full collection first. */
+  takeAllocations(): V8HeapNode | undefined {
     let head: V8HeapNode | undefined;
     this.session.post("HeapProfiler.stopSampling", (error, result) => {
       if (error === null) head = (result as unknown as { profile: { head: V8HeapNode } }).profile.head;
     });
-    if (!isLast) this.startAllocations();
     return head;
   }
 

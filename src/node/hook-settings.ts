@@ -10,7 +10,7 @@ export interface HookSettings {
   readonly windowMs: number;
   /** how the span of a sample is found */
   readonly links: "async" | "sync" | "off";
-  readonly allocations: boolean;
+  readonly allocations: "auto" | "on" | "off";
   /** whether what goes wrong is said on standard error */
   readonly isTalking: boolean;
   /** attributes of the resource, as the environment tells them */
@@ -67,7 +67,7 @@ export function hookSettings(environment: Environment): HookSettings {
     samplesPerSecond: number("LONGPOLE_PROFILE_HZ", 1, 999, 49),
     windowMs: 1000 * number("LONGPOLE_PROFILE_SECONDS", 1, 600, 10),
     links: choice("LONGPOLE_SPAN_LINKS", ["async", "sync", "off"]),
-    allocations: isOn("LONGPOLE_ALLOCATIONS"),
+    allocations: choice("LONGPOLE_ALLOCATIONS", ["auto", "on", "off"]),
     isTalking: text("LONGPOLE_LOG") === "debug",
     resource: {
       ...keyValues(text("OTEL_RESOURCE_ATTRIBUTES")),

@@ -3,7 +3,9 @@ import { hostname } from "node:os";
 import { otlpProfileParts, otlpProfilesRequest, type OtlpProfileParts } from "../formats/write-otlp-profiles.ts";
 import type { StackTable } from "../model/stack-table.ts";
 import { ActiveSpan, hrtimeUs } from "./active-span.ts";
+import { AllocationWindows } from "./allocation-windows.ts";
 import { V8Profilers } from "./cpu-profiler.ts";
+import { GcPauses, type Pauses } from "./gc-pauses.ts";
 import { type HookSettings, hookSettings } from "./hook-settings.ts";
 import { metricsRequest } from "./otlp-metrics-request.ts";
 import { OtlpSender } from "./otlp-sender.ts";
@@ -38,6 +40,10 @@ class ProcessHook {
   private readonly switches = new SpanSwitches();
   private readonly span: ActiveSpan | undefined;
   private readonly metrics = new RuntimeMetrics();
+  private readonly gc = new GcPauses();
+  private readonly allocations: AllocationWindows;
+  private isSamplingAllocations = false;
+  private loop = performance.eventLoopUtilization();
   private readonly workers: WorkerThreads;
   private readonly profileSender: OtlpSender | undefined;
   private readonly metricSender: OtlpSender | undefined;
@@ -53,6 +59,7 @@ class ProcessHook {
     this.settings = settings;
     this.log = log;
     this.hasFile = settings.file !== "";
+    this.allocations = new AllocationWindows(settings.allocations);
     if (settings.links !== "off") this.span = new ActiveSpan(this.switches, settings.links);
     const sender = (url: URL | undefined, type: string): OtlpSender | undefined =>
       url === undefined ? undefined : new OtlpSender(url, { ...settings.headers, "content-type": type }, log);
@@ -74,9 +81,10 @@ class ProcessHook {
     const { settings } = this;
     if (this.isProfiling) {
       this.profilers.startCpu(settings.samplesPerSecond);
-      if (settings.allocations) this.profilers.startAllocations();
+      if (this.allocations.isFromStart) this.sampleAllocations();
       this.span?.attach();
     }
+    this.gc.start();
     if (this.metricSender !== undefined) this.metrics.start();
     if (this.isProfiling || this.metricSender !== undefined) this.workers.start();
     this.timer = setInterval(() => this.safely(() => this.tick()), TICK_MS);
@@ -104,12 +112,16 @@ class ProcessHook {
       tid: process.pid,
       threadName: "main",
     };
-    if (this.isProfiling) this.sendProfiles(window, isLast);
+    const collected = this.gc.take();
+    if (this.isProfiling) {
+      this.sendCpu(window, isLast);
+      this.sendAllocations(window, isLast, collected);
+    }
     this.windowStartUnixNs = nowUnixNs;
     this.windowStartMs = performance.now();
     if (this.metricSender === undefined) return;
     const interval = { startUnixNs: this.startUnixNs, nowUnixNs };
-    const points = [...this.metrics.read(), ...this.workers.read()];
+    const points = [...this.metrics.read(collected), ...this.workers.read()];
     this.whenNamed(isLast, () =>
       this.metricSender?.send(Buffer.from(metricsRequest(points, interval, this.resource(), SCOPE))),
     );
@@ -123,7 +135,7 @@ class ProcessHook {
     for (const waiting of this.nameless.splice(0)) waiting();
   }
 
-  private sendProfiles(window: ProfiledWindow, isLast: boolean): void {
+  private sendCpu(window: ProfiledWindow, isLast: boolean): void {
     const cpu = this.profilers.takeCpu(isLast);
     if (cpu !== undefined) {
       // The profile's own clock tells its beginning better than when the window was closed.
@@ -135,10 +147,25 @@ class ProcessHook {
       this.switches.clear(hrtimeUs());
       if (isBusy(table)) this.whenNamed(isLast, () => this.putTable(table));
     }
-    const head = this.settings.allocations ? this.profilers.takeAllocations(isLast) : undefined;
-    const allocations = head === undefined ? undefined : allocationTable(head, window);
-    if (allocations !== undefined && allocations.samples.rowCount > 0)
-      this.whenNamed(isLast, () => this.putTable(allocations));
+  }
+
+  private sampleAllocations(): void {
+    this.profilers.startAllocations();
+    this.isSamplingAllocations = true;
+  }
+
+  private sendAllocations(window: ProfiledWindow, isLast: boolean, collected: ReadonlyMap<string, Pauses>): void {
+    const wasSampling = this.isSamplingAllocations;
+    const head = wasSampling ? this.profilers.takeAllocations() : undefined;
+    this.isSamplingAllocations = false;
+    const table = head === undefined ? undefined : allocationTable(head, window);
+    if (table !== undefined && table.samples.rowCount > 0) this.whenNamed(isLast, () => this.putTable(table));
+    const now = performance.eventLoopUtilization();
+    const { active } = performance.eventLoopUtilization(now, this.loop);
+    this.loop = now;
+    const collectedS = [...collected.values()].reduce((sum, pauses) => sum + pauses.sum, 0);
+    const times = { lengthS: window.durationNs / 1e9, activeS: active / 1e3, collectedS };
+    if (!isLast && this.allocations.next(performance.now(), times, wasSampling)) this.sampleAllocations();
   }
 
   private putTable(table: StackTable): void {
@@ -198,6 +225,7 @@ class ProcessHook {
     this.isOver = true;
     clearInterval(this.timer);
     this.span?.detach();
+    this.gc.stop();
     this.metrics.stop();
     this.workers.stop();
     this.profilers.stop();

@@ -1,7 +1,7 @@
 import { randomFill } from "node:crypto";
 import { type EventLoopUtilization, performance } from "node:perf_hooks";
 import { getHeapSpaceStatistics } from "node:v8";
-import { addPauses, GcPauses, type Pauses } from "./gc-pauses.ts";
+import { addPauses, type Pauses } from "./gc-pauses.ts";
 import { LoopLateness } from "./loop-lateness.ts";
 import { histogramPoint, type MetricPoint } from "./metric-point.ts";
 
@@ -15,7 +15,6 @@ const NS = 1e-9;
  */
 export class RuntimeMetrics {
   private readonly lateness = new LoopLateness();
-  private readonly gc = new GcPauses();
   /** since the hook was loaded */
   private readonly pauses = new Map<string, Pauses>();
   private utilisation: EventLoopUtilization = performance.eventLoopUtilization();
@@ -25,12 +24,10 @@ export class RuntimeMetrics {
 
   start(): void {
     this.lateness.start();
-    this.gc.start();
   }
 
   stop(): void {
     this.lateness.stop();
-    this.gc.stop();
   }
 
   /** Sends one task through the pool of threads; nothing while the last one is not back. */
@@ -43,8 +40,9 @@ export class RuntimeMetrics {
     });
   }
 
-  /** All series now; what is told of an interval is that since the last reading. */
-  read(): MetricPoint[] {
+  /** All series now; what is told of an interval is that since the last reading. collected: collections since then. */
+  read(collected: ReadonlyMap<string, Pauses>): MetricPoint[] {
+    for (const [type, pauses] of collected) addPauses(this.pauses, type, pauses);
     // A pool that is full for longer than an interval is told in it, too: the task waits at least for so long.
     if (this.probeNs >= 0n) this.noteProbe();
     const points = [...this.eventLoop(), ...this.collections(), ...this.heap(), ...this.resources(), this.pool()];
@@ -79,7 +77,6 @@ export class RuntimeMetrics {
   }
 
   private collections(): MetricPoint[] {
-    for (const [type, pauses] of this.gc.take()) addPauses(this.pauses, type, pauses);
     return [...this.pauses].map(([type, pauses]) =>
       histogramPoint("v8js.gc.duration", { "v8js.gc.type": type }, pauses),
     );
