@@ -1,39 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { InputError, Intake } from "../model/intake.ts";
+import { Intake } from "../model/intake.ts";
 import { SpanTableBuilder } from "../model/span-table-builder.ts";
-import { assertSpanTable } from "../model/span-table.ts";
+import { type DecodedSpans, decodedSpans } from "../testing/decoded-spans.ts";
 import { randomJson } from "../testing/random-json.ts";
-import { spanObjects, type AttributeObject, type SpanObject } from "../testing/span-objects.ts";
+import type { AttributeObject, SpanObject } from "../testing/span-objects.ts";
 import { decodeOtlpJson } from "./otlp-json.ts";
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-interface Decoded {
-  spans: SpanObject[];
-  intake: Intake;
-  error: InputError | undefined;
-}
-
-/** Decodes; any error but an InputError is thrown. The invariants of every outcome are checked here. */
-function decode(source: string | Uint8Array, byteBase = 0): Decoded {
-  const into = new SpanTableBuilder();
-  const intake = new Intake();
-  let error: InputError | undefined;
-  try {
-    decodeOtlpJson(typeof source === "string" ? encode(source) : source, into, intake, "f.json", byteBase);
-  } catch (thrown) {
-    if (!(thrown instanceof InputError)) throw thrown;
-    error = thrown;
-  }
-  let rejected = 0;
-  for (const { spans } of intake.rejected.values()) rejected += spans;
-  expect(intake.accepted + rejected).toBe(intake.received);
-  expect(into.open).toBe(intake.accepted);
-  const { table, outOfRange } = into.finish();
-  assertSpanTable(table);
-  return { spans: outOfRange === 0 ? spanObjects(table) : [], intake, error };
-}
+const decode = (source: string | Uint8Array, byteBase = 0): DecodedSpans =>
+  decodedSpans((into, intake) =>
+    decodeOtlpJson(typeof source === "string" ? encode(source) : source, into, intake, "f.json", byteBase),
+  );
 
 const TRACE = "5b8efff798038103d269b633813fc60c";
 const SPAN = {

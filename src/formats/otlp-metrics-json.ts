@@ -1,12 +1,12 @@
 import type { Intake } from "../model/intake.ts";
 import { MetricKind, Temporality } from "../model/metric-table.ts";
 import type { Instrument, MetricTableBuilder } from "../model/metric-table-builder.ts";
-import { addExponentialBuckets, type ExponentialBuckets } from "./exponential-buckets.ts";
 import { readBase64Id, readHexId } from "./hex-ids.ts";
 import { camelAndSnake, JsonKeys, UNKNOWN_KEY } from "./json-keys.ts";
 import { JsonPointWriter } from "./json-point-writer.ts";
 import { END_OF_OBJECT, JsonKind, type JsonReader } from "./json-reader.ts";
 import { OtlpJsonAttributes } from "./otlp-json-attributes.ts";
+import { PointBuckets } from "./point-buckets.ts";
 
 /**
  * Decodes one ExportMetricsServiceRequest or MetricsData document in OTLP's JSON
@@ -105,8 +105,7 @@ class OtlpMetricJsonDecoder {
   private pending: Pending[] = [];
   private readonly ids = new Uint32Array(6);
   private readonly words = new Uint32Array(2);
-  private readonly counts: number[] = [];
-  private readonly bounds: number[] = [];
+  private readonly buckets = new PointBuckets();
 
   constructor(writer: JsonPointWriter) {
     this.writer = writer;
@@ -254,16 +253,9 @@ class OtlpMetricJsonDecoder {
     const { point } = into;
     let hasValue = false;
     let flags = 0;
-    this.counts.length = this.bounds.length = 0;
-    const exponential: ExponentialBuckets = {
-      scale: 0,
-      zeroCount: 0,
-      zeroThreshold: 0,
-      positiveOffset: 0,
-      positive: [],
-      negativeOffset: 0,
-      negative: [],
-    };
+    const { buckets } = this;
+    const { exponential } = buckets;
+    buckets.clear(kind);
     for (let key = reader.nextKey(KEYS); key !== END_OF_OBJECT; key = reader.nextKey(KEYS)) {
       switch (key) {
         case Key.attributes:
@@ -301,10 +293,10 @@ class OtlpMetricJsonDecoder {
           if (writer.arrayHere()) while (reader.nextElement()) this.exemplar();
           break;
         case Key.bucketCounts:
-          this.numbers(this.counts);
+          this.numbers(buckets.counts);
           break;
         case Key.explicitBounds:
-          this.numbers(this.bounds);
+          this.numbers(buckets.bounds);
           break;
         case Key.quantileValues:
           if (writer.arrayHere()) while (reader.nextElement()) this.quantile();
@@ -319,32 +311,26 @@ class OtlpMetricJsonDecoder {
           exponential.zeroThreshold = writer.double() ?? 0;
           break;
         case Key.positive:
-          exponential.positiveOffset = this.buckets(exponential.positive);
+          exponential.positiveOffset = this.bucketList(exponential.positive);
           break;
         case Key.negative:
-          exponential.negativeOffset = this.buckets(exponential.negative);
+          exponential.negativeOffset = this.bucketList(exponential.negative);
           break;
         default:
           reader.skipValue();
       }
     }
-    this.closePoint(kind, hasValue, (flags & NO_RECORDED_VALUE) !== 0, exponential);
+    this.closePoint(kind, hasValue, (flags & NO_RECORDED_VALUE) !== 0);
   }
 
-  private closePoint(kind: MetricKind, hasValue: boolean, notRecorded: boolean, exponential: ExponentialBuckets): void {
-    const { writer, into, counts, bounds } = this;
+  private closePoint(kind: MetricKind, hasValue: boolean, notRecorded: boolean): void {
+    const { writer, into } = this;
     if (notRecorded) into.point.value = Number.NaN;
     else if (!hasValue && kind <= MetricKind.sum) writer.fault("value-missing", -1, "neither asDouble nor asInt");
-    if (kind === MetricKind.histogram) {
-      if (counts.length > 0 && counts.length !== bounds.length + 1)
-        writer.fault("point-malformed", -1, `${counts.length} buckets for ${bounds.length} bounds`);
-      for (let i = 0; i < counts.length; i++) into.addBucket(bounds[i] ?? Number.POSITIVE_INFINITY, counts[i]!);
-    } else if (kind === MetricKind.exponentialHistogram) {
-      const problem = addExponentialBuckets(into, exponential);
+    if (kind >= MetricKind.histogram) {
+      const problem = this.buckets.addTo(into, kind);
       if (problem !== "") writer.fault("point-malformed", -1, problem);
     }
-    if (kind >= MetricKind.histogram && !into.bucketsAscend())
-      writer.fault("point-malformed", -1, "bounds that do not ascend");
     writer.endPoint(kind);
   }
 
@@ -364,7 +350,7 @@ class OtlpMetricJsonDecoder {
   }
 
   /** Reads the buckets of one sign into `counts`; returns their offset. */
-  private buckets(counts: number[]): number {
+  private bucketList(counts: number[]): number {
     const { reader, writer } = this;
     let offset = 0;
     if (!writer.objectHere()) return offset;

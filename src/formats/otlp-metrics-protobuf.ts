@@ -1,9 +1,10 @@
 import { InputError, type Intake, type PointRejectReason } from "../model/intake.ts";
 import { MetricKind, Temporality } from "../model/metric-table.ts";
 import type { MetricTableBuilder } from "../model/metric-table-builder.ts";
-import { StringPool } from "../model/string-pool.ts";
-import { addExponentialBuckets, type ExponentialBuckets } from "./exponential-buckets.ts";
+import { readOtlpId } from "./otlp-ids.ts";
 import { KeyValueReader } from "./otlp-key-values.ts";
+import { OtlpResources } from "./otlp-resources.ts";
+import { PointBuckets } from "./point-buckets.ts";
 import { ProtobufReader } from "./protobuf-reader.ts";
 
 /*
@@ -55,7 +56,6 @@ const LAYOUT: Readonly<Record<MetricKind, { attribute: number; exemplar: number;
 /** DataPointFlags: the point says only that there is no value. */
 const NO_RECORDED_VALUE = 1;
 const LIBRARY_METRICS = (1000 << 3) | 2;
-const RESOURCE_GROUP = 1;
 
 /**
  * Decodes requests of metrics of one file, appending their points to `into`.
@@ -70,8 +70,7 @@ export class OtlpMetricDecoder {
   private readonly into: MetricTableBuilder;
   private readonly intake: Intake;
   private readonly keyValues: KeyValueReader;
-  private readonly resourceBytes = new StringPool();
-  private readonly resourceRows: number[] = [];
+  private readonly resources: OtlpResources;
   private resource = 0;
   private scope = 0;
 
@@ -80,17 +79,7 @@ export class OtlpMetricDecoder {
   private fault: { reason: PointRejectReason; found: string } | undefined;
   private hasValue = false;
   private flags = 0;
-  private counts: number[] = [];
-  private bounds: number[] = [];
-  private readonly exponential: ExponentialBuckets = {
-    scale: 0,
-    zeroCount: 0,
-    zeroThreshold: 0,
-    positiveOffset: 0,
-    positive: [],
-    negativeOffset: 0,
-    negative: [],
-  };
+  private readonly buckets = new PointBuckets();
   private readonly ids = new Uint32Array(6);
 
   constructor(into: MetricTableBuilder, intake: Intake, file: string) {
@@ -98,6 +87,8 @@ export class OtlpMetricDecoder {
     this.into = into;
     this.intake = intake;
     this.keyValues = new KeyValueReader(this.reader, into.strings, intake);
+    const lists = into.resources;
+    this.resources = new OtlpResources(this.reader, this.keyValues, lists, () => lists.close());
   }
 
   /** Decodes the request in `bytes[start, end)`; byte 0 of `bytes` is byte `byteBase` of the file. */
@@ -105,7 +96,7 @@ export class OtlpMetricDecoder {
     this.reader.over(bytes, byteBase);
     this.keyValues.begin();
     try {
-      this.each(start, end, (tag, from, to) => {
+      this.reader.each(start, end, (tag, from, to) => {
         if (tag === 0x0a) this.resourceMetrics(from, to);
       });
     } catch (error) {
@@ -118,28 +109,7 @@ export class OtlpMetricDecoder {
     }
   }
 
-  /**
-   * Calls `take` for each length-delimited field of `[start, end)`. One that goes beyond the end, as where a
-   * file was cut, is taken as far as it is there before that is thrown.
-   */
-  private each(start: number, end: number, take: (tag: number, from: number, to: number) => void): void {
-    const { reader } = this;
-    for (let at = start; at < end;) {
-      const tag = reader.tag(at, end);
-      const lengthAt = reader.at;
-      if ((tag & 7) !== 2) {
-        at = reader.skip(tag, lengthAt, end);
-        continue;
-      }
-      const valueEnd = reader.clippedEnd(lengthAt, end);
-      const complete = reader.missing === 0;
-      take(tag, reader.at, valueEnd);
-      if (!complete) reader.failLength(lengthAt, end);
-      at = valueEnd;
-    }
-  }
-
-  /** As `each`, without a word about what is damaged: the same bytes are read again. */
+  /** As the reader's `each`, without a word about what is damaged: the same bytes are read again. */
   private peek(start: number, end: number, take: (tag: number, from: number, to: number) => void): void {
     const { reader } = this;
     try {
@@ -160,32 +130,10 @@ export class OtlpMetricDecoder {
   }
 
   private resourceMetrics(start: number, end: number): void {
-    this.resource = this.findResource(start, end);
-    this.each(start, end, (tag, from, to) => {
+    this.resource = this.resources.find(start, end);
+    this.reader.each(start, end, (tag, from, to) => {
       if (tag === 0x12 || tag === LIBRARY_METRICS) this.scopeMetrics(from, to);
     });
-  }
-
-  /** List of the resource, which may stand behind its metrics and which protobuf merges if it comes twice. */
-  private findResource(start: number, end: number): number {
-    const { reader, into } = this;
-    const found: number[] = [];
-    this.peek(start, end, (tag, from, to) => {
-      if (tag === 0x0a) found.push(from, to);
-    });
-    const id = found.length === 2 ? this.resourceBytes.internBytes(reader.bytes, found[0]!, found[1]!) : -1;
-    const known = id < 0 ? undefined : this.resourceRows[id];
-    if (known !== undefined) return known;
-    into.resources.clear();
-    this.keyValues.useGroup(RESOURCE_GROUP);
-    for (let i = 0; i < found.length; i += 2) {
-      this.each(found[i]!, found[i + 1]!, (tag, from, to) => {
-        if (tag === 0x0a) this.keyValues.add(into.resources, from, to);
-      });
-    }
-    const list = into.resources.close();
-    if (id >= 0) this.resourceRows[id] = list;
-    return list;
   }
 
   private scopeMetrics(start: number, end: number): void {
@@ -193,7 +141,7 @@ export class OtlpMetricDecoder {
     this.peek(start, end, (tag, from, to) => {
       if (tag === 0x0a) this.scope = this.nameIn(from, to);
     });
-    this.each(start, end, (tag, from, to) => {
+    this.reader.each(start, end, (tag, from, to) => {
       if (tag === 0x12) this.metric(from, to);
     });
   }
@@ -215,7 +163,7 @@ export class OtlpMetricDecoder {
       if (tag === 0x0a) name = this.keyValues.intern(from, to);
       else if (tag === 0x1a) unit = this.keyValues.intern(from, to);
     });
-    this.each(start, end, (tag, from, to) => {
+    reader.each(start, end, (tag, from, to) => {
       const kind = KIND_OF_TAG[tag];
       if (kind === undefined) return;
       let temporality: number = Temporality.unspecified;
@@ -227,7 +175,7 @@ export class OtlpMetricDecoder {
       const first = into.open;
       try {
         this.keyValues.useGroup(name);
-        this.each(from, to, (inner, at, innerEnd) => {
+        reader.each(from, to, (inner, at, innerEnd) => {
           if (inner === 0x0a) this.dataPoint(kind, name, at, innerEnd);
         });
       } finally {
@@ -277,13 +225,7 @@ export class OtlpMetricDecoder {
     this.hasValue = false;
     this.flags = 0;
     this.keyValues.useGroup(group);
-    if (kind <= MetricKind.sum) return;
-    this.counts.length = this.bounds.length = 0;
-    if (kind !== MetricKind.exponentialHistogram) return;
-    const { exponential } = this;
-    exponential.scale = exponential.zeroCount = exponential.zeroThreshold = 0;
-    exponential.positiveOffset = exponential.negativeOffset = 0;
-    exponential.positive.length = exponential.negative.length = 0;
+    if (kind > MetricKind.sum) this.buckets.clear(kind);
   }
 
   private time(tag: number, at: number): void {
@@ -321,9 +263,9 @@ export class OtlpMetricDecoder {
     else if (tag === 0x61) point.max = words.getFloat64(from, true);
     // Packed, or one by one, which the encoding allows too.
     else if (tag === 0x32 || tag === 0x31)
-      this.fixedRun(tag, from, to, (at) => this.counts.push(unsigned64(words, at)));
+      this.fixedRun(tag, from, to, (at) => this.buckets.counts.push(unsigned64(words, at)));
     else if (tag === 0x3a || tag === 0x39)
-      this.fixedRun(tag, from, to, (at) => this.bounds.push(words.getFloat64(at, true)));
+      this.fixedRun(tag, from, to, (at) => this.buckets.bounds.push(words.getFloat64(at, true)));
   }
 
   private fixedRun(tag: number, from: number, to: number, take: (at: number) => void): void {
@@ -333,8 +275,8 @@ export class OtlpMetricDecoder {
   }
 
   private exponentialField(tag: number, from: number, to: number): void {
-    const { reader, exponential } = this;
-    const { words } = reader;
+    const { words } = this.reader;
+    const { exponential } = this.buckets;
     if (tag === 0x30) exponential.scale = this.zigzag(from, to);
     else if (tag === 0x39) exponential.zeroCount = unsigned64(words, from);
     else if (tag === 0x61) this.into.point.min = words.getFloat64(from, true);
@@ -395,33 +337,22 @@ export class OtlpMetricDecoder {
       if (tag === 0x11) [low, high] = [words.getUint32(from, true), words.getUint32(from + 4, true)];
       else if (tag === 0x19) value = words.getFloat64(from, true);
       else if (tag === 0x31) value = signed64(words, from);
-      else if (tag === 0x2a) this.id(0, 4, this.valueStart(from, end), at);
-      else if (tag === 0x22) this.id(4, 2, this.valueStart(from, end), at);
+      else if (tag === 0x2a) readOtlpId(words, ids, 0, this.valueStart(from, end), at, 4);
+      else if (tag === 0x22) readOtlpId(words, ids, 4, this.valueStart(from, end), at, 2);
     }
     if (ids[0] !== 0 || ids[1] !== 0 || ids[2] !== 0 || ids[3] !== 0) this.into.addExemplar(high, low, value, ids);
   }
 
-  private id(at: number, count: number, start: number, end: number): void {
-    if (end - start !== 4 * count) return;
-    for (let i = 0; i < count; i++) this.ids[at + i] = this.reader.words.getUint32(start + 4 * i);
-  }
-
   private closePoint(kind: MetricKind): void {
-    const { into, counts, bounds } = this;
+    const { into } = this;
     const { point } = into;
     if (point.timeHigh === 0 && point.timeLow === 0) this.setFault("time-missing", "no time_unix_nano");
     if ((this.flags & NO_RECORDED_VALUE) !== 0) point.value = Number.NaN;
     else if (!this.hasValue && kind <= MetricKind.sum) this.setFault("value-missing", "neither as_double nor as_int");
-    if (kind === MetricKind.histogram) {
-      if (counts.length > 0 && counts.length !== bounds.length + 1)
-        this.setFault("point-malformed", `${counts.length} buckets for ${bounds.length} bounds`);
-      for (let i = 0; i < counts.length; i++) into.addBucket(bounds[i] ?? Number.POSITIVE_INFINITY, counts[i]!);
-    } else if (kind === MetricKind.exponentialHistogram) {
-      const problem = addExponentialBuckets(into, this.exponential);
+    if (kind >= MetricKind.histogram) {
+      const problem = this.buckets.addTo(into, kind);
       if (problem !== "") this.setFault("point-malformed", problem);
     }
-    if (kind >= MetricKind.histogram && !into.bucketsAscend())
-      this.setFault("point-malformed", "bounds that do not ascend");
     if (this.fault !== undefined) {
       this.reject(this.fault.reason, `found ${this.fault.found}`);
       return;

@@ -1,7 +1,10 @@
 import { InputError, type Intake } from "../model/intake.ts";
 import type { SpanTableBuilder } from "../model/span-table-builder.ts";
-import { StringPool } from "../model/string-pool.ts";
+import { isZeroId } from "./hex-ids.ts";
+import { idFound, readOtlpId } from "./otlp-ids.ts";
 import { KeyValueReader } from "./otlp-key-values.ts";
+import { OtlpResources } from "./otlp-resources.ts";
+import { OtlpSpanLink } from "./otlp-span-link.ts";
 import { ProtobufReader, Wire } from "./protobuf-reader.ts";
 
 /*
@@ -22,9 +25,8 @@ import { ProtobufReader, Wire } from "./protobuf-reader.ts";
  *                                  repeated Link links = 13; - uint32 dropped_links_count = 14;
  *                                  Status status = 15; - fixed32 flags = 16; }
  *   message Event                { fixed64 time_unix_nano = 1; string name = 2; repeated KeyValue attributes = 3; }
- *   message Link                 { bytes trace_id = 1; bytes span_id = 2; - string trace_state = 3; - attributes = 4; }
  *   message Status               { int32 deprecated_code = 1; - string message = 2; StatusCode code = 3; }
- * KeyValue and AnyValue: otlp-key-values.ts.
+ * KeyValue and AnyValue: otlp-key-values.ts; Link: otlp-span-link.ts.
  */
 
 /**
@@ -50,9 +52,8 @@ const RESOURCE_SPANS = 0x0a;
 const LIBRARY_SPANS = (1000 << 3) | 2;
 const ATTRIBUTE = 0x4a;
 
-/** Groups of attributes for KeyValueReader; spans have the group of their name. */
+/** Group of attributes for KeyValueReader; spans have the group of their name. */
 const EVENT_GROUP = 1;
-const RESOURCE_GROUP = 2;
 
 /**
  * Decodes requests of one file.
@@ -68,9 +69,7 @@ export class OtlpTraceDecoder {
 
   private readonly keyValues: KeyValueReader;
 
-  /** Bytes of resource messages → row of the resource, which so is kept once. */
-  private readonly resourceBytes = new StringPool();
-  private readonly resourceRows: number[] = [];
+  private readonly resources: OtlpResources;
   private resource = 0;
   private scope = 0;
 
@@ -82,32 +81,23 @@ export class OtlpTraceDecoder {
   private statusCode = 0;
   private deprecatedStatusCode = 0;
   private linkFault = "";
-  private readonly link = new Uint32Array(6);
+  private readonly link = new OtlpSpanLink();
 
   constructor(into: SpanTableBuilder, intake: Intake, file: string) {
     this.reader = new ProtobufReader(file);
     this.into = into;
     this.intake = intake;
     this.keyValues = new KeyValueReader(this.reader, into.strings, intake);
+    const lists = into.resources;
+    this.resources = new OtlpResources(this.reader, this.keyValues, lists, () => lists.closeList());
   }
 
   /** Decodes the request in `bytes[start, end)`; byte 0 of `bytes` is byte `byteBase` of the file. */
   request(bytes: Uint8Array, start: number, end: number, byteBase: number): void {
-    const reader = this.reader;
-    reader.over(bytes, byteBase);
-    for (let at = start; at < end;) {
-      const tag = reader.tag(at, end);
-      if (tag !== RESOURCE_SPANS) {
-        at = reader.skip(tag, reader.at, end);
-        continue;
-      }
-      const lengthAt = reader.at;
-      const valueEnd = reader.clippedEnd(lengthAt, end);
-      const complete = reader.missing === 0;
-      this.resourceSpans(bytes, reader.at, valueEnd, byteBase);
-      if (!complete) reader.failLength(lengthAt, end);
-      at = valueEnd;
-    }
+    this.reader.over(bytes, byteBase);
+    this.reader.each(start, end, (tag, from, to) => {
+      if (tag === RESOURCE_SPANS) this.resourceSpans(bytes, from, to, byteBase);
+    });
   }
 
   /** Decodes the ResourceSpans message in `bytes[start, end)`. */
@@ -129,65 +119,10 @@ export class OtlpTraceDecoder {
   }
 
   private resourceSpansFields(start: number, end: number): void {
-    const reader = this.reader;
-    this.resource = this.findResource(start, end);
-    for (let at = start; at < end;) {
-      const tag = reader.tag(at, end);
-      if (tag !== 0x12 && tag !== LIBRARY_SPANS) {
-        at = reader.skip(tag, reader.at, end);
-        continue;
-      }
-      const lengthAt = reader.at;
-      const valueEnd = reader.clippedEnd(lengthAt, end);
-      const complete = reader.missing === 0;
-      this.scopeSpans(reader.at, valueEnd);
-      if (!complete) reader.failLength(lengthAt, end);
-      at = valueEnd;
-    }
-  }
-
-  /**
-   * Row of the resource of a ResourceSpans, which may stand behind its spans.
-   * Looks only as far as the message is sound: what is wrong is told when it is decoded.
-   */
-  private findResource(start: number, end: number): number {
-    const reader = this.reader;
-    const found: number[] = [];
-    try {
-      for (let at = start; at < end;) {
-        const tag = reader.tag(at, end);
-        const behindTag = reader.at;
-        at = reader.skip(tag, behindTag, end);
-        if (tag !== 0x0a) continue;
-        reader.valueEnd(behindTag, end);
-        found.push(reader.at, at);
-      }
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      // resourceSpansFields meets the same error, after the spans before it.
-    }
-    if (found.length !== 2) return this.resourceRow(found);
-    const id = this.resourceBytes.internBytes(reader.bytes, found[0]!, found[1]!);
-    return (this.resourceRows[id] ??= this.resourceRow(found));
-  }
-
-  /** A new resource of the attributes of the messages `[start, end, start, end, ...]`, which protobuf merges. */
-  private resourceRow(messages: number[]): number {
-    const reader = this.reader;
-    this.keyValues.useGroup(RESOURCE_GROUP);
-    for (let i = 0; i < messages.length; i += 2) {
-      const end = messages[i + 1]!;
-      for (let at = messages[i]!; at < end;) {
-        const tag = reader.tag(at, end);
-        if (tag === 0x0a) {
-          at = reader.valueEnd(reader.at, end);
-          this.keyValues.add(this.into.resources, reader.at, at);
-        } else {
-          at = reader.skip(tag, reader.at, end);
-        }
-      }
-    }
-    return this.into.resources.closeList();
+    this.resource = this.resources.find(start, end);
+    this.reader.each(start, end, (tag, from, to) => {
+      if (tag === 0x12 || tag === LIBRARY_SPANS) this.scopeSpans(from, to);
+    });
   }
 
   /** Spans of one scope. The scope may stand behind them: then their rows are set again. */
@@ -337,18 +272,19 @@ export class OtlpTraceDecoder {
   /** A length-delimited field of a span other than an attribute, by its tag. */
   private spanBytes(tag: number, row: number, start: number, end: number): void {
     const into = this.into;
+    const { words } = this.reader;
     switch (tag) {
       case 0x0a:
         this.traceIdLength = end - start;
-        this.id(into.traceId, 4 * row, start, end, 4);
+        readOtlpId(words, into.traceId, 4 * row, start, end, 4);
         break;
       case 0x12:
         this.spanIdLength = end - start;
-        this.id(into.spanId, 2 * row, start, end, 2);
+        readOtlpId(words, into.spanId, 2 * row, start, end, 2);
         break;
       case 0x22:
         this.parentIdLength = end - start;
-        this.id(into.parentSpanId, 2 * row, start, end, 2);
+        readOtlpId(words, into.parentSpanId, 2 * row, start, end, 2);
         break;
       case 0x2a:
         into.name[row] = this.keyValues.intern(start, end);
@@ -377,9 +313,9 @@ export class OtlpTraceDecoder {
     into.status[row] = this.statusCode === 0 && this.deprecatedStatusCode > 0 ? 2 : this.statusCode;
     const startMissing = into.startWords[2 * row] === 0 && into.startWords[2 * row + 1] === 0;
     const endMissing = into.endWords[2 * row] === 0 && into.endWords[2 * row + 1] === 0;
-    if (this.traceIdLength !== 16 || isZero(into.traceId, 4 * row, 4)) {
+    if (this.traceIdLength !== 16 || isZeroId(into.traceId, 4 * row, 4)) {
       this.reject("trace-id-invalid", idFound("trace_id", this.traceIdLength, 16));
-    } else if (this.spanIdLength !== 8 || isZero(into.spanId, 2 * row, 2)) {
+    } else if (this.spanIdLength !== 8 || isZeroId(into.spanId, 2 * row, 2)) {
       this.reject("span-id-invalid", idFound("span_id", this.spanIdLength, 8));
     } else if (this.parentIdLength !== 0 && this.parentIdLength !== 8) {
       this.reject("span-id-invalid", idFound("parent_span_id", this.parentIdLength, 8));
@@ -404,13 +340,6 @@ export class OtlpTraceDecoder {
 
   private example(found: string): string {
     return `${this.reader.file}: byte ${this.reader.offset(this.spanAt)}: ${found}`;
-  }
-
-  /** Sets `count` words of `column`; an id of another length is left zero. */
-  private id(column: Uint32Array, at: number, start: number, end: number, count: number): void {
-    const words = this.reader.words;
-    if (end - start !== 4 * count) return;
-    for (let i = 0; i < count; i++) column[at + i] = words.getUint32(start + 4 * i);
   }
 
   private status(start: number, end: number): void {
@@ -452,39 +381,9 @@ export class OtlpTraceDecoder {
     this.into.addEvent(high, low, name);
   }
 
-  /** Links to nowhere (no ids or zero ids), which OpenTelemetry allows for the sake of their attributes, are left out. */
   private spanLink(start: number, end: number): void {
-    const reader = this.reader;
-    const link = this.link.fill(0);
-    let traceIdLength = 0;
-    let spanIdLength = 0;
-    for (let at = start; at < end;) {
-      const tag = reader.tag(at, end);
-      if (tag === 0x0a || tag === 0x12) {
-        at = reader.valueEnd(reader.at, end);
-        if (tag === 0x0a) {
-          traceIdLength = at - reader.at;
-          this.id(link, 0, reader.at, at, 4);
-        } else {
-          spanIdLength = at - reader.at;
-          this.id(link, 4, reader.at, at, 2);
-        }
-      } else {
-        at = reader.skip(tag, reader.at, end);
-      }
-    }
-    if (traceIdLength !== 16 && traceIdLength !== 0) this.linkFault = idFound("link's trace_id", traceIdLength, 16);
-    else if (spanIdLength !== 8 && spanIdLength !== 0) this.linkFault = idFound("link's span_id", spanIdLength, 8);
-    else if (traceIdLength && spanIdLength && !isZero(link, 0, 4) && !isZero(link, 4, 2)) this.into.addLink(link);
+    const { link } = this;
+    if (link.read(this.reader, start, end)) this.into.addLink(link.ids);
+    if (link.fault !== "") this.linkFault = link.fault;
   }
-}
-
-function isZero(column: Uint32Array, at: number, count: number): boolean {
-  for (let i = 0; i < count; i++) if (column[at + i] !== 0) return false;
-  return true;
-}
-
-function idFound(field: string, length: number, want: number): string {
-  if (length === 0) return `no ${field}`;
-  return length === want ? `${field} of zeros` : `${field} of ${length} bytes, not ${want}`;
 }

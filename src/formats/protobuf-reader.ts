@@ -104,6 +104,26 @@ export class ProtobufReader {
     this.fail("truncated", at, `${length} bytes`, `${end - this.at} bytes before the end`);
   }
 
+  /**
+   * Calls `take` for each length-delimited field of the message in `[start, end)`. One that goes beyond the end, as where a
+   * file was cut, is taken as far as it is there before that is thrown.
+   */
+  each(start: number, end: number, take: (tag: number, from: number, to: number) => void): void {
+    for (let at = start; at < end;) {
+      const tag = this.tag(at, end);
+      const lengthAt = this.at;
+      if ((tag & 7) !== Wire.bytes) {
+        at = this.skip(tag, lengthAt, end);
+        continue;
+      }
+      const valueEnd = this.clippedEnd(lengthAt, end);
+      const isWhole = this.missing === 0;
+      take(tag, this.at, valueEnd);
+      if (!isWhole) this.failLength(lengthAt, end);
+      at = valueEnd;
+    }
+  }
+
   /** The varint at `at` as an unsigned number, rounded above 2^53; exact in `low` and `high`. */
   varint(at: number, end: number): number {
     const bytes = this.bytes;

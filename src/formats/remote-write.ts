@@ -1,11 +1,10 @@
-import { AttributeType } from "../model/attribute-table.ts";
 import type { Intake, PointRejectReason } from "../model/intake.ts";
 import { MetricKind, Temporality } from "../model/metric-table.ts";
 import type { Instrument, MetricTableBuilder } from "../model/metric-table-builder.ts";
 import { StringPool } from "../model/string-pool.ts";
-import { readHexId } from "./hex-ids.ts";
 import { NativeHistogram } from "./native-histogram.ts";
 import { ProtobufReader, Wire } from "./protobuf-reader.ts";
+import { RemoteWriteLabels, type Symbols } from "./remote-write-labels.ts";
 
 /*
  * Prometheus remote-write. Fields that are not kept stand with a dash.
@@ -13,7 +12,6 @@ import { ProtobufReader, Wire } from "./protobuf-reader.ts";
  * 1.0, prometheus.WriteRequest:
  *   message WriteRequest   { repeated TimeSeries timeseries = 1; repeated MetricMetadata metadata = 3; }
  *   message TimeSeries     { repeated Label labels = 1; repeated Sample samples = 2; repeated Exemplar exemplars = 3; repeated Histogram histograms = 4; }
- *   message Label          { string name = 1; string value = 2; }
  *   message MetricMetadata { MetricType type = 1; string metric_family_name = 2; - string help = 4; string unit = 5; }
  * 2.0, io.prometheus.write.v2.Request; refs are indices of symbols:
  *   message Request        { repeated string symbols = 4; repeated TimeSeries timeseries = 5; }
@@ -23,7 +21,7 @@ import { ProtobufReader, Wire } from "./protobuf-reader.ts";
  * both:
  *   message Sample         { double value = 1; int64 timestamp = 2; }
  *   enum MetricType        { UNKNOWN = 0; COUNTER = 1; GAUGE = 2; HISTOGRAM = 3; GAUGEHISTOGRAM = 4; SUMMARY = 5; INFO = 6; STATESET = 7; }
- * Histogram: native-histogram.ts.
+ * Histogram: native-histogram.ts; Label: remote-write-labels.ts.
  */
 
 /** What a request held that is in the table now: 2.0 wants it told. */
@@ -38,8 +36,6 @@ const Type = { unknown: 0, counter: 1, gauge: 2, histogram: 3, summary: 5 } as c
 /** 2^64 ns are reached in 2554. */
 const MAX_MS = 2 ** 64 / 1e6;
 const TWO_32 = 2 ** 32;
-const TRACE_ID = /^trace_?id$/i;
-const SPAN_ID = /^span_?id$/i;
 
 /** Tags of a TimeSeries by version; 1.0's has no metadata. */
 const LAYOUT = {
@@ -68,13 +64,11 @@ export class RemoteWriteDecoder {
   private readonly intake: Intake;
   private readonly histogram: NativeHistogram;
   private readonly noResource: number;
-  private readonly nameId: number;
 
   /** Bytes of label messages → series, of 1.0: a sender repeats them in every request. */
   private readonly labelBytes = new StringPool();
   private readonly seriesOfLabels: number[] = [];
-  /** String ids of the symbols of a 2.0 request. */
-  private readonly symbols: number[] = [];
+  private readonly symbols: Symbols = [];
   /** by string id of the family's name, of 1.0 */
   private readonly metadata = new Map<number, { type: number; unit: number }>();
 
@@ -84,13 +78,12 @@ export class RemoteWriteDecoder {
   private readonly samples: number[] = [];
   private readonly histograms: number[] = [];
   private readonly exemplars: number[] = [];
-  /** 1.0: starts and ends of label messages. 2.0: refs. */
-  private readonly labelParts: number[] = [];
+  private readonly labels: RemoteWriteLabels;
+  private readonly exemplarLabels: RemoteWriteLabels;
+  /** string id of the name of the series */
+  private name = 0;
   private type = 0;
   private unit = 0;
-  private fault = "";
-  /** string ids of names and values */
-  private readonly labels: number[] = [];
   private readonly ids = new Uint32Array(6);
 
   constructor(into: MetricTableBuilder, intake: Intake, file: string) {
@@ -100,7 +93,8 @@ export class RemoteWriteDecoder {
     this.histogram = new NativeHistogram(this.reader, into);
     into.resources.clear();
     this.noResource = into.resources.close();
-    this.nameId = into.strings.intern("__name__");
+    this.labels = new RemoteWriteLabels(this.reader, into.strings, this.symbols);
+    this.exemplarLabels = new RemoteWriteLabels(this.reader, into.strings, this.symbols);
   }
 
   /** Decodes a request; `written` is what of it is in the table. */
@@ -157,7 +151,7 @@ export class RemoteWriteDecoder {
   private timeSeries(start: number, end: number): void {
     const { samples, histograms } = this;
     this.seriesAt = start;
-    this.fault = "";
+    this.labels.fault = "";
     const labelsAreOneRun = this.findParts(start, end);
     if (samples.length > 0) {
       const series = this.numberSeries(labelsAreOneRun);
@@ -168,7 +162,7 @@ export class RemoteWriteDecoder {
       }
     }
     if (histograms.length === 0) return;
-    this.readLabels();
+    this.name = this.labels.readSeries(this.version, start);
     for (let i = 0; i < histograms.length; i += 2) {
       this.distribution(histograms[i]!, histograms[i + 1]!, i + 2 === histograms.length);
     }
@@ -176,7 +170,8 @@ export class RemoteWriteDecoder {
 
   /** Sets where the parts of a series are; tells whether its labels of 1.0 follow one another. */
   private findParts(start: number, end: number): boolean {
-    const { reader, samples, histograms, exemplars, labelParts } = this;
+    const { reader, samples, histograms, exemplars, labels } = this;
+    const labelParts = labels.parts;
     const layout = LAYOUT[this.version];
     // To set the length of an array costs a call, also where it is empty, as two of these nearly always are.
     samples.length = labelParts.length = 0;
@@ -195,7 +190,7 @@ export class RemoteWriteDecoder {
       at = reader.valueEnd(reader.at, end);
       const from = reader.at;
       if (tag === LABELS) {
-        if (this.version === 2) this.packedRefs(from, at);
+        if (this.version === 2) labels.addPacked(from, at);
         else {
           oneRun &&= labelParts.length === 0 || labelParts.at(-1) === tagAt;
           labelParts.push(from, at);
@@ -208,46 +203,35 @@ export class RemoteWriteDecoder {
     return oneRun;
   }
 
-  private packedRefs(start: number, end: number): void {
-    const { reader, labelParts } = this;
-    for (let at = start; at < end; at = reader.at) labelParts.push(reader.varint(at, end));
-  }
-
   private seriesMetadata(start: number, end: number): void {
     const { reader } = this;
     for (let at = start; at < end;) {
       const tag = reader.tag(at, end);
       const behind = reader.at;
       if (tag === 0x08) this.type = reader.varint(behind, end);
-      else if (tag === 0x20) this.unit = this.symbol(reader.varint(behind, end), behind);
+      else if (tag === 0x20) this.unit = this.labels.symbol(reader.varint(behind, end), behind);
       at = reader.skip(tag, behind, end);
     }
   }
 
-  private symbol(ref: number, at: number): number {
-    const id = this.symbols[ref];
-    if (id === undefined)
-      this.reader.fail("malformed", at, `a reference to one of ${this.symbols.length} symbols`, String(ref));
-    return id;
-  }
-
   /** The series of numbers that these labels name; NONE, with `fault` set, where they name none. */
   private numberSeries(labelsAreOneRun: boolean): number {
-    const { labelParts, reader } = this;
+    const labelParts = this.labels.parts;
     // Types of 1.0 may differ from request to request, so what they tell is not remembered.
     if (this.version === 2 || !labelsAreOneRun || labelParts.length === 0 || this.metadata.size > 0)
       return this.makeNumberSeries();
-    const id = this.labelBytes.internBytes(reader.bytes, labelParts[0]!, labelParts.at(-1)!);
+    const id = this.labelBytes.internBytes(this.reader.bytes, labelParts[0]!, labelParts.at(-1)!);
     return (this.seriesOfLabels[id] ??= this.makeNumberSeries());
   }
 
   private makeNumberSeries(): number {
-    const { into } = this;
-    const name = this.readLabels();
-    if (this.fault !== "") return NONE;
-    const text = into.strings.get(name);
-    const isCounter = this.isCounter(text);
-    const labelSet = this.closeLabels();
+    const { into, labels } = this;
+    const name = labels.readSeries(this.version, this.seriesAt);
+    if (labels.fault !== "") return NONE;
+    const isCounter = this.isCounter(into.strings.get(name));
+    into.labels.clear();
+    labels.addTo(into.labels);
+    const labelSet = into.labels.close();
     return into.seriesOf(this.instrument(name, isCounter ? MetricKind.sum : MetricKind.gauge), labelSet);
   }
 
@@ -283,60 +267,6 @@ export class RemoteWriteDecoder {
     return family?.type ?? 0;
   }
 
-  /** Reads the labels into `labels`; gives the string id of the name. Sets `fault` where there is no name, or a label twice. */
-  private readLabels(): number {
-    const { labelParts, labels } = this;
-    labels.length = 0;
-    if (this.version === 2) {
-      if (labelParts.length % 2 !== 0)
-        this.reader.fail("malformed", this.seriesAt, "pairs of label references", "one alone");
-      for (const ref of labelParts) labels.push(this.symbol(ref, this.seriesAt));
-    } else for (let i = 0; i < labelParts.length; i += 2) this.readLabel(labelParts[i]!, labelParts[i + 1]!);
-    let name = 0;
-    for (let i = 0; i < labels.length; i += 2) {
-      if (labels[i] === this.nameId) name = labels[i + 1]!;
-      for (let before = 0; before < i; before += 2) {
-        if (labels[before] === labels[i]) this.fault = `label ${this.into.strings.get(labels[i]!)} twice`;
-      }
-    }
-    if (name === 0) this.fault = "no __name__";
-    return name;
-  }
-
-  private readLabel(start: number, end: number): void {
-    const { reader } = this;
-    const { strings } = this.into;
-    let name = 0;
-    let value = 0;
-    for (let at = start; at < end;) {
-      const tag = reader.tag(at, end);
-      if (tag !== 0x0a && tag !== 0x12) {
-        at = reader.skip(tag, reader.at, end);
-        continue;
-      }
-      at = reader.valueEnd(reader.at, end);
-      const id = strings.internBytes(reader.bytes, reader.at, at);
-      if (tag === 0x0a) name = id;
-      else value = id;
-    }
-    this.labels.push(name, value);
-  }
-
-  /** Number of the set of the labels but the name. An empty value is as no label. */
-  private closeLabels(): number {
-    this.addLabels();
-    return this.into.labels.close();
-  }
-
-  private addLabels(): void {
-    const { labels, into, nameId } = this;
-    into.labels.clear();
-    for (let i = 0; i < labels.length; i += 2) {
-      if (labels[i] !== nameId && labels[i + 1] !== 0)
-        into.labels.add(labels[i]!, AttributeType.string, labels[i + 1]!);
-    }
-  }
-
   private sample(start: number, end: number, series: number, isLast: boolean): void {
     const { reader, into } = this;
     const { point } = into;
@@ -353,7 +283,7 @@ export class RemoteWriteDecoder {
         at = reader.at;
       } else at = reader.skip(tag, reader.at, end);
     }
-    if (series === NONE) return this.reject("point-malformed", this.fault);
+    if (series === NONE) return this.reject("point-malformed", this.labels.fault);
     if (!isTimed) return this.rejectTime();
     const exemplars = isLast ? this.addExemplars() : 0;
     into.commitTo(series);
@@ -367,24 +297,20 @@ export class RemoteWriteDecoder {
     into.begin();
     histogram.read(start, end);
     const isTimed = this.setTime(histogram.timestampMs);
-    if (this.fault !== "") return this.reject("point-malformed", this.fault);
+    if (this.labels.fault !== "") return this.reject("point-malformed", this.labels.fault);
     if (!isTimed) return this.rejectTime();
     const fault = histogram.addBuckets();
     if (fault !== "") return this.reject("point-malformed", fault);
     const exemplars = isLast ? this.addExemplars() : 0;
-    this.addLabels();
+    into.labels.clear();
+    this.labels.addTo(into.labels);
     const row = into.open;
     into.commit(histogram.kind);
     // Each by itself: histograms of one series may differ in kind, by their schema.
-    into.assign(row, row + 1, this.instrument(this.nameOfLabels(), histogram.kind));
+    into.assign(row, row + 1, this.instrument(this.name, histogram.kind));
     this.intake.points.accept();
     this.written.histograms++;
     this.written.exemplars += exemplars;
-  }
-
-  private nameOfLabels(): number {
-    const at = this.labels.indexOf(this.nameId);
-    return this.labels[at + 1]!;
   }
 
   /** Sets the open point's time; false for one before 1970 or after 2554. */
@@ -406,10 +332,8 @@ export class RemoteWriteDecoder {
 
   /** Adds an exemplar that names its trace; others say nothing that a trace could be found by. */
   private exemplar(start: number, end: number): boolean {
-    const { reader, labels, labelParts } = this;
-    const own = [...labels];
-    const parts = [...labelParts];
-    labels.length = labelParts.length = 0;
+    const { reader, exemplarLabels: labels } = this;
+    labels.parts.length = 0;
     let value = 0;
     let ms = -1;
     for (let at = start; at < end;) {
@@ -418,38 +342,17 @@ export class RemoteWriteDecoder {
       at = reader.skip(tag, behind, end);
       if (tag === LABELS) {
         reader.valueEnd(behind, end);
-        if (this.version === 1) this.readLabel(reader.at, at);
-        else this.packedRefs(reader.at, at);
-      } else if (tag === LABEL_REF && this.version === 2) labelParts.push(reader.varint(behind, end));
+        if (this.version === 1) labels.parts.push(reader.at, at);
+        else labels.addPacked(reader.at, at);
+      } else if (tag === LABEL_REF && this.version === 2) labels.parts.push(reader.varint(behind, end));
       else if (tag === 0x11) value = reader.words.getFloat64(at - 8, true);
       else if (tag === 0x18) ms = reader.varint(behind, end);
     }
-    if (this.version === 2) for (const ref of labelParts) labels.push(this.symbol(ref, start));
-    const found = this.readIds();
-    restore(labels, own);
-    restore(labelParts, parts);
-    if (!found) return false;
+    labels.read(this.version, start);
+    if (!labels.readIds(this.ids)) return false;
     if (!setNs(ms, time)) time.high = time.low = 0;
     this.into.addExemplar(time.high, time.low, value, this.ids);
     return true;
-  }
-
-  private readIds(): boolean {
-    const { labels, ids } = this;
-    const { strings } = this.into;
-    ids.fill(0);
-    let found = false;
-    for (let i = 0; i + 1 < labels.length; i += 2) {
-      const key = strings.get(labels[i]!);
-      const isTrace = TRACE_ID.test(key);
-      if (!isTrace && !SPAN_ID.test(key)) continue;
-      const words = isTrace ? 4 : 2;
-      const text = new TextEncoder().encode(strings.get(labels[i + 1]!));
-      const sound = text.length === 8 * words && readHexId(text, 0, text.length, ids, isTrace ? 0 : 4, words);
-      if (isTrace) found = sound;
-      else if (!sound) ids.fill(0, 4);
-    }
-    return found;
   }
 
   private rejectTime(): void {
@@ -475,9 +378,4 @@ function setNs(ms: number, into: { high: number; low: number }): boolean {
   into.high = high + Math.floor(rest / TWO_32);
   into.low = rest % TWO_32;
   return true;
-}
-
-function restore(list: number[], from: readonly number[]): void {
-  list.length = 0;
-  for (const item of from) list.push(item);
 }

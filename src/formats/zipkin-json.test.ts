@@ -1,40 +1,19 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { InputError, Intake } from "../model/intake.ts";
+import { Intake } from "../model/intake.ts";
 import { SpanTableBuilder } from "../model/span-table-builder.ts";
-import { assertSpanTable, SpanKind } from "../model/span-table.ts";
+import { SpanKind } from "../model/span-table.ts";
+import { type DecodedSpans, decodedSpans } from "../testing/decoded-spans.ts";
 import { randomJson } from "../testing/random-json.ts";
-import { spanObjects, type SpanObject } from "../testing/span-objects.ts";
+import type { SpanObject } from "../testing/span-objects.ts";
 import { decodeZipkinJson } from "./zipkin-json.ts";
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-interface Decoded {
-  spans: SpanObject[];
-  intake: Intake;
-  error: InputError | undefined;
-}
-
-/** Decodes; any error but an InputError is thrown. The invariants of every outcome are checked here. */
-function decode(source: unknown): Decoded {
+function decode(source: unknown): DecodedSpans {
   const bytes =
     source instanceof Uint8Array ? source : encode(typeof source === "string" ? source : JSON.stringify(source));
-  const into = new SpanTableBuilder();
-  const intake = new Intake();
-  let error: InputError | undefined;
-  try {
-    decodeZipkinJson(bytes, into, intake, "f.json", 0);
-  } catch (thrown) {
-    if (!(thrown instanceof InputError)) throw thrown;
-    error = thrown;
-  }
-  let rejected = 0;
-  for (const { spans } of intake.rejected.values()) rejected += spans;
-  expect(intake.accepted + rejected).toBe(intake.received);
-  expect(into.open).toBe(intake.accepted);
-  const { table, outOfRange } = into.finish();
-  assertSpanTable(table);
-  return { spans: outOfRange === 0 ? spanObjects(table) : [], intake, error };
+  return decodedSpans((into, intake) => decodeZipkinJson(bytes, into, intake, "f.json", 0));
 }
 
 const SPAN = {
