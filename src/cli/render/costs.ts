@@ -1,4 +1,4 @@
-import type { CostRow, CostTotals } from "../../model/report.ts";
+import type { CostRow, CostTotals } from "../../model/cost-report.ts";
 import { heading } from "./frame.ts";
 import { clipMiddle, padEnd, padStart, wrap } from "./layout.ts";
 import { bytes, duration, percent, plural, range, rate } from "./numbers.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { CostRow } from "../../model/report.ts";
+import type { CostRow } from "../../model/cost-report.ts";
 import { SpanKind } from "../../model/span-table.ts";
 import { metricTableOf } from "../../testing/metric-table.ts";
 import { spansFromRows, type SpanRow } from "../../testing/spans-from-rows.ts";

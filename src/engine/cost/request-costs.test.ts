@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { SpanKind } from "../../model/span-table.ts";
-import type { CostRow, CostTotals } from "../../model/report.ts";
+import type { CostRow, CostTotals } from "../../model/cost-report.ts";
 import { metricTableOf, type SeriesObject } from "../../testing/metric-table.ts";
 import { spansFromRows, type SpanRow } from "../../testing/spans-from-rows.ts";
 import { diagnose } from "../diagnose.ts";

@@ -1,7 +1,7 @@
 import { causingTraces } from "../../analysis/causing-traces.ts";
 import { splitCost, type CostSplit, type SharedUse } from "../../analysis/cost-split.ts";
 import { findFlows } from "../../analysis/flows.ts";
-import type { CostRow, CostTotals, UnattributedCost } from "../../model/report.ts";
+import type { CostRow, CostTotals, UnattributedCost } from "../../model/cost-report.ts";
 import { NS_PER_S } from "../../model/units.ts";
 import type { ResourceContext } from "../resources/resource-context.ts";
 import type { Window } from "../window.ts";

@@ -1,6 +1,6 @@
 import { ratioOfSums } from "../../analysis/ratio-interval.ts";
 import { AttributeType } from "../../model/attribute-table.ts";
-import type { UnitCost } from "../../model/report.ts";
+import type { UnitCost } from "../../model/cost-report.ts";
 import { SpanRole } from "../../model/span-facts.ts";
 import { NS_PER_S } from "../../model/units.ts";
 import type { ResourceContext } from "../resources/resource-context.ts";

@@ -1,5 +1,5 @@
 import type { JSX } from "react";
-import type { CostRow } from "../../model/report.ts";
+import type { CostRow } from "../../model/cost-report.ts";
 import { digits, ms, percent, perSecond } from "../parts/numbers.ts";
 import { Panel } from "../parts/panel.tsx";
 import { useSelection } from "../state/selection.ts";
