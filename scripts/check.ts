@@ -1,8 +1,10 @@
 // `npm run check` and, with --all, what `npm test` runs after its set-up: every
-// check one after the other, quiet where it passes, with what it said where it
-// fails. The others still run after one has failed, so that the counts are whole.
-// --long is --all with more seeds and larger data (src/testing/long-tests.ts).
-import { spawnSync } from "node:child_process";
+// check, quiet where it passes, with what it said where it fails. The others still
+// run after one has failed, so that the counts are whole. `npm run check` runs its
+// unit tests beside the other checks, --all one after the other, since some tests
+// measure. --long is --all with more seeds and larger data (src/testing/long-tests.ts).
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { findStaleDocs } from "./check-docs.ts";
@@ -14,19 +16,31 @@ const RESULTS: string = join(ROOT, "dist", "test-results");
 interface Check {
   readonly name: string;
   /** What is wrong, as text to show; undefined when nothing is. */
-  run(): string | undefined;
+  run(): Promise<string | undefined>;
 }
 
-const CHECKS: readonly Check[] = [
+interface Outcome {
+  readonly name: string;
+  readonly ok: boolean;
+}
+
+/** What tests and linters read. */
+const BUILDS: readonly Check[] = [
   { name: "build and types", run: () => command("tsc", ["-b"]) },
   // Where it cannot be built, the tests of `record` check what is said and done instead.
   { name: "native helper", run: () => node(["scripts/build-native.mjs", "--optional"]) },
   { name: "web UI", run: () => command("vite", ["build", "--logLevel", "warn"]) },
+];
+
+const STATIC: readonly Check[] = [
   { name: "lint", run: () => command("oxlint", ["--type-aware", "--deny-warnings"]) },
   { name: "format", run: () => command("oxfmt", ["--check"]) },
-  { name: "imports", run: () => list(findViolations(ROOT).map((v) => `${v.file}:${v.line} ${v.rule}: ${v.message}`)) },
+  {
+    name: "imports",
+    run: async () => list(findViolations(ROOT).map((v) => `${v.file}:${v.line} ${v.rule}: ${v.message}`)),
+  },
   { name: "dead code", run: () => command("knip", []) },
-  { name: "docs", run: () => list(findStaleDocs(ROOT)) },
+  { name: "docs", run: async () => list(findStaleDocs(ROOT)) },
 ];
 
 /**
@@ -62,27 +76,34 @@ const END_TO_END: Check = {
   run: () => vitest("e2e", ["e2e", "--no-file-parallelism", "--retry=1", "--reporter=./scripts/second-tries.ts"]),
 };
 
-function command(name: string, args: readonly string[]): string | undefined {
-  const bin = join(ROOT, "node_modules", ".bin", process.platform === "win32" ? `${name}.cmd` : name);
-  const done = spawnSync(bin, args, { cwd: ROOT, encoding: "utf8", shell: process.platform === "win32" });
-  if (done.status === 0) {
-    for (const line of done.stdout.split("\n")) if (line.startsWith("passed at a further try: ")) console.log(line);
-    return undefined;
-  }
-  return `${done.stdout ?? ""}${done.stderr ?? ""}${done.error?.message ?? ""}` || `exit code ${done.status}`;
+function command(name: string, args: readonly string[]): Promise<string | undefined> {
+  return said(join(ROOT, "node_modules", ".bin", process.platform === "win32" ? `${name}.cmd` : name), args);
 }
 
-function node(args: readonly string[]): string | undefined {
-  const done = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8" });
-  if (done.status === 0) {
-    process.stderr.write(done.stderr);
-    return undefined;
+function node(args: readonly string[]): Promise<string | undefined> {
+  return said(process.execPath, args);
+}
+
+/** What a program said that failed; what stands in the output of one that did not is told where somebody should know it. */
+async function said(program: string, args: readonly string[]): Promise<string | undefined> {
+  const child = spawn(program, [...args], { cwd: ROOT, shell: program.endsWith(".cmd") });
+  const output = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"] as const)
+    child[stream].setEncoding("utf8").on("data", (text: string) => (output[stream] += text));
+  try {
+    const [code] = (await once(child, "close")) as [number | null];
+    if (code !== 0) return `${output.stdout}${output.stderr}` || `exit code ${code}`;
+  } catch (error) {
+    return (error as Error).message;
   }
-  return `${done.stdout}${done.stderr}${done.error?.message ?? ""}` || `exit code ${done.status}`;
+  for (const line of output.stdout.split("\n")) if (line.startsWith("passed at a further try: ")) console.log(line);
+  // The native helper's: why it was not built.
+  if (program === process.execPath) process.stderr.write(output.stderr);
+  return undefined;
 }
 
 /** The JSON beside the usual output is what scripts/test-count.mjs reads. */
-function vitest(name: string, folders: readonly string[]): string | undefined {
+function vitest(name: string, folders: readonly string[]): Promise<string | undefined> {
   const output = `--outputFile.json=${join(RESULTS, `${name}.json`)}`;
   return command("vitest", ["run", ...folders, "--reporter=dot", "--reporter=json", output]);
 }
@@ -91,23 +112,38 @@ function list(lines: readonly string[]): string | undefined {
   return lines.length === 0 ? undefined : lines.join("\n");
 }
 
-function main(): void {
+async function main(): Promise<void> {
   rmSync(RESULTS, { recursive: true, force: true });
   mkdirSync(RESULTS, { recursive: true });
   const isLong = process.argv.includes("--long");
   if (isLong) process.env["LONGPOLE_LONG_TESTS"] = "1";
-  const checks = isLong || process.argv.includes("--all") ? [...CHECKS, ALL_UNIT, END_TO_END] : [...CHECKS, UNIT];
-  const outcome: { name: string; ok: boolean }[] = [];
-  for (const check of checks) {
-    const began = performance.now();
-    const complaint = check.run();
-    outcome.push({ name: check.name, ok: complaint === undefined });
-    if (complaint !== undefined) console.log(complaint.trimEnd());
-    const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(5);
-    console.log(`${complaint === undefined ? "ok    " : "FAILED"} ${seconds} s  ${check.name}`);
-  }
+  const outcome =
+    isLong || process.argv.includes("--all")
+      ? await inOrder([...BUILDS, ...STATIC, ALL_UNIT, END_TO_END])
+      : await sideBySide();
   writeFileSync(join(RESULTS, "checks.json"), JSON.stringify(outcome));
   process.exitCode = outcome.every((check) => check.ok) ? 0 : 1;
 }
 
-main();
+async function inOrder(checks: readonly Check[]): Promise<Outcome[]> {
+  const outcome: Outcome[] = [];
+  for (const check of checks) outcome.push(await done(check));
+  return outcome;
+}
+
+async function sideBySide(): Promise<Outcome[]> {
+  const built = await Promise.all(BUILDS.map(done));
+  const checked = await Promise.all([done(UNIT), inOrder(STATIC)]);
+  return [...built, ...checked.flat()];
+}
+
+async function done(check: Check): Promise<Outcome> {
+  const began = performance.now();
+  const complaint = await check.run();
+  if (complaint !== undefined) console.log(complaint.trimEnd());
+  const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(5);
+  console.log(`${complaint === undefined ? "ok    " : "FAILED"} ${seconds} s  ${check.name}`);
+  return { name: check.name, ok: complaint === undefined };
+}
+
+await main();
