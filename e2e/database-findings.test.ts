@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { postgresInstallations } from "../src/lab/system/postgres/installations.ts";
 import { spareServer, type SpareServer } from "../src/lab/system/postgres/spare-server.ts";
 import type { Finding, Report } from "../src/model/report.ts";
 import { longpole } from "./longpole.ts";
@@ -18,39 +19,6 @@ let folder: string;
 let server: SpareServer;
 let up: RunningUp;
 let report: Report;
-
-/** A service on a real database for some seconds: its requests, measured, are sent as spans. */
-beforeAll(
-  async () => {
-    folder = mkdtempSync(join(tmpdir(), "longpole-database-"));
-    server = await spareServer({ shared_preload_libraries: "pg_stat_statements" });
-    await server.run(
-      "CREATE DATABASE shop",
-      "CREATE ROLE watcher LOGIN PASSWORD 'hunter2' IN ROLE pg_monitor, pg_read_all_data",
-    );
-    const pool = new pg.Pool({ ...server.address, database: "shop", max: 12, application_name: "orders" });
-    await pool.query("CREATE EXTENSION pg_stat_statements");
-    await pool.query("CREATE TABLE records (id serial PRIMARY KEY, name text, content text)");
-    await pool.query("CREATE TABLE stock (id int PRIMARY KEY, n int, checked bool)");
-    await pool.query("INSERT INTO stock SELECT n, 1000, false FROM generate_series(1, 50) n");
-    await pool.query(fill(0, 100_000));
-    await pool.query("ANALYZE");
-    const config = join(folder, "longpole.yaml");
-    const url = `postgres://watcher:hunter2@127.0.0.1:${server.address.port}/shop`;
-    writeFileSync(config, `postgres:\n  - url: ${url}\n    every: 2s\n    plans: true\n`, { mode: 0o600 });
-    up = await startUp(join(folder, "data"), ["--config", config]);
-    await serve(pool);
-    await pool.end();
-    report = JSON.parse(longpole(["diagnose", "--url", up.apiUrl, "--last", "5m", "--json", "-q"]).stdout) as Report;
-  },
-  START_TIMEOUT_MS + 2 * SECONDS * 1000,
-);
-afterAll(async () => {
-  up.kill("SIGKILL");
-  await up.ended;
-  await server.remove();
-  rmSync(folder, { recursive: true, force: true });
-});
 
 const fill = (from: number, rows: number): string =>
   `INSERT INTO records (name, content) SELECT 'name-' || n, repeat('x', 60) FROM generate_series(${from + 1}, ${from + rows}) n`;
@@ -135,30 +103,66 @@ const texts = (attributes: Record<string, string>): object[] =>
 const about = (statement: RegExp): Finding =>
   report.findings.find(({ subject, severity }) => severity !== "note" && statement.test(subject.statement ?? ""))!;
 
-test("a table that grew and is read whole: statement, table, scan, growth and the index", () => {
-  const finding = about(/^SELECT id, content FROM records/);
-  expect(finding).toMatchObject({
-    mechanism: "missing-index",
-    subject: { service: "shop", resource: "table:records" },
+// Each takes a minute: by default the newest on this machine alone.
+const isAll = process.env["LONGPOLE_POSTGRES_BINARIES"] !== undefined;
+
+describe.each(postgresInstallations().slice(0, isAll ? undefined : 1))("PostgreSQL $version", (installation) => {
+  /** A service on a real database for some seconds: its requests, measured, are sent as spans. */
+  beforeAll(
+    async () => {
+      folder = mkdtempSync(join(tmpdir(), "longpole-database-"));
+      server = await spareServer({ shared_preload_libraries: "pg_stat_statements" }, installation.binaries);
+      await server.run("CREATE DATABASE shop", "CREATE ROLE watcher LOGIN PASSWORD 'hunter2' IN ROLE pg_monitor");
+      const pool = new pg.Pool({ ...server.address, database: "shop", max: 12, application_name: "orders" });
+      await pool.query("CREATE EXTENSION pg_stat_statements");
+      await pool.query("CREATE TABLE records (id serial PRIMARY KEY, name text, content text)");
+      await pool.query("CREATE TABLE stock (id int PRIMARY KEY, n int, checked bool)");
+      await pool.query("INSERT INTO stock SELECT n, 1000, false FROM generate_series(1, 50) n");
+      await pool.query("GRANT SELECT ON records, stock TO watcher");
+      await pool.query(fill(0, 100_000));
+      await pool.query("ANALYZE");
+      const config = join(folder, "longpole.yaml");
+      const url = `postgres://watcher:hunter2@127.0.0.1:${server.address.port}/shop`;
+      writeFileSync(config, `postgres:\n  - url: ${url}\n    every: 2s\n    plans: true\n`, { mode: 0o600 });
+      up = await startUp(join(folder, "data"), ["--config", config]);
+      await serve(pool);
+      await pool.end();
+      report = JSON.parse(longpole(["diagnose", "--url", up.apiUrl, "--last", "5m", "--json", "-q"]).stdout) as Report;
+    },
+    START_TIMEOUT_MS + 2 * SECONDS * 1000,
+  );
+  afterAll(async () => {
+    up.kill("SIGKILL");
+    await up.ended;
+    await server.remove();
+    rmSync(folder, { recursive: true, force: true });
   });
-  expect(finding.remedy.change).toBe("CREATE INDEX CONCURRENTLY ON records (name)");
-  expect(finding.title).toContain("an index on (name) is missing");
-  const told = finding.evidence.map(({ text }) => text).join("\n");
-  expect(told).toMatch(/public\.records was read from beginning to end \d/);
-  expect(told).toMatch(/its plan scans public\.records/);
-  expect(told).toMatch(/shop counts \d+ calls/);
-});
 
-test("a lock that a forgotten transaction holds: who waits, who holds it, on which table", () => {
-  const finding = about(/^UPDATE stock/);
-  expect(finding.mechanism).toBe("lock-contention");
-  const told = finding.evidence.map(({ text }) => text).join("\n");
-  expect(told).toMatch(/waited [\d.]+ s in all, the longest [\d.]+ m?s, for a lock on public\.stock/);
-  expect(told).toContain("nightly-check (idle in its transaction after UPDATE stock SET checked = ?");
-  expect(finding.remedy.text).toContain("Let nightly-check commit");
-});
+  test("a table that grew and is read whole: statement, table, scan, growth and the index", () => {
+    const finding = about(/^SELECT id, content FROM records/);
+    expect(finding).toMatchObject({
+      mechanism: "missing-index",
+      subject: { service: "shop", resource: "table:records" },
+    });
+    expect(finding.remedy.change).toBe("CREATE INDEX CONCURRENTLY ON records (name)");
+    expect(finding.title).toContain("an index on (name) is missing");
+    const told = finding.evidence.map(({ text }) => text).join("\n");
+    expect(told).toMatch(/public\.records was read from beginning to end \d/);
+    expect(told).toMatch(/its plan scans public\.records/);
+    expect(told).toMatch(/shop counts \d+ calls/);
+  });
 
-test("the password is nowhere to be read", () => {
-  expect(up.stderr()).not.toContain("hunter2");
-  expect(JSON.stringify(report)).not.toContain("hunter2");
+  test("a lock that a forgotten transaction holds: who waits, who holds it, on which table", () => {
+    const finding = about(/^UPDATE stock/);
+    expect(finding.mechanism).toBe("lock-contention");
+    const told = finding.evidence.map(({ text }) => text).join("\n");
+    expect(told).toMatch(/waited [\d.]+ s in all, the longest [\d.]+ m?s, for a lock on public\.stock/);
+    expect(told).toContain("nightly-check (idle in its transaction after UPDATE stock SET checked = ?");
+    expect(finding.remedy.text).toContain("Let nightly-check commit");
+  });
+
+  test("the password is nowhere to be read", () => {
+    expect(up.stderr()).not.toContain("hunter2");
+    expect(JSON.stringify(report)).not.toContain("hunter2");
+  });
 });

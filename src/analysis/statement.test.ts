@@ -5,6 +5,11 @@ describe("normaliseStatement", () => {
   test.each([
     ["literals", "SELECT * FROM t WHERE id = 42 AND name = 'it''s'", "SELECT * FROM t WHERE id = ? AND name = ?"],
     ["lists of any length", "SELECT a FROM t WHERE id IN (1, 2,3)", "SELECT a FROM t WHERE id IN (?)"],
+    [
+      "a list that PostgreSQL 18 folded",
+      "SELECT a FROM t WHERE id IN ($1 /*, ... */)",
+      "SELECT a FROM t WHERE id IN (?)",
+    ],
     ["rows of VALUES", "insert into a(b,c) values (1,'x'), (2,'y')", "insert into a(b,c) values (?)"],
     [
       "parameters of all drivers",

@@ -56,10 +56,11 @@ function normaliseSql(text: string, scanner: RegExp): string {
   return out.replace(/[\s;]+$/, "");
 }
 
-/** `(?, ?, ?)` and `(?), (?)` are as long as the data of one call: one group. */
+// `(?, ?, ?)` and `(?), (?)` are as long as the data of one call: one group. PostgreSQL 18 writes `($1 /*, ... */)` for a
+// list of constants, which is `(? )` without its comment.
 function foldLists(text: string): string {
   return text
-    .replace(/\(\s*\?(?:\s*,\s*\?)+\s*\)/g, "(?)")
+    .replace(/\(\s*\?(?:\s*,\s*\?)*\s*\)/g, "(?)")
     .replace(/(\(\?\))(?:\s*,\s*\(\?\))+/g, "$1")
     .replace(/\[\s*\?(?:\s*,\s*\?)*\s*\]/g, "[?]");
 }

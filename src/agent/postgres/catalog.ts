@@ -10,7 +10,11 @@ export interface Catalog {
   readonly startedUnixMs: number;
   readonly blockBytes: number;
   readonly role: Role;
+  /** settings without which parts are not counted (COUNTING_SETTINGS), by name; those that this server has */
+  readonly counting: ReadonlyMap<string, string>;
 }
+
+const COUNTING_SETTINGS = ["compute_query_id", "pg_stat_statements.track", "track_activities", "track_counts"] as const;
 
 export interface Role {
   readonly isSuperuser: boolean;
@@ -47,11 +51,17 @@ const SERVER_SQL = `SELECT current_setting('server_version') AS version,
         AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')) AS writable`;
 
 const COLUMNS_SQL = `SELECT c.relname AS view, a.attname AS name
-  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
   WHERE c.relname = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
-    AND (n.nspname = 'pg_catalog' OR c.relname LIKE 'pg\\_stat\\_statements%')`;
+    AND (c.relnamespace = 'pg_catalog'::regnamespace
+      OR c.relnamespace = (SELECT extnamespace FROM pg_extension WHERE extname = 'pg_stat_statements'))`;
 
-/** Asks for columns, never for the version: patched servers and those of clouds differ from the version they tell. */
+const SETTINGS_SQL = `SELECT name, current_setting(name, true) AS value FROM unnest($1::text[]) AS s(name)`;
+
+/**
+ * Asks for columns, never for the version: patched servers and those of clouds differ from the version they tell, and an
+ * extension keeps the columns of the version that it was made with.
+ */
 export async function readCatalog(ask: Ask): Promise<Catalog> {
   const server = (await ask.rows(SERVER_SQL))[0]!;
   const columns = new Map<string, Set<string>>();
@@ -59,6 +69,7 @@ export async function readCatalog(ask: Ask): Promise<Catalog> {
     const view = textOf(row["view"]);
     columns.set(view, (columns.get(view) ?? new Set()).add(textOf(row["name"])));
   }
+  const settings = await ask.rows(SETTINGS_SQL, [COUNTING_SETTINGS]);
   const schema = textOf(server["statements_schema"]);
   return {
     version: textOf(server["version"]),
@@ -71,6 +82,9 @@ export async function readCatalog(ask: Ask): Promise<Catalog> {
       writableTables: numberOf(server["writable"]),
       seesAll: server["sees_all"] === true || server["superuser"] === true,
     },
+    counting: new Map(
+      settings.filter(({ value }) => value !== null).map((row) => [textOf(row["name"]), textOf(row["value"])] as const),
+    ),
   };
 }
 

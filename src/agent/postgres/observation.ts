@@ -7,7 +7,7 @@ import type { PostgresTarget } from "./postgres-target.ts";
 import { readActivity, type Session as DatabaseSession } from "./read-activity.ts";
 import { readBlocking } from "./read-blocking.ts";
 import { readDatabase, readDatabaseSize } from "./read-database.ts";
-import { readServer } from "./read-server.ts";
+import { SERVER_PARTS } from "./read-server.ts";
 import { readSettings } from "./read-settings.ts";
 import { type KnownTables, readSizes, readTables } from "./read-tables.ts";
 import { type Remark, remarksOn } from "./remarks.ts";
@@ -120,7 +120,7 @@ export class Observation {
     const add = async (what: string, read: () => Promise<readonly Figure[]>): Promise<void> => {
       figures.push(...((await this.#part(what, remarks, read)) ?? []));
     };
-    await add("connections, checkpoints and replicas", () => readServer(session, catalog));
+    for (const { what, read } of SERVER_PARTS) await add(what, () => read(session, catalog));
     await add("the database", () => readDatabase(session));
     const isSlow = performance.now() - this.#slowAtMs >= SLOW_EVERY_MS;
     await add("tables", () => readTables(session, this.#tables, isSlow));
@@ -131,7 +131,7 @@ export class Observation {
       await add("sizes of tables and indexes", () => readSizes(session));
       await add("settings", () => readSettings(session));
     }
-    if (this.#target.plans) await add("plans", () => this.#statements.plans(session));
+    if (this.#target.plans) await add("plans", () => this.#statements.plans(session, remarks));
     figures.push(...this.#tally.take());
     const nowUnixMs = Date.now();
     figures.push(...this.#costFigures(session, (nowUnixMs - this.#sinceUnixMs) / 1000, remarks));

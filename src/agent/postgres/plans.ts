@@ -11,17 +11,24 @@ export interface SequentialScan {
   readonly filter: string;
 }
 
+const INSUFFICIENT_PRIVILEGE = "42501";
+
 /** Statements whose plans are asked for: each takes some milliseconds of planning. */
 export const MOST_PLANS = 5;
 
 /**
  * The plan of a statement for unknown parameters, without running it. Undefined for what cannot be planned so: commands,
- * texts that were cut, types of parameters that cannot be told.
+ * texts that were cut, types of parameters that cannot be told; `denied` hears of a table that may not be read. Plans of
+ * what changes a table need the right to change it, which no collector is to have: nothing is said of those.
  *
  * EXPLAIN of a prepared statement under plan_cache_mode = force_generic_plan gives the same plan as EXPLAIN
  * (GENERIC_PLAN), and since PostgreSQL 12 instead of 16. All within a transaction that reads only and is taken back.
  */
-export async function planOf(ask: Ask, statement: string): Promise<readonly SequentialScan[] | undefined> {
+export async function planOf(
+  ask: Ask,
+  statement: string,
+  denied: (error: unknown) => void,
+): Promise<readonly SequentialScan[] | undefined> {
   if (!/^\s*(select|insert|update|delete|with|values)\b/i.test(statement) || statement.includes(";")) return undefined;
   const parameters = Math.max(0, ...[...statement.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number)));
   const nulls = Array.from({ length: parameters }, () => "NULL").join(", ");
@@ -35,7 +42,9 @@ export async function planOf(ask: Ask, statement: string): Promise<readonly Sequ
     return sequentialScans(row?.["QUERY PLAN"]);
   } catch (error) {
     // The server says why it cannot be planned, for each statement in another way; without a code the connection is gone.
-    if ((error as { code?: unknown }).code === undefined) throw error;
+    const { code } = error as { code?: unknown };
+    if (code === undefined) throw error;
+    if (code === INSUFFICIENT_PRIVILEGE && !/\b(insert|update|delete|merge)\b/i.test(statement)) denied(error);
     return undefined;
   } finally {
     await ask.rows("ROLLBACK");

@@ -10,6 +10,7 @@ const CATALOG = {
   startedUnixMs: 0,
   blockBytes: 8192,
   role: { isSuperuser: false, writableTables: 0, seesAll: true },
+  counting: new Map<string, string>(),
 };
 const row = (pid: number, busy: number): Row => ({
   pid,

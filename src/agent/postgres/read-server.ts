@@ -2,15 +2,18 @@ import type { Attributes, Figure } from "./figures.ts";
 import { type Catalog, columnOf } from "./catalog.ts";
 import { type Ask, figure, numberOf, type Row, textOf } from "./rows.ts";
 
-/** Figures of the whole server: connections, checkpoints, its log, replicas, reads and writes. */
-export async function readServer(ask: Ask, catalog: Catalog): Promise<Figure[]> {
-  return [
-    ...(await connections(ask)),
-    ...(await checkpoints(ask, catalog)),
-    ...(await writeAheadLog(ask, catalog)),
-    ...(await replication(ask, catalog)),
-    ...(await blockIo(ask, catalog)),
-  ];
+/** Figures of the whole server, part by part: a server whose owner closed one view still tells the others. */
+export const SERVER_PARTS: readonly ServerPart[] = [
+  { what: "connections", read: connections },
+  { what: "checkpoints", read: checkpoints },
+  { what: "its log", read: writeAheadLog },
+  { what: "replicas", read: replication },
+  { what: "reads and writes", read: blockIo },
+];
+
+interface ServerPart {
+  readonly what: string;
+  readonly read: (ask: Ask, catalog: Catalog) => Promise<Figure[]>;
 }
 
 /** `postgresql.backends` is of this database, by state; `postgresql.connection.count` is of all, against `.max`. */
@@ -65,12 +68,16 @@ async function writeAheadLog(ask: Ask, { columns }: Catalog): Promise<Figure[]> 
   ];
 }
 
-/** How far replicas are behind, seen from the one that sends or from the replica itself. */
+/**
+ * How far replicas are behind, seen from the one that sends or from the replica itself. A replica that has replayed all that
+ * it received is not behind, but where nobody sends to it any longer: there it has what was committed until its last one.
+ */
 async function replication(ask: Ask, catalog: Catalog): Promise<Figure[]> {
   const [own] = await ask.rows(`SELECT pg_is_in_recovery() AS replica,
-    CASE WHEN pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()
-      THEN extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8
-      WHEN pg_is_in_recovery() THEN 0 END AS delay`);
+    CASE WHEN pg_is_in_recovery() AND pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
+        AND EXISTS (SELECT FROM pg_stat_wal_receiver WHERE coalesce(status, 'streaming') = 'streaming') THEN 0
+      WHEN pg_is_in_recovery() THEN extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8
+      END AS delay`);
   if (own?.["replica"] === true) return [figure("wal.delay", "s", "gauge", own["delay"])];
   if (columnOf(catalog, "pg_stat_replication", "replay_lag") === undefined) return [];
   const rows =

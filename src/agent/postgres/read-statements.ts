@@ -26,29 +26,43 @@ interface StatementCounter {
   readonly scale: number;
 }
 
-/** Counters of one statement in the order of STATEMENT_COUNTERS, NaN where this server has no such column. */
+/** What the server counts apart: a statement, of one role and at one level. */
 export interface StatementRow {
   /** "" for those whose text and identity this role may not see, which are one row */
   readonly queryId: string;
+  /** tells rows of one statement apart: the role, and whether it ran within another statement */
+  readonly entry: string;
+  /** from when on the server counts it (PostgreSQL 17); "" where it does not say */
+  readonly since: string;
+  /** in the order of STATEMENT_COUNTERS, NaN where this server has no such column */
   readonly counters: Float64Array;
 }
 
 /**
  * Counters of the statements of this database, without their texts: those lie in a file that the server would read
- * whole each time. Statements of this collector's own role are left out.
+ * whole each time. Statements of this collector's own role are left out. What the server counts apart stays apart: it
+ * forgets rows one by one, and a sum of several that fell would not tell what was added.
  */
 export async function readStatements(ask: Ask, catalog: Catalog): Promise<StatementRow[]> {
   const sums = STATEMENT_COUNTERS.map(({ columns }, i) => {
     const column = columnOf(catalog, "pg_stat_statements", ...columns);
     return column === undefined ? `NULL AS c${i}` : `sum(s.${column})::float8 AS c${i}`;
   });
-  const rows = await ask.rows(`SELECT s.queryid::text AS id, ${sums.join(", ")}
+  const level = columnOf(catalog, "pg_stat_statements", "toplevel");
+  const since = columnOf(catalog, "pg_stat_statements", "stats_since");
+  const entry = level === undefined ? "s.userid::text" : `s.userid || CASE WHEN s.${level} THEN '' ELSE ' within' END`;
+  const rows = await ask.rows(`SELECT s.queryid::text AS id,
+      CASE WHEN s.queryid IS NULL THEN '' ELSE ${entry} END AS entry,
+      ${since === undefined ? "''" : `CASE WHEN s.queryid IS NULL THEN '' ELSE extract(epoch FROM s.${since})::text END`} AS since,
+      ${sums.join(", ")}
     FROM ${catalog.statementsSchema}.pg_stat_statements(false) s
     WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND s.userid <> (SELECT oid FROM pg_roles WHERE rolname = current_user)
-    GROUP BY s.queryid`);
+    GROUP BY 1, 2, 3`);
   return rows.map((row) => ({
     queryId: textOf(row["id"]),
+    entry: textOf(row["entry"]),
+    since: textOf(row["since"]),
     counters: Float64Array.from(STATEMENT_COUNTERS, ({ scale }, i) => scale * numberOf(row[`c${i}`])),
   }));
 }

@@ -8,7 +8,8 @@ export interface Remark {
 }
 
 /** What the role may not see, and what it may do that it need not. */
-export function remarksOn({ role, statementsSchema, columns }: Catalog, { user, database }: PostgresTarget): Remark[] {
+export function remarksOn(catalog: Catalog, { user, database }: PostgresTarget): Remark[] {
+  const { role, statementsSchema, columns } = catalog;
   const remarks: Remark[] = [];
   if (role.isSuperuser)
     remarks.push({
@@ -35,5 +36,25 @@ export function remarksOn({ role, statementsSchema, columns }: Catalog, { user, 
       what: "sessions do not tell the id of their statement (PostgreSQL 13 and older): waits are joined by text",
       mend: "PostgreSQL 14 or newer",
     });
+  remarks.push(...uncounted(catalog));
+  return remarks;
+}
+
+/** What the server does not count since it is told not to. */
+function uncounted({ counting, statementsSchema }: Catalog): Remark[] {
+  const remark = (what: string, name: string, value: string): Remark => ({
+    what: `${name} is ${counting.get(name)}: ${what}`,
+    mend: `ALTER SYSTEM SET ${name} = ${value}; SELECT pg_reload_conf()`,
+  });
+  const remarks: Remark[] = [];
+  if (counting.get("track_activities") === "off")
+    remarks.push(remark("what sessions do and wait for is not told", "track_activities", "on"));
+  if (counting.get("track_counts") === "off")
+    remarks.push(remark("rows and scans of tables are not counted", "track_counts", "on"));
+  if (statementsSchema === undefined) return remarks;
+  if (counting.get("compute_query_id") === "off")
+    remarks.push(remark("statements are counted only where another module gives them ids", "compute_query_id", "auto"));
+  if (counting.get("pg_stat_statements.track") === "none")
+    remarks.push(remark("no statement is counted", "pg_stat_statements.track", "top"));
   return remarks;
 }

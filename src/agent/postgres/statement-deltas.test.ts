@@ -1,18 +1,20 @@
 import { expect, test } from "vitest";
 import { STATEMENT_COUNTERS, type StatementRow } from "./read-statements.ts";
-import { statementDeltas } from "./statement-deltas.ts";
+import { type StatementDelta, statementDeltas } from "./statement-deltas.ts";
 
-/** "id calls seconds", with 10 rows for each call; other counters are unknown. */
+/** "id calls seconds", with 10 rows for each call; other counters are unknown. "id@role": of a role; "id@role@since". */
 function rows(...texts: readonly string[]): StatementRow[] {
   return texts.map((text) => {
-    const [queryId = "", calls, time] = text.split(" ");
+    const [name = "", calls, time] = text.split(" ");
+    const [queryId = "", entry = "", since = ""] = name.split("@");
     const known: Record<string, number> = { calls: Number(calls), time: Number(time), rows: 10 * Number(calls) };
-    return { queryId, counters: Float64Array.from(STATEMENT_COUNTERS, ({ metric }) => known[metric] ?? Number.NaN) };
+    const counters = Float64Array.from(STATEMENT_COUNTERS, ({ metric }) => known[metric] ?? Number.NaN);
+    return { queryId, entry, since, counters };
   });
 }
 
 /** The same the other way round. */
-function texts(deltas: readonly (StatementRow | undefined)[]): string[] {
+function texts(deltas: readonly (StatementDelta | undefined)[]): string[] {
   const at = (name: string): number => STATEMENT_COUNTERS.findIndex(({ metric }) => metric === name);
   return deltas.map((delta) =>
     delta === undefined
@@ -42,4 +44,24 @@ test("hidden statements are one row, in no sum with the others; unknown counters
   expect(texts([hidden])).toEqual([" 3 2 30"]);
   expect(rest).toBeUndefined();
   expect(top[0]!.counters.at(-1)).toBeNaN();
+});
+
+test("a statement of several roles is one; what the server forgets of one of them adds nothing", () => {
+  const before = rows("a@web 1000000 9000", "a@batch 10 1", "b@web 1 1", "b@batch 1 1");
+  const { top, reset } = statementDeltas(before, rows("a@web 1000005 9002", "b@web 3 2", "b@batch 5 5"), 9);
+  // b: 2 + 4 calls in 1 + 4 s. Summed before they are compared, a would have 1,000,005 calls: fewer than 1,000,010.
+  expect(texts(top)).toEqual(["b 6 5 60", "a 5 2 50"]);
+  expect(reset).toBe(0);
+});
+
+test("a row that was forgotten and counts from another time on is new, also where it counts more than before", () => {
+  const { top, reset } = statementDeltas(rows("a@web@100 3 1"), rows("a@web@250 7 2"), 9);
+  expect(texts(top)).toEqual(["a 7 2 70"]);
+  expect(reset).toBe(1);
+});
+
+test("of hidden statements that fell nothing is known until the next look", () => {
+  const { hidden, reset } = statementDeltas(rows(" 500 60"), rows(" 490 59"), 9);
+  expect([hidden, reset]).toEqual([undefined, 1]);
+  expect(texts([statementDeltas(rows(" 490 59"), rows(" 495 61"), 9).hidden])).toEqual([" 5 2 50"]);
 });

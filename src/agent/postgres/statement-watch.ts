@@ -11,8 +11,9 @@ import {
 } from "./read-statements.ts";
 import type { Remark } from "./remarks.ts";
 import type { Ask } from "./rows.ts";
-import { statementDeltas } from "./statement-deltas.ts";
+import { type StatementDelta, statementDeltas } from "./statement-deltas.ts";
 import { statementText } from "./statement-texts.ts";
+import { troubleOf } from "./trouble.ts";
 
 const PLAN_EVERY_MS = 60_000;
 /** Texts that are kept, as pg_stat_statements.max is by default; of more the oldest go. */
@@ -68,16 +69,22 @@ export class StatementWatch {
     ];
   }
 
-  /** Scans of whole tables in the plans of the statements that take the most time; each is asked for once a minute. */
-  async plans(ask: Ask): Promise<Figure[]> {
+  /**
+   * Scans of whole tables in the plans of the statements that take the most time; each is asked for once a minute. What
+   * only reads and cannot be planned for want of a right is a remark.
+   */
+  async plans(ask: Ask, remarks: Remark[]): Promise<Figure[]> {
     const figures: Figure[] = [];
     const nowMs = performance.now();
     for (const [queryId, askedMs] of this.#planned) if (nowMs - askedMs >= PLAN_EVERY_MS) this.#planned.delete(queryId);
     for (const queryId of this.#top.slice(0, MOST_PLANS)) {
       const text = this.#planned.has(queryId) ? undefined : this.#texts.get(queryId);
       if (text !== undefined) this.#planned.set(queryId, nowMs);
-      const scans = text === undefined ? undefined : await planOf(ask, text);
-      if (scans !== undefined) figures.push(...planFigures(statementText(text!), queryId, scans));
+      if (text === undefined) continue;
+      const denied = (error: unknown): void =>
+        void remarks.push({ what: `plans: ${troubleOf(error, this.#target)}`, mend: "" });
+      const scans = await planOf(ask, text, denied);
+      if (scans !== undefined) figures.push(...planFigures(statementText(text), queryId, scans));
     }
     return figures;
   }
@@ -97,7 +104,7 @@ export class StatementWatch {
   }
 }
 
-const statementFigures = ({ counters }: StatementRow, attributes: Attributes): Figure[] =>
+const statementFigures = ({ counters }: StatementDelta, attributes: Attributes): Figure[] =>
   STATEMENT_COUNTERS.map(({ metric, unit }, i) => ({
     name: `postgresql.statement.${metric}`,
     unit,

@@ -11,7 +11,7 @@ export function troubleOf(error: unknown, { user, database, host, port }: Postgr
     case "3D000":
       return `there is no database ${database}`;
     case "42501":
-      return `role ${user} may not read ${message.replace(/^permission denied for /, "")}: GRANT pg_monitor TO ${user}`;
+      return denialOf(message, user);
     case "53300":
       return "it has no connection left (max_connections), also for this collector";
     case "57P03":
@@ -29,6 +29,22 @@ export function troubleOf(error: unknown, { user, database, host, port }: Postgr
         return `it asks for a password of role ${user}, and there is none: set PGPASSWORD or its line in PGPASSFILE`;
       return message.replace(/\s+/g, " ");
   }
+}
+
+/** What is denied, and the least that allows it. Views of statistics are open to all, but where an owner closed them. */
+function denialOf(message: string, user: string): string {
+  const [, kind, name] = /^permission denied for (\w+) "?([^"]+)"?$/.exec(message) ?? [];
+  const grants: Readonly<Record<string, string>> = {
+    database: `GRANT CONNECT ON DATABASE ${name} TO ${user}`,
+    schema: `GRANT USAGE ON SCHEMA ${name} TO ${user}`,
+    table: `GRANT SELECT ON ${name} TO ${user}`,
+    view: `GRANT SELECT ON ${name} TO ${user}`,
+    function: `GRANT EXECUTE ON FUNCTION ${name} TO ${user}`,
+  };
+  const grant = grants[kind ?? ""];
+  // Servers tell it in their own language.
+  if (grant === undefined) return `role ${user} lacks a right: ${message} (GRANT pg_monitor TO ${user})`;
+  return `role ${user} may not use ${kind} ${name}: ${grant}`;
 }
 
 /** Whether the server itself refused one question and the connection is as good as before. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { normaliseStatement } from "../../analysis/statement.ts";
 import { metricTableOf, type SeriesObject } from "../../testing/metric-table.ts";
+import { postgresGauge, postgresTotal } from "../../testing/postgres-figures.ts";
 import { serverName, statisticsAt } from "./database-servers.ts";
 import { readDatabaseStatistics } from "./database-statistics.ts";
 import { readingOf } from "./statement-reading.ts";
@@ -15,34 +16,16 @@ function told(
 ): SeriesObject[] {
   const resource = { ...identity, "postgresql.database.name": "shop" };
   const table = { ...resource, "postgresql.table.name": "public.records" };
-  const gauge = (name: string, value: number, of: Record<string, string>): SeriesObject => ({
-    name: `postgresql.${name}`,
-    kind: "gauge",
-    resource: of,
-    points: [
-      [0, value],
-      [60, value],
-    ],
-  });
-  const total = (name: string, value: number, more: Partial<SeriesObject>): SeriesObject => ({
-    name: `postgresql.${name}`,
-    kind: "sum",
-    temporality: "cumulative",
-    monotonic: true,
-    ...more,
-    points: [
-      [0, 0],
-      [60, value],
-    ],
-  });
   const statement = { resource, labels: { "db.query.text": STATEMENT } };
   return [
-    gauge("table.size", tableMB * MB, table),
-    gauge("index.size", 10 * MB, { ...table, "postgresql.index.name": "records_pkey" }),
-    gauge("setting.shared_buffers", buffersMB * MB, resource),
-    total("blocks_read", blocks, { resource: table, labels: { source: "heap_read" } }),
-    total("statement.calls", calls, statement),
-    total("statement.time", calls / 10, statement),
+    postgresGauge("table.size", tableMB * MB, { resource: table }),
+    postgresGauge("index.size", 10 * MB, {
+      resource: { ...table, "postgresql.index.name": "records_pkey" },
+    }),
+    postgresGauge("setting.shared_buffers", buffersMB * MB, { resource }),
+    postgresTotal("blocks_read", blocks, { resource: table, labels: { source: "heap_read" } }),
+    postgresTotal("statement.calls", calls, statement),
+    postgresTotal("statement.time", calls / 10, statement),
   ];
 }
 

@@ -19,14 +19,7 @@ export function withLock(explanation: Explanation, reading: StatementReading): E
     why: `${explanation.why} ${percent(locked)} of the time its sessions wait for a lock.`,
     confidence: 0.95,
     chain: [...explanation.chain, { claim: lockText(worst!), evidence: [at] }],
-    evidence: [
-      ...explanation.evidence,
-      ...reading.locks.slice(0, 3).map((lock): Evidence => ({
-        kind: "statistic",
-        text: lockText(lock),
-        query: "pg_blocking_pids() of waiting sessions, sampled (postgresql.lock.wait.time)",
-      })),
-    ],
+    evidence: [...explanation.evidence, ...lockEvidence(reading)],
     counter: explanation.counter.filter((text) => !text.startsWith("traces show neither the plan")),
     refutedBy: "pg_stat_activity shows its sessions at work, or waiting for something else than a lock",
     remedy: {
@@ -37,6 +30,14 @@ export function withLock(explanation: Explanation, reading: StatementReading): E
     },
   };
 }
+
+/** Who waited for whom, the longest waits first. */
+export const lockEvidence = ({ locks }: StatementReading): Evidence[] =>
+  locks.slice(0, 3).map((lock) => ({
+    kind: "statistic",
+    text: lockText(lock),
+    query: "pg_blocking_pids() of waiting sessions, sampled (postgresql.lock.wait.time)",
+  }));
 
 export function lockTitle({ told, locks }: StatementReading): string {
   const [worst] = locks;

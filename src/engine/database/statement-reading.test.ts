@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { normaliseStatement } from "../../analysis/statement.ts";
-import { metricTableOf, type SeriesObject } from "../../testing/metric-table.ts";
+import { metricTableOf } from "../../testing/metric-table.ts";
+import { postgresGauge, postgresTotal } from "../../testing/postgres-figures.ts";
 import { readDatabaseStatistics } from "./database-statistics.ts";
 import { readingOf, scansText } from "./statement-reading.ts";
 
@@ -10,35 +11,15 @@ const STATEMENT = "SELECT * FROM records WHERE owner = $1";
 /** What is said of the scans of a table of 100 MB, with so large a cache. */
 function saidWith(sharedBuffers: number | undefined, scans: number): string | undefined {
   const resource = { "postgresql.database.name": "shop" };
-  const gauge = (name: string, value: number, more: Record<string, string> = {}): SeriesObject => ({
-    name: `postgresql.${name}`,
-    kind: "gauge",
-    resource: { ...resource, ...more },
-    points: [
-      [0, value],
-      [60, value],
-    ],
-  });
-  const total = (name: string, value: number, more: Partial<SeriesObject>): SeriesObject => ({
-    name: `postgresql.${name}`,
-    kind: "sum",
-    temporality: "cumulative",
-    monotonic: true,
-    ...more,
-    points: [
-      [0, 0],
-      [60, value],
-    ],
-  });
   const table = { ...resource, "postgresql.table.name": "public.records" };
   const statistics = readDatabaseStatistics(
     metricTableOf(
-      total("statement.calls", scans, { resource, labels: { "db.query.text": STATEMENT } }),
-      total("sequential_scans", scans, { resource: table }),
-      total("table.sequential_rows", 1000 * scans, { resource: table }),
-      total("table.index_scans", 0, { resource: table }),
-      gauge("table.size", 100 * MB, { "postgresql.table.name": "public.records" }),
-      ...(sharedBuffers === undefined ? [] : [gauge("setting.shared_buffers", sharedBuffers)]),
+      postgresTotal("statement.calls", scans, { resource, labels: { "db.query.text": STATEMENT } }),
+      postgresTotal("sequential_scans", scans, { resource: table }),
+      postgresTotal("table.sequential_rows", 1000 * scans, { resource: table }),
+      postgresTotal("table.index_scans", 0, { resource: table }),
+      postgresGauge("table.size", 100 * MB, { resource: table }),
+      ...(sharedBuffers === undefined ? [] : [postgresGauge("setting.shared_buffers", sharedBuffers, { resource })]),
     ),
   );
   return scansText(readingOf(normaliseStatement(STATEMENT), "shop", statistics!)!);

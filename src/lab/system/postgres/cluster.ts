@@ -43,7 +43,7 @@ async function makeCluster(plan: PostgresPlan, data: string, signal: AbortSignal
   writeFileSync(passwordFile, plan.password, { mode: 0o600 });
   if (plan.user !== undefined) chownSync(passwordFile, plan.user.uid, plan.user.gid);
   const names = ["--pgdata", data, "--username", plan.owner, "--pwfile", passwordFile, "--auth", "scram-sha-256"];
-  const options = ["--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"];
+  const options = ["--encoding", "UTF8", "--locale", "C", "--no-sync"];
   const maker = run(plan, [...names, ...options], "initdb", "KILL");
   const stop = (): void => killGroup(maker);
   signal.addEventListener("abort", stop, { once: true });
