@@ -1,75 +1,25 @@
 // However an agent ends, it says why, and not by the exit code 0 unless it was asked to.
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { once } from "node:events";
-import { tmpdir } from "node:os";
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ROOT } from "./longpole.ts";
+import { listenedTo, type RunningAgent, startAgent as startAgentOn, testGround } from "./running-agent.ts";
 
-const MAIN = join(ROOT, "dist", "cli", "main.js");
 const moduleOf = (path: string): string => JSON.stringify(join(ROOT, "dist", "agent", path));
 const PATIENCE_MS = 60_000;
 
-let folder = "";
-const started: ChildProcess[] = [];
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "longpole-end-"));
-  chmodSync(folder, 0o755);
-});
-afterAll(async () => {
-  for (const child of started) {
-    const isOver = child.exitCode !== null || child.signalCode !== null;
-    child.kill("SIGKILL");
-    if (!isOver) await once(child, "exit");
-  }
-  rmSync(folder, { recursive: true, force: true });
-});
-
-interface Running {
-  readonly child: ChildProcess;
-  /** resolves when it has said that, rejects where it ended without */
-  said(text: string): Promise<void>;
-  stderr(): string;
-  readonly ended: Promise<number | null>;
-}
-
-function runningOf(child: ChildProcess): Running {
-  started.push(child);
-  let stderr = "";
-  child.stderr!.on("data", (piece: Buffer) => (stderr += piece.toString()));
-  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
-  return {
-    child,
-    stderr: () => stderr,
-    ended,
-    said: (text) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          if (stderr.includes(text)) resolve();
-        };
-        look();
-        child.stderr!.on("data", look);
-        void ended.then(() => reject(new Error(`it ended without "${text}": ${stderr}`)));
-      }),
-  };
-}
+const ground = testGround("end");
 
 /** An agent whose server is away; a program in the helper's place, where there is one. */
-function startAgent(
+const startAgent = (
   queue: string,
   options: { helper?: string; words?: readonly string[]; stdout?: "pipe" } = {},
-): Running {
-  const words = ["agent", "--endpoint", "http://127.0.0.1:9", "--queue", join(folder, queue), "--interval", "300ms"];
-  const helper = options.helper ?? join(folder, "no-such-helper");
-  return runningOf(
-    spawn(process.execPath, [MAIN, ...words, "--no-probes", ...(options.words ?? [])], {
-      cwd: ROOT,
-      env: { PATH: process.env["PATH"] ?? "", LANG: "C.UTF-8", HOME: folder, LONGPOLE_PROBE: helper },
-      stdio: ["ignore", options.stdout ?? "ignore", "pipe"],
-    }),
-  );
-}
+): RunningAgent =>
+  startAgentOn(ground, "http://127.0.0.1:9", queue, ["--interval", "300ms", "--no-probes", ...(options.words ?? [])], {
+    helper: join(ground.folder, "no-such-helper"),
+    ...options,
+  });
 
 describe("an agent", () => {
   test.each(["SIGTERM", "SIGHUP", "SIGUSR2", "SIGQUIT"] as const)(
@@ -81,7 +31,7 @@ describe("an agent", () => {
       agent.child.kill(signal);
       expect(await agent.ended).toBe(0);
       expect(agent.stderr()).toContain(`the agent ends: ${signal}`);
-      expect(readdirSync(join(folder, signal)).every((name) => name.endsWith(".otlp.gz"))).toBe(true);
+      expect(readdirSync(join(ground.folder, signal)).every((name) => name.endsWith(".otlp.gz"))).toBe(true);
     },
   );
 
@@ -120,7 +70,7 @@ describe("an agent", () => {
     ["ends by itself", "sleep 0.2; exit 0", "the helper is gone: it ended by itself"],
     ["fails", "echo 'longpole-probe: no rights' >&2; exit 3", "the helper is gone: no rights"],
   ])("whose helper %s says so, and counts on", { timeout: PATIENCE_MS }, async (how, script, said) => {
-    const helper = join(folder, `helper ${how}`);
+    const helper = join(ground.folder, `helper ${how}`);
     writeFileSync(helper, `#!/bin/sh\n[ "$1" = --check ] && exit 1\n${script}\n`);
     chmodSync(helper, 0o755);
     const agent = startAgent(`helper-${how.length}`, { helper });
@@ -131,9 +81,11 @@ describe("an agent", () => {
   });
 });
 
+let watchedFiles = 0;
+
 /** A program that begins with a watch and then does this; until it is told to end it has something to wait for. */
 async function watched(script: string, longestMs = 5000): Promise<{ code: number | null; stderr: string }> {
-  const file = join(folder, `watched-${started.length}.mjs`);
+  const file = join(ground.folder, `watched-${++watchedFiles}.mjs`);
   writeFileSync(
     file,
     `import { createServer } from "node:net";
@@ -145,7 +97,7 @@ watch.signal.addEventListener("abort", end);
 ${script}
 `,
   );
-  const running = runningOf(spawn(process.execPath, [file], { stdio: ["ignore", "ignore", "pipe"] }));
+  const running = listenedTo(ground, spawn(process.execPath, [file], { stdio: ["ignore", "ignore", "pipe"] }));
   return { code: await running.ended, stderr: running.stderr() };
 }
 
@@ -199,8 +151,8 @@ describe("what is thrown where nobody hears it", () => {
 });
 
 test("a disk that takes half of a request: it is said, and no half waits", () => {
-  const queue = join(folder, "full");
-  const script = join(folder, "full.mjs");
+  const queue = join(ground.folder, "full");
+  const script = join(ground.folder, "full.mjs");
   writeFileSync(
     script,
     `import { DiskQueue } from ${moduleOf("export/disk-queue.js")};
@@ -217,7 +169,7 @@ for (const size of [3000, 30000, 3000])
 });
 
 test("where few files may be open, those of processes are opened each time, and all are counted", () => {
-  const script = join(folder, "few.mjs");
+  const script = join(ground.folder, "few.mjs");
   writeFileSync(
     script,
     `import { spawn } from "node:child_process";

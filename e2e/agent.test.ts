@@ -1,11 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OtlpMetricDecoder } from "../src/formats/otlp-metrics-protobuf.ts";
@@ -13,90 +10,36 @@ import { attributeText } from "../src/model/attribute-table.ts";
 import { Intake } from "../src/model/intake.ts";
 import { MetricTableBuilder } from "../src/model/metric-table-builder.ts";
 import type { Report } from "../src/model/report.ts";
-import { longpole, ROOT } from "./longpole.ts";
+import { longpole } from "./longpole.ts";
+import {
+  collectorRungs,
+  eventually as eventuallyWithin,
+  helperOf,
+  isHelper,
+  isRoot,
+  type RunningAgent,
+  startAgent as startAgentOn,
+  testGround,
+} from "./running-agent.ts";
 import { START_TIMEOUT_MS, startUp, type RunningUp } from "./running-up.ts";
 
-const MAIN = join(ROOT, "dist", "cli", "main.js");
 const SERVICE = "shop-of-the-agent-test";
 /** Of a test as a whole: everything in it is waited for, nothing is measured. */
 const PATIENCE_MS = 150_000;
 
-const capabilities = (
-  JSON.parse(longpole(["doctor", "--json"]).stdout) as { capabilities: { name: string; rung: string }[] }
-).capabilities;
-const hasProbes = capabilities.some(({ name, rung }) => name === "off-CPU times and stacks" && rung === "helper");
-const isRoot = process.getuid?.() === 0;
+const rungs = collectorRungs();
+const hasProbes = rungs.get("off-CPU times and stacks") === "helper";
 
-let folder = "";
-const started: ChildProcess[] = [];
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "longpole-agent-"));
-  // The agent becomes another user, who has to get to its queue.
-  chmodSync(folder, 0o755);
-});
-afterAll(async () => {
-  for (const child of started) {
-    const isOver = child.exitCode !== null || child.signalCode !== null;
-    child.kill("SIGKILL");
-    if (!isOver) await once(child, "exit");
-  }
-  // The store's engine ends a moment after the server that it belongs to.
-  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
-}, START_TIMEOUT_MS);
+const ground = testGround("agent");
 
-interface RunningAgent {
-  readonly child: ChildProcess;
-  stderr(): string;
-  readonly ended: Promise<number | null>;
-}
+const startAgent = (endpoint: string, queue: string, ...words: readonly string[]): RunningAgent =>
+  startAgentOn(ground, endpoint, queue, words);
 
-function startAgent(endpoint: string, queue: string, ...args: readonly string[]): RunningAgent {
-  const words = ["agent", "--endpoint", endpoint, "--queue", join(folder, queue), ...args];
-  const child = spawn(process.execPath, [MAIN, ...words], {
-    cwd: ROOT,
-    env: { PATH: process.env["PATH"] ?? "", LANG: "C.UTF-8", HOME: folder },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  started.push(child);
-  let stderr = "";
-  child.stderr!.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-  return { child, stderr: () => stderr, ended: new Promise((resolve) => child.once("close", resolve)) };
-}
-
-/** The first answer that is not undefined. */
-async function eventually<T>(
+const eventually = <T>(
   look: () => Promise<T | undefined> | T | undefined,
   what: () => string,
   agent?: RunningAgent,
-): Promise<T> {
-  const until = Date.now() + PATIENCE_MS - 10_000;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (Date.now() > until || (agent !== undefined && agent.child.exitCode !== null))
-      throw new Error(`never came: ${what()}`);
-    await sleep(500);
-  }
-}
-
-const childrenOf = (pid: number): number[] => {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
-};
-
-const commOf = (pid: number): string => {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-  } catch {
-    return "";
-  }
-};
-
-const helperOf = ({ child }: RunningAgent): number | undefined =>
-  childrenOf(child.pid!).find((pid) => commOf(pid) === "longpole-probe");
+): Promise<T> => eventuallyWithin(PATIENCE_MS - 10_000, look, what, agent);
 
 /** A service that computes for each request, and somebody who asks it all the time. */
 const SHOP = `
@@ -108,15 +51,16 @@ const server = createServer((_, response) => response.end(String(priceBasket()))
 });`;
 
 function startShop(): ChildProcess {
-  const script = join(folder, "server.mjs");
+  const script = join(ground.folder, "server.mjs");
   writeFileSync(script, SHOP);
-  const child = spawn(process.execPath, ["--perf-basic-prof", script], {
-    env: { PATH: process.env["PATH"] ?? "", OTEL_SERVICE_NAME: SERVICE, SECRET: "not-to-be-told" },
-    stdio: "ignore",
-    // V8 writes a log into the folder that it is started in.
-    cwd: folder,
-  });
-  started.push(child);
+  const child = ground.keep(
+    spawn(process.execPath, ["--perf-basic-prof", script], {
+      env: { PATH: process.env["PATH"] ?? "", OTEL_SERVICE_NAME: SERVICE, SECRET: "not-to-be-told" },
+      stdio: "ignore",
+      // V8 writes a log into the folder that it is started in.
+      cwd: ground.folder,
+    }),
+  );
   child.once("exit", () => rmSync(`/tmp/perf-${child.pid}.map`, { force: true }));
   return child;
 }
@@ -161,7 +105,7 @@ describe("an agent, a server and a service", () => {
   let shop: ChildProcess;
   let agent: RunningAgent;
   beforeAll(async () => {
-    up = await startUp(join(folder, "data"));
+    up = await startUp(join(ground.folder, "data"));
     shop = startShop();
     // On a machine that runs tests it may take more than a hundredth of a core each half a second.
     const budget = ["--cpu-budget", "90%", "--memory-budget", "1GB"];
@@ -199,7 +143,7 @@ describe("an agent, a server and a service", () => {
     "its profile is kept by the server, and names its function",
     { timeout: PATIENCE_MS },
     async () => {
-      const file = join(folder, "kept.pb");
+      const file = join(ground.folder, "kept.pb");
       const isKept = await eventually(
         async () => {
           const answer = await fetch(`${up.apiUrl}/api/v1/export?last=10m&format=pprof&service=${SERVICE}`);
@@ -252,7 +196,7 @@ describe("an agent, a server and a service", () => {
     expect(await agent.ended).toBe(0);
     expect(shop.exitCode).toBeNull();
     expect(shop.signalCode).toBeNull();
-    expect(readdirSync(join(folder, "with-server"))).toEqual([]);
+    expect(readdirSync(join(ground.folder, "with-server"))).toEqual([]);
     expect(agent.stderr()).not.toContain("lost");
   });
 });
@@ -262,7 +206,7 @@ test.runIf(hasProbes)("its profiles name the functions of a service", { timeout:
   const shop = startShop();
   const budget = ["--cpu-budget", "90%", "--memory-budget", "1GB"];
   const agent = startAgent(sink.url, "profiles", "--interval", "500ms", "--profile-interval", "2s", ...budget);
-  const file = join(folder, "profile.pb");
+  const file = join(ground.folder, "profile.pb");
   const folded = await eventually(
     () => {
       for (const { body } of sink.requests.splice(0).filter(({ path }) => path === "/v1development/profiles")) {
@@ -303,15 +247,15 @@ test.runIf(hasProbes)(
   { timeout: PATIENCE_MS },
   async () => {
     const sink = await startSink();
-    const child = spawn(process.execPath, ["--input-type=module", "-e", KEEPER], {
-      env: { PATH: process.env["PATH"] ?? "", OTEL_SERVICE_NAME: "keeper-of-the-agent-test" },
-      stdio: "ignore",
-      cwd: folder,
-    });
-    started.push(child);
+    const child = ground.keep(
+      spawn(process.execPath, ["--input-type=module", "-e", KEEPER], {
+        env: { PATH: process.env["PATH"] ?? "", OTEL_SERVICE_NAME: "keeper-of-the-agent-test" },
+        stdio: "ignore",
+        cwd: ground.folder,
+      }),
+    );
     const budget = ["--cpu-budget", "90%", "--memory-budget", "1GB"];
     const agent = startAgent(sink.url, "counts", "--interval", "500ms", ...budget);
-    const has = (name: string): boolean => capabilities.some((one) => one.name === name && one.rung === "helper");
     const connects: { readonly count: number; readonly sum: number }[] = [];
     await eventually(
       () => {
@@ -333,7 +277,7 @@ test.runIf(hasProbes)(
       () => sink.requests.findLast(({ path }) => path === "/v1/metrics")?.body,
       () => "another request",
     );
-    if (has("block I/O by process")) {
+    if (rungs.get("block I/O by process") === "helper") {
       const [written] = pointsOf(last, "longpole-agent", "longpole.host.block_io.duration");
       expect(written!.count).toBeGreaterThan(0);
     }
@@ -383,7 +327,7 @@ async function startSink(): Promise<{
 }
 
 const waitingIn = (queue: string): string[] => {
-  const path = join(folder, queue);
+  const path = join(ground.folder, queue);
   return existsSync(path)
     ? readdirSync(path)
         .filter((name) => name.endsWith(".gz"))
@@ -408,7 +352,7 @@ test(
     await first.ended;
     if (helper !== undefined)
       await eventually(
-        () => (commOf(helper) === "longpole-probe" ? undefined : true),
+        () => (isHelper(helper) ? undefined : true),
         () => "the end of the helper",
       );
     const waiting = waitingIn("killed");
@@ -494,7 +438,7 @@ test.each<[string[], string]>([
   // Who is not root stays what he is, and is not asked whom to become.
   ...(isRoot ? [WHO_IS_NOT] : []),
 ])("%j is refused", (args, message) => {
-  const { code, stderr } = longpole(["agent", "--queue", join(folder, "refused"), ...args]);
+  const { code, stderr } = longpole(["agent", "--queue", join(ground.folder, "refused"), ...args]);
   expect(code).toBe(2);
   expect(stderr).toContain(message);
 });

@@ -52,6 +52,10 @@ struct task_struct {
 	// of a thread that hands a request for a disk on already
 	void *bio_list;
 	void *stack;
+	// nanoseconds since the machine began
+	__u64 start_time;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
 	char comm[16];
 };
 
@@ -105,6 +109,7 @@ struct possible_net {
 };
 
 struct sock_common {
+	unsigned short skc_family;
 	// the port of this side
 	__u16 skc_num;
 	unsigned char skc_state;

@@ -203,13 +203,20 @@ struct count_head {
 	__u32 is_last;
 };
 
+// A process, its parent, and so on.
+#define LINE 4
+
 // Who listens on a port; it stays between the probes and the helper.
 struct listener {
-	// what listens there: of several that share a port, the one that came last
+	// what listens there; 0: several sockets of several processes, which share the port
 	__u64 socket;
+	// when the first of its processes began, and which that is
+	__u64 began_ns;
 	__u32 tgid;
 	// the look at all open files that met it last
 	__u32 look;
+	// the nearest process that all who listen are or come of, and those that it comes of itself; 0: there is none
+	__u32 line[LINE];
 };
 
 #endif

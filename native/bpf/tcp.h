@@ -14,6 +14,7 @@
 #include "beginnings.h"
 #include "histograms.h"
 #include "process-counts.h"
+#include "listeners.h"
 
 struct owner {
 	// when its connection was begun; 0: it is there
@@ -31,18 +32,6 @@ struct {
 	__type(value, struct owner);
 } sockets SEC(".maps");
 
-// Who listens, by network namespace and port.
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__uint(map_flags, 1);
-	__type(key, __u64);
-	__type(value, struct listener);
-} listeners SEC(".maps");
-
-// Looks at all open files, with the one that runs: a listener that the last one did not meet is gone.
-volatile __u32 looks = 0;
-
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
@@ -50,38 +39,11 @@ volatile __u32 looks = 0;
 #define TCP_LISTEN 10
 #define IPPROTO_TCP 6
 
-static __always_inline __u64 place_of(struct sock *sock)
-{
-	return (__u64)BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum) << 16 | BPF_CORE_READ(sock, __sk_common.skc_num);
-}
-
 static __always_inline void own(__u64 socket, __u32 tgid, __u64 since)
 {
 	struct owner owner = { .since = since, .tgid = tgid };
 	if (bpf_map_update_elem(&sockets, &socket, &owner, BPF_ANY))
 		__sync_fetch_and_add(&lost_counts, 1);
-}
-
-static __always_inline void listens(struct sock *sock, __u32 tgid)
-{
-	__u64 place = place_of(sock);
-	// Without a port yet: it gets one now, and is found at the next tick.
-	if (!(place & 0xffff) || !is_target(tgid))
-		return;
-	struct listener listener = { .socket = (__u64)sock, .tgid = tgid, .look = looks };
-	if (bpf_map_update_elem(&listeners, &place, &listener, BPF_ANY))
-		__sync_fetch_and_add(&lost_counts, 1);
-}
-
-// A port that the system chose is given back before the state changes, and skc_num with it: inet_sport still has it.
-static __always_inline void listens_no_more(struct sock *sock)
-{
-	__u64 place = (__u64)BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum) << 16 |
-		      __builtin_bswap16(BPF_CORE_READ((struct inet_sock *)sock, inet_sport));
-	struct listener *held = bpf_map_lookup_elem(&listeners, &place);
-	// Another one may share the port.
-	if (held && held->socket == (__u64)sock)
-		bpf_map_delete_elem(&listeners, &place);
 }
 
 static __always_inline int on_own_tcp_state(__u64 socket, int from, int to)
@@ -93,7 +55,7 @@ static __always_inline int on_own_tcp_state(__u64 socket, int from, int to)
 		return 0;
 	}
 	if (to == TCP_LISTEN) {
-		listens((struct sock *)socket, bpf_get_current_pid_tgid() >> 32);
+		listens((struct sock *)socket, (struct task_struct *)bpf_get_current_task());
 		return 0;
 	}
 	if (from == TCP_LISTEN) {
@@ -103,8 +65,9 @@ static __always_inline int on_own_tcp_state(__u64 socket, int from, int to)
 	if (from == TCP_SYN_RECV && to == TCP_ESTABLISHED) {
 		__u64 place = place_of((struct sock *)socket);
 		struct listener *listener = bpf_map_lookup_elem(&listeners, &place);
-		if (listener)
-			own(socket, listener->tgid, 0);
+		__u32 tgid = listener ? listener_of(listener) : 0;
+		if (tgid)
+			own(socket, tgid, 0);
 		return 0;
 	}
 	struct owner *owner = bpf_map_lookup_elem(&sockets, &socket);
@@ -179,7 +142,7 @@ SEC("iter/task_file") int each_file(struct bpf_iter__task_file *ctx)
 		return 0;
 	__u8 state = BPF_CORE_READ(sock, __sk_common.skc_state);
 	if (state == TCP_LISTEN) {
-		listens(sock, tgid);
+		listens(sock, task);
 	} else if (state == TCP_ESTABLISHED) {
 		own((__u64)sock, tgid, 0);
 		add_count(tgid, COUNT_ROUND_TRIP, 0, (__u64)(BPF_CORE_READ((struct tcp_sock *)sock, srtt_us) >> 3) * 1000, 0);

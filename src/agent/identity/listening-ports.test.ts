@@ -72,6 +72,23 @@ test("a server is found by its port, and whoever else has it closed is not; each
   expect(ports.look(users, 30_000)).toEqual([]);
 });
 
+test("a socket that several processes have open is told of each of them, in whatever order they are looked at", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  servers.push(server);
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  // As a server that begins its workers after it has opened its port.
+  const { fd } = (server as unknown as { readonly _handle: { readonly fd: number } })._handle;
+  for (let i = 0; i < 2; i++) children.push(spawn("sleep", ["60"], { stdio: ["ignore", "ignore", "ignore", fd] }));
+  const pids = [process.pid, ...children.map(({ pid }) => pid!)];
+  const users = pids.map((pid) => userOf(pid, "a"));
+  for (const order of [users, users.toReversed()]) {
+    const ports = new ListeningPorts(() => false);
+    ports.look(order, 0);
+    expect(pids.map((pid) => ports.of(pid))).toEqual([[port], [port], [port]]);
+  }
+});
+
 test("what was found first stays; one that has just begun, or had none, is looked at again", async () => {
   const [own] = [userOf(process.pid, "a")];
   const ports = new ListeningPorts(() => false);
@@ -137,7 +154,12 @@ describe("whose a port is", () => {
     uid: number,
     more: { parent?: number; inodes?: string[] } = {},
   ): SocketHolder => ({ pid, parent: more.parent ?? 1, service, uid, inodes: more.inodes });
-  const told = (...holders: SocketHolder[]): unknown => Object.fromEntries(assignedPorts(sockets, holders));
+  /** In whatever order they are listed. */
+  const told = (...holders: SocketHolder[]): unknown => {
+    const found = Object.fromEntries(assignedPorts(sockets, holders));
+    expect(Object.fromEntries(assignedPorts(sockets, holders.toReversed()))).toEqual(found);
+    return found;
+  };
 
   test("of processes that hide their sockets: the one whose children its user's others are", () => {
     const backends = [20, 21].map((pid) => holder(pid, "postgres", 105, { parent: 30 }));
