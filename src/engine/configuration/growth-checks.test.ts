@@ -145,6 +145,25 @@ test("a heap that is full and collected all the time; a full one that is not", a
   expect((await run(heapSize, ...heap, collecting(0.01))).problems).toEqual([]);
 });
 
+test("where the runtime does not tell the heap's limit, the command line does, and how it is set", async () => {
+  const begun = (...words: readonly string[]) => ({
+    unit: "By",
+    resource: { "process.command_args": JSON.stringify(words) },
+  });
+  const collecting = counter("jvm_gc_collection_seconds_total", 0.3, { unit: "s" });
+  const used = (...words: readonly string[]): SeriesObject => gauge("app.heap.used", 200 * MB, begun(...words));
+  // 244 MiB are 256 MB; at half full 400 MB, in steps of 64.
+  expect((await run(heapSize, used("node", "--max-old-space-size=244", "a.js"), collecting)).problems).toMatchObject([
+    { setting: "max-old-space-size", change: "max-old-space-size: 256 MB -> 448 MB" },
+  ]);
+  expect((await run(heapSize, used("node", "a.js"), collecting)).problems).toEqual([]);
+  // From 100 to 130 MB in five minutes, 6 MB a minute: (268 - 130) / 6 = 23 min.
+  const growing = gauge("app.heap.used", (i) => (100 + i) * MB, begun("java", "-Xmx256m", "-jar", "a.jar"));
+  expect((await run(growthToLimit, growing)).problems).toMatchObject([
+    { setting: "Xmx", title: "heap of web reaches the limit of 268 MB in 23 min" },
+  ]);
+});
+
 test("memory at its limit is harm when processes were ended for it", async () => {
   const full = memory(() => 500 * MB);
   const [quiet] = (await run(memoryLimit, full, limit)).problems;

@@ -169,7 +169,10 @@ function judge(growing: Growing, used: MeasureSeries, measures: Measures): Check
         kind: "growth",
         service: name,
         resource: growing.resource,
-        setting: growing.used === "heap-used" ? heapSetting(used.metrics) : growing.setting,
+        setting:
+          growing.used === "heap-used"
+            ? heapSetting(used.metrics, measures.heapFlags.get(used.service))
+            : growing.setting,
         mechanism: growing.mechanism,
         saidAs: new Set(growing.saidAs),
         arithmetic:
@@ -198,8 +201,8 @@ function keepsOn(values: Float64Array, stepS: number, whole: SteadySlope): boole
   return first === undefined || second === undefined || second.value >= KEEPS * first.value;
 }
 
-/** The limit of the same instance, of its service or of its host, in that order; NaN where none is known. */
-function limitOf({ limits, free }: Growing, used: MeasureSeries, { series }: Measures): number {
+/** The limit of the same instance, of its service, of its command line or of its host, in that order; NaN where none is known. */
+function limitOf({ limits, free }: Growing, used: MeasureSeries, { series, heapFlags }: Measures): number {
   const isSame = (one: MeasureSeries): boolean =>
     one.resource === used.resource &&
     one.service === used.service &&
@@ -211,6 +214,8 @@ function limitOf({ limits, free }: Growing, used: MeasureSeries, { series }: Mea
     told.find((one) => one.service === used.service && one.resource === used.resource) ??
     (used.service !== "" && told.length === 1 && used.measure === "db-connections" ? told[0] : undefined);
   if (found !== undefined) return meanOf(found.values);
+  const flag = used.measure === "heap-used" ? heapFlags.get(used.service) : undefined;
+  if (flag !== undefined) return flag.bytes;
   const left = series.find((one) => one.measure === free && isSame(one));
   return left === undefined ? Number.NaN : meanOf(left.values) + meanOf(used.values);
 }

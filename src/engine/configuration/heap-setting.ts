@@ -1,5 +1,8 @@
-/** The heap's limit as whoever sets it types it, by the runtime whose metrics tell of the heap. */
-export function heapSetting(metrics: readonly string[]): string {
+import type { HeapFlag } from "../resources/heap-flags.ts";
+
+/** The heap's limit as whoever sets it types it: by the command line, else by the runtime whose metrics tell of the heap. */
+export function heapSetting(metrics: readonly string[], flag: HeapFlag | undefined): string {
+  if (flag !== undefined) return flag.setting;
   for (const [runtime, setting] of RUNTIMES) if (metrics.some((name) => runtime.test(name))) return setting;
   return "heap limit";
 }

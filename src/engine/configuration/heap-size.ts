@@ -10,13 +10,16 @@ const GC_LINE = 0.1;
 const FULL = 0.7;
 
 /** Heap in use against its limit, where collecting garbage takes its time. */
-export const heapSize: ConfigurationCheck = perService("heap size", (service, measures) => {
+export const heapSize: ConfigurationCheck = perService("heap size", (service, measures, { heapFlags }) => {
   const collecting = measureOf(measures, "gc-time");
   const heap = measureOf(measures, "heap-used");
-  const limit = meanOf(valuesOf(measures, "heap-limit"));
+  const flag = heapFlags.get(service);
+  const told = meanOf(valuesOf(measures, "heap-limit"));
+  // What the runtime tells holds; where it does not, what it was begun with.
+  const limit = told > 0 ? told : (flag?.bytes ?? Number.NaN);
   if (collecting === undefined || heap === undefined || !(limit > 0)) return NOTHING;
   const used = heap.values;
-  const setting = heapSetting(heap.metrics);
+  const setting = heapSetting(heap.metrics, flag);
   const share = meanOf(collecting.values) / Math.max(1, collecting.instances.length);
   const level = meanOf(used) / limit;
   const sum = `collecting garbage takes ${percent(share)} of the time, with ${mb(meanOf(used))} of ${mb(limit)} heap in use (${percent(level)}), up to ${mb(largestOf(used))}`;

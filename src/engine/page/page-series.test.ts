@@ -18,6 +18,7 @@ const measures = (count: number, all: readonly MeasureSeries[]): Measures => ({
   series: all,
   programs: new Map(),
   ports: new Map(),
+  heapFlags: new Map(),
   processors: new Map(),
   points: 0,
   pointsUnused: 0,

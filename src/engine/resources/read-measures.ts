@@ -8,6 +8,7 @@ import type { Measure } from "../semantic-measures.ts";
 import { type Combine, DATABASE_STATISTICS } from "../semantic-metric-rules.ts";
 import { type Meaning, meaningOf, parseName } from "../semantic-metrics.ts";
 import { edgeEnds, type EdgeEnds, type Entity, entityOf, programOf } from "./entities.ts";
+import { heapFlagOf, type HeapFlag } from "./heap-flags.ts";
 
 /** One measure of one instance over the windows of the grid. */
 export interface MeasureSeries extends Entity {
@@ -31,6 +32,8 @@ export interface Measures {
   readonly programs: ReadonlyMap<string, ReadonlySet<string>>;
   /** by service: TCP ports on which its processes listen (`longpole.process.ports`) */
   readonly ports: ReadonlyMap<string, ReadonlySet<number>>;
+  /** by service: the heap's limit by the command lines of its processes; none where these differ */
+  readonly heapFlags: ReadonlyMap<string, HeapFlag>;
   /** by host.name: processors of which times were counted one by one */
   readonly processors: ReadonlyMap<string, ReadonlySet<number>>;
   /** all points, and those of metrics that nothing asks for or that came twice; databases' own statistics are asked for (src/engine/database) */
@@ -110,6 +113,7 @@ export function readMeasures(table: MetricTable): Measures {
         .map(Number)
         .filter((port) => port > 0),
     ),
+    heapFlags: heapFlagsOf(readings),
     processors: processorsOf(readings),
     points: table.points.rowCount,
     pointsUnused: table.points.rowCount - used,
@@ -128,6 +132,7 @@ interface Reading {
   readonly program: string;
   /** "5432,9187"; "" where it does not say */
   readonly ports: string;
+  readonly heapFlag: HeapFlag | undefined;
   /** of a time of one processor its number ("cpu3", "3"); NaN otherwise */
   readonly processor: number;
 }
@@ -137,6 +142,7 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): { readings: R
   const readings: Reading[] = [];
   const ofAgent: Reading[] = [];
   const resources = new Map<number, ReadonlyMap<string, string>>();
+  const flags = new Map<number, HeapFlag | undefined>();
   const names = new Map<string, ReturnType<typeof parseName>>();
   for (let series = 0; series < table.seriesCount; series++) {
     const name = table.strings.get(table.name[series]!);
@@ -145,7 +151,10 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): { readings: R
     if (parsed === undefined) names.set(`${name} ${unit}`, (parsed = parseName(name, unit)));
     const list = table.resource[series]!;
     let resource = resources.get(list);
-    if (resource === undefined) resources.set(list, (resource = textsOf(table, table.resources, list)));
+    if (resource === undefined) {
+      resources.set(list, (resource = textsOf(table, table.resources, list)));
+      flags.set(list, heapFlagOf(resource));
+    }
     const own = textsOf(table, table.labels, table.labelSet[series]!);
     const labels = new Map([...resource, ...own]);
     // The kubelet counts a pod's containers and their sum under one name: the sum has no container.
@@ -172,6 +181,7 @@ function meaningfulSeries(table: MetricTable, index: SeriesIndex): { readings: R
       ends: isEdge ? ends : undefined,
       program: programOf(labels),
       ports: labels.get("longpole.process.ports") ?? "",
+      heapFlag: flags.get(list),
       processor: meaning.measure.startsWith("host-cpu-") ? processorOf(own) : Number.NaN,
       resource:
         meaning.measure === "work-done"
@@ -201,6 +211,15 @@ function byService<T>(readings: readonly Reading[], tell: (reading: Reading) => 
       found.set(service, (found.get(service) ?? new Set()).add(one));
   }
   return found;
+}
+
+function heapFlagsOf(readings: readonly Reading[]): Map<string, HeapFlag> {
+  const told = byService(readings, ({ heapFlag }) => (heapFlag === undefined ? [] : [JSON.stringify(heapFlag)]));
+  return new Map(
+    [...told].flatMap(([service, flags]) =>
+      flags.size === 1 ? [[service, JSON.parse([...flags][0]!) as HeapFlag] as const] : [],
+    ),
+  );
 }
 
 const processorOf = (labels: ReadonlyMap<string, string>): number => {
