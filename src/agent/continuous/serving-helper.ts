@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { TICKS_PER_SECOND } from "../counters/host-figures.ts";
+import { PAGE_BYTES } from "../counters/page-size.ts";
 import type { PrivateCounts, PrivateFacts, ProcessPeek } from "../counters/process-peek.ts";
-import { PAGE_BYTES, parseStat } from "../counters/process-table.ts";
+import { parseStat } from "../counters/process-table.ts";
 import { ProbeStreamReader, type ProbeRecord } from "../probe-stream.ts";
 
 export interface ServingOptions {

@@ -9,9 +9,10 @@ import { HostFiles } from "./host-files.ts";
 import { bootUnixNs, TICKS_PER_SECOND } from "./host-figures.ts";
 import { KeptFile } from "./kept-file.ts";
 import { AGENT } from "./metrics.ts";
+import { PAGE_BYTES } from "./page-size.ts";
 import { addPrivate, addProcess, parseStatus, type StatusFigures } from "./process-figures.ts";
 import { descriptorsOf, type PrivateCounts, type ProcessPeek } from "./process-peek.ts";
-import { PAGE_BYTES, ProcessTable, type SeenProcess } from "./process-table.ts";
+import { ProcessTable, type SeenProcess } from "./process-table.ts";
 import { RunQueueWaits } from "./run-queue-waits.ts";
 
 /** The machine as all telemetry of it names it. */

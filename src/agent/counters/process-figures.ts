@@ -1,8 +1,9 @@
 import { labelBytes, type ResourceMetrics } from "../export/metric-points.ts";
 import { numberAfter, TICKS_PER_SECOND } from "./host-figures.ts";
 import { PROCESS } from "./metrics.ts";
+import { PAGE_BYTES } from "./page-size.ts";
 import type { PrivateCounts } from "./process-peek.ts";
-import { PAGE_BYTES, type ProcessStat } from "./process-table.ts";
+import type { ProcessStat } from "./process-table.ts";
 
 const USER = labelBytes({ "cpu.mode": "user" });
 const SYSTEM_MODE = labelBytes({ "cpu.mode": "system" });

@@ -1,9 +1,6 @@
 import { readdirSync } from "node:fs";
 import { KeptFile, lastRead } from "./kept-file.ts";
 
-/** Of all architectures that the helper is built for; pages of 16 and 64 KiB are those of some ARM kernels. */
-export const PAGE_BYTES = 4096;
-
 /** What /proc/PID/stat says, see proc_pid_stat(5). */
 export interface ProcessStat {
   readonly name: string;
