@@ -14,7 +14,13 @@ import { startSink } from "../src/load/telemetry-sink.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const MAIN = join(ROOT, "dist", "cli", "main.js");
-const NODE_FLAGS = ["--max-semi-space-size=2", "--max-old-space-size=220"];
+/** Those of deploy/longpole-agent.service. */
+const NODE_FLAGS = [
+  "--single-threaded-gc",
+  "--initial-old-space-size=64",
+  "--max-semi-space-size=8",
+  "--max-old-space-size=220",
+];
 const PAIRS = Number(process.env["LONGPOLE_BENCH_PAIRS"] ?? 7);
 const LEG_SECONDS = 6;
 

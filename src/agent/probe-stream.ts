@@ -166,13 +166,18 @@ const USER_DEPTH = 96;
 const STACK_BYTES = 88 + 8 * (KERNEL_DEPTH + USER_DEPTH);
 /** A record is a stack at most; more is not of this stream. */
 const MAX_RECORD = 1 << 20;
+/** A stack and the largest piece that a pipe gives. */
+const ROOM_BYTES = 1 << 17;
 
 /**
- * Cuts the helper's output into records, in whatever pieces it comes.
+ * Cuts the helper's output into records, in whatever pieces it comes. The copy of a stack is only there until the record's
+ * receiver returns.
  * Throws an Error that says at which byte the stream is not what it should be.
  */
 export class ProbeStreamReader {
-  private rest: Buffer = Buffer.alloc(0);
+  /** what was begun by the pieces before, and how much of this it is; kept, so that pieces leave nothing behind to be collected */
+  private room: Buffer = Buffer.allocUnsafeSlow(ROOM_BYTES);
+  private held = 0;
   private readonly onRecord: (record: ProbeRecord) => void;
   private offset = 0;
 
@@ -181,23 +186,42 @@ export class ProbeStreamReader {
   }
 
   push(piece: Buffer): void {
-    let data = this.rest.length === 0 ? piece : Buffer.concat([this.rest, piece]);
-    while (data.length >= 8) {
-      const length = data.readUInt32LE(0);
+    const data = this.held === 0 ? piece : this.withHeld(piece);
+    let at = 0;
+    while (data.length - at >= 8) {
+      const length = data.readUInt32LE(at);
       if (length < 4 || length > MAX_RECORD) throw this.damaged(`a record of ${length} bytes`);
-      if (data.length < 4 + length) break;
-      const type = data.readUInt32LE(4);
-      const record = this.decode(type, data.subarray(8, 4 + length));
+      if (data.length - at < 4 + length) break;
+      const type = data.readUInt32LE(at + 4);
+      const record = this.decode(type, data.subarray(at + 8, at + 4 + length));
       if (record !== undefined) this.onRecord(record);
       this.offset += 4 + length;
-      data = data.subarray(4 + length);
+      at += 4 + length;
     }
-    this.rest = Buffer.from(data);
+    const left = data.length - at;
+    this.reserve(left, 0);
+    data.copy(this.room, 0, at);
+    this.held = left;
+  }
+
+  private withHeld(piece: Buffer): Buffer {
+    const size = this.held + piece.length;
+    this.reserve(size, this.held);
+    piece.copy(this.room, this.held);
+    return this.room.subarray(0, size);
+  }
+
+  /** Room for so many bytes, of which the first ones are kept. */
+  private reserve(bytes: number, kept: number): void {
+    if (bytes <= this.room.length) return;
+    const bigger = Buffer.allocUnsafeSlow(Math.max(bytes, 2 * this.room.length));
+    this.room.copy(bigger, 0, 0, kept);
+    this.room = bigger;
   }
 
   /** Whether the stream ended between two records. */
   get isWhole(): boolean {
-    return this.rest.length === 0;
+    return this.held === 0;
   }
 
   private damaged(found: string): Error {
@@ -238,7 +262,8 @@ const SIZES: Readonly<Record<number, number>> = {
 
 /** In halves: a BigInt for each would be garbage at once. */
 const u64 = (body: Buffer, at: number): number => body.readUInt32LE(at + 4) * 2 ** 32 + body.readUInt32LE(at);
-const s64 = (body: Buffer, at: number): number => body.readInt32LE(at + 4) * 2 ** 32 + body.readUInt32LE(at);
+const u64In = (view: DataView, at: number): number => view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
+const s64In = (view: DataView, at: number): number => view.getInt32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
 
 /** Up to its zero. */
 const text = (body: Buffer, at: number, room: number): string => {
@@ -344,9 +369,17 @@ function totalOf(type: "end" | "tick", body: Buffer): ProbeRecord {
   };
 }
 
+/** Each stack has a hundred: neither `Array.from` nor a Buffer's checks, before code is optimised, are for that. */
+function words(read: (view: DataView, at: number) => number, view: DataView, from: number, count: number): number[] {
+  const found: number[] = [];
+  for (let i = 0; i < count; i++) found.push(read(view, from + 8 * i));
+  return found;
+}
+
 function stackOf(body: Buffer): RawStack {
   const kernelFrames = Math.min(body.readUInt16LE(36), KERNEL_DEPTH);
   const userFrames = Math.min(body.readUInt16LE(38), USER_DEPTH);
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
   return {
     tgid: body.readUInt32LE(4),
     tid: body.readUInt32LE(8),
@@ -361,8 +394,8 @@ function stackOf(body: Buffer): RawStack {
       bx: u64(body, 64),
     },
     comm: text(body, 72, 16),
-    kernel: Array.from({ length: kernelFrames }, (_, i) => s64(body, 88 + 8 * i)),
-    user: Array.from({ length: userFrames }, (_, i) => u64(body, 88 + 8 * (KERNEL_DEPTH + i))),
+    kernel: words(s64In, view, 88, kernelFrames),
+    user: words(u64In, view, 88 + 8 * KERNEL_DEPTH, userFrames),
     copy: body.subarray(STACK_BYTES),
   };
 }

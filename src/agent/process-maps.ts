@@ -18,8 +18,10 @@ const LINE = /^([\da-f]+)-([\da-f]+) (\S{4}) ([\da-f]+) (\S+) (\d+)\s*(.*)$/;
 export function parseMaps(text: string): Mapping[] {
   const mappings: Mapping[] = [];
   for (const line of text.split("\n")) {
+    // Most parts hold data: they need not be understood.
+    if (line[line.indexOf(" ") + 3] !== "x") continue;
     const match = LINE.exec(line);
-    if (match === null || match[3]![2] !== "x") continue;
+    if (match === null) continue;
     mappings.push({
       start: Number.parseInt(match[1]!, 16),
       end: Number.parseInt(match[2]!, 16),
@@ -38,21 +40,22 @@ export function parseMaps(text: string): Mapping[] {
 export class ProcessMaps {
   private mappings: Mapping[] = [];
 
-  /** Takes in a later look; where both say something about an address, the later one holds. */
-  add(later: readonly Mapping[]): void {
+  /** Takes in a later look; where both say something about an address, the later one holds. False where it says nothing new. */
+  add(later: readonly Mapping[]): boolean {
+    if (later.every((one) => isSame(one, this.find(one.start)))) return false;
     const kept = this.mappings.filter((old) => !later.some((one) => one.start < old.end && old.start < one.end));
     this.mappings = [...kept, ...later].sort((a, b) => a.start - b.start);
+    return true;
   }
 
-  /** Reads the maps of a process; false where it is gone or not to be looked at. */
-  read(pid: number): boolean {
+  /** What a process has mapped now; undefined where it is gone or not to be looked at. */
+  static now(pid: number): readonly Mapping[] | undefined {
     try {
       const found = parseMaps(readFileSync(`/proc/${pid}/maps`, "utf8"));
-      this.add(found);
-      return found.length > 0;
+      return found.length > 0 ? found : undefined;
     } catch {
       // ENOENT, ESRCH, EACCES: what was seen before remains.
-      return false;
+      return undefined;
     }
   }
 
@@ -71,3 +74,11 @@ export class ProcessMaps {
     return found !== undefined && address < found.end ? found : undefined;
   }
 }
+
+const isSame = (one: Mapping, other: Mapping | undefined): boolean =>
+  other !== undefined &&
+  one.start === other.start &&
+  one.end === other.end &&
+  one.offset === other.offset &&
+  one.path === other.path &&
+  one.identity === other.identity;

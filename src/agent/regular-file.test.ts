@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readElf } from "./elf-file.ts";
-import { readPerfMap } from "./perf-map.ts";
+import { PerfMapFile } from "./perf-map.ts";
 import { readRegular } from "./regular-file.ts";
 
 let folder = "";
@@ -15,7 +15,7 @@ test.runIf(process.platform === "linux")("a pipe in the place of a file is refus
   const pipe = join(folder, "pipe");
   expect(spawnSync("mkfifo", [pipe]).status).toBe(0);
   expect(() => readRegular(pipe, 100)).toThrow(/pipe: no regular file/);
-  expect(() => readPerfMap(pipe)).toThrow(/no regular file/);
+  expect(() => new PerfMapFile(pipe).read()).toThrow(/no regular file/);
   expect(() => readElf(pipe, "program")).toThrow(/no regular file/);
   expect(() => readRegular("/dev/zero", 100)).toThrow(/\/dev\/zero: no regular file/);
 });

@@ -3,7 +3,7 @@ import type { FrameRules } from "./cfa-program.ts";
 import { demangle } from "./demangle.ts";
 import { readElf, symbolAt, type ElfFile } from "./elf-file.ts";
 import { kernelSymbols } from "./kernel-symbols.ts";
-import { readJitName, readPerfMap, type PerfMap } from "./perf-map.ts";
+import { type PerfMap, PerfMapFile, readJitName } from "./perf-map.ts";
 import { parseMaps, ProcessMaps, type Mapping } from "./process-maps.ts";
 import { innerPid } from "./process-status.ts";
 
@@ -17,8 +17,12 @@ export interface NamedFrame {
   readonly isNamed: boolean;
 }
 
-/** A look costs some 100 µs; addresses that nothing maps, as broken stacks have, are many. */
+/**
+ * A look costs some 100 µs; addresses that nothing maps, as broken stacks have, are many. Each look that finds nothing there
+ * doubles the wait to the next one of that process.
+ */
 const LOOK_AGAIN_MS = 10;
+const LONGEST_WAIT_MS = 10_000;
 
 /** Where V8 collects garbage, and the JVM. */
 const GC =
@@ -34,8 +38,14 @@ export class Symboliser {
   /** the same by mapping: each frame of each stack asks */
   private readonly mapped = new WeakMap<Mapping, { readonly file: ElfFile | undefined }>();
   private readonly processes = new Map<number, ProcessMaps>();
+  /** as they were read last, and where they are read on */
   private readonly perfMaps = new Map<number, PerfMap | undefined>();
-  private readonly looked = new Map<number, number>();
+  private readonly damagedMaps = new Set<number>();
+  private readonly perfMapFiles = new Map<number, readonly PerfMapFile[]>();
+  private readonly looked = new Map<number, { atMs: number; waitMs: number }>();
+  /** by process and address, as long as nothing else is mapped: each frame of each stack asks */
+  private readonly rules = new Map<number, Map<number, FrameRules | undefined>>();
+  private readonly frames = new Map<number, Map<number, NamedFrame>>();
   private readonly kernelNames = new Map<number, NamedFrame>();
   /** of files by place, whoever maps them; of compiled code by process and address */
   private readonly names = new Map<ElfFile, Map<number, NamedFrame>>();
@@ -44,19 +54,31 @@ export class Symboliser {
 
   /** Looks at what a process has mapped now. */
   look(pid: number): boolean {
-    return this.mapsOf(pid).read(pid);
+    const now = ProcessMaps.now(pid);
+    if (now !== undefined) this.take(pid, now);
+    return now !== undefined;
   }
 
   /** Takes in a text of /proc/PID/maps that somebody else read. */
   see(pid: number, maps: string): void {
-    this.mapsOf(pid).add(parseMaps(maps));
+    this.take(pid, parseMaps(maps));
+  }
+
+  private take(pid: number, now: readonly Mapping[]): void {
+    if (!this.mapsOf(pid).add(now)) return;
+    this.rules.delete(pid);
+    this.frames.delete(pid);
   }
 
   /** A process that has ended; its number may be another's. What runtimes compiled is read anew when it is asked for. */
   forget(pid: number): void {
     this.processes.delete(pid);
     this.looked.delete(pid);
+    this.rules.delete(pid);
+    this.frames.delete(pid);
     this.perfMaps.delete(pid);
+    this.perfMapFiles.delete(pid);
+    this.damagedMaps.delete(pid);
     this.compiledNames.delete(pid);
   }
 
@@ -71,10 +93,23 @@ export class Symboliser {
   }
 
   rulesAt(pid: number, address: number): FrameRules | undefined {
+    let known = this.rules.get(pid);
+    const held = known?.get(address);
+    if (held !== undefined || known?.has(address) === true) return held;
     const mapping = this.mapsOf(pid).find(address) ?? this.lookAgain(pid, address);
-    const file = mapping === undefined ? undefined : this.fileOf(pid, mapping);
+    if (mapping === undefined) return undefined;
+    const rules = this.rulesIn(pid, mapping, address);
+    // The look may have brought others.
+    known = this.rules.get(pid);
+    if (known === undefined || known.size >= MOST_NAMES) this.rules.set(pid, (known = new Map()));
+    known.set(address, rules);
+    return rules;
+  }
+
+  private rulesIn(pid: number, mapping: Mapping, address: number): FrameRules | undefined {
+    const file = this.fileOf(pid, mapping);
     if (file?.ehFrame === undefined) return undefined;
-    const at = file.addressOf(address - mapping!.start + mapping!.offset);
+    const at = file.addressOf(address - mapping.start + mapping.offset);
     return at < 0 ? undefined : file.ehFrame.rulesAt(at);
   }
 
@@ -83,8 +118,18 @@ export class Symboliser {
    * same object each time, as long as the place has that name.
    */
   user(pid: number, address: number): NamedFrame {
+    let known = this.frames.get(pid);
+    const held = known?.get(address);
+    if (held !== undefined) return held;
     const mapping = this.mapsOf(pid).find(address);
     if (mapping === undefined || this.isCompiled(mapping)) return this.compiled(pid, address);
+    const frame = this.mappedFrame(pid, mapping, address);
+    if (known === undefined || known.size >= MOST_NAMES) this.frames.set(pid, (known = new Map()));
+    known.set(address, frame);
+    return frame;
+  }
+
+  private mappedFrame(pid: number, mapping: Mapping, address: number): NamedFrame {
     if (mapping.path.startsWith("[")) return special(mapping.path);
     const file = this.fileOf(pid, mapping);
     const at = address - mapping.start + mapping.offset;
@@ -119,9 +164,12 @@ export class Symboliser {
   /** What was mapped since the last look: a program loads its libraries right after it began. Not for every address anew. */
   private lookAgain(pid: number, address: number): Mapping | undefined {
     const now = performance.now();
-    if (now - (this.looked.get(pid) ?? -Infinity) < LOOK_AGAIN_MS) return undefined;
-    this.looked.set(pid, now);
-    return this.look(pid) ? this.mapsOf(pid).find(address) : undefined;
+    const last = this.looked.get(pid) ?? { atMs: -Infinity, waitMs: LOOK_AGAIN_MS };
+    if (now - last.atMs < last.waitMs) return undefined;
+    const found = this.look(pid) ? this.mapsOf(pid).find(address) : undefined;
+    const waitMs = found === undefined ? Math.min(2 * last.waitMs, LONGEST_WAIT_MS) : LOOK_AGAIN_MS;
+    this.looked.set(pid, { atMs: now, waitMs });
+    return found;
   }
 
   /** Code that a runtime compiled lies in memory without a file, or in one that it made for the purpose. */
@@ -146,6 +194,10 @@ export class Symboliser {
     return frame;
   }
 
+  private remark(text: string): void {
+    if (!this.remarks.includes(text)) this.remarks.push(text);
+  }
+
   private mapsOf(pid: number): ProcessMaps {
     let maps = this.processes.get(pid);
     if (maps === undefined) this.processes.set(pid, (maps = new ProcessMaps()));
@@ -156,15 +208,27 @@ export class Symboliser {
     if (this.perfMaps.has(pid)) return this.perfMaps.get(pid);
     let map: PerfMap | undefined;
     try {
-      // Through the process's own root: a container has a /tmp of its own, where process 1 writes perf-1.map.
-      map = readPerfMap(`/tmp/perf-${pid}.map`) ?? readPerfMap(`/proc/${pid}/root/tmp/perf-${innerPid(pid)}.map`);
+      for (const file of this.perfMapFilesOf(pid)) if ((map = file.read()) !== undefined) break;
     } catch (error) {
-      this.remarks.push(messageOf(error));
+      this.remark(messageOf(error));
     }
-    if (map !== undefined && map.damaged > 0)
-      this.remarks.push(`/tmp/perf-${pid}.map: ${map.damaged} of ${map.count + map.damaged} lines are no entries`);
+    // Once for each process: it is read again and again.
+    if (map !== undefined && map.damaged > 0 && !this.damagedMaps.has(pid)) {
+      this.damagedMaps.add(pid);
+      this.remark(`/tmp/perf-${pid}.map: ${map.damaged} of ${map.count + map.damaged} lines are no entries`);
+    }
     this.perfMaps.set(pid, map);
     return map;
+  }
+
+  private perfMapFilesOf(pid: number): readonly PerfMapFile[] {
+    let files = this.perfMapFiles.get(pid);
+    if (files === undefined) {
+      // Through the process's own root: a container has a /tmp of its own, where process 1 writes perf-1.map.
+      const paths = [`/tmp/perf-${pid}.map`, `/proc/${pid}/root/tmp/perf-${innerPid(pid)}.map`];
+      this.perfMapFiles.set(pid, (files = paths.map((path) => new PerfMapFile(path))));
+    }
+    return files;
   }
 
   private fileOf(pid: number, mapping: Mapping): ElfFile | undefined {
@@ -190,7 +254,7 @@ export class Symboliser {
         why = messageOf(error);
       }
     }
-    if (file === undefined) this.remarks.push(`no symbols of ${mapping.path}: ${why}`);
+    if (file === undefined) this.remark(`no symbols of ${mapping.path}: ${why}`);
     this.files.set(key, file);
     return file;
   }

@@ -70,19 +70,21 @@ function valueIn(values: Readonly<Values>, register: number): number {
 
 class StackMemory {
   private readonly start: number;
-  private readonly bytes: Buffer;
+  private readonly size: number;
+  private readonly view: DataView;
 
   constructor(start: number, bytes: Buffer) {
     this.start = start;
-    this.bytes = bytes;
+    this.size = bytes.length;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   /** NaN outside of the copy. */
   read(address: number): number {
     const at = address - this.start;
     // In halves: a BigInt for each word would be garbage at once.
-    return at >= 0 && at + 8 <= this.bytes.length
-      ? this.bytes.readUInt32LE(at + 4) * 2 ** 32 + this.bytes.readUInt32LE(at)
+    return at >= 0 && at + 8 <= this.size
+      ? this.view.getUint32(at + 4, true) * 2 ** 32 + this.view.getUint32(at, true)
       : Number.NaN;
   }
 }
@@ -110,15 +112,26 @@ function byRules(rules: FrameRules, values: Values, memory: StackMemory): Step {
     "expression" in rule ? evaluate(rule.expression, [], values, memory) : valueIn(values, rule.register) + rule.offset;
   // A frame has to lie above its callee's, or it would go round in circles.
   if (back === undefined || !(cfa > values.sp)) return "lost";
-  const before: Values = { ...values };
-  values.sp = cfa;
-  const found = (own: RegisterRule | undefined, kept: number): number =>
-    own === undefined || own.kind === "same" ? kept : valueOf(own, cfa, before, memory);
-  values.bx = found(rules.registers.get(Register.bx), before.bx);
-  values.bp = found(rules.registers.get(Register.bp), before.bp);
-  values.sp = found(rules.registers.get(Register.sp), cfa);
-  values.ip = found(back, before.ip);
+  // All of them by those before.
+  const bx = callers(rules.registers.get(Register.bx), values.bx, cfa, values, memory);
+  const bp = callers(rules.registers.get(Register.bp), values.bp, cfa, values, memory);
+  const sp = callers(rules.registers.get(Register.sp), cfa, cfa, values, memory);
+  values.ip = callers(back, values.ip, cfa, values, memory);
+  values.bx = bx;
+  values.bp = bp;
+  values.sp = sp;
   return Number.isNaN(values.ip) ? "lost" : "on";
+}
+
+/** A register's value in the caller; kept: what it is where no rule says otherwise. */
+function callers(
+  own: RegisterRule | undefined,
+  kept: number,
+  cfa: number,
+  values: Readonly<Values>,
+  memory: StackMemory,
+): number {
+  return own === undefined || own.kind === "same" ? kept : valueOf(own, cfa, values, memory);
 }
 
 /** NaN where it cannot be told. */

@@ -39,10 +39,20 @@ export class Message {
 
   numbers(field: number, values: readonly number[]): this {
     if (values.length === 0) return this;
+    let size = 0;
+    for (const value of values) {
+      if (!(value >= 0 && value < 2 ** 31)) return this.bigNumbers(field, values);
+      size += varintSize(value);
+    }
+    this.varint((field << 3) | 2);
+    this.varint(size);
+    for (const value of values) this.varint(value);
+    return this;
+  }
+
+  private bigNumbers(field: number, values: readonly number[]): this {
     const packed = new Message();
-    for (const value of values)
-      if (value >= 0 && value < 2 ** 31) packed.varint(value);
-      else packed.bigVarint(BigInt(value));
+    for (const value of values) packed.bigVarint(BigInt(value));
     return this.message(field, packed);
   }
 
@@ -97,3 +107,7 @@ export class Message {
     this.buffer = bigger;
   }
 }
+
+/** Bytes of 0 .. 2^31 - 1. */
+const varintSize = (value: number): number =>
+  value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5;

@@ -58,6 +58,8 @@ class RequestWriter {
   private readonly attributes = new Entries();
   private readonly links = new Entries();
   private readonly stackTable = new Message();
+  /** by row of the table of threads; each sample asks */
+  private readonly attributesOfThreads: (readonly number[])[] = [];
   private readonly stackOf: Int32Array;
   private stackCount = 0;
   /** of each set of labels: entries of the table of attributes, and the link */
@@ -66,9 +68,9 @@ class RequestWriter {
   constructor(table: StackTable, sender: ProfileSender) {
     this.table = table;
     this.sender = sender;
-    this.mappings.of("", new Message());
-    this.attributes.of("", new Message());
-    this.links.of("", new Message());
+    this.mappings.of("", empty);
+    this.attributes.of("", empty);
+    this.links.of("", empty);
     this.functions.intern(0, 0);
     this.stackOf = new Int32Array(table.stacks.rowCount).fill(-1);
     this.addStack([]);
@@ -174,9 +176,12 @@ class RequestWriter {
     return sample.bytes(5, times);
   }
 
-  private threadAttributes(thread: number): number[] {
+  private threadAttributes(thread: number): readonly number[] {
+    const held = this.attributesOfThreads[thread];
+    if (held !== undefined) return held;
     const { threads, strings } = this.table;
     const found: number[] = [];
+    this.attributesOfThreads[thread] = found;
     if (threads.tid[thread]! >= 0) found.push(this.attribute("thread.id", threads.tid[thread]!));
     if (threads.name[thread] !== 0) found.push(this.attribute("thread.name", strings.get(threads.name[thread]!)));
     return found;
@@ -201,12 +206,13 @@ class RequestWriter {
     const link = new Message();
     if (trace !== "") link.bytes(1, Buffer.from(trace, "hex"));
     if (span !== "") link.bytes(2, Buffer.from(span, "hex"));
-    return this.links.of(`${trace}:${span}`, link);
+    return this.links.of(`${trace}:${span}`, () => link);
   }
 
   private attribute(key: string, value: string | number): number {
-    const message = new Message().number(1, this.string(key)).message(2, anyValue(value));
-    return this.attributes.of(`${key}\0${typeof value}\0${value}`, message);
+    return this.attributes.of(`${key}\0${typeof value}\0${value}`, () =>
+      new Message().number(1, this.string(key)).message(2, anyValue(value)),
+    );
   }
 
   private string(text: string): number {
@@ -255,7 +261,11 @@ class RequestWriter {
       const isMapped = kind === FrameKind.native || kind === FrameKind.kernel;
       const mapping = mappingOf(kind, file);
       const location = new Message();
-      if (mapping !== "") location.number(1, this.mappings.of(mapping, new Message().number(4, this.string(mapping))));
+      if (mapping !== "")
+        location.number(
+          1,
+          this.mappings.of(mapping, () => new Message().number(4, this.string(mapping))),
+        );
       const name = this.string(strings.get(frames.function[row]!));
       const line = new Message().number(1, this.functions.intern(name, isMapped ? 0 : this.string(file)));
       if (frames.line[row]! > 0) line.number(2, frames.line[row]!);
@@ -279,14 +289,19 @@ function anyValue(value: string | number): Message {
   return Number.isSafeInteger(value) ? new Message().chosenNumber(3, value) : new Message().double(4, value);
 }
 
+const empty = (): Message => new Message();
+
 /** Distinct entries of a table, numbered in the order in which they came. */
 class Entries {
   private readonly numbers = new Map<string, number>();
   private readonly messages: Message[] = [];
 
-  of(key: string, message: Message): number {
+  /** make: called for a key that is new. */
+  of(key: string, make: () => Message): number {
     const held = this.numbers.get(key);
     if (held !== undefined) return held;
+    // Before it gets a number: what it is made of may be entries of this table, too.
+    const message = make();
     this.numbers.set(key, this.messages.length);
     return this.messages.push(message) - 1;
   }

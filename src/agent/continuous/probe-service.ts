@@ -160,13 +160,17 @@ export class ProbeService {
     this.window.forgetSymbols();
   }
 
-  /** OTLP requests of what was seen since the last call. */
-  profiles(nowMs: number): Uint8Array[] {
+  /** OTLP requests of what was seen since the last call; none where they are not wanted. */
+  profiles(nowMs: number, isWanted: boolean): Uint8Array[] {
     const at = {
       startUnixNs: BigInt(Math.round(this.profileFromMs)) * 1_000_000n,
       durationNs: (nowMs - this.profileFromMs) * 1e6,
     };
     this.profileFromMs = nowMs;
+    if (!isWanted) {
+      this.window.beginProfile();
+      return [];
+    }
     const found = this.window.profiles(
       at,
       (pid) => this.targets.get(pid)?.name ?? "",

@@ -139,6 +139,12 @@ export class ProbeWindow {
       ["samples", "count"],
     ]);
     const offCpu = table(weightedWaits(this.sampledWaits(), this.waitTotals(), LEAST_NS), [["off-cpu", "nanoseconds"]]);
+    this.beginProfile();
+    return { onCpu, offCpu, quality };
+  }
+
+  /** What was seen so far is not of the next profile. */
+  beginProfile(): void {
     this.samples = [];
     this.waitStacks.clear();
     this.waitTimes.clear();
@@ -147,7 +153,6 @@ export class ProbeWindow {
     this.threadBase = new Map([...this.threadNow].map(([tid, { cpuNs, firstNs }]) => [tid, { cpuNs, firstNs }]));
     this.waitBase = new Map([...this.waitNow].map(([key, { ns }]) => [key, ns]));
     this.symboliser.forgetCompiled();
-    return { onCpu, offCpu, quality };
   }
 
   private tick(totals: HelperTotals): void {

@@ -9,8 +9,11 @@ export interface ListeningSocket {
 }
 
 const LISTEN = "0A";
-/** The kernel gives a page at a time; some 100 sockets. */
-const PIECE_BYTES = 1 << 14;
+/**
+ * Six sockets. The kernel looks for as many as are asked for: behind those that listen it would go through its whole table of
+ * connections for the rest of a page, a million places on a large machine, and find few.
+ */
+const PIECE_BYTES = 1 << 10;
 /** Beyond that a machine has thousands that listen, and no default port tells anything. */
 const MOST_BYTES = 1 << 19;
 
