@@ -1,12 +1,13 @@
 /**
- * `perf script` text into folded stacks: processor time of reading and folding, and peak of memory.
+ * `perf script` text into folded stacks: processor time and time on the clock of reading and folding, and peak of memory.
  *
  *     npm run build && npx tsx bench/perf-script.ts [--megabytes 200] [--file perf.txt] [--perl stackcollapse-perf.pl] [--rounds 5]
  *
  * Without a file the text is made: 40 % of the samples repeat callers seen before, as those of a busy server
  * do (in the public samples it is more), stacks are 12 to 60 frames deep, addresses of the innermost frames are
- * random. Two figures: the reader and the writer alone, in this process, and the whole of `longpole flame --folded`,
- * start included. With --perl the known collapser (of the FlameGraph repository, not part of this one) reads the same
+ * random. Three figures: the reader and the writer alone, by one thread, in this process; the same from the file by two
+ * threads, of which the second is started anew each time; and the whole of `longpole flame --folded`, start included. The
+ * clock tells what two threads bring only where two cores are idle. With --perl the known collapser (of the FlameGraph repository, not part of this one) reads the same
  * text, in turns; its result is compared.
  */
 import { spawnSync } from "node:child_process";
@@ -15,6 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Intake } from "../src/model/intake.ts";
+import { loadProfiles } from "../src/formats/load-profiles.ts";
 import { PerfScript } from "../src/formats/perf-script.ts";
 import { foldedText } from "../src/formats/write-folded.ts";
 
@@ -87,7 +89,9 @@ function makeText(bytes: number): Buffer {
 const text = values.file === undefined ? makeText(Number(values.megabytes) * 1e6) : readFileSync(values.file);
 
 interface Run {
+  /** of processor time, all threads together */
   readonly seconds: number;
+  readonly clockSeconds: number;
   readonly megabytes: number;
   readonly text: string;
 }
@@ -95,22 +99,37 @@ interface Run {
 const secondsOf = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1e6;
 
 function fold(): Run {
+  const began = performance.now();
   const before = process.cpuUsage();
   const intake = new Intake();
   const perf = new PerfScript(intake, "perf.txt");
   for (let at = 0; at < text.length; at += CHUNK) perf.push(text.subarray(at, at + CHUNK));
   const folded = Buffer.concat([...foldedText(perf.finish())]);
   const seconds = secondsOf(process.cpuUsage(before));
+  const clockSeconds = (performance.now() - began) / 1000;
   if (intake.errors.length > 0) throw intake.errors[0]!;
-  return { seconds, megabytes: NaN, text: folded.toString() };
+  return { seconds, clockSeconds, megabytes: NaN, text: folded.toString() };
+}
+
+async function foldByThreads(path: string): Promise<Run> {
+  const began = performance.now();
+  const before = process.cpuUsage();
+  const { profiles, errors } = await loadProfiles([path], { others: "refuse" });
+  const folded = Buffer.concat([...foldedText(profiles[0]!.stacks)]);
+  const seconds = secondsOf(process.cpuUsage(before));
+  const clockSeconds = (performance.now() - began) / 1000;
+  if (errors.length > 0) throw errors[0]!;
+  return { seconds, clockSeconds, megabytes: NaN, text: folded.toString() };
 }
 
 /** Runs a command that ends its stderr with `SECONDS KILOBYTES`. */
 function run(command: string, args: readonly string[]): Run {
+  const began = performance.now();
   const done = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 30 });
+  const clockSeconds = (performance.now() - began) / 1000;
   if (done.status !== 0) throw new Error(`${command}: ${done.stderr}`);
   const [seconds, kilobytes] = done.stderr.trim().split("\n").at(-1)!.split(" ").map(Number) as [number, number];
-  return { seconds, megabytes: kilobytes / 1e3, text: done.stdout };
+  return { seconds, clockSeconds, megabytes: kilobytes / 1e3, text: done.stdout };
 }
 
 const TELL_NODE = `process.on("exit", () => { const u = process.resourceUsage();
@@ -135,7 +154,10 @@ const foldByPerl = (script: string, path: string): Run => run("perl", ["-e", TEL
 const median = (runs: readonly Run[], pick: (run: Run) => number): number =>
   runs.map(pick).sort((a, b) => a - b)[runs.length >> 1]!;
 const secondsIn = (runs: readonly Run[]): number => median(runs, ({ seconds }) => seconds);
-const rate = (runs: readonly Run[]): string => `${(text.length / 1e6 / secondsIn(runs)).toFixed(0)} MB/s`;
+const clockSecondsIn = (runs: readonly Run[]): number => median(runs, ({ clockSeconds }) => clockSeconds);
+const megabytesIn = (seconds: number): string => (text.length / 1e6 / seconds).toFixed(0);
+const rate = (runs: readonly Run[]): string =>
+  `${megabytesIn(secondsIn(runs))} MB/s of processor time, ${megabytesIn(clockSecondsIn(runs))} on the clock`;
 const peak = (runs: readonly Run[]): string => `peak ${median(runs, ({ megabytes }) => megabytes).toFixed(0)} MB`;
 const sorted = ({ text: lines }: Run): string => lines.split("\n").sort().join("\n");
 
@@ -143,26 +165,34 @@ const folder = mkdtempSync(join(tmpdir(), "longpole-bench-"));
 const path = join(folder, "perf.txt");
 writeFileSync(path, text);
 const ours: Run[] = [];
+const threads: Run[] = [];
 const commands: Run[] = [];
 const perls: Run[] = [];
 // Warm.
 fold();
 for (let round = 0; round < Number(values.rounds); round++) {
   ours.push(fold());
+  threads.push(await foldByThreads(path));
   commands.push(foldByCommand(path));
   if (values.perl !== undefined) perls.push(foldByPerl(values.perl, path));
 }
 rmSync(folder, { recursive: true });
 const stacks = ours[0]!.text.split("\n").length - 1;
-console.log(`${(text.length / 1e6).toFixed(0)} MB, ${stacks} distinct stacks, ${ours.length} rounds, processor time:`);
+console.log(`${(text.length / 1e6).toFixed(0)} MB, ${stacks} distinct stacks, ${ours.length} rounds:`);
 console.log(`reading and folding: ${rate(ours)}`);
+console.log(
+  `the same from a file, by two threads: ${rate(threads)}; same: ${sorted(ours[0]!) === sorted(threads[0]!)}`,
+);
 console.log(
   `longpole flame --folded: ${rate(commands)}, ${peak(commands)}; same: ${sorted(ours[0]!) === sorted(commands[0]!)}`,
 );
 if (perls.length > 0) {
-  const times = (runs: readonly Run[]): string => `${(secondsIn(perls) / secondsIn(runs)).toFixed(1)}x`;
+  const times = (runs: readonly Run[]): string =>
+    `${(secondsIn(perls) / secondsIn(runs)).toFixed(1)}x (${(clockSecondsIn(perls) / clockSecondsIn(runs)).toFixed(1)}x)`;
   console.log(`the Perl collapser: ${rate(perls)}, ${peak(perls)}; same: ${sorted(ours[0]!) === sorted(perls[0]!)}`);
-  console.log(`against it: ${times(ours)} reading and folding, ${times(commands)} the whole command`);
+  console.log(
+    `against it, processor time (clock): ${times(ours)} reading and folding, ${times(threads)} by two threads, ${times(commands)} the whole command`,
+  );
 } else
   console.log(
     `against the 17.8 MB/s that the Perl collapser was measured at elsewhere: ${(text.length / 1e6 / secondsIn(ours) / 17.8).toFixed(1)}x`,

@@ -54,19 +54,29 @@ export interface SelfAndTotal {
 
 /** Self and total per group of frames. `own`: a sum per stack row. O(stacks), at any depth. */
 export function selfAndTotal(stacks: StackTree, own: Float64Array, groups: FrameGroups): SelfAndTotal {
-  const self = new Float64Array(groups.groupCount);
-  const total = new Float64Array(groups.groupCount);
+  return selfAndTotals(stacks, own, [groups])[0]!;
+}
+
+/** The same for several groupings, in one walk through the stacks. */
+export function selfAndTotals(stacks: StackTree, own: Float64Array, groupings: readonly FrameGroups[]): SelfAndTotal[] {
   const all = inclusiveSums(stacks, own);
-  const onPath = new Int32Array(groups.groupCount);
+  const found = groupings.map(({ groupOf, groupCount }) => ({
+    groupOf,
+    self: new Float64Array(groupCount),
+    total: new Float64Array(groupCount),
+    onPath: new Int32Array(groupCount),
+  }));
   walk(stacks, (row, isEntry) => {
-    const group = groups.groupOf[stacks.frame[row]!]!;
-    if (!isEntry) onPath[group]!--;
-    else {
-      self[group]! += own[row]!;
-      if (onPath[group]!++ === 0) total[group]! += all[row]!;
+    for (const { groupOf, self, total, onPath } of found) {
+      const group = groupOf[stacks.frame[row]!]!;
+      if (!isEntry) onPath[group]!--;
+      else {
+        self[group]! += own[row]!;
+        if (onPath[group]!++ === 0) total[group]! += all[row]!;
+      }
     }
   });
-  return { self, total };
+  return found.map(({ self, total }) => ({ self, total }));
 }
 
 /** Visits each stack before and after its callees, without recursion. */

@@ -1,6 +1,12 @@
 import { frameText } from "../analysis/frame-text.ts";
 import { compareStacks } from "../analysis/stack-difference.ts";
-import { groupFrames, selfAndTotal, sumByStack, type FrameGroups } from "../analysis/stack-totals.ts";
+import {
+  groupFrames,
+  selfAndTotals,
+  sumByStack,
+  type FrameGroups,
+  type SelfAndTotal,
+} from "../analysis/stack-totals.ts";
 import { mapToInts } from "../model/map-column.ts";
 import { FLAME_SCHEMA, type FlameFile, type FlameFunction, type FlameReport } from "../model/flame-report.ts";
 import { FRAME_KINDS, FrameKind, framesOfStack, sampleCountOf, type StackTable } from "../model/stack-table.ts";
@@ -24,7 +30,10 @@ export function flameReport(table: StackTable, value: number, base?: StackTable)
   const own = sumByStack(table, values, (row) => isIdle[row] === 0);
   const stacks = heaviest(own);
   const valueTypes = table.valueTypes.filter((_, i) => i !== value);
-  const functions = functionsOf(table, own, total);
+  const byFunction = groupFrames(table, "function");
+  const byFile = groupFrames(table, "file");
+  const [ofFunctions, ofFiles] = selfAndTotals(table.stacks, own, [byFunction, byFile]) as [SelfAndTotal, SelfAndTotal];
+  const functions = functionsOf(table, own, total, byFunction, ofFunctions);
   const countOf = sampleCountOf(table);
   return {
     schema: FLAME_SCHEMA,
@@ -34,9 +43,9 @@ export function flameReport(table: StackTable, value: number, base?: StackTable)
     samples: values.reduce((count, one, row) => count + (one === 0 ? 0 : countOf(row)), 0),
     total,
     idle,
-    processes: processesOf(table, values, isIdle, total, functions),
+    processes: processesOf(table, values, isIdle, total, functions, byFunction),
     functions,
-    files: filesOf(table, own, total),
+    files: filesOf(table, own, total, byFile, ofFiles),
     stacks: stacks.slice(0, STACKS).map((row) => ({
       frames: framesOfStack(table.stacks, row).map((frame) => frameText(table, frame)),
       value: own[row]!,
@@ -64,10 +73,14 @@ function heaviest(own: Float64Array): number[] {
   return rows.sort((a, b) => own[b]! - own[a]! || a - b);
 }
 
-function functionsOf(table: StackTable, own: Float64Array, all: number): FlameFunction[] {
+function functionsOf(
+  table: StackTable,
+  own: Float64Array,
+  all: number,
+  groups: FrameGroups,
+  { self, total }: SelfAndTotal,
+): FlameFunction[] {
   const { frames, strings } = table;
-  const groups = groupFrames(table, "function");
-  const { self, total } = selfAndTotal(table.stacks, own, groups);
   const shown = representatives(table, own, groups);
   return sorted(self, total).map((group) => {
     const frame = shown[group]!;
@@ -82,9 +95,13 @@ function functionsOf(table: StackTable, own: Float64Array, all: number): FlameFu
   });
 }
 
-function filesOf(table: StackTable, own: Float64Array, all: number): FlameFile[] {
-  const groups = groupFrames(table, "file");
-  const { self, total } = selfAndTotal(table.stacks, own, groups);
+function filesOf(
+  table: StackTable,
+  own: Float64Array,
+  all: number,
+  groups: FrameGroups,
+  { self, total }: SelfAndTotal,
+): FlameFile[] {
   const shown = representatives(table, own, groups);
   return sorted(self, total).map((group) => ({
     file: table.strings.get(table.frames.file[shown[group]!]!),
@@ -117,13 +134,14 @@ function representatives(table: StackTable, own: Float64Array, { groupOf, groupC
   return best;
 }
 
-/** functions: those of all processes together */
+/** functions: those of all processes together, which are told apart by `groups` */
 function processesOf(
   table: StackTable,
   values: Float64Array,
   isIdle: Uint8Array,
   all: number,
   functions: readonly FlameFunction[],
+  groups: FrameGroups,
 ): FlameReport["processes"] {
   const { processes, threads, samples, strings } = table;
   const total = new Float64Array(processes.rowCount);
@@ -136,8 +154,10 @@ function processesOf(
     const source = strings.get(processes.source[process]!);
     const name = strings.get(processes.name[process]!) || strings.get(processes.service[process]!);
     const isHere = (row: number): boolean => processOf[row] === process && isIdle[row] === 0;
-    const ofProcess = (): readonly FlameFunction[] =>
-      functionsOf(table, sumByStack(table, values, isHere), total[process]!);
+    const ofProcess = (): readonly FlameFunction[] => {
+      const own = sumByStack(table, values, isHere);
+      return functionsOf(table, own, total[process]!, groups, selfAndTotals(table.stacks, own, [groups])[0]!);
+    };
     const heaviest = rank >= PROCESSES_IN_FULL ? [] : processes.rowCount === 1 ? functions : ofProcess();
     return {
       name: name || source.slice(source.lastIndexOf("/") + 1),

@@ -1,11 +1,11 @@
 import { InputError, type Intake } from "../model/intake.ts";
 import { StackPool } from "../model/stack-pool.ts";
 import { StackTableBuilder, type Label } from "../model/stack-table-builder.ts";
-import type { StackTable } from "../model/stack-table.ts";
+import type { FrameKind, StackTable } from "../model/stack-table.ts";
 import { StringPool } from "../model/string-pool.ts";
 import { CallPath, FrameList } from "./call-path.ts";
 import { frameKindOf } from "./frame-kind.ts";
-import { flatNumbers, readOutline, signed, type PprofOutline } from "./pprof-outline.ts";
+import { flatNumbers, readOutline, signed, type PprofFunction, type PprofOutline } from "./pprof-outline.ts";
 import { ProtobufReader, Wire } from "./protobuf-reader.ts";
 import { ToldLines } from "./told-lines.ts";
 
@@ -63,6 +63,9 @@ function defaultOf({ types, defaultType, strings }: PprofOutline, indices: reado
   return indices[named < 0 ? indices.length - 1 : named] ?? 0;
 }
 
+/** A line of a function that is not there. */
+const NO_FUNCTION: PprofFunction = { name: 0, filename: 0, startLine: 0 };
+
 /** No location has this id. */
 const NO_FRAME = -1;
 
@@ -98,7 +101,18 @@ class LocationFrames {
   }
 }
 
+/** A function as it is named where it stands in a mapping; string ids. */
+interface NamedFunction {
+  readonly mapping: number;
+  /** 0 for none: then the location is named */
+  readonly name: number;
+  readonly file: number;
+  readonly kind: FrameKind;
+}
+
 class Naming {
+  /** What each function was named last: they have several locations, nearly always of one mapping. */
+  private readonly named = new Map<PprofFunction, NamedFunction>();
   private readonly outline: PprofOutline;
   private readonly into: StackTableBuilder;
 
@@ -118,14 +132,25 @@ class Naming {
     }
     const frames: number[] = [];
     for (let line = from; line < to; line++) {
-      const held = functions.get(locations.lineFunction[line]!);
-      const name = strings.id(held?.name ?? 0) || into.strings.intern(this.unnamed(row, mapping));
-      const filename = strings.id(held?.filename ?? 0);
-      const kind = frameKindOf(into.strings.get(name), into.strings.get(filename), into.strings.get(mapping));
-      const number = locations.lineNumber[line]! > 0 ? locations.lineNumber[line]! : (held?.startLine ?? 0);
-      frames.push(into.frame(name, filename || mapping, number > 0 ? number : -1, kind));
+      const held = functions.get(locations.lineFunction[line]!) ?? NO_FUNCTION;
+      let named = this.named.get(held);
+      if (named === undefined || named.mapping !== mapping || named.name === 0) {
+        named = this.functionAt(held, row, mapping);
+        this.named.set(held, named);
+      }
+      const number = locations.lineNumber[line]! > 0 ? locations.lineNumber[line]! : held.startLine;
+      const name = named.name || into.strings.intern(this.unnamed(row, mapping));
+      frames.push(into.frame(name, named.file || mapping, number > 0 ? number : -1, named.kind));
     }
     return frames;
+  }
+
+  private functionAt(held: PprofFunction, row: number, mapping: number): NamedFunction {
+    const { outline, into } = this;
+    const name = outline.strings.id(held.name);
+    const file = outline.strings.id(held.filename);
+    const text = name === 0 ? this.unnamed(row, mapping) : into.strings.get(name);
+    return { mapping, name, file, kind: frameKindOf(text, into.strings.get(file), into.strings.get(mapping)) };
   }
 
   private unnamed(row: number, mappingId: number): string {

@@ -21,7 +21,7 @@ export function renderFlame(
   look: Look,
 ): string[] {
   const pen = penFor({ ...look, width: Math.max(60, look.width) });
-  const safe = safeTexts(report);
+  const safe = safeTexts(shownOf(report));
   const lines = [
     ...header(safe, safeTexts(files), base, pen),
     ...difference(safe, pen),
@@ -33,7 +33,19 @@ export function renderFlame(
   return finish(lines, look);
 }
 
-function header(report: FlameReport, files: readonly string[], base: string | undefined, pen: Pen): string[] {
+/** What is looked at below, with how much of it is left: the report has thousands of functions. */
+interface ShownFlame extends Omit<FlameReport, "functions" | "files"> {
+  readonly functions: readonly FlameFunction[];
+  readonly functionsLeft: number;
+}
+
+function shownOf(report: FlameReport): ShownFlame {
+  const { files: _, ...rest } = report;
+  const functions = report.functions.filter((one) => one.self > 0).slice(0, FUNCTIONS);
+  return { ...rest, functions, functionsLeft: report.functions.length - functions.length };
+}
+
+function header(report: ShownFlame, files: readonly string[], base: string | undefined, pen: Pen): string[] {
   const { value, total, idle, samples } = report;
   const against = base === undefined ? "" : ` against ${safeTexts(base)}`;
   const what = `${amount(total, value.unit)} of ${value.type === "wall" ? "wall time" : value.type} in ${plural(samples, "sample")}`;
@@ -55,9 +67,9 @@ const BAR = 8;
 /** "12.3 ms 100 %" twice, and gaps */
 const FIGURES = 15;
 
-function functions(report: FlameReport, pen: Pen): string[] {
+function functions(report: ShownFlame, pen: Pen): string[] {
   const room = pen.look.width - BAR - 2 * FIGURES - 5;
-  const shown = report.functions.filter((one) => one.self > 0).slice(0, FUNCTIONS);
+  const { functions: shown, functionsLeft: left } = report;
   if (shown.length === 0) return [];
   const place = Math.min(28, Math.max(5, ...shown.map((one) => columns(placeOf(one)))));
   const top = `${padEnd("function", room - place - 2)}  ${padEnd("where", place)}  ${" ".repeat(BAR)} ${padStart("self", FIGURES)} ${padStart("with callees", FIGURES)}`;
@@ -70,7 +82,6 @@ function functions(report: FlameReport, pen: Pen): string[] {
       `${name}  ${where}  ${bar} ${figure(one.self, one.selfShare, report)} ${figure(one.total, one.totalShare, report)}`,
     );
   }
-  const left = report.functions.length - shown.length;
   if (left > 0) lines.push(pen.faint(`${plural(left, "further function")}: --json has all.`));
   return lines;
 }
@@ -78,7 +89,7 @@ function functions(report: FlameReport, pen: Pen): string[] {
 /** The place in the source, else what kind of code it is. */
 const placeOf = ({ file, line, kind }: FlameFunction): string => placeText(file, line ?? -1) || kind;
 
-const figure = (value: number, share: number, { value: { unit } }: FlameReport): string =>
+const figure = (value: number, share: number, { value: { unit } }: ShownFlame): string =>
   `${padStart(amount(value, unit), FIGURES - 7)} ${padStart(percent(share), 6)}`;
 
 function amount(value: number, unit: string): string {
@@ -88,7 +99,7 @@ function amount(value: number, unit: string): string {
   return value >= 1e9 ? `${(value / 1e9).toFixed(1)} G` : count(value);
 }
 
-function stacks(report: FlameReport, pen: Pen): string[] {
+function stacks(report: ShownFlame, pen: Pen): string[] {
   const shown = report.stacks.slice(0, STACKS);
   if (shown.length === 0) return [];
   const lines = ["", heading("Heaviest stacks", "the innermost call first", pen)];
@@ -102,7 +113,7 @@ function stacks(report: FlameReport, pen: Pen): string[] {
   return lines;
 }
 
-function processes(report: FlameReport, pen: Pen): string[] {
+function processes(report: ShownFlame, pen: Pen): string[] {
   if (report.processes.length < 2) return [];
   const lines = ["", heading("Processes", "", pen)];
   const shown = report.processes.slice(0, PROCESSES);
@@ -120,7 +131,7 @@ function processes(report: FlameReport, pen: Pen): string[] {
 /** Chance makes many small differences: only those that it hardly makes are shown. */
 const MAX_Q = 0.05;
 
-function difference({ difference: found }: FlameReport, pen: Pen): string[] {
+function difference({ difference: found }: ShownFlame, pen: Pen): string[] {
   if (found === undefined) return [];
   const remark = `share of ${count(found.samplesBefore)} samples before, of ${count(found.samplesAfter)} now`;
   const lines = ["", heading("What changed", remark, pen)];

@@ -103,4 +103,6 @@ test.each([
   ["naïve 🐘 注文", "naïve 🐘 注文"],
 ])("safeText %j", (text, expected) => {
   expect(safeText(text)).toBe(expected);
+  // What stands behind letters and single spaces, which are passed at once.
+  expect(safeText(`a plain text: ${text}.`)).toBe(`a plain text: ${expected}.`);
 });

@@ -1,7 +1,9 @@
 import stringWidth from "string-width";
 
 /** Columns that `text` takes in a terminal; colours count nothing, wide characters two. */
-export const columns = (text: string): number => stringWidth(text);
+export const columns = (text: string): number => (ASCII.test(text) ? text.length : stringWidth(text));
+
+const ASCII = /^[ -~]*$/;
 
 export const padEnd = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - columns(text)));
 

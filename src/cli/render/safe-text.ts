@@ -9,6 +9,7 @@
  * the like; runs of white space, line breaks among them, become one space.
  */
 export function safeText(text: string): string {
+  if (PLAIN.test(text)) return text;
   return text
     .replace(/\s+/g, " ")
     .replace(UNSAFE, shown)
@@ -25,6 +26,9 @@ export function safeTexts<T>(value: T): T {
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, safeTexts<unknown>(item)])) as T;
 }
+
+/** Printable ASCII with single spaces: nearly all text, told in a tenth of the time. */
+const PLAIN = /^(?:[!-~]| (?! ))*$/;
 
 /**
  * C0, DEL and C1 controls; marks, overrides and isolates of writing direction; invisible
