@@ -54,6 +54,9 @@ class ProcessHook {
   private isOver = false;
   private hasFile: boolean;
   private nameless: (() => void)[] = [];
+  /** requests that are to be written */
+  private readonly turns: (() => void)[] = [];
+  private isTurning = false;
 
   constructor(settings: HookSettings, log: (text: string) => void) {
     this.settings = settings;
@@ -132,7 +135,21 @@ class ProcessHook {
     this.nameless.push(send);
     const isNamed = this.settings.resource["service.name"] !== undefined || this.span?.resource !== undefined;
     if (!isNamed && !isLast && this.nameless.length <= MAX_NAMELESS) return;
-    for (const waiting of this.nameless.splice(0)) waiting();
+    for (const waiting of this.nameless.splice(0)) this.turns.push(waiting);
+    if (isLast) while (this.turns.length > 0) this.turns.shift()!();
+    else if (this.turns.length > 0 && !this.isTurning) this.takeTurns();
+  }
+
+  /** Writing a request takes milliseconds: one in each turn of the event loop, so that the program's own work goes between. */
+  private takeTurns(): void {
+    this.isTurning = true;
+    setImmediate(() => {
+      this.isTurning = false;
+      this.safely(() => {
+        this.turns.shift()?.();
+        if (this.turns.length > 0) this.takeTurns();
+      });
+    }).unref();
   }
 
   private sendCpu(window: ProfiledWindow, isLast: boolean): void {
