@@ -3,14 +3,17 @@
 // of a Node.js service with and without it, in turns), `exact` (its times of threads against /proc/PID/schedstat; goal: 2 %).
 // npm run build first; the machine has to be quiet.
 import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { mkdtempSync, chmodSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ServingHelper } from "../src/agent/continuous/serving-helper.ts";
+import { PAGE_BYTES } from "../src/agent/counters/page-size.ts";
 import { helperPath } from "../src/agent/probe-helper.ts";
 import type { ProbeRecord } from "../src/agent/probe-stream.ts";
-import { startSink } from "../src/load/telemetry-sink.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const MAIN = join(ROOT, "dist", "cli", "main.js");
@@ -18,6 +21,7 @@ const MAIN = join(ROOT, "dist", "cli", "main.js");
 const NODE_FLAGS = [
   "--single-threaded-gc",
   "--initial-old-space-size=64",
+  "--min-semi-space-size=8",
   "--max-semi-space-size=8",
   "--max-old-space-size=220",
 ];
@@ -32,6 +36,19 @@ function start(words: readonly string[], stdout: "pipe" | "ignore" = "ignore"): 
   const child = spawn(process.execPath, words, { cwd: ROOT, stdio: ["ignore", stdout, "inherit"] });
   children.push(child);
   return child;
+}
+
+/** Takes metrics and profiles, and keeps nothing: an agent whose profiles nobody takes makes none. */
+async function startSink(): Promise<{ readonly url: string; close(): void }> {
+  const server = createServer((request, response) => {
+    request.resume().once("end", () => response.end());
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const close = (): void => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close };
 }
 
 /** Starts the agent; resolves once its probes have had time to be attached. */
@@ -55,14 +72,14 @@ function useOf(pid: number): { readonly seconds: number; readonly bytes: number 
     .replace(/^.*\) /s, "")
     .split(" ")
     .map(Number);
-  return { seconds: (fields[11]! + fields[12]!) / 100, bytes: fields[21]! * 4096 };
+  return { seconds: (fields[11]! + fields[12]!) / 100, bytes: fields[21]! * PAGE_BYTES };
 }
 
 const childrenOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
 
 async function cost(): Promise<void> {
-  const sink = await startSink({});
+  const sink = await startSink();
   const lab = start([MAIN, "demo", "--fault", "database-doubled", "--seconds", "90", "--no-ui", "--json"], "pipe");
   lab.stdout!.resume();
   await sleep(15_000);
@@ -86,7 +103,7 @@ async function cost(): Promise<void> {
   );
   await stop(agent);
   lab.kill("SIGINT");
-  await sink.close();
+  sink.close();
 }
 
 async function throughput(port: number): Promise<number> {
@@ -101,7 +118,7 @@ async function throughput(port: number): Promise<number> {
 }
 
 async function pairs(): Promise<void> {
-  const sink = await startSink({});
+  const sink = await startSink();
   const target = start(["--import", "tsx", join(ROOT, "bench", "agent-target.ts"), "serve"], "pipe");
   const port = await new Promise<number>((resolve) =>
     target.stdout!.once("data", (text: Buffer) => resolve(Number(text))),
@@ -130,7 +147,7 @@ async function pairs(): Promise<void> {
     `median ${(100 * (median - 1)).toFixed(1)} %, from ${(100 * (ratios[0]! - 1)).toFixed(1)} to ${(100 * (ratios.at(-1)! - 1)).toFixed(1)} %; ${ratios.filter((r) => r < 1).length} of ${ratios.length} below`,
   );
   target.kill("SIGKILL");
-  await sink.close();
+  sink.close();
 }
 
 /** Run and queue nanoseconds of all threads. */

@@ -18,6 +18,12 @@ test("nothing where it is not told, or the text ends in the middle", () => {
   expect(pageSize(new Uint8Array())).toBeUndefined();
 });
 
+test("a part of a larger piece of memory, at any place in it, is read by itself", () => {
+  const whole = new Uint8Array([9, ...words(6, 4096), ...words(6, 16_384, 0, 0)]);
+  expect(pageSize(Buffer.from(whole.buffer, 17))).toBe(16_384);
+  expect(pageSize(whole.subarray(17))).toBe(16_384);
+});
+
 test("that of this machine is what getconf says", () => {
   expect(PAGE_BYTES).toBe(Number(execFileSync("getconf", ["PAGESIZE"], { encoding: "utf8" })));
 });

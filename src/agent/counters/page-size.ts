@@ -7,8 +7,8 @@ const USUAL_BYTES = 4096;
 
 /** Bytes of a page by the content of /proc/PID/auxv: pairs of words, a kind and a value; undefined where it does not say. */
 export function pageSize(auxv: Uint8Array): number | undefined {
-  // As the machine orders its bytes.
-  const words = new BigUint64Array(auxv.slice(0, auxv.length & ~7).buffer);
+  // As the machine orders its bytes. A copy, as `slice` of a Buffer is not: words stand at multiples of eight, and a Buffer shares its memory with others.
+  const words = new BigUint64Array(Uint8Array.from(auxv.subarray(0, auxv.length & ~7)).buffer);
   for (let at = 0; at + 1 < words.length; at += 2) if (words[at] === AT_PAGESZ) return Number(words[at + 1]);
   return undefined;
 }
