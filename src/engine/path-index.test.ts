@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { traceFromText } from "../testing/trace-from-text.ts";
-import { childNodes, nodesOfService, siblingNodes, subtree } from "./path-index.ts";
+import { answeringService, childNodes, nodesOfService, siblingNodes, subtree } from "./path-index.ts";
 import { buildWindow } from "./window.ts";
 
 test("children, siblings, subtree and the nodes of a service", async () => {
@@ -26,4 +26,6 @@ test("children, siblings, subtree and the nodes of a service", async () => {
   expect(names(subtree(window, nodeOf("b")))).toBe("POST b c");
   expect(names(nodesOfService(window, paths.service[nodeOf("c")]!))).toBe("POST c");
   expect(nodesOfService(window, -1)).toEqual([]);
+  expect(answeringService(window, nodeOf("b"))).toBe("cart");
+  expect(answeringService(window, nodeOf("a"))).toBeUndefined();
 });

@@ -33,6 +33,13 @@ export function childNodes(window: Window, node: number): Int32Array {
   return child.subarray(childStart[node]!, childStart[node + 1]!);
 }
 
+/** The service whose spans lie right below a call; undefined where the one called sends none. */
+export function answeringService(window: Window, node: number): string | undefined {
+  const { service } = window.paths;
+  const below = childNodes(window, node).find((child) => service[child] !== service[node]);
+  return below === undefined ? undefined : window.text(service[below]!);
+}
+
 /** The call paths beside `node`, itself among them, ascending; an endpoint stands alone. */
 export function siblingNodes(window: Window, node: number): Int32Array {
   const up = window.paths.parent[node]!;

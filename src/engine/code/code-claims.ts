@@ -3,9 +3,9 @@ import { quantileOf } from "../../analysis/weighted-quantile.ts";
 import { spanRows } from "../case.ts";
 import type { EndpointView } from "../endpoint-view.ts";
 import type { Claim } from "../findings.ts";
-import { serverOf } from "../legs.ts";
 import { hotSpots, type Explanation, type HotSpot } from "../hot-spot.ts";
 import type { Window } from "../window.ts";
+import { answeringService } from "../path-index.ts";
 import { ms, percent } from "../wording.ts";
 import { timeKindLink } from "./blame-link.ts";
 import type { CodeCause } from "./code-causes.ts";
@@ -221,18 +221,10 @@ function placesOf(window: Window, views: readonly EndpointView[], service: strin
     const all = hotSpots(window, view);
     const spots = all.filter((spot) => spot.service === service && spot.timeKind === "unexplained");
     if (spots.length === 0) return [];
-    const isNear = (spot: HotSpot): boolean => spot.service === service || calleeOf(window, spot) === service;
+    const isNear = (spot: HotSpot): boolean =>
+      spot.service === service || answeringService(window, spot.node) === service;
     return [{ view, spots, between: all.filter((spot) => spot.timeKind === "transit" && isNear(spot)) }];
   });
-}
-
-/** The service whose spans answer the calls of a call path; "" where none do. */
-function calleeOf(window: Window, spot: HotSpot): string {
-  for (const row of spanRows(window, spot.node)) {
-    const server = serverOf(window, row);
-    if (server >= 0) return window.text(window.facts.service[server]!);
-  }
-  return "";
 }
 
 /** What would be left of the time of the place's spans, row by row. */

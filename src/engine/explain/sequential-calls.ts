@@ -3,6 +3,7 @@ import { SpanRole } from "../../model/span-facts.ts";
 import { inclusiveTimes } from "../call-spots.ts";
 import { exampleTraces, type Case } from "../case.ts";
 import type { Explanation } from "../hot-spot.ts";
+import { answeringService } from "../path-index.ts";
 import { programOf } from "../replay-predictor.ts";
 import { siblingCalls, type SiblingCalls } from "../sibling-calls.ts";
 import { ms, percent } from "../wording.ts";
@@ -63,8 +64,9 @@ function explainParent(theCase: Case, parent: number, calls: readonly number[]):
   const proven = apart.filter((pair) => pair.verdict.kind === "independent" && pair.verdict.because !== "without-it");
   const nodes = [...new Set((proven.length > 0 ? proven : apart).flatMap((pair) => [pair.from, pair.to]))];
   const nameOf = (node: number): string => {
-    const callee = paths.callee[node]! < 0 ? "" : ` (${text(paths.callee[node]!)})`;
-    return `${text(paths.operation[node]!)}${callee}`;
+    const known = paths.callee[node]! < 0 ? undefined : text(paths.callee[node]!);
+    const callee = answeringService(window, node) ?? known;
+    return `${text(paths.operation[node]!)}${callee === undefined ? "" : ` (${callee})`}`;
   };
   const names = nodes.slice(0, 4).map(nameOf).join(", ");
   const service = text(paths.service[parent]!);

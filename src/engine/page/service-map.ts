@@ -5,7 +5,7 @@ import { SpanRole } from "../../model/span-facts.ts";
 import { TIME_KINDS } from "../../model/time-kind.ts";
 import { NS_PER_MS } from "../../model/units.ts";
 import type { EndpointView } from "../endpoint-view.ts";
-import { childNodes, subtree } from "../path-index.ts";
+import { answeringService, childNodes, subtree } from "../path-index.ts";
 import type { Window } from "../window.ts";
 
 /**
@@ -70,7 +70,7 @@ class MapBuilder {
     const { paths, text } = this.window;
     const own = text(paths.service[node]!);
     const remote = this.calleeOf(node);
-    const answering = remote === undefined ? this.answeringService(node) : undefined;
+    const answering = remote === undefined ? answeringService(this.window, node) : undefined;
     this.node(own, "service", sumOf(slow) - remoteOf(slow), sumOf(typical) - remoteOf(typical));
     if (answering !== undefined) {
       const edge = this.edge(own, answering);
@@ -104,18 +104,10 @@ class MapBuilder {
     const isCall = role === SpanRole.client || role === SpanRole.database || role === SpanRole.pool;
     if (!isCall && role !== SpanRole.producer) return undefined;
     if (paths.callee[node]! < 0) return undefined;
-    const answers = childNodes(this.window, node).some((child) => paths.service[child] !== paths.service[node]);
-    if (answers) return undefined;
+    if (answeringService(this.window, node) !== undefined) return undefined;
     const name = text(paths.callee[node]!);
     if (role === SpanRole.producer) return { name, kind: "messages" };
     return { name, kind: role === SpanRole.client ? "external" : "database" };
-  }
-
-  /** The service whose spans lie right below a call. */
-  private answeringService(node: number): string | undefined {
-    const { paths, text } = this.window;
-    const below = childNodes(this.window, node).find((child) => paths.service[child] !== paths.service[node]);
-    return below === undefined ? undefined : text(paths.service[below]!);
   }
 
   private callsPerRequest(node: number): number {
