@@ -49,6 +49,7 @@ struct task_struct {
 	unsigned int flags;
 	unsigned int __state;
 	unsigned in_iowait : 1;
+	int pagefault_disabled;
 	// of a thread that hands a request for a disk on already
 	void *bio_list;
 	void *stack;

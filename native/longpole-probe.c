@@ -39,13 +39,9 @@ int main(int count, char **words)
 	__u64 begun = now_ns(CLOCK_MONOTONIC);
 	int statistics = bpf_enable_stats(BPF_STATS_RUN_TIME), statistics_error = errno;
 	__u64 own_before = own_ns();
-	attach_probes(&options);
-	int samples = attach_samples(0, PERF_COUNT_SW_CPU_CLOCK, (__u64)options.hz, 0, skeleton->progs.on_cpu_sample);
-	put_probe("on-cpu", samples ? "none" : "perf_event", samples ? strerror(-samples) : "");
-	if (!options.serve) {
-		int faults = attach_samples(1, PERF_COUNT_SW_PAGE_FAULTS, 0, 1009, skeleton->progs.on_page_fault);
-		put_probe("page-faults", faults ? "none" : "perf_event", faults ? strerror(-faults) : "");
-	}
+	const char *rung = attach_probes(&options);
+	put_event("on-cpu", attach_events(EVENT_CPU_CLOCK, PERF_COUNT_SW_CPU_CLOCK, (__u64)options.hz, 0, skeleton->progs.on_cpu_sample));
+	attach_page_faults(&options, rung);
 	const char *refused = statistics >= 0 ? "" : strerror(statistics_error);
 	char switched[8] = "";
 	// Or somebody has switched it on for all.
@@ -80,16 +76,14 @@ int main(int count, char **words)
 	has_begun = skeleton->data->counting;
 	skeleton->data->counting = false;
 	ended_ns = now_ns(CLOCK_MONOTONIC);
-	for (size_t i = 0; i < PROBES; i++)
-		if (probes[i].attached)
-			detach(&probes[i]);
-	for (int which = 0; which < 2; which++)
-		for (int cpu = 0; cpu < processors; cpu++)
-			bpf_link__destroy(sample_links[which][cpu]);
+	detach_all();
+	for (int which = 0; which < EVENTS; which++)
+		detach_events((enum software_event)which);
 	ring_buffer__consume(ring);
 	for (int i = 0; i < options.target_count; i++)
 		for_each_thread(options.targets[i], put_unseen);
 	put_threads(true);
+	put_faults();
 	put_tables();
 	put_end(RECORD_END, own_before, 0);
 	return fflush(stdout) ? 1 : 0;

@@ -4,7 +4,7 @@
 #ifndef LONGPOLE_STREAM_H
 #define LONGPOLE_STREAM_H
 
-#define STREAM_VERSION 3
+#define STREAM_VERSION 4
 
 enum record_type {
 	RECORD_HELLO = 1,
@@ -27,6 +27,8 @@ enum record_type {
 	RECORD_PEEK = 14,
 	// struct count_head and struct count_total
 	RECORD_COUNT = 15,
+	// the number of a thread and its struct fault_total
+	RECORD_FAULTS = 16,
 };
 
 enum peek_kind { PEEK_FACTS = 1, PEEK_IO = 2, PEEK_MAPS = 3 };
@@ -60,6 +62,8 @@ struct peek_io {
 #define DETAIL_STOPPED 0x400
 // The wait began before the recording.
 #define DETAIL_BEFORE 0x800
+// Of a page fault: it waited for a disk.
+#define DETAIL_MAJOR_FAULT 0x1000
 
 struct stack_event {
 	__u32 type;
@@ -68,13 +72,16 @@ struct stack_event {
 	// number of the system call; -1 outside of one
 	__s32 syscall;
 	__u64 time_ns;
-	// wait stacks: number that WAIT_DONE repeats; others: how many events the sample stands for
+	// wait stacks: number that WAIT_DONE repeats; others: how many events the stack stands for
 	__u64 value;
 	__u32 detail;
 	__u16 kernel_frames;
 	__u16 user_frames;
 	__u64 ip, sp, bp, bx;
 	char comm[16];
+	// page faults: what was touched; of major ones the time of those that the stack stands for
+	__u64 address;
+	__u64 took_ns;
 	__u64 kernel[KERNEL_DEPTH];
 	__u64 user[USER_DEPTH];
 	// copied bytes follow, from sp upwards
@@ -118,6 +125,8 @@ struct thread {
 	char comm[16];
 	// the kernel's own count of the time on the processor, when it was last looked at; 0: not yet
 	__u64 exec_ns;
+	// when the last page fault began before it lost the processor, in which it may have been
+	__u64 fault_ns;
 };
 
 struct wait_key {
@@ -156,6 +165,23 @@ struct histogram {
 	__u32 slots[HISTOGRAM_SLOTS];
 };
 
+struct fault_total {
+	// one of `fault_period` minor ones is seen, and timed where the thread kept the processor
+	__u64 minor_seen;
+	__u64 minor_timed;
+	__u64 minor_ns;
+	__u64 major;
+	__u64 major_ns;
+	// what stacks were sent for, and when
+	__u64 minor_told;
+	__u64 minor_stack_ns;
+	__u64 major_told;
+	__u64 major_ns_told;
+	__u64 major_stack_ns;
+	__u32 tgid;
+	__u32 pad;
+};
+
 struct preemptor {
 	__u64 count;
 	char comm[16];
@@ -176,6 +202,8 @@ enum count_kind {
 	COUNT_KERNEL_LOCK = 10,
 	// connections that are open at the tick, and the smoothed round trip of each
 	COUNT_ROUND_TRIP = 11,
+	COUNT_MINOR_FAULT = 12,
+	COUNT_MAJOR_FAULT = 13,
 };
 
 struct count_key {

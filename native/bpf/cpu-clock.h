@@ -9,32 +9,17 @@
 #include "targets.h"
 #include "stacks.h"
 
-static __always_inline int sample(struct bpf_perf_event_data *ctx, __u32 type)
+SEC("perf_event") int on_cpu_sample(struct bpf_perf_event_data *ctx)
 {
 	__u64 who = bpf_get_current_pid_tgid();
 	__u32 tgid = who >> 32;
 	if (!is_target(tgid))
 		return 0;
 	struct user_registers regs;
-	bool has_regs = true;
-	__s32 syscall = -1;
-	if ((ctx->regs.cs & 3) == 3) {
-		regs.ip = ctx->regs.ip;
-		regs.sp = ctx->regs.sp;
-		regs.bp = ctx->regs.bp;
-		regs.bx = ctx->regs.bx;
-	} else {
-		has_regs = user_registers_of((struct task_struct *)bpf_get_current_task(), &regs);
-		if (has_regs && (__s64)regs.orig_ax >= 0)
-			syscall = (__s32)regs.orig_ax;
-	}
-	send_stack(ctx, type, tgid, (__u32)who, has_regs ? &regs : 0, syscall, 0, ctx->sample_period, bpf_ktime_get_ns());
+	__s32 syscall;
+	bool has_regs = registers_of_event(ctx, &regs, &syscall);
+	send_stack(ctx, RECORD_SAMPLE, tgid, (__u32)who, has_regs ? &regs : 0, syscall, 0, ctx->sample_period, bpf_ktime_get_ns());
 	return 0;
-}
-
-SEC("perf_event") int on_cpu_sample(struct bpf_perf_event_data *ctx)
-{
-	return sample(ctx, RECORD_SAMPLE);
 }
 
 #endif

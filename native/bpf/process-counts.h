@@ -18,7 +18,8 @@ struct {
 
 __u64 lost_counts = 0;
 
-static __always_inline void add_count(__u32 tgid, __u32 kind, __u32 which, __u64 ns, __u64 bytes)
+// times: how many events of this length the one that was seen stands for
+static __always_inline void add_counts(__u32 tgid, __u32 kind, __u32 which, __u32 times, __u64 ns, __u64 bytes)
 {
 	struct count_key key = { .tgid = tgid, .kind = kind, .which = which };
 	struct count_total *into = bpf_map_lookup_elem(&counts, &key);
@@ -31,14 +32,19 @@ static __always_inline void add_count(__u32 tgid, __u32 kind, __u32 which, __u64
 			return;
 		}
 	}
-	__sync_fetch_and_add(&into->count, 1);
-	__sync_fetch_and_add(&into->ns, ns);
-	__sync_fetch_and_add(&into->bytes, bytes);
+	__sync_fetch_and_add(&into->count, times);
+	__sync_fetch_and_add(&into->ns, times * ns);
+	__sync_fetch_and_add(&into->bytes, times * bytes);
 	__u32 exponent = exponent_of(ns);
 	__u32 slot = exponent < COUNT_FIRST_EXPONENT ? 0 : exponent - COUNT_FIRST_EXPONENT + 1;
 	if (slot >= COUNT_SLOTS)
 		slot = COUNT_SLOTS - 1;
-	__sync_fetch_and_add(&into->slots[slot], 1);
+	__sync_fetch_and_add(&into->slots[slot], times);
+}
+
+static __always_inline void add_count(__u32 tgid, __u32 kind, __u32 which, __u64 ns, __u64 bytes)
+{
+	add_counts(tgid, kind, which, 1, ns, bytes);
 }
 
 #endif

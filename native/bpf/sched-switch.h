@@ -15,6 +15,7 @@
 #include "stacks.h"
 #include "histograms.h"
 #include "blocking-syscall.h"
+#include "fault-begin.h"
 
 // At most one stack of a thread's waits in this time, and so many of all in a tenth of a second per processor.
 volatile __u64 wait_stack_interval_ns = 10000000;
@@ -138,6 +139,7 @@ static __always_inline void leave(void *ctx, bool preempt, struct task_struct *p
 		return;
 	add_processor_time(thread, prev, now - thread->since);
 	thread->since = now;
+	keep_fault_begin(thread, tid);
 	__u32 state = state_of(prev);
 	if (state & TASK_DEAD) {
 		thread->state = STATE_ENDED;

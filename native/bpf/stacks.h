@@ -47,8 +47,26 @@ static __always_inline bool user_registers_of(struct task_struct *task, struct u
 	return !bpf_probe_read_kernel(to, sizeof(*to), (void *)(top - 16 - sizeof(*to))) && (to->cs & 0xffff) == 0x33;
 }
 
-static __always_inline void send_stack(void *ctx, __u32 type, __u32 tgid, __u32 tid, const struct user_registers *regs,
-				       __s32 syscall, __u32 detail, __u64 value, __u64 now)
+// The user's registers at a software event, and the system call that it was in, if any.
+static __always_inline bool registers_of_event(struct bpf_perf_event_data *ctx, struct user_registers *regs, __s32 *syscall)
+{
+	*syscall = -1;
+	if ((ctx->regs.cs & 3) == 3) {
+		regs->ip = ctx->regs.ip;
+		regs->sp = ctx->regs.sp;
+		regs->bp = ctx->regs.bp;
+		regs->bx = ctx->regs.bx;
+		return true;
+	}
+	bool has_regs = user_registers_of((struct task_struct *)bpf_get_current_task(), regs);
+	if (has_regs && (__s64)regs->orig_ax >= 0)
+		*syscall = (__s32)regs->orig_ax;
+	return has_regs;
+}
+
+// address, took_ns: of what the stack is about, where it has such.
+static __always_inline void send_stack_about(void *ctx, __u32 type, __u32 tgid, __u32 tid, const struct user_registers *regs,
+					     __s32 syscall, __u32 detail, __u64 value, __u64 now, __u64 address, __u64 took_ns)
 {
 	__u32 slot = type == RECORD_WAIT_STACK ? 1 : 0;
 	struct event_space *room = bpf_map_lookup_elem(&space, &slot);
@@ -62,6 +80,8 @@ static __always_inline void send_stack(void *ctx, __u32 type, __u32 tgid, __u32 
 	event->time_ns = now;
 	event->value = value;
 	event->detail = detail;
+	event->address = address;
+	event->took_ns = took_ns;
 	event->ip = event->sp = event->bp = event->bx = 0;
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	long kernel = bpf_get_stack(ctx, event->kernel, sizeof(event->kernel), 0);
@@ -89,6 +109,12 @@ static __always_inline void send_stack(void *ctx, __u32 type, __u32 tgid, __u32 
 		copied = COPY_PIECE * COPY_PIECES;
 	if (bpf_ringbuf_output(&events, room, sizeof(struct stack_event) + copied, wakeup))
 		__sync_fetch_and_add(&lost_events, 1);
+}
+
+static __always_inline void send_stack(void *ctx, __u32 type, __u32 tgid, __u32 tid, const struct user_registers *regs,
+				       __s32 syscall, __u32 detail, __u64 value, __u64 now)
+{
+	send_stack_about(ctx, type, tgid, tid, regs, syscall, detail, value, now, 0, 0);
 }
 
 #endif

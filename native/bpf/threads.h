@@ -8,10 +8,10 @@
 #include <bpf/bpf_core_read.h>
 #include "../stream.h"
 
+// Allocated at once, some 3 MB: programs on software events may use no other table before Linux 6.1.
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
-	__uint(map_flags, 1); // memory as it is needed
 	__type(key, __u32);
 	__type(value, struct thread);
 } threads SEC(".maps");

@@ -13,6 +13,7 @@
 #include <bpf/libbpf.h>
 #include "capabilities.h"
 #include "options.h"
+#include "page-fault-events.h"
 #include "probe-table.h"
 #include "records.h"
 
@@ -35,6 +36,7 @@ static void set_up(const struct options *options, const struct btf *btf)
 	skeleton->rodata->follow_children = options->follow;
 	skeleton->rodata->bio_after_queue = arguments_of(btf, "block_bio_queue") > 1;
 	skeleton->rodata->request_after_queue = arguments_of(btf, "block_rq_issue") > 1;
+	skeleton->rodata->minor_period = fault_period(options);
 	if (options->serve) {
 		skeleton->rodata->serving = true;
 		skeleton->rodata->wakeup = BPF_RB_NO_WAKEUP;
@@ -135,7 +137,7 @@ static const char *attach_probes(const struct options *options)
 	}
 	for (size_t i = 0; i < PROBES; i++) {
 		const struct probe *probe = &probes[i];
-		if (is_wanted(options, probe))
+		if (is_wanted(options, probe) && !probe->is_told_later)
 			put_probe(probe->name, !probe->attached ? "none" : probe->iterator ? "iter" : rung, reason_of(btf, probe));
 	}
 	btf__free(btf);

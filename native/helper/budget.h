@@ -8,10 +8,11 @@
 #include <sys/resource.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include "page-fault-events.h"
 #include "probe-table.h"
 #include "records.h"
 
-// What is given up, first to last, when the helper takes more than its budget.
+// What is given up after page faults, first to last, when the helper takes more than its budget.
 static const char *const SHED_ORDER[] = { "kernel-lock-begin", "kernel-lock-end", "block-io-issue", "block-io-done",
 					  "tcp-state", "tcp-retransmit" };
 
@@ -41,6 +42,11 @@ static __u64 own_ns(void)
 // Gives up the next thing; false when nothing is left that could be.
 static bool shed(void)
 {
+	if (has_events(EVENT_MAJOR_FAULT)) {
+		detach_page_faults();
+		put_probe(PAGE_FAULTS, "shed", "over its budget of processor time");
+		return true;
+	}
 	for (size_t i = 0; i < sizeof(SHED_ORDER) / sizeof(SHED_ORDER[0]); i++) {
 		for (size_t j = 0; j < PROBES; j++) {
 			if (strcmp(probes[j].name, SHED_ORDER[i]) || !probes[j].attached)

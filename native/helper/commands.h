@@ -1,7 +1,7 @@
 // Commands of the agent, a line each, on standard input:
 //
 //   target PID          counts this process, and those that it starts, from now on
-//   shed kernel-locks|tcp|block-io|wait-stacks|on-cpu|times
+//   shed page-faults|kernel-locks|tcp|block-io|wait-stacks|on-cpu|times
 //   tick SECONDS
 //   facts ID PID        what names it: its program, its folder, and some variables
 //   maps ID PID         the parts of its memory that hold code
@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <bpf/libbpf.h>
+#include "page-fault-events.h"
 #include "peek.h"
 #include "probe-table.h"
 #include "seed-threads.h"
@@ -40,21 +41,16 @@ static void shed_one(const char *what)
 	if (!skeleton)
 		return;
 	if (!strcmp(what, "on-cpu")) {
-		for (int cpu = 0; cpu < processors; cpu++) {
-			bpf_link__destroy(sample_links[0][cpu]);
-			sample_links[0][cpu] = NULL;
-		}
+		detach_events(EVENT_CPU_CLOCK);
 	} else if (!strcmp(what, "wait-stacks")) {
 		skeleton->data->wait_stacks_per_tenth = 0;
 	} else if (!strcmp(what, "times")) {
 		skeleton->data->counting = false;
-		for (size_t i = 0; i < PROBES; i++)
-			if (probes[i].attached)
-				detach(&probes[i]);
+		detach_all();
+	} else if (!strcmp(what, PAGE_FAULTS)) {
+		detach_page_faults();
 	} else {
-		for (size_t i = 0; i < PROBES; i++)
-			if (probes[i].attached && probes[i].group && !strcmp(probes[i].group, what))
-				detach(&probes[i]);
+		detach_group(what);
 	}
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <bpf/libbpf.h>
 #include "options.h"
 #include "longpole-probe.skel.h"
@@ -20,6 +21,8 @@ struct probe {
 	const char *group;
 	// no tracepoint, but an iterator of this name
 	const char *iterator;
+	// a software event may do its work: whoever attaches that tells of it
+	bool is_told_later;
 	bool attached;
 	// this kernel took everything else, but not its program
 	bool refused;
@@ -43,6 +46,9 @@ static struct probe probes[] = {
 	{ .name = "tcp-open", .iterator = "task_file", .mode = SERVES, .group = "tcp" },
 	{ .name = "kernel-lock-end", .tracepoint = "contention_end", .mode = ALWAYS, .group = "kernel-locks" },
 	{ .name = "kernel-lock-begin", .tracepoint = "contention_begin", .mode = ALWAYS, .group = "kernel-locks" },
+	{ .name = "page-fault-kernel", .tracepoint = "page_fault_kernel", .mode = ALWAYS, .group = "page-faults" },
+	{ .name = "page-fault-user", .tracepoint = "page_fault_user", .mode = ALWAYS, .group = "page-faults",
+	  .is_told_later = true },
 	{ .name = "sched-switch", .tracepoint = "sched_switch", .mode = ALWAYS, .needed = true },
 };
 #define PROBES (sizeof(probes) / sizeof(probes[0]))
@@ -68,6 +74,21 @@ static void detach(struct probe *probe)
 	bpf_link__destroy(probe->link);
 	probe->link = NULL;
 	probe->attached = false;
+}
+
+// Those that are given up together.
+static void detach_group(const char *group)
+{
+	for (size_t i = 0; i < PROBES; i++)
+		if (probes[i].attached && probes[i].group && !strcmp(probes[i].group, group))
+			detach(&probes[i]);
+}
+
+static void detach_all(void)
+{
+	for (size_t i = 0; i < PROBES; i++)
+		if (probes[i].attached)
+			detach(&probes[i]);
 }
 
 #endif

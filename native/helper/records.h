@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <linux/types.h>
 #include "../stream.h"
@@ -46,6 +47,12 @@ static void put_probe(const char *name, const char *rung, const char *reason)
 	char text[512];
 	int size = snprintf(text, sizeof(text), "%s%c%s%c%s", name, 0, rung, 0, reason);
 	put(RECORD_PROBE, text, (size_t)(size < (int)sizeof(text) ? size + 1 : (int)sizeof(text)), NULL, 0);
+}
+
+// Of a software event: whether it could be attached.
+static void put_event(const char *name, int error)
+{
+	put_probe(name, error ? "none" : "perf_event", error ? strerror(-error) : "");
 }
 
 static int on_event(void *unused, void *data, size_t size)

@@ -7,6 +7,7 @@
 #include "../stream.h"
 #include "budget.h"
 #include "options.h"
+#include "page-fault-events.h"
 #include "records.h"
 #include "software-events.h"
 #include "totals.h"
@@ -42,7 +43,7 @@ static void put_hello(const struct options *options, __u64 started_ns, __u64 att
 		__u32 hz, fault_period;
 	} hello = { .version = STREAM_VERSION, .processors = (__u32)processors, .started_ns = started_ns,
 		    .started_unix_ns = wall - (monotonic - started_ns), .attach_ns = attach_ns,
-		    .hz = (__u32)options->hz, .fault_period = 1009 };
+		    .hz = (__u32)options->hz, .fault_period = fault_period(options) };
 	put(RECORD_HELLO, &hello, sizeof(hello), NULL, 0);
 }
 

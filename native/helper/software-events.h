@@ -3,6 +3,7 @@
 #define LONGPOLE_SOFTWARE_EVENTS_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <unistd.h>
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
@@ -10,12 +11,13 @@
 
 #define MAX_PROCESSORS 1024
 
-static int sample_fds[2][MAX_PROCESSORS];
-static struct bpf_link *sample_links[2][MAX_PROCESSORS];
+enum software_event { EVENT_CPU_CLOCK, EVENT_FAULT_BEGIN, EVENT_MINOR_FAULT, EVENT_MAJOR_FAULT, EVENTS };
+
+static struct bpf_link *event_links[EVENTS][MAX_PROCESSORS];
 static int processors;
 
-// One software event per processor; `which` is its place among the fds. Returns 0 or the first error.
-static int attach_samples(int which, __u64 config, __u64 hz, __u64 period, struct bpf_program *program)
+// One per processor, so often a second or once in so many. Returns 0 or the first error.
+static int attach_events(enum software_event which, __u64 config, __u64 hz, __u64 period, struct bpf_program *program)
 {
 	int attached = 0, error = 0;
 	for (int cpu = 0; cpu < processors; cpu++) {
@@ -38,11 +40,27 @@ static int attach_samples(int which, __u64 config, __u64 hz, __u64 period, struc
 			close(fd);
 			continue;
 		}
-		sample_fds[which][cpu] = fd;
-		sample_links[which][cpu] = link;
+		event_links[which][cpu] = link;
 		attached++;
 	}
 	return attached > 0 ? 0 : error;
+}
+
+static bool has_events(enum software_event which)
+{
+	for (int cpu = 0; cpu < processors; cpu++)
+		if (event_links[which][cpu])
+			return true;
+	return false;
+}
+
+static void detach_events(enum software_event which)
+{
+	for (int cpu = 0; cpu < processors; cpu++) {
+		// Its descriptor goes with it.
+		bpf_link__destroy(event_links[which][cpu]);
+		event_links[which][cpu] = NULL;
+	}
 }
 
 #endif

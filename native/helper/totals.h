@@ -112,8 +112,23 @@ static void put_threads(bool is_last)
 		put(RECORD_THREAD, &tid, sizeof(tid), &thread, sizeof(thread));
 	}
 	put_waits(map, waits);
-	for (size_t i = 0; i < ended_count; i++)
+	for (size_t i = 0; i < ended_count; i++) {
 		bpf_map_delete_elem(map, &ended[i]);
+		if (!is_last)
+			bpf_map_delete_elem(bpf_map__fd(skeleton->maps.faults), &ended[i]);
+	}
+}
+
+// Of a recording; what is counted while it serves is told by process.
+static void put_faults(void)
+{
+	int map = bpf_map__fd(skeleton->maps.faults);
+	__u32 tid, *before = NULL;
+	for (; !bpf_map_get_next_key(map, before, &tid); before = &tid) {
+		struct fault_total total;
+		if (!bpf_map_lookup_elem(map, &tid, &total))
+			put(RECORD_FAULTS, &tid, sizeof(tid), &total, sizeof(total));
+	}
 }
 
 static void put_tables(void)

@@ -10,7 +10,8 @@ const CAPABILITIES = [
   helper("block I/O by process"),
   helper("TCP resets"),
   helper("kernel lock contention"),
-  helper("page fault stacks"),
+  helper("page fault times and stacks"),
+  helper("names of kernel functions"),
 ];
 
 function rungs(
@@ -34,11 +35,12 @@ function rungs(
 const ALL = Object.fromEntries(CAPABILITIES.map(({ name }) => [name, "helper"]));
 
 test("probes that count are given up before those that tell who waits, and say so", () => {
-  expect(PROBE_SHED_ORDER.slice(0, 3)).toEqual(["kernel locks", "TCP", "block I/O"]);
+  expect(PROBE_SHED_ORDER.slice(0, 4)).toEqual(["page faults", "kernel locks", "TCP", "block I/O"]);
   expect(rungs({})).toEqual(ALL);
   const shed = "shed given up to stay within the agent's budget";
-  expect(rungs({ shed: ["kernel locks", "TCP"] })).toEqual({
+  expect(rungs({ shed: ["page faults", "kernel locks", "TCP"] })).toEqual({
     ...ALL,
+    "page fault times and stacks": shed,
     "TCP resets": shed,
     "kernel lock contention": shed,
   });
@@ -55,6 +57,7 @@ test("a probe that does not stand is not observed, for its own reason; what over
     "block I/O by process": lost,
     "TCP resets": lost,
     "kernel lock contention": lost,
+    "page fault times and stacks": lost,
   });
 });
 

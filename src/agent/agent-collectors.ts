@@ -23,6 +23,10 @@ const COUNTED: ReadonlyMap<string, { readonly group: CountGroup; readonly probes
   ["TCP retransmits", { group: "TCP", probes: ["tcp-retransmit", "tcp-state", "tcp-end"] }],
   ["TCP resets", { group: "TCP", probes: ["tcp-reset-sent", "tcp-reset-received", "tcp-state", "tcp-end"] }],
   ["TCP connections that are open", { group: "TCP", probes: ["tcp-open"] }],
+  [
+    "page fault times and stacks",
+    { group: "page faults", probes: ["page-fault-user", "page-fault-minor", "page-fault-major"] },
+  ],
   ["kernel lock contention", { group: "kernel locks", probes: ["kernel-lock-begin", "kernel-lock-end"] }],
 ]);
 

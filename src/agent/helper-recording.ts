@@ -1,6 +1,7 @@
 import { cpus } from "node:os";
 import type { ProcessRecording, RecordedHistogram, RecordedThread } from "../model/process-recording.ts";
 import type { ProbeRecord, RawStack } from "./probe-stream.ts";
+import { FaultSightings } from "./fault-sightings.ts";
 import { foundStack } from "./found-stack.ts";
 import { namelessRemarks } from "./frame-names.ts";
 import { growth, readCounters } from "./process-counters.ts";
@@ -79,7 +80,7 @@ class Sightings {
   private end: Extract<ProbeRecord, { readonly lostEvents: number }> | undefined;
   private readonly probes: Of<"probe">[] = [];
   private readonly samples: FoundStack[] = [];
-  private readonly faults: { stack: FoundStack; count: number }[] = [];
+  private readonly faults = new FaultSightings();
   /** by thread and number within it */
   private readonly waitStacks = new Map<string, FoundStack>();
   private readonly waitTimes = new Map<string, number>();
@@ -106,6 +107,7 @@ class Sightings {
     switch (record.type) {
       case "hello":
         this.hello = record;
+        this.faults.begin(record.faultPeriod);
         return;
       case "end":
         this.end = record;
@@ -126,7 +128,10 @@ class Sightings {
         this.samples.push(this.found(record.stack));
         return;
       case "fault":
-        this.faults.push({ stack: this.found(record.stack), count: record.stack.value });
+        this.faults.sight(record.stack, this.found(record.stack));
+        return;
+      case "faults":
+        this.faults.count(record);
         return;
       case "wait-stack":
         this.waitStacks.set(`${record.stack.tid} ${record.stack.value}`, this.found(record.stack));
@@ -182,10 +187,11 @@ class Sightings {
       ["off-cpu", "nanoseconds"],
       ["waits", "count"],
     ]);
-    const faults = table(
-      this.faults.map(({ stack, count }) => ({ stack, values: [count] })),
-      [["page-faults", "count"]],
-    );
+    const faults = table(this.faults.weighted(), [
+      ["page-faults", "count"],
+      ["page-fault-time", "nanoseconds"],
+    ]);
+    const areFaultsTimed = this.probes.some(({ name, rung }) => name === "page-fault-major" && rung !== "none");
     return {
       collector: "helper",
       pid: target.pid,
@@ -193,7 +199,10 @@ class Sightings {
       name: target.name,
       ...at,
       processors: cpus().length,
-      threads: this.threads.map((thread) => threadOf(thread, end.endedNs)),
+      threads: this.threads.map((thread) => ({
+        ...threadOf(thread, end.endedNs),
+        ...(areFaultsTimed ? { faults: this.faults.of(thread.tid) } : {}),
+      })),
       onCpu,
       offCpu,
       faults,

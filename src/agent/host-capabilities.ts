@@ -32,7 +32,12 @@ const BY_HELPER: readonly {
   { name: "TCP retransmits", probes: ["tcp-retransmit"], below: "none" },
   { name: "TCP resets", probes: ["tcp-reset-sent", "tcp-reset-received"], below: "none" },
   { name: "TCP connections that are open", probes: ["tcp-open"], below: "none" },
-  { name: "page fault stacks", probes: ["page-faults"], below: "procfs" },
+  // Their number alone tells /proc/PID/stat as well.
+  {
+    name: "page fault times and stacks",
+    probes: ["page-fault-user", "page-fault-minor", "page-fault-major"],
+    below: "procfs",
+  },
   { name: "kernel lock contention", probes: ["kernel-lock-begin", "kernel-lock-end"], below: "none" },
 ];
 

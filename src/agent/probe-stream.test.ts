@@ -32,7 +32,7 @@ test("records come in whatever pieces the pipe makes", () => {
 });
 
 test("a stack: registers, addresses and the copy behind them", () => {
-  const body = Buffer.alloc(88 + 8 * (48 + 96) + 16);
+  const body = Buffer.alloc(104 + 8 * (48 + 96) + 16);
   body.writeUInt32LE(3, 0);
   body.writeUInt32LE(10, 4);
   body.writeUInt32LE(11, 8);
@@ -43,9 +43,11 @@ test("a stack: registers, addresses and the copy behind them", () => {
   body.writeBigUInt64LE(0x401000n, 40);
   body.writeBigUInt64LE(0x7ffe0000n, 48);
   body.write("worker", 72);
-  body.writeBigUInt64LE(0xffffffff81000000n, 88);
-  body.writeBigUInt64LE(0x401000n, 88 + 8 * 48);
-  body.writeBigUInt64LE(0x402000n, 88 + 8 * 49);
+  body.writeBigUInt64LE(0x7f1234567008n, 88);
+  body.writeBigUInt64LE(5_000_000_000n, 96);
+  body.writeBigUInt64LE(0xffffffff81000000n, 104);
+  body.writeBigUInt64LE(0x401000n, 104 + 8 * 48);
+  body.writeBigUInt64LE(0x402000n, 104 + 8 * 49);
   body.writeBigUInt64LE(0x1234n, body.length - 8);
   const [found] = read([record(3, body)]).records;
   expect(found).toMatchObject({
@@ -57,6 +59,8 @@ test("a stack: registers, addresses and the copy behind them", () => {
       value: 1009,
       comm: "worker",
       registers: { ip: 0x401000, sp: 0x7ffe0000, bp: 0, bx: 0 },
+      address: 0x7f1234567008,
+      tookNs: 5e9,
       kernel: [-0x7f000000],
       user: [0x401000, 0x402000],
     },
@@ -86,6 +90,26 @@ test("a count: whose, of what, how much, and how long each took", () => {
   ]);
 });
 
+test("page faults of a thread", () => {
+  const body = Buffer.alloc(92);
+  body.writeUInt32LE(4712, 0);
+  for (const [i, value] of [70_000n, 69_000n, 5_000_000_000n, 12n, 6_000_000n].entries())
+    body.writeBigUInt64LE(value, 4 + 8 * i);
+  body.writeUInt32LE(4711, 84);
+  expect(read([record(16, body)]).records).toEqual([
+    {
+      type: "faults",
+      tid: 4712,
+      tgid: 4711,
+      minorSeen: 70_000,
+      minorTimed: 69_000,
+      minorNs: 5e9,
+      major: 12,
+      majorNs: 6e6,
+    },
+  ]);
+});
+
 test.each([
   [
     "a length of nothing",
@@ -94,7 +118,7 @@ test.each([
   ],
   ["an absurd length", Buffer.from([255, 255, 255, 255, 2, 0, 0, 0]), /found a record of 4294967295 bytes/],
   ["an unknown type", record(99, Buffer.alloc(4)), /found type 99/],
-  ["a record that is too short", record(8, Buffer.alloc(12)), /found 12 bytes of type 8, which has 132/],
+  ["a record that is too short", record(8, Buffer.alloc(12)), /found 12 bytes of type 8, which has 140/],
 ])("%s", (_, bytes, message) => {
   expect(() => read([bytes])).toThrow(message);
   expect(() => read([exec, bytes])).toThrow(/at byte 24:|type/);
@@ -103,5 +127,5 @@ test.each([
 test("a helper of another version is refused, with the command that mends it", () => {
   const hello = Buffer.alloc(40);
   hello.writeUInt32LE(2, 0);
-  expect(() => read([record(1, hello)])).toThrow(/writes version 2 .* reads 3: npm run build:native/);
+  expect(() => read([record(1, hello)])).toThrow(/writes version 2 .* reads 4: npm run build:native/);
 });

@@ -6,12 +6,15 @@ export interface RawStack {
   readonly syscall: number;
   /** nanoseconds of the kernel's monotonic clock */
   readonly timeNs: number;
-  /** of a wait: its number within its thread; else how many events the sample stands for */
+  /** of a wait: its number within its thread; else how many events the stack stands for */
   readonly value: number;
   /** bits of WaitDetail */
   readonly detail: number;
   readonly comm: string;
   readonly registers: UserRegisters;
+  /** of page faults: what was touched; of major ones the nanoseconds of those that the stack stands for; else 0 */
+  readonly address: number;
+  readonly tookNs: number;
   /**
    * Addresses, innermost first, as numbers, which hold them exactly: those of the kernel, which stand at the end of 64 bits, as
    * signed ones; those of the user by frame pointers alone.
@@ -39,6 +42,8 @@ export const WaitDetail = {
   stopped: 0x400,
   /** it began before the recording */
   before: 0x800,
+  /** of a page fault: it waited for a disk */
+  majorFault: 0x1000,
 } as const;
 
 export type ProbeRecord =
@@ -50,6 +55,7 @@ export type ProbeRecord =
       readonly startedUnixNs: bigint;
       readonly attachNs: number;
       readonly hz: number;
+      /** one of so many minor faults is seen */
       readonly faultPeriod: number;
     }
   | { readonly type: "probe"; readonly name: string; readonly rung: string; readonly reason: string }
@@ -97,6 +103,7 @@ export type ProbeRecord =
       readonly slots: Uint32Array;
     }
   | CountRecord
+  | FaultsRecord
   | { readonly type: "preemptor"; readonly tgid: number; readonly count: number; readonly comm: string }
   | {
       /** an answer to what ServingHelper asked */
@@ -121,6 +128,19 @@ export type ProbeRecord =
       readonly residentKb: number;
       readonly lostCounts: number;
     };
+
+/** Page faults of a thread; of the minor ones one of hello.faultPeriod is seen, and mostly timed. */
+export interface FaultsRecord {
+  readonly type: "faults";
+  readonly tid: number;
+  readonly tgid: number;
+  readonly major: number;
+  readonly majorNs: number;
+  readonly minorSeen: number;
+  readonly minorTimed: number;
+  /** of those that were timed */
+  readonly minorNs: number;
+}
 
 /** What is counted of a process, by CountKind. */
 export interface CountRecord {
@@ -153,17 +173,20 @@ export const CountKind = {
   kernelLock: 10,
   /** connections that are open, and the smoothed round trip of each */
   roundTrip: 11,
+  /** in number and time estimated by one of hello.faultPeriod */
+  minorFault: 12,
+  majorFault: 13,
 } as const;
 
 export const COUNT_FIRST_NS: number = 2 ** 13;
 export const COUNT_SLOTS = 24;
 
 /** What the helper of this version writes; another one is refused. */
-const STREAM_VERSION = 3;
+const STREAM_VERSION = 4;
 const KERNEL_DEPTH = 48;
 const USER_DEPTH = 96;
 /** Of struct stack_event, before the copied stack. */
-const STACK_BYTES = 88 + 8 * (KERNEL_DEPTH + USER_DEPTH);
+const STACK_BYTES = 104 + 8 * (KERNEL_DEPTH + USER_DEPTH);
 /** A record is a stack at most; more is not of this stream. */
 const MAX_RECORD = 1 << 20;
 /** A stack and the largest piece that a pipe gives. */
@@ -250,7 +273,7 @@ const SIZES: Readonly<Record<number, number>> = {
   5: STACK_BYTES,
   6: 32,
   7: 16,
-  8: 132,
+  8: 140,
   9: 44,
   10: 12 + 16 + 4 * 176,
   11: 28,
@@ -258,6 +281,7 @@ const SIZES: Readonly<Record<number, number>> = {
   13: 80,
   14: 12,
   15: 40 + 4 * COUNT_SLOTS,
+  16: 92,
 };
 
 /** In halves: a BigInt for each would be garbage at once. */
@@ -351,6 +375,16 @@ const DECODERS: Readonly<Record<number, (body: Buffer) => ProbeRecord>> = {
     bytes: u64(body, 32),
     slots: Array.from({ length: COUNT_SLOTS }, (_, slot) => body.readUInt32LE(40 + 4 * slot)),
   }),
+  16: (body) => ({
+    type: "faults",
+    tid: body.readUInt32LE(0),
+    tgid: body.readUInt32LE(84),
+    major: u64(body, 28),
+    majorNs: u64(body, 36),
+    minorSeen: u64(body, 4),
+    minorTimed: u64(body, 12),
+    minorNs: u64(body, 20),
+  }),
 };
 
 function totalOf(type: "end" | "tick", body: Buffer): ProbeRecord {
@@ -394,8 +428,10 @@ function stackOf(body: Buffer): RawStack {
       bx: u64(body, 64),
     },
     comm: text(body, 72, 16),
-    kernel: words(s64In, view, 88, kernelFrames),
-    user: words(u64In, view, 88 + 8 * KERNEL_DEPTH, userFrames),
+    address: u64(body, 88),
+    tookNs: u64(body, 96),
+    kernel: words(s64In, view, 104, kernelFrames),
+    user: words(u64In, view, 104 + 8 * KERNEL_DEPTH, userFrames),
     copy: body.subarray(STACK_BYTES),
   };
 }

@@ -16,6 +16,10 @@ test("executable parts alone, with the file as it was called", () => {
   ]);
 });
 
+test("all parts, where all are wanted: data as well", () => {
+  expect(parseMaps(TEXT, () => true).map(({ path }) => path)).toEqual(["/usr/bin/a b", "/usr/bin/a b", "", "[vdso]"]);
+});
+
 test("what was unmapped since is still known, unless something else lies there now", () => {
   const maps = new ProcessMaps();
   const one = (start: number, path: string) => ({ start, end: start + 0x1000, offset: 0, path, identity: "" });

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 
-/** A part of a process's memory that holds code. */
+/** A part of a process's memory. */
 export interface Mapping {
   readonly start: number;
   readonly end: number;
   /** byte of the file at `start` */
   readonly offset: number;
-  /** file, "[vdso]", or "" for memory without a file */
+  /** file, "[vdso]", "[heap]", or "" for memory without a file or name */
   readonly path: string;
   /** device and inode: a file that was replaced is another one */
   readonly identity: string;
@@ -14,12 +14,18 @@ export interface Mapping {
 
 const LINE = /^([\da-f]+)-([\da-f]+) (\S{4}) ([\da-f]+) (\S+) (\d+)\s*(.*)$/;
 
-/** The executable mappings of a text of /proc/PID/maps, ascending; lines that are none are left out. */
-export function parseMaps(text: string): Mapping[] {
+const isExecutable = (rights: string): boolean => rights[2] === "x";
+
+/**
+ * The mappings of a text of /proc/PID/maps, ascending: those that hold code, or that `isWanted` takes by their rights
+ * ("r-xp"); lines that are none are left out.
+ */
+export function parseMaps(text: string, isWanted: (rights: string) => boolean = isExecutable): Mapping[] {
   const mappings: Mapping[] = [];
   for (const line of text.split("\n")) {
     // Most parts hold data: they need not be understood.
-    if (line[line.indexOf(" ") + 3] !== "x") continue;
+    const rights = line.indexOf(" ") + 1;
+    if (!isWanted(line.slice(rights, rights + 4))) continue;
     const match = LINE.exec(line);
     if (match === null) continue;
     mappings.push({

@@ -20,6 +20,9 @@ interface ThreadLook {
   name: string;
   readonly before: readonly [number, number];
   after: readonly [number, number];
+  /** minor and major page faults */
+  readonly faultsBefore: readonly [number, number];
+  faultsAfter: readonly [number, number];
   /** looks by what the thread waited for: "number detail function" */
   readonly waits: Map<string, number>;
 }
@@ -114,18 +117,27 @@ function schedule(pid: number, tid: number): readonly [number, number] {
   }
 }
 
+/** Fields 10 and 12 of proc(5); the state, which is field 3, is the first behind the name. */
+function faultsOf(stat: string): readonly [number, number] {
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return [Number(fields[7] ?? 0), Number(fields[9] ?? 0)];
+}
+
 function look(pid: number, nowNs: number, threads: Map<number, ThreadLook>): void {
   for (const tid of threadsOf(pid)) {
     const stat = textOf(`/proc/${pid}/task/${tid}/stat`);
     if (stat === "") continue;
     const times = schedule(pid, tid);
+    const faults = faultsOf(stat);
     let held = threads.get(tid);
     if (held === undefined) {
-      held = { firstNs: nowNs, lastNs: nowNs, name: "", before: times, after: times, waits: new Map() };
+      const at = { firstNs: nowNs, lastNs: nowNs, before: times, after: times };
+      held = { ...at, faultsBefore: faults, faultsAfter: faults, name: "", waits: new Map() };
       threads.set(tid, held);
     }
     held.lastNs = nowNs;
     held.after = times;
+    held.faultsAfter = faults;
     held.name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));
     const state = stat[stat.lastIndexOf(")") + 2]!;
     if (state === "R") continue;
@@ -148,12 +160,14 @@ function textOf(path: string): string {
   }
 }
 
-function threadOf(pid: number, tid: number, { firstNs, lastNs, name, before, after }: ThreadLook): RecordedThread {
+function threadOf(pid: number, tid: number, held: ThreadLook): RecordedThread {
+  const { firstNs, lastNs, name, before, after, faultsBefore, faultsAfter } = held;
   const wallNs = lastNs - firstNs;
   const cpuNs = Math.min(wallNs, after[0] - before[0]);
   const runnableNs = Math.min(wallNs - cpuNs, after[1] - before[1]);
   const blockedNs = wallNs - cpuNs - runnableNs;
-  return { pid, tid, name, wallNs, cpuNs, runnableNs, blockedNs, waits: 0, preemptions: 0 };
+  const faults = { minor: faultsAfter[0] - faultsBefore[0], major: faultsAfter[1] - faultsBefore[1] };
+  return { pid, tid, name, wallNs, cpuNs, runnableNs, blockedNs, waits: 0, preemptions: 0, faults };
 }
 
 /** The looks share the time that the thread was off the processor. */

@@ -17,6 +17,8 @@ export interface FoundStack {
   readonly isRooted: boolean;
   /** the kernel's function that it waits in, where that is all that is known of its frames */
   readonly place?: string;
+  /** of a page fault: whether it waited for a disk, and what was touched, "" where that is not known */
+  readonly fault?: { readonly isMajor: boolean; readonly memory: string };
 }
 
 /** A stack and what it counts for, in the value types of its table. */
@@ -84,14 +86,18 @@ export function stackTableOf(
     return row;
   };
   const labelSets = new Map<string, number>();
-  const labelSetOf = ({ syscall, detail }: FoundStack): number => {
-    const key = `${syscall} ${detail}`;
+  const labelSetOf = ({ syscall, detail, fault }: FoundStack): number => {
+    const key = `${syscall} ${detail}${fault === undefined ? "" : ` ${fault.isMajor} ${fault.memory}`}`;
     let set = labelSets.get(key);
     if (set === undefined) {
       const labels: Label[] = [];
       if (syscall >= 0) labels.push({ key: text("syscall"), value: text(syscallName(syscall)), isText: true });
       const marks = marksOf({ syscall, detail }).join(" ");
       if (marks !== "") labels.push({ key: text("wait"), value: text(marks), isText: true });
+      if (fault !== undefined) {
+        labels.push({ key: text("fault"), value: text(fault.isMajor ? "major" : "minor"), isText: true });
+        if (fault.memory !== "") labels.push({ key: text("memory"), value: text(fault.memory), isText: true });
+      }
       labelSets.set(key, (set = builder.labelSet(labels)));
     }
     return set;

@@ -18,9 +18,13 @@ export interface ProcessLedger {
   readonly preemptedBy: readonly { readonly pid: number; readonly name: string; readonly count: number }[];
   /** what its system calls cost, most first; empty where the source does not tell */
   readonly syscalls: readonly SyscallRow[];
-  /** what it asked disks for, and how long it waited for locks of the kernel itself; absent where nothing tells, or there was none */
+  /**
+   * what it asked disks for, how long it waited for locks of the kernel itself, and for pages of its memory that were read from
+   * a disk; absent where nothing tells, or there was none
+   */
   readonly blockIo?: KernelTime & { readonly bytes: number };
   readonly kernelLocks?: KernelTime;
+  readonly majorFaults?: KernelTime;
 }
 
 /** How often something happened within the kernel, and how long it took altogether. */

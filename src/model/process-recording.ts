@@ -26,7 +26,10 @@ export interface ProcessRecording {
    * call, absent outside of one; "wait", what is known of it besides (`WAIT_MARKS`, joined by spaces).
    */
   readonly offCpu: StackTable;
-  /** value 0: "page-faults", a count */
+  /**
+   * value 0: "page-faults", a count, value 1: "page-fault-time" in nanoseconds. A sample's labels: "fault", major or minor;
+   * "memory", what was touched: a file, "[heap]", "[stack]", "[anonymous]"; absent where that is not known.
+   */
   readonly faults: StackTable;
   readonly counters: ProcessCounters;
   readonly histograms: readonly RecordedHistogram[];
@@ -52,6 +55,22 @@ export interface RecordedThread {
   readonly blockedNs: number;
   readonly waits: number;
   readonly preemptions: number;
+  /** absent where it was not counted */
+  readonly faults?: ThreadFaults;
+}
+
+/** Page faults of a thread while it was recorded. Their time is part of the thread's other times: minor ones of `cpuNs`. */
+export interface ThreadFaults {
+  /** found their page in memory, or made a new one; by probes an estimate, from one of so many that is seen */
+  readonly minor: number;
+  /** waited for a disk */
+  readonly major: number;
+  /**
+   * from the beginning of the kernel's handler until the page is there; of minor faults without waits, and some are timed,
+   * which stand for all. Absent where only the number is known.
+   */
+  readonly minorNs?: number;
+  readonly majorNs?: number;
 }
 
 /** What the process's counters grew by while it was recorded. -1: could not be read. */

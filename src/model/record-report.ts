@@ -36,6 +36,13 @@ export interface ThreadLedger {
   readonly busyShare: number;
   /** `idleShare`: the part of `share` in which it had nothing to do */
   readonly ledger: readonly { readonly timeKind: LedgerKind; readonly share: number; readonly idleShare: number }[];
+  /** page faults; times are absent where only the number is known, all where nothing is */
+  readonly faults?: {
+    readonly minor: number;
+    readonly major: number;
+    readonly minorMs?: number;
+    readonly majorMs?: number;
+  };
 }
 
 /** What a system call costs a process: processor time within it, and waits that are not for something to do. */
@@ -48,6 +55,24 @@ export interface SyscallRow {
   readonly frame: string;
   /** functions of the kernel in which most of it goes, the outermost first */
   readonly kernelPath: readonly string[];
+}
+
+/** Page faults of a kind, of all threads together. Their time is part of the ledger's: of minor ones it is processor time. */
+export interface PageFaultRow {
+  readonly count: number;
+  readonly perSecond: number;
+  /** null where only the number is known */
+  readonly ms: number | null;
+  readonly meanMs: number | null;
+  /** what was touched, most first: by stacks, so that what happens rarely may be missing */
+  readonly places: readonly {
+    /** a file, "[heap]", "[stack]", "[anonymous]"; "" where not known */
+    readonly memory: string;
+    /** the function that makes most of them; "" where not known */
+    readonly frame: string;
+    readonly count: number;
+    readonly ms: number;
+  }[];
 }
 
 /** The contract of `longpole record --json`: a report, and what the threads' time went to. */
@@ -67,6 +92,8 @@ export interface RecordReport extends Report {
     readonly counters: Readonly<Record<string, number>>;
     /** most first */
     readonly syscalls: readonly SyscallRow[];
+    /** found their page in memory, or made a new one; waited for a disk. null: not counted */
+    readonly pageFaults: { readonly minor: PageFaultRow | null; readonly major: PageFaultRow | null };
     /** what took time besides, most in all first: the run queue, disks of the host, connections, locks of the kernel */
     readonly latencies: readonly {
       readonly what: string;

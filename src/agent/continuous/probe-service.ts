@@ -17,6 +17,7 @@ export interface ProbeServiceOptions {
 
 /** What is given up to stay within the budget, first to last. */
 export const PROBE_SHED_ORDER = [
+  "page faults",
   "kernel locks",
   "TCP",
   "block I/O",
@@ -28,6 +29,7 @@ export type ShedProbe = (typeof PROBE_SHED_ORDER)[number];
 
 /** What the helper calls them. */
 const SHED_WORDS = {
+  "page faults": "page-faults",
   "kernel locks": "kernel-locks",
   TCP: "tcp",
   "block I/O": "block-io",
@@ -191,4 +193,4 @@ export class ProbeService {
 }
 
 const isCounted = (shed: ShedProbe): shed is CountGroup =>
-  shed === "kernel locks" || shed === "TCP" || shed === "block I/O";
+  shed === "page faults" || shed === "kernel locks" || shed === "TCP" || shed === "block I/O";

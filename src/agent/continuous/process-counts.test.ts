@@ -131,7 +131,7 @@ test("what a process did until its end stays in the machine's sums; its number m
   expect(ofHost(counts)["host.block_io.io 4000:7,write"]!.value).toBe(700);
 });
 
-test("TCP and locks; a group that was given up is told no more", () => {
+test("TCP, locks and page faults; a group that was given up is told no more", () => {
   const { counts, tick } = written();
   tick(
     10n,
@@ -141,6 +141,8 @@ test("TCP and locks; a group that was given up is told no more", () => {
     record(12, CountKind.resetSent, 2),
     record(12, CountKind.resetReceived, 3),
     record(12, CountKind.kernelLock, 9, { ns: 90_000, slot: 1 }),
+    record(12, CountKind.minorFault, 6100, { ns: 5e6 }),
+    record(12, CountKind.majorFault, 3, { ns: 9e6, slot: 8 }),
     record(12, CountKind.roundTrip, 4, { ns: 8e5 }),
   );
   const all = ofProcess(counts, 12);
@@ -151,12 +153,15 @@ test("TCP and locks; a group that was given up is told no more", () => {
     "process.tcp.resets transmit": 2,
     "process.tcp.resets receive": 3,
     "process.kernel_lock.duration": 9,
+    "process.page_fault.duration minor": 6100,
+    "process.page_fault.duration major": 3,
     "process.tcp.connection.count": 4,
     // 800 µs over four connections.
     "process.tcp.round_trip": 0.0002,
   });
-  expect(Object.keys(ofProcess(counts, 12, new Set(["TCP"])))).toEqual(["process.kernel_lock.duration"]);
-  expect(Object.keys(ofProcess(counts, 12, new Set(["kernel locks"])))).toHaveLength(7);
+  expect(all["process.page_fault.duration minor"]!.value).toBe(0.005);
+  expect(Object.keys(ofProcess(counts, 12, new Set(["TCP", "page faults"])))).toEqual(["process.kernel_lock.duration"]);
+  expect(Object.keys(ofProcess(counts, 12, new Set(["kernel locks"])))).toHaveLength(9);
   // All are closed: none is open, and no round trip is known.
   tick(20n, record(12, CountKind.retransmit, 7));
   const later = ofProcess(counts, 12);

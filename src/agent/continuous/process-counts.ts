@@ -12,7 +12,7 @@ import {
 import { COUNT_FIRST_NS, COUNT_SLOTS, CountKind, type CountRecord } from "../probe-stream.ts";
 
 /** Probes that count together, and are given up together. */
-export type CountGroup = "kernel locks" | "TCP" | "block I/O";
+export type CountGroup = "page faults" | "kernel locks" | "TCP" | "block I/O";
 
 /** Seconds; the last slot has no end. */
 const BOUNDS: readonly number[] = Array.from({ length: COUNT_SLOTS - 1 }, (_, i) => (COUNT_FIRST_NS * 2 ** i) / 1e9);
@@ -104,6 +104,11 @@ export class ProcessCounts {
         into.add(PROCESS.tcpResets, count, labels, sinceUnixNs);
       } else if (kind === CountKind.kernelLock)
         into.addDistribution(PROCESS.kernelLockDuration, distributionOf(entry), NO_LABELS, sinceUnixNs);
+      else if (kind === CountKind.minorFault || kind === CountKind.majorFault) {
+        const type = { "system.paging.type": kind === CountKind.minorFault ? "minor" : "major" };
+        const labels = this.labelsOf(`fault ${kind}`, () => distributionLabelBytes(type));
+        into.addDistribution(PROCESS.faultDuration, distributionOf(entry), labels, sinceUnixNs);
+      }
     }
     const open = given.has("TCP") ? undefined : this.roundTrips.get(pid);
     if (open === undefined) return;
@@ -170,6 +175,7 @@ const NO_LABELS = distributionLabelBytes({});
 
 function groupOf(kind: number): CountGroup {
   if (kind in DIRECTIONS) return "block I/O";
+  if (kind === CountKind.minorFault || kind === CountKind.majorFault) return "page faults";
   return kind === CountKind.kernelLock ? "kernel locks" : "TCP";
 }
 

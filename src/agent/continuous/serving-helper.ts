@@ -93,7 +93,7 @@ export class ServingHelper implements ProcessPeek {
     this.say(`target ${pid}`);
   }
 
-  shed(what: "kernel-locks" | "tcp" | "block-io" | "wait-stacks" | "on-cpu" | "times"): void {
+  shed(what: "page-faults" | "kernel-locks" | "tcp" | "block-io" | "wait-stacks" | "on-cpu" | "times"): void {
     this.say(`shed ${what}`);
   }
 

@@ -65,6 +65,7 @@ export const PROCESS = {
   tcpResets: { name: "longpole.process.tcp.resets", unit: "{reset}", kind: "counter" },
   tcpOpen: { name: "longpole.process.tcp.connection.count", unit: "{connection}", kind: "amount" },
   tcpRoundTrip: { name: "longpole.process.tcp.round_trip", unit: "s", kind: "level" },
+  faultDuration: { name: "longpole.process.page_fault.duration", unit: "s", kind: "distribution" },
   kernelLockDuration: { name: "longpole.process.kernel_lock.duration", unit: "s", kind: "distribution" },
 } as const;
 

@@ -150,7 +150,9 @@ async function writeRecordPage(
   const off = flameTree(offCpu, 0, "off the processor");
   const trees = [
     ...(options.offCpu === true ? [off, on] : [on, off]),
-    ...(faults.samples.rowCount === 0 ? [] : [flameTree(faults, 0, "page faults")]),
+    ...(faults.samples.rowCount === 0
+      ? []
+      : [flameTree(faults, 0, "page faults"), flameTree(faults, 1, "time of page faults")]),
   ];
   // The whole command may be lines long: the page has it in small, from the report.
   const title = `${name} (process ${pid})`;

@@ -8,6 +8,7 @@ import { renderFinding, renderNote } from "./finding.ts";
 import { finish, heading } from "./frame.ts";
 import { clip, clipMiddle, columns, padEnd, padStart, wrap } from "./layout.ts";
 import { count, duration, percent, plural, span } from "./numbers.ts";
+import { pageFaults } from "./page-faults.ts";
 import { penFor, type Look, type Pen } from "./pen.ts";
 import { safeTexts } from "./safe-text.ts";
 import { timeKindWords } from "./time-kind-words.ts";
@@ -29,6 +30,7 @@ export function renderRecord(report: RecordReport, recording: ProcessRecording, 
     ...functions("On the processor", recording.onCpu, pen),
     ...functions("Off the processor", recording.offCpu, pen),
     ...syscalls(safe, pen),
+    ...pageFaults(safe, pen),
     ...latencies(safe, pen),
     ...ruledOut(safe, pen),
     ...quality(safe, pen),

@@ -53,21 +53,24 @@ test("ten seconds of counters are a recording of ten seconds, idle time apart", 
 });
 
 test("what the kernel counts of a process goes with its times, and is no ledger without them", () => {
-  const duration = (name: string, seconds: number, count: number): SeriesObject => ({
+  const duration = (name: string, seconds: number, count: number, labels = {}): SeriesObject => ({
     ...time("", "", 0, 0),
     name,
     kind: "histogram",
-    labels: {},
+    labels,
     points: [0, 1].map((i) => ({ at: 100 + 10 * i, value: 3 + i * seconds, count: 7 + i * count, buckets: [] })),
   });
   const kernel = [
     duration("longpole.process.block_io.duration", 0.5, 20),
     { ...time("", "", 100, 4196), name: "longpole.process.block_io.io", unit: "By", labels: {} },
     duration("longpole.process.kernel_lock.duration", 0.25, 1000),
+    duration("longpole.process.page_fault.duration", 0.125, 50, { "system.paging.type": "major" }),
+    duration("longpole.process.page_fault.duration", 0.0625, 9000, { "system.paging.type": "minor" }),
   ];
   const [ledger] = agentLedgers(metricTableOf(time("cpu", "main", 0, 2), ...kernel));
   expect(ledger!.blockIo).toEqual({ count: 20, ns: 0.5e9, bytes: 4096 });
   expect(ledger!.kernelLocks).toEqual({ count: 1000, ns: 0.25e9 });
+  expect(ledger!.majorFaults).toEqual({ count: 50, ns: 0.125e9 });
   expect(agentLedgers(metricTableOf(...kernel))).toEqual([]);
 });
 

@@ -12,7 +12,8 @@ const TIME = "longpole.process.time";
 const BLOCK_IO = "longpole.process.block_io.io";
 const BLOCK_DURATION = "longpole.process.block_io.duration";
 const LOCK_DURATION = "longpole.process.kernel_lock.duration";
-const NAMES: ReadonlySet<string> = new Set([TIME, BLOCK_IO, BLOCK_DURATION, LOCK_DURATION]);
+const FAULT_DURATION = "longpole.process.page_fault.duration";
+const NAMES: ReadonlySet<string> = new Set([TIME, BLOCK_IO, BLOCK_DURATION, LOCK_DURATION, FAULT_DURATION]);
 
 /**
  * The agent's counters as ledgers of processes: the thread whose number is the process's, and all others together. A process
@@ -39,7 +40,11 @@ export function agentLedgers(table: MetricTable): ProcessLedger[] {
     }
     if (name === TIME) addTime(draft, labels, amount * NS_PER_S);
     else if (name === BLOCK_IO) draft.blockBytes += amount;
-    else addKernelTime(name === BLOCK_DURATION ? draft.blockIo : draft.kernelLocks, table, rows, temporality, amount);
+    else if (name !== FAULT_DURATION)
+      addKernelTime(name === BLOCK_DURATION ? draft.blockIo : draft.kernelLocks, table, rows, temporality, amount);
+    // Minor ones take processor time, and nobody waits for them.
+    else if (labels.get("system.paging.type") === "major")
+      addKernelTime(draft.majorFaults, table, rows, temporality, amount);
   }
   // Without times of its threads it is no ledger.
   return [...processes.values()]
@@ -57,6 +62,7 @@ interface Draft {
   readonly others: Map<LedgerKind, { ns: number; idleNs: number }>;
   readonly blockIo: { count: number; ns: number };
   readonly kernelLocks: { count: number; ns: number };
+  readonly majorFaults: { count: number; ns: number };
   blockBytes: number;
 }
 
@@ -67,7 +73,8 @@ function draftOf(processes: Map<string, Draft>, resource: ReadonlyMap<string, st
   if (draft === undefined) {
     const name = resource.get("process.executable.name") ?? service;
     const times = { fromNs: Number.POSITIVE_INFINITY, toNs: Number.NEGATIVE_INFINITY };
-    const kernel = { blockIo: { count: 0, ns: 0 }, kernelLocks: { count: 0, ns: 0 }, blockBytes: 0 };
+    const disk = { blockIo: { count: 0, ns: 0 }, majorFaults: { count: 0, ns: 0 }, blockBytes: 0 };
+    const kernel = { ...disk, kernelLocks: { count: 0, ns: 0 } };
     draft = { service, name, pid, ...times, main: new Map(), others: new Map(), ...kernel };
     processes.set(key, draft);
   }
@@ -100,7 +107,7 @@ function addKernelTime(
 const happened = (time: KernelTime): boolean => time.count > 0;
 
 function ledgerOf(table: MetricTable, draft: Draft): ProcessLedger {
-  const { service, name, pid, fromNs, toNs, main, others, blockIo, kernelLocks } = draft;
+  const { service, name, pid, fromNs, toNs, main, others, blockIo, kernelLocks, majorFaults } = draft;
   const times = (thread: Draft["main"]): LedgerTime[] =>
     [...thread].map(([kind, { ns, idleNs }]) => ({ kind, ns, idleNs }));
   const wall = (thread: Draft["main"]): number => [...thread.values()].reduce((sum, { ns }) => sum + ns, 0);
@@ -121,6 +128,7 @@ function ledgerOf(table: MetricTable, draft: Draft): ProcessLedger {
     syscalls: [],
     ...(happened(blockIo) ? { blockIo: { ...blockIo, bytes: draft.blockBytes } } : {}),
     ...(happened(kernelLocks) ? { kernelLocks } : {}),
+    ...(happened(majorFaults) ? { majorFaults } : {}),
   };
 }
 

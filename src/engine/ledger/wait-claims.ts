@@ -178,6 +178,12 @@ function kernelEvidence(wait: Wait, service: string, recorded: readonly ProcessL
     const text = `${service} asked disks for ${count(requests / seconds)} requests a second, ${count(bytes / 1e6)} MB a second, ${ms(each)} each`;
     told.push({ kind: "statistic", text, query: "longpole.process.block_io.duration, longpole.process.block_io.io" });
   }
+  const faults = sumOf(({ majorFaults }) => majorFaults?.count);
+  if (wait === "disk" && faults > 0) {
+    const each = sumOf(({ majorFaults }) => majorFaults?.ns) / faults;
+    const text = `${service} waits for ${count(faults / seconds)} pages of its memory a second to be read from a disk, ${ms(each)} each`;
+    told.push({ kind: "statistic", text, query: "longpole.process.page_fault.duration" });
+  }
   const lockShare = sumOf(({ kernelLocks }) => kernelLocks?.ns) / NS_PER_S / seconds;
   if (lockShare >= FELT) {
     const waits = count(sumOf(({ kernelLocks }) => kernelLocks?.count) / seconds);

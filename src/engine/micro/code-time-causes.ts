@@ -43,8 +43,9 @@ export function codeTimeCauses(one: MicroCase): MicroCause[] {
   return [...causes, ...manyCalls(one, thread, isOf, profile.busySamples)];
 }
 
-/** 90 % interval of a share known from so many samples, as far as they are independent. */
-const margin = (share: number, samples: number): number => 1.645 * Math.sqrt((share * (1 - share)) / samples);
+/** 90 % interval of a share known from so many samples, as far as they are independent. Sums may round it above 1. */
+const margin = (share: number, samples: number): number =>
+  1.645 * Math.sqrt((share * Math.max(0, 1 - share)) / samples);
 
 /**
  * Work that is gone needs no processor, and does not stand in the queue for one either: the wait goes in proportion to the

@@ -14,6 +14,8 @@ interface Row {
   readonly count: number;
   readonly syscall?: string;
   readonly marks?: string;
+  readonly fault?: "minor" | "major";
+  readonly memory?: string;
 }
 
 const FILES: Readonly<Record<string, readonly [string, FrameKind]>> = {
@@ -30,7 +32,7 @@ function tableOf(types: readonly [string, string], rows: readonly Row[]): StackT
   builder.valueType(types[1], "count");
   const process = builder.process({ name: text("shop"), pid: 1 });
   const threads = new Map<number, number>();
-  for (const { tid, stack, ms, count, syscall, marks } of rows) {
+  for (const { tid, stack, ms, count, syscall, marks, fault, memory } of rows) {
     let row = -1;
     for (const part of stack.split(" ")) {
       const [name, where = ""] = part.split("@");
@@ -41,6 +43,8 @@ function tableOf(types: readonly [string, string], rows: readonly Row[]): StackT
     const labels = [
       ...(syscall === undefined ? [] : [{ key: text("syscall"), value: text(syscall), isText: true }]),
       ...(marks === undefined ? [] : [{ key: text("wait"), value: text(marks), isText: true }]),
+      ...(fault === undefined ? [] : [{ key: text("fault"), value: text(fault), isText: true }]),
+      ...(memory === undefined ? [] : [{ key: text("memory"), value: text(memory), isText: true }]),
     ];
     const sample = builder.sample(row, threads.get(tid)!, -1, builder.labelSet(labels));
     builder.setValue(sample, 0, ms * MS);
@@ -258,4 +262,98 @@ test("the same recording, the same ids; another function, another id", () => {
     report(recording([thread(1, 0, 0, 10_000)], [], [{ ...SYNC, ms: 10_000, stack }])).findings[0]!.id;
   expect(id("main save fsync@l")).toBe(id("main save fsync@l"));
   expect(id("main save fsync@l")).not.toBe(id("main store fsync@l"));
+});
+
+/** Values of faults: number, time. */
+function withFaults(one: ProcessRecording, rows: readonly Row[]): ProcessRecording {
+  const table = tableOf(["page-fault-time", "page-faults"], rows);
+  const [times, counts] = table.samples.values;
+  return { ...one, faults: { ...table, samples: { ...table.samples, values: [counts!, times!] } } };
+}
+
+/** A thread of ten seconds: 1 s on the processor, 6 s of 3,000 page faults that read a file, 3 s of sleep. */
+const READING: ProcessRecording = withFaults(
+  recording(
+    [{ ...thread(1, 1000, 0, 9000), faults: { minor: 40, minorNs: 0.08 * MS, major: 3000, majorNs: 6100 * MS } }],
+    [],
+    [
+      { tid: 1, stack: "main scan folio_wait_bit@k", ms: 6000, count: 3000, marks: "io uninterruptible" },
+      { ...NAP, ms: 3000 },
+    ],
+    { minorFaults: 40, majorFaults: 3000, residentBytes: 2e6 },
+  ),
+  [
+    { tid: 1, stack: "main scan", ms: 5900, count: 2900, fault: "major", memory: "/srv/data.bin" },
+    { tid: 1, stack: "main load", ms: 200, count: 100, fault: "major", memory: "/srv/shop" },
+    { tid: 1, stack: "main load", ms: 0.08, count: 40, fault: "minor", memory: "[heap]" },
+  ],
+);
+
+test("waits for pages of a file: one finding, with the file, the function and the time of the thread", () => {
+  const found = report(READING).findings.filter(({ mechanism }) => mechanism === "memory-pressure");
+  expect(found.map(({ title, subject: { frame, resource } }) => [title, frame, resource])).toEqual([
+    [
+      "300 major page faults a second, 6.10 s of 10.0 s of thread t1, reading /srv/data.bin from scan (shop)",
+      "scan (shop)",
+      "/srv/data.bin",
+    ],
+  ]);
+  expect(found[0]!.severity).toBe("critical");
+  expect(found[0]!.remedy.text).toContain("MADV_WILLNEED");
+  // The time is the ledger's already, as disk.
+  expect(shares(READING)).toMatchObject({ cpu: 0.1, disk: 0.6, sleep: 0.3 });
+});
+
+test("page faults by kind: number, rate, time, and what was touched by whom", () => {
+  const { major, minor } = report(READING).recording.pageFaults;
+  expect(major).toMatchObject({ count: 3000, perSecond: 300, ms: 6100 });
+  expect(major!.meanMs).toBeCloseTo(6100 / 3000, 12);
+  expect(major!.places.map(({ memory, frame, count, ms }) => [memory, frame, count, ms])).toEqual([
+    ["/srv/data.bin", "scan (shop)", 2900, 5900],
+    ["/srv/shop", "load (shop)", 100, 200],
+  ]);
+  expect(minor!.count).toBe(40);
+  const uncounted = recording([thread(1, 0, 0, 10_000)], [], [NAP]);
+  expect(report(uncounted).recording.pageFaults).toEqual({ minor: null, major: null });
+  const numbers = { ...uncounted, counters: { ...NO_COUNTERS, minorFaults: 7, majorFaults: 0 } };
+  expect(report(numbers).recording.pageFaults.minor).toMatchObject({ count: 7, ms: null, meanMs: null });
+});
+
+/** 2.4 s of 3 s on the processor in 1.2 million faults: 4.9 GB mapped, of which the process has `residentBytes` in the end. */
+const churning = (residentBytes: number, memory: string): ProcessRecording =>
+  withFaults(
+    recording(
+      [{ ...thread(1, 3000, 0, 7000), faults: { minor: 1_200_000, minorNs: 2400 * MS, major: 0, majorNs: 0 } }],
+      BURN,
+      [{ ...NAP, ms: 7000 }],
+      { minorFaults: 1_200_000, majorFaults: 0, residentBytes },
+    ),
+    [{ tid: 1, stack: "main build fill", ms: 2400, count: 1_200_000, fault: "minor", memory }],
+  );
+
+test.each([
+  [
+    "memory that is given back each time",
+    3e6,
+    "[anonymous]",
+    /^allocation churn: 120,000 minor .* cost 80 % /,
+    /M_TRIM/,
+  ],
+  ["memory that is kept", 4.9e9, "[heap]", /^touching new memory: 120,000 minor/, /MAP_POPULATE/],
+  ["pages of a file", 3e6, "/srv/data.bin", /^touching \/srv\/data\.bin: /, /Map \/srv\/data\.bin once/],
+])("minor faults that cost much of the processor: %s", (_, residentBytes, memory, title, remedy) => {
+  const one = churning(residentBytes, memory);
+  const found = report(one).findings.find(({ subject: { resource } }) => resource === "memory")!;
+  expect(found).toMatchObject({ mechanism: "slow-code", severity: "warning", subject: { frame: "fill (shop)" } });
+  expect(found.title).toMatch(title);
+  expect(found.remedy.text).toMatch(remedy);
+  expect(found.impact.now - found.impact.predicted).toBeCloseTo(2400, 6);
+  const cpu = report(one).ledger.find(({ timeKind }) => timeKind === "cpu")!;
+  expect(cpu.parts).toEqual([{ what: "minor page faults", ms: 2400, count: 1_200_000 }]);
+});
+
+test("few page faults are no finding", () => {
+  const faults = { minor: 50_000, minorNs: 50 * MS, major: 3, majorNs: 9 * MS };
+  const one = recording([{ ...thread(1, 3000, 0, 7000), faults }], BURN, [{ ...NAP, ms: 7000 }]);
+  expect(report(one).findings.filter(({ subject: { resource } }) => resource !== undefined)).toEqual([]);
 });

@@ -1,12 +1,14 @@
 import type { Finding, Severity } from "../../model/report.ts";
 import { REPORT_SCHEMA, SEVERITIES } from "../../model/report.ts";
-import type { ProcessRecording } from "../../model/process-recording.ts";
+import type { ProcessRecording, ThreadFaults } from "../../model/process-recording.ts";
 import { LEDGER_KINDS, type RecordReport, type ThreadLedger } from "../../model/record-report.ts";
 import { NS_PER_MS } from "../../model/units.ts";
-import { percent } from "../wording.ts";
+import { count, percent } from "../wording.ts";
 import { classifyWaits } from "./classified-waits.ts";
 import { codeTimeCauses } from "./code-time-causes.ts";
 import { busyNs, type MicroCase, type MicroCause } from "./micro-cause.ts";
+import { pageFaultAccount } from "./page-fault-account.ts";
+import { pageFaultCauses } from "./page-fault-causes.ts";
 import { processorWaitCauses } from "./processor-wait-causes.ts";
 import { syscallAccount } from "./syscall-account.ts";
 import { timeLedger, type ThreadTime, type TimeLedger } from "./time-ledger.ts";
@@ -22,7 +24,12 @@ export function recordReport(recording: ProcessRecording, again: (flags: string)
   const waits = classifyWaits(recording.offCpu);
   const ledger = timeLedger(recording, waits);
   const one: MicroCase = { recording, ledger, waits, again };
-  const findings = rank([...waitCauses(one), ...codeTimeCauses(one), ...processorWaitCauses(one)], recording);
+  const faults = pageFaultCauses(one);
+  // Waits for pages are told once, with what was read where that is known.
+  const waiting = waitCauses(one).filter(
+    ({ mechanism }) => mechanism !== "memory-pressure" || !faults.some((fault) => fault.mechanism === mechanism),
+  );
+  const findings = rank([...waiting, ...faults, ...codeTimeCauses(one), ...processorWaitCauses(one)], recording);
   const busiest = ledger.threads.toSorted((a, b) => busyNs(b) - busyNs(a) || a.thread.tid - b.thread.tid);
   const { quality, durationNs, startUnixNs } = recording;
   return {
@@ -39,6 +46,10 @@ export function recordReport(recording: ProcessRecording, again: (flags: string)
       threadsLeft: Math.max(0, busiest.length - THREADS),
       counters: { ...recording.counters },
       syscalls: syscallAccount(recording, waits),
+      pageFaults: {
+        minor: pageFaultAccount(recording, "minor") ?? null,
+        major: pageFaultAccount(recording, "major") ?? null,
+      },
       latencies: latencies(recording),
       preemptedBy: recording.preemptedBy.slice(0, PREEMPTORS),
       quality: { ...quality, notObserved: quality.notObserved, remarks: quality.remarks },
@@ -88,6 +99,14 @@ const threadLedger = (time: ThreadTime): ThreadLedger => ({
     share: time.ns[timeKind] / time.thread.wallNs,
     idleShare: Math.min(time.ns[timeKind], time.idle.get(timeKind) ?? 0) / time.thread.wallNs,
   })),
+  ...(time.thread.faults === undefined ? {} : { faults: faultsOf(time.thread.faults) }),
+});
+
+const faultsOf = ({ minor, major, minorNs, majorNs }: ThreadFaults): NonNullable<ThreadLedger["faults"]> => ({
+  minor,
+  major,
+  ...(minorNs === undefined ? {} : { minorMs: minorNs / NS_PER_MS }),
+  ...(majorNs === undefined ? {} : { majorMs: majorNs / NS_PER_MS }),
 });
 
 /** Histograms in figures; segments that were sent again have a number, but no latency. */
@@ -249,7 +268,10 @@ function notCauses(
           : `throttled for ${percent(counters.throttledNs / durationNs)} of the time`,
     });
   if (!told.has("memory-pressure") && counters.majorFaults >= 0)
-    entries.push({ what: "paging", detail: `${counters.majorFaults} page faults that read the disk` });
+    entries.push({
+      what: "paging",
+      detail: `${count(counters.majorFaults)} page faults that read the disk, ${count(counters.minorFaults)} that did not`,
+    });
   const isUnseen = quality.notObserved.some(({ what }) => /off-cpu|sched/.test(what));
   return isUnseen ? [] : entries;
 }

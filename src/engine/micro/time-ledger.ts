@@ -53,6 +53,9 @@ export function timeLedger(recording: ProcessRecording, waits: readonly WaitClas
     const gc = (gcShare.get(thread.tid) ?? 0) * thread.cpuNs;
     ns.gc = gc;
     ns.cpu = thread.cpuNs - gc;
+    // Major ones stand among the waits.
+    const faultNs = Math.min(ns.cpu, thread.faults?.minorNs ?? 0);
+    if (faultNs > 0) add("cpu", "minor page faults", faultNs, thread.faults!.minor);
     ns.throttled = thread.runnableNs * throttled;
     ns.runnable = thread.runnableNs - ns.throttled;
     const told = LEDGER_KINDS.reduce((sum, kind) => sum + ns[kind], 0);
