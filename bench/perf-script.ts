@@ -5,9 +5,8 @@
  *
  * Without a file the text is made: 40 % of the samples repeat callers seen before, as those of a busy server
  * do (in the public samples it is more), stacks are 12 to 60 frames deep, addresses of the innermost frames are
- * random. Three figures: the reader and the writer alone, by one thread, in this process; the same from the file by two
- * threads, of which the second is started anew each time; and the whole of `longpole flame --folded`, start included. The
- * clock tells what two threads bring only where two cores are idle. With --perl the known collapser (of the FlameGraph repository, not part of this one) reads the same
+ * random. Two figures: the reader and the writer alone, in this process, and the whole of `longpole flame --folded`,
+ * start included. With --perl the known collapser (of the FlameGraph repository, not part of this one) reads the same
  * text, in turns; its result is compared.
  */
 import { spawnSync } from "node:child_process";
@@ -16,7 +15,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Intake } from "../src/model/intake.ts";
-import { loadProfiles } from "../src/formats/load-profiles.ts";
 import { PerfScript } from "../src/formats/perf-script.ts";
 import { foldedText } from "../src/formats/write-folded.ts";
 
@@ -111,17 +109,6 @@ function fold(): Run {
   return { seconds, clockSeconds, megabytes: NaN, text: folded.toString() };
 }
 
-async function foldByThreads(path: string): Promise<Run> {
-  const began = performance.now();
-  const before = process.cpuUsage();
-  const { profiles, errors } = await loadProfiles([path], { others: "refuse" });
-  const folded = Buffer.concat([...foldedText(profiles[0]!.stacks)]);
-  const seconds = secondsOf(process.cpuUsage(before));
-  const clockSeconds = (performance.now() - began) / 1000;
-  if (errors.length > 0) throw errors[0]!;
-  return { seconds, clockSeconds, megabytes: NaN, text: folded.toString() };
-}
-
 /** Runs a command that ends its stderr with `SECONDS KILOBYTES`. */
 function run(command: string, args: readonly string[]): Run {
   const began = performance.now();
@@ -165,14 +152,12 @@ const folder = mkdtempSync(join(tmpdir(), "longpole-bench-"));
 const path = join(folder, "perf.txt");
 writeFileSync(path, text);
 const ours: Run[] = [];
-const threads: Run[] = [];
 const commands: Run[] = [];
 const perls: Run[] = [];
 // Warm.
 fold();
 for (let round = 0; round < Number(values.rounds); round++) {
   ours.push(fold());
-  threads.push(await foldByThreads(path));
   commands.push(foldByCommand(path));
   if (values.perl !== undefined) perls.push(foldByPerl(values.perl, path));
 }
@@ -181,9 +166,6 @@ const stacks = ours[0]!.text.split("\n").length - 1;
 console.log(`${(text.length / 1e6).toFixed(0)} MB, ${stacks} distinct stacks, ${ours.length} rounds:`);
 console.log(`reading and folding: ${rate(ours)}`);
 console.log(
-  `the same from a file, by two threads: ${rate(threads)}; same: ${sorted(ours[0]!) === sorted(threads[0]!)}`,
-);
-console.log(
   `longpole flame --folded: ${rate(commands)}, ${peak(commands)}; same: ${sorted(ours[0]!) === sorted(commands[0]!)}`,
 );
 if (perls.length > 0) {
@@ -191,7 +173,7 @@ if (perls.length > 0) {
     `${(secondsIn(perls) / secondsIn(runs)).toFixed(1)}x (${(clockSecondsIn(perls) / clockSecondsIn(runs)).toFixed(1)}x)`;
   console.log(`the Perl collapser: ${rate(perls)}, ${peak(perls)}; same: ${sorted(ours[0]!) === sorted(perls[0]!)}`);
   console.log(
-    `against it, processor time (clock): ${times(ours)} reading and folding, ${times(threads)} by two threads, ${times(commands)} the whole command`,
+    `against it, processor time (clock): ${times(ours)} reading and folding, ${times(commands)} the whole command`,
   );
 } else
   console.log(

@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { InputError, Intake } from "../model/intake.ts";
 import type { ProcessLedger } from "../model/process-ledger.ts";
@@ -10,19 +9,12 @@ import { decodeFolded } from "./folded-stacks.ts";
 import { decodeHeapProfile } from "./heapprofile.ts";
 import { decodeJfr } from "./jfr.ts";
 import { type InputFile, listInputs, type SkippedFile, unreadable } from "./list-inputs.ts";
-import { startPerfHelper } from "./perf-helper.ts";
 import { PerfScript } from "./perf-script.ts";
 import { decodeOtlpProfiles } from "./otlp-profiles.ts";
 import { decodeOtlpProfilesJson } from "./otlp-profiles-json.ts";
 import { decodePprof } from "./pprof.ts";
 import { readChunks } from "./read-chunks.ts";
 import { decodeRecordReport } from "./record-report.ts";
-
-/**
- * Text of `perf script` from which on a second thread reads, too. It takes 50 ms to start, and reads its first tens of
- * megabytes at half the speed, until its code is compiled as well.
- */
-const SECOND_THREAD_BYTES = 32 * 1024 * 1024;
 
 /** A profile that is no stream is decoded as a whole and may be that large. */
 const MAX_WHOLE = 2 ** 30;
@@ -82,7 +74,6 @@ export async function loadProfiles(paths: readonly string[], options: LoadProfil
     if (isStopped()) break;
     if (file.path === "-" && options.stdin === undefined) continue;
     const content = new ProfileContent(file.path, intake);
-    if (availableParallelism() > 1) content.helpFrom = file.bytes < SECOND_THREAD_BYTES ? SECOND_THREAD_BYTES : 0;
     let failed: InputError | undefined;
     try {
       for await (const chunk of decompress(openInput(file, options, intake), file.path)) {
@@ -93,7 +84,6 @@ export async function loadProfiles(paths: readonly string[], options: LoadProfil
     } catch (error) {
       failed = error instanceof InputError ? error : unreadable(file.path, error);
     }
-    await content.settle();
     const errorsBefore = intake.errors.length;
     if (options.others === "pass-over" && content.isLedger()) {
       takeLedger(content, failed, ledgers, intake);
@@ -191,8 +181,6 @@ function foundText(kind: ContentKind): string {
 class ProfileContent {
   kind: ContentKind = { kind: "empty" };
   remark = "";
-  /** bytes of a stream from which on a second thread reads; then `settle` has to be awaited before `finish` */
-  helpFrom = Infinity;
   private readonly file: string;
   private readonly intake: Intake;
   private chunks: Uint8Array[] = [];
@@ -207,13 +195,12 @@ class ProfileContent {
 
   /** False when nothing more of the file is wanted. */
   push(chunk: Uint8Array): boolean {
-    this.size += chunk.length;
     if (this.perf !== undefined) {
-      this.helpWith(this.perf);
       this.perf.push(chunk);
       return true;
     }
     this.chunks.push(new Uint8Array(chunk));
+    this.size += chunk.length;
     if (this.size < PREFIX_BYTES) return true;
     if (!this.isDecided) this.decide();
     if (this.size > MAX_WHOLE) {
@@ -221,11 +208,6 @@ class ProfileContent {
       throw new InputError("too-large", { file: this.file, byteOffset: this.size, expected, found: "a larger one" });
     }
     return this.kind.kind === "profile";
-  }
-
-  /** Waits for what other threads read. */
-  async settle(): Promise<void> {
-    await this.perf?.settle();
   }
 
   /** The profile; undefined where the content is none. */
@@ -245,12 +227,6 @@ class ProfileContent {
   /** Throws InputError where it is damaged. */
   ledger(): ProcessLedger {
     return decodeRecordReport(Buffer.concat(this.chunks), this.file);
-  }
-
-  private helpWith(perf: PerfScript): void {
-    if (this.size < this.helpFrom) return;
-    this.helpFrom = Infinity;
-    perf.help(startPerfHelper(this.file));
   }
 
   private decide(): void {

@@ -17,7 +17,7 @@ const MAX_PATHS = 4096;
 
 /**
  * Samples of `perf script` in pieces of whole samples, each a header line and its call chain with an empty line behind.
- * What is told of the text at `PerfScript` is done here; a file may be read by several of these, a piece by one of them.
+ * What is told of the text at `PerfScript` is done here.
  *
  * Speed: a line that was read before is known by its text, without a look for its end and without ever becoming a
  * string (`PerfLineCache`), and a chain begins from that of the same thread before (`CallPath`).
@@ -25,10 +25,6 @@ const MAX_PATHS = 4096;
 export class PerfSamples {
   /** Whether the last chain had no empty line behind it: it may have been cut anywhere, and is left out. */
   isCut = false;
-  /** nanoseconds of the clock in the text: that of the first sample, which times are offsets from; -1 before one tells */
-  firstNs: number;
-  /** of the latest sample; -1 where none tells */
-  lastNs = -1;
   private readonly into = new StackTableBuilder();
   private readonly headers = new PerfHeaderReader();
   private readonly told: ToldLines;
@@ -54,16 +50,12 @@ export class PerfSamples {
   /** End of the chain read last. */
   private behind = 0;
   private isLast = false;
+  private firstNs = -1;
+  private lastNs = -1;
 
-  /** firstNs: the first sample's time where another reader has it; -1 for this one to find */
-  constructor(told: ToldLines, file: string, firstNs = -1) {
+  constructor(told: ToldLines, file: string) {
     this.told = told;
     this.file = file;
-    this.firstNs = firstNs;
-  }
-
-  get sampleCount(): number {
-    return this.into.sampleCount;
   }
 
   /** Reads `bytes`, which begin at byte `base` of the file with a sample. isLast: the file ends with them. */

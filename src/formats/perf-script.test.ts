@@ -134,6 +134,18 @@ describe("what is not whole", () => {
     );
   });
 
+  test("samples longer than what completes a chunk's last one, in chunks that end anywhere in them", () => {
+    // 1,500 lines of some 40 bytes: 60 kB, of which a chunk's end is completed 16 KiB at a time.
+    const long = `a 1 1.0: cycles: \n${Array.from({ length: 1500 }, (_, i) => `\t          ${(4096 + i).toString(16)} f${i} (/bin/a)\n`).join("")}\n`;
+    const text = JAVA + long + JAVA + long + "swapper 0 [001] 12.5: cycles: \n\t 1 a ([k])\n\n";
+    const want = read(text);
+    expect(want.stacks.samples.rowCount).toBe(7);
+    for (const chunk of [1000, 5003, 20_011, 61_000, text.length - 1]) {
+      const { stacks, errors } = read(text, chunk);
+      expect([plainStacks(stacks), errors]).toEqual([plainStacks(want.stacks), []]);
+    }
+  });
+
   test("any bytes: no exception, and a table that holds together", () => {
     fc.assert(
       fc.property(

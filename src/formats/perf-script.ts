@@ -1,7 +1,5 @@
 import type { Intake } from "../model/intake.ts";
-import { interleaveStackTables, type Run } from "../model/interleave-stack-tables.ts";
 import type { StackTable } from "../model/stack-table.ts";
-import type { HelperResult, PerfHelper } from "./perf-helper.ts";
 import { PerfSamples } from "./perf-samples.ts";
 import { ToldLines } from "./told-lines.ts";
 
@@ -22,8 +20,7 @@ const TAKEN_WITH_HELD = 16 * 1024;
  * told in `intake.errors`, and their sample goes on without them; lines of source places
  * (`-F +srcline`) are passed over.
  *
- * Text is cut behind empty lines, and read by `PerfSamples`. With a helper (`help`) the pieces are shared out between
- * this thread and its own, as each has time for the next; the table is the same, to the last row.
+ * Text is cut behind empty lines and read by `PerfSamples`, where it stands: only the sample that a chunk ends in is copied.
  */
 export class PerfScript {
   /** Whether the last chain had no empty line behind it: it may have been cut anywhere, and is left out. */
@@ -36,95 +33,29 @@ export class PerfScript {
   /** Offset in the file of `buffer[0]`. */
   private base = 0;
 
-  private helper: PerfHelper | undefined;
-  private helped: HelperResult | undefined;
-  /** What is gathered for the helper, its first `filled` bytes; they begin at `base`, where nothing is held meanwhile. */
-  private piece: Buffer | undefined;
-  private filled = 0;
-  /** Samples that were read here before each piece that the helper was given. */
-  private readonly readBefore: number[] = [];
-
   constructor(intake: Intake, file: string) {
     this.told = new ToldLines(intake, file);
     this.samples = new PerfSamples(this.told, file);
-  }
-
-  /** From now on `helper` reads, too. `settle` has to be awaited before `finish`. */
-  help(helper: PerfHelper): void {
-    this.helper = helper;
   }
 
   push(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length; at += MAX_TAKEN) this.take(chunk.subarray(at, at + MAX_TAKEN));
   }
 
-  /** Waits for the helper, and ends it. */
-  async settle(): Promise<void> {
-    if (this.helper === undefined) return;
-    this.helped = await this.helper.finish();
-    if (this.helped !== undefined) this.told.join(this.helped.errors, this.helped.damaged);
-  }
-
   finish(): StackTable {
-    const { samples, helped } = this;
-    if (this.piece !== undefined) this.keepPiece(this.piece);
+    const { samples } = this;
     samples.read(this.buffer.subarray(0, this.held), this.base, true);
     this.isCut = samples.isCut;
     this.told.finish();
-    if (helped === undefined) return samples.finish();
-    const durationNs = Math.max(samples.lastNs, helped.lastNs) - samples.firstNs;
-    const runs: Run[] = [];
-    for (const [i, end] of this.readBefore.entries())
-      runs.push({ table: 0, end }, { table: 1, end: helped.samplesRead[i]! });
-    runs.push({ table: 0, end: samples.sampleCount });
-    return interleaveStackTables([samples.finish(), helped.stacks], runs, durationNs > 0 ? durationNs : -1);
-  }
-
-  private take(chunk: Uint8Array): void {
-    const { helper } = this;
-    // Times are offsets from the first one, which both have to know.
-    const isFor =
-      helper?.hasRoom === true && this.samples.firstNs >= 0 && this.held + chunk.length <= helper.pieceBytes;
-    if (this.piece === undefined && isFor) {
-      this.piece = helper.takePiece();
-      this.piece.set(this.buffer.subarray(0, this.held));
-      this.filled = this.held;
-      this.held = 0;
-    }
-    if (this.piece === undefined) this.takeHere(chunk);
-    else if (this.filled + chunk.length <= this.piece.length) {
-      this.piece.set(chunk, this.filled);
-      this.filled += chunk.length;
-    } else {
-      const isGiven = this.give(this.piece);
-      if (isGiven) this.take(chunk);
-      else this.takeHere(chunk);
-    }
-  }
-
-  /** Gives the piece to the helper but for the sample at its end, which may go on; false, and all stays here, where it holds no whole one. */
-  private give(piece: Buffer): boolean {
-    const end = lastEmptyLine(piece.subarray(0, this.filled), 0);
-    this.keepPiece(piece, end);
-    if (end === 0) return false;
-    this.helper!.give(piece, end, this.base, this.samples.firstNs);
-    this.readBefore.push(this.samples.sampleCount);
-    this.base += end;
-    return true;
-  }
-
-  /** Holds what the piece has behind `from`, to be read here or gathered anew. */
-  private keepPiece(piece: Buffer, from = 0): void {
-    this.hold(piece.subarray(from, this.filled));
-    this.piece = undefined;
+    return samples.finish();
   }
 
   /** Reads what is held and the chunk, up to its last empty line; behind it a sample may go on, which is held. */
-  private takeHere(chunk: Uint8Array): void {
+  private take(chunk: Uint8Array): void {
     const rest = this.held === 0 ? chunk : this.completeHeld(chunk);
     const bytes = Buffer.from(rest.buffer, rest.byteOffset, rest.length);
     const end = lastEmptyLine(bytes, 0);
-    this.readHere(bytes.subarray(0, end));
+    this.readWhole(bytes.subarray(0, end));
     this.hold(bytes.subarray(end));
   }
 
@@ -141,13 +72,13 @@ export class PerfScript {
       if (end === 0 && held > MAX_SAMPLE) end = held;
       if (end === 0) continue;
       this.held = 0;
-      this.readHere(buffer.subarray(0, end));
+      this.readWhole(buffer.subarray(0, end));
       return chunk.subarray(at - (held - end));
     }
     return chunk.subarray(chunk.length);
   }
 
-  private readHere(bytes: Buffer): void {
+  private readWhole(bytes: Buffer): void {
     if (bytes.length === 0) return;
     this.samples.read(bytes, this.base);
     this.base += bytes.length;
