@@ -39,8 +39,13 @@ function main(): void {
     chmodSync(folder, 0o755);
     console.log(`PostgreSQL ${versions.map(([, version]) => version).join(", ")}`);
     const packages = versions.map(([major, version]) => `postgres-${major}@npm:${servers}@${version}`);
-    npm(["install", "--prefix", folder, "--no-save", "--no-package-lock", "--no-audit", "--no-fund", ...packages]);
-    const binaries = versions.map(([major]) => join(folder, "node_modules", `postgres-${major}`, "native", "bin"));
+    npm(["install", "--prefix", folder, "--no-save", "--no-package-lock", "--ignore-scripts", ...packages]);
+    const binaries = versions.map(([major]) => {
+      const home = join(folder, "node_modules", `postgres-${major}`);
+      // A package cannot hold links; its own script makes those of the libraries, which npm runs only where it may.
+      execFileSync(process.execPath, [join("scripts", "hydrate-symlinks.js")], { cwd: home });
+      return join(home, "native", "bin");
+    });
     const vitest = join(ROOT, "node_modules", "vitest", "vitest.mjs");
     const done = spawnSync(process.execPath, [vitest, "run", "--no-file-parallelism", ...TESTS], {
       cwd: ROOT,

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Intake } from "../model/intake.ts";
 import { SpanTableBuilder } from "../model/span-table-builder.ts";
 import { type DecodedSpans, decodedSpans } from "../testing/decoded-spans.ts";
+import { usually } from "../testing/long-tests.ts";
 import { randomJson } from "../testing/random-json.ts";
 import type { AttributeObject, SpanObject } from "../testing/span-objects.ts";
 import { decodeOtlpJson } from "./otlp-json.ts";
@@ -450,7 +451,8 @@ test("mutated documents: accepted, rejected or an InputError, never anything els
     return (random >>> 8) % n;
   };
   let refused = 0;
-  for (let round = 0; round < 4000; round++) {
+  const rounds = usually(1000, 4000);
+  for (let round = 0; round < rounds; round++) {
     const bytes = SMALL.slice();
     for (let i = below(4); i >= 0; i--) {
       const at = below(bytes.length);
@@ -459,5 +461,5 @@ test("mutated documents: accepted, rejected or an InputError, never anything els
     }
     if (decode(bytes).error !== undefined) refused++;
   }
-  expect(refused).toBeGreaterThan(1000);
+  expect(refused).toBeGreaterThan(0.25 * rounds);
 });

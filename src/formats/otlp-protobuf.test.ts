@@ -239,13 +239,13 @@ describe("agreement with protobufjs", () => {
           expect(plainSpans(decode(bytes).table)).toEqual(referenceSpans(bytes).spans);
         },
       ),
-      { seed: 4, numRuns: 200 },
+      { seed: 4, numRuns: usually(80, 400) },
     );
   });
 
   test("fields of every message in random order, repeated, with unknown fields and groups between", () => {
     const random = seededRandom(5);
-    for (let run = 0; run < 200; run++) {
+    for (let run = 0; run < usually(100, 400); run++) {
       const [request] = sampleRequests(1, run);
       const small = {
         resourceSpans: request!.resourceSpans.map((rs) => ({
@@ -267,7 +267,7 @@ describe("agreement with protobufjs", () => {
       })),
     });
     let bothAccept = 0;
-    const runs = usually(2000, 10_000);
+    const runs = usually(1000, 10_000);
     for (let run = 0; run < runs; run++) {
       const bytes = new Uint8Array(base.subarray(0, random() < 0.2 ? Math.floor(random() * base.length) : base.length));
       for (let n = 1 + Math.floor(random() * 3); n > 0 && bytes.length > 0; n--)

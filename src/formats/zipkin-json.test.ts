@@ -4,6 +4,7 @@ import { Intake } from "../model/intake.ts";
 import { SpanTableBuilder } from "../model/span-table-builder.ts";
 import { SpanKind } from "../model/span-table.ts";
 import { type DecodedSpans, decodedSpans } from "../testing/decoded-spans.ts";
+import { usually } from "../testing/long-tests.ts";
 import { randomJson } from "../testing/random-json.ts";
 import type { SpanObject } from "../testing/span-objects.ts";
 import { decodeZipkinJson } from "./zipkin-json.ts";
@@ -217,6 +218,7 @@ test("cut at every byte: an InputError, and accepted spans only grow", () => {
 });
 
 test("mutated documents: accepted, rejected or an InputError, never anything else", () => {
+  const runs = usually(500, 2000);
   let refused = 0;
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.nat(SMALL.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }), (edits) => {
@@ -225,7 +227,7 @@ test("mutated documents: accepted, rejected or an InputError, never anything els
       // decode() checks the account of spans and throws on whatever is no InputError.
       if (decode(bytes).error !== undefined) refused++;
     }),
-    { numRuns: 2000, seed: 15 },
+    { numRuns: runs, seed: 15 },
   );
-  expect(refused).toBeGreaterThan(100);
+  expect(refused).toBeGreaterThan(runs / 20);
 });
