@@ -42,7 +42,13 @@ struct sched_entity {
 	__u64 sum_exec_runtime;
 };
 
+struct sched_info {
+	// waits for a processor, where the kernel keeps /proc/PID/schedstat
+	__u64 run_delay;
+};
+
 struct task_struct {
+	struct sched_info sched_info;
 	struct sched_entity se;
 	int pid;
 	int tgid;

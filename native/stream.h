@@ -127,6 +127,9 @@ struct thread {
 	__u64 exec_ns;
 	// when the last page fault began before it lost the processor, in which it may have been
 	__u64 fault_ns;
+	// the kernel's own count of its waits for a processor, when it was last looked at, and what was seen of them since
+	__u64 delay_ns;
+	__u64 queued_ns;
 };
 
 struct wait_key {
