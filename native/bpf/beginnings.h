@@ -1,5 +1,5 @@
 // When something began that ends later, by its address or by the thread it happens to. Unit: nanoseconds.
-// Hooks: none of its own. Cost: an entry into a hash table and its removal, some 150 ns a pair.
+// Hooks: none of its own. Cost: an entry into a hash table and its removal.
 #ifndef LONGPOLE_BEGINNINGS_H
 #define LONGPOLE_BEGINNINGS_H
 

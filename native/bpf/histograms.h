@@ -1,5 +1,5 @@
 // How long something took, of all targets together: a recording's. Unit: nanoseconds, in slots of a quarter of a power of two.
-// Hooks: none of its own. Cost: a look into a hash table and three additions, some 60 ns.
+// Hooks: none of its own. Cost: a look into a hash table and three additions.
 #ifndef LONGPOLE_HISTOGRAMS_H
 #define LONGPOLE_HISTOGRAMS_H
 

@@ -1,6 +1,6 @@
 // How often something happened to a process, how long it took and how much it moved: what the agent sends, all the time.
 // Unit: events, nanoseconds and bytes; slots of a power of two. Hooks: none of its own. Cost: a look into a hash table and
-// four additions, some 80 ns.
+// four additions.
 #ifndef LONGPOLE_PROCESS_COUNTS_H
 #define LONGPOLE_PROCESS_COUNTS_H
 

@@ -1,5 +1,5 @@
 // Processes that a target starts, which become targets, and programs that they become. Unit: one record (exec_event) each.
-// Hooks: sched:sched_process_fork, sched:sched_process_exec. Cost: below 1 us a process.
+// Hooks: sched:sched_process_fork, sched:sched_process_exec. Cost: little, since processes are rare.
 #ifndef LONGPOLE_PROCESS_LIFE_H
 #define LONGPOLE_PROCESS_LIFE_H
 

@@ -1,7 +1,7 @@
 // Where each thread's time goes: on the processor, in the run queue, blocked, by system call; whose wake-up ended a wait, and
 // who got the processor of a thread that was preempted. Unit: nanoseconds, exact, and a histogram of the run queue; stacks of
-// waits are samples. Hooks: sched:sched_switch, sched:sched_wakeup, sched:sched_wakeup_new. Cost: some 0.9 us a switch, of
-// which a stack, where one is taken, is another 10 to 20 us.
+// waits are samples. Hooks: sched:sched_switch, sched:sched_wakeup, sched:sched_wakeup_new. Cost: some 0.9 us a switch, and
+// a stack where one is taken (stacks.h).
 #ifndef LONGPOLE_SCHED_SWITCH_H
 #define LONGPOLE_SCHED_SWITCH_H
 

@@ -1,6 +1,6 @@
 // The stack of the thread that is looked at: frames of the kernel and, by frame pointers, of the user, and a copy of the
 // user's stack from its pointer upwards, by which the reader finds callers without frame pointers.
-// Unit: one record (stack_event) a stack. Hooks: none of its own. Cost: 10 to 20 us a stack, most of it the copy; whoever
+// Unit: one record (stack_event) a stack. Hooks: none of its own. Cost: a sample with its stack takes some 18 us; whoever
 // sends one keeps to a rate.
 #ifndef LONGPOLE_STACKS_H
 #define LONGPOLE_STACKS_H

@@ -1,5 +1,5 @@
 // Which processes are looked at, and since when. Counts nothing by itself.
-// Hooks: none. Cost: one look into a hash table (some 30 ns) wherever another probe asks whose event it is.
+// Hooks: none. Cost: one look into a hash table wherever another probe asks whose event it is.
 #ifndef LONGPOLE_TARGETS_H
 #define LONGPOLE_TARGETS_H
 

@@ -1,5 +1,5 @@
 // The software events of page faults, which end what the tracepoints begin; where the kernel has no such tracepoints, another
-// one begins them, which costs about twice as much.
+// one begins them.
 #ifndef LONGPOLE_PAGE_FAULT_EVENTS_H
 #define LONGPOLE_PAGE_FAULT_EVENTS_H
 
