@@ -56,7 +56,7 @@ const SLOW: readonly string[] = [
   "src/engine/{change-in-window,compare,quantile-change}.test.ts",
   "src/engine/{code/code-claims,ledger/endpoint-ledger,regression/explain-regressions}.test.ts",
   "src/engine/throughput/{hostile,throughput}.test.ts",
-  "src/formats/{perf-helper,write-otlp-json}.test.ts",
+  "src/formats/write-otlp-json.test.ts",
   "src/ingest/{disk-trouble,hostile-senders,row-pool}.test.ts",
   "src/lab/load/run-load.test.ts",
   "src/load/{send-open-loop,step-generator}.test.ts",
