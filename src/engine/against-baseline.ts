@@ -83,6 +83,11 @@ function combine(claims: readonly Claim[], regressions: readonly Claim[], unchan
     const isOfCalls = OF_CALLS.has(claim.explanation.mechanism);
     // The comparison has counted these calls, and found more of them: it says so itself.
     if (isOfCalls && touching.some((r) => OF_CALLS.has(r.explanation.mechanism))) continue;
+    // It is new, and why is told by what holds the connections.
+    if (touching.length === 0 && regressions.some((r) => isWaitOf(claim, r))) {
+      kept.push({ ...claim, explanation: { ...claim.explanation, kind: "regression" } });
+      continue;
+    }
     if (touching.length === 0 || isOfCalls) {
       kept.push(unchanged(claim));
       continue;
@@ -106,6 +111,9 @@ function combine(claims: readonly Claim[], regressions: readonly Claim[], unchan
 function overlap(a: Explanation, b: Explanation): boolean {
   return a.nodes.some((node) => b.nodes.includes(node));
 }
+
+const isWaitOf = ({ explanation }: Claim, { explanation: { waits } }: Claim): boolean =>
+  explanation.mechanism === "pool-exhausted" && explanation.nodes.some((node) => waits?.nodes.includes(node) === true);
 
 function asBefore(claim: Claim): Claim {
   const { explanation } = claim;
@@ -131,6 +139,7 @@ function asRegression(claim: Claim, regression: Claim): Claim {
     explanation: {
       ...explanation,
       kind: "regression",
+      ...(regression.explanation.waits === undefined ? {} : { waits: regression.explanation.waits }),
       // That the way became longer makes it no likelier that this is why.
       confidence:
         explanation.waitsInTransit === true

@@ -119,7 +119,7 @@ function draft(group: readonly Claim[], predict: Predict, weight: (view: Endpoin
   const background = group.every((claim) => claim.background === true);
   const perEndpoint = [...byView].map(([view, claims]) => {
     const explanations = claims.map((claim) => claim.explanation);
-    const predicted = claims[0]!.predicted ?? predict(view, explanations.flatMap((e) => e.undo) satisfies Undo[]);
+    const predicted = claims[0]!.predicted ?? predict(view, undoOf(explanations));
     const at = claims[0]!.at ?? { service: view.service, operation: view.operation };
     const best = bestGain(predicted);
     const explanation = explanations.reduce((a, b) => (b.confidence > a.confidence ? b : a));
@@ -149,6 +149,12 @@ function draft(group: readonly Claim[], predict: Predict, weight: (view: Endpoin
     const difference = severityOrder(a.severity) - severityOrder(b.severity);
     return difference !== 0 ? difference > 0 : weight(a.view) * a.harm > weight(b.view) * b.harm;
   }
+}
+
+/** What takes all of them away; waits that several explain end once. */
+function undoOf(explanations: readonly Explanation[]): Undo[] {
+  const waits = new Set(explanations.map((explanation) => explanation.waits));
+  return [...explanations.flatMap(({ undo }) => undo), ...[...waits].flatMap((one) => one?.undo ?? [])];
 }
 
 /** `background`: nobody waits for it at the other end of a request. */

@@ -50,6 +50,8 @@ export interface Explanation {
   readonly nodes: readonly number[];
   /** what to replay for the predicted gain: the cause gone, everything else as it is */
   readonly undo: readonly Undo[];
+  /** waits for what it holds meanwhile (a pool's connections), which end with it: their call paths, and what takes them away */
+  readonly waits?: { readonly nodes: readonly number[]; readonly undo: readonly Undo[] };
   /** the same in the grammar of `what-if`, where it can be said there */
   readonly whatIf?: string;
   /** from below the symptom (the endpoint) to the cause */

@@ -10,6 +10,8 @@ export interface Culprit {
   readonly own: readonly OperationGrowth[];
   /** calls from or to it that grew, as far as it is the likelier end */
   readonly calls: readonly OperationGrowth[];
+  /** waits for connections that these calls hold longer than before */
+  readonly waits: readonly OperationGrowth[];
   /** share of its edges that grew alike (with its own work as one more), 0 .. 1, drawn towards 1/2 where there are few */
   readonly support: number;
   /** the other end's support, of the edges attributed to this one */
@@ -78,6 +80,7 @@ function culpritsOf(growths: readonly OperationGrowth[], proven: boolean): Culpr
       traced: work !== undefined || edges.some((edge) => edge.callee === service && edge.traced),
       own: mine,
       calls,
+      waits: [],
       support: held?.support ?? 0.5,
       otherSupport: held?.other ?? 0,
       perTraceNs: [...mine, ...calls].reduce((sum, growth) => sum + growth.perTraceNs, 0),

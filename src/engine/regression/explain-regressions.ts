@@ -6,6 +6,7 @@ import { comparison, type Comparison, type RegressionClaim } from "./affected.ts
 import { attributeGrowth } from "./attribution.ts";
 import { claimBreakage, newFailures } from "./broken-off.ts";
 import { claimEndpointMix } from "./endpoint-mix.ts";
+import { heldLonger } from "./held-longer.ts";
 import { growthByOperation, type OperationGrowth } from "./growth.ts";
 import { becauseOfLoad, growsWithLoad, loadIncrease, type LoadChange } from "./load.ts";
 import { explainMix, type MixSplit } from "./mix-shift.ts";
@@ -81,7 +82,11 @@ function claimGrowth(
   growths: readonly OperationGrowth[],
   load: LoadChange | undefined,
 ): RegressionClaim[] {
-  return attributeGrowth(growths).flatMap((culprit) => {
+  // With more load statements and waits may both be what follows.
+  const held = load === undefined ? heldLonger(growths) : [];
+  const known = new Set(held.flatMap(({ calls, waits }) => [...calls, ...waits]));
+  const culprits = [...held, ...attributeGrowth(growths.filter((growth) => !known.has(growth)))];
+  return culprits.flatMap((culprit) => {
     const claims = claimSlowdown(compared, culprit);
     const correlation = load === undefined || !culprit.proven ? undefined : growsWithLoad(compared, culprit);
     return correlation === undefined ? claims : claims.map((claim) => becauseOfLoad(claim, load!, correlation));

@@ -14,6 +14,8 @@ export interface OperationGrowth {
   readonly suspected: boolean;
   /** mean growth of one span */
   readonly perSpanNs: number;
+  /** self time of all spans now */
+  readonly totalNs: number;
   /** growth over all spans, per trace of the slice */
   readonly perTraceNs: number;
   readonly spansNow: number;
@@ -48,6 +50,7 @@ export function growthByOperation(operations: Operations, ownNs: Float64Array): 
       const growth = growths[i]!;
       const spansNow = now.rows[operation.id]!.length;
       const perSpanNs = growth.excess / spansNow;
+      const totalNs = now.rows[operation.id]!.reduce((sum, row) => sum + now.selfNs[row]!, 0);
       return {
         operation,
         growth,
@@ -58,6 +61,7 @@ export function growthByOperation(operations: Operations, ownNs: Float64Array): 
           perSpanNs >= SUSPICION.ns &&
           growth.factor >= SUSPICION.factor,
         perSpanNs,
+        totalNs,
         perTraceNs: growth.excess / Math.max(1, now.traces),
         spansNow,
         spansBefore: before.rows[operation.id]!.length,

@@ -1,6 +1,8 @@
 import { statementShape } from "../../analysis/statement.ts";
 import type { Mechanism } from "../../model/report.ts";
 import { SpanRole } from "../../model/span-facts.ts";
+import { indexColumns, statementCause } from "../explain/slow-statement.ts";
+import type { Undo } from "../hot-spot.ts";
 import { ms, percent, shorten, times } from "../wording.ts";
 import {
   confidenceOfFactor,
@@ -16,6 +18,7 @@ import {
 } from "./affected.ts";
 import type { Culprit } from "./attribution.ts";
 import type { OperationGrowth } from "./growth.ts";
+import type { Operation } from "./operations.ts";
 
 /** Part of the growth that lies in own operations from which on it is not a matter of the way alone. */
 const OWN_SHARE = 0.1;
@@ -32,18 +35,21 @@ export function claimSlowdown(comparison: Comparison, culprit: Culprit): Regress
   const grown = [...culprit.own, ...culprit.calls].sort((a, b) => b.perTraceNs - a.perTraceNs);
   const reading = readingOf(culprit, grown);
   const targets = new Map<number, number>();
-  for (const { operation, growth } of grown) {
-    const rows = comparison.operations.now.rows[operation.id]!;
+  const waiting = new Set<number>();
+  for (const of of [...grown, ...culprit.waits]) {
+    const rows = comparison.operations.now.rows[of.operation.id]!;
     rows.forEach((row, i) => {
       const self = comparison.operations.now.selfNs[row]!;
-      targets.set(row, self > 0 ? growth.target[i]! / self : 1);
+      targets.set(row, self > 0 ? of.growth.target[i]! / self : 1);
+      if (culprit.waits.includes(of)) waiting.add(row);
     });
   }
   const claims: RegressionClaim[] = [];
   for (const [index, rows] of rowsByView(comparison, targets.keys())) {
     const view = comparison.views[index]!;
-    const undo = shrunkOwnTime(comparison.ownNs, rows, (row) => targets.get(row)!);
-    if (undo.kind !== "own-time" || undo.rows.length === 0) continue;
+    const shrunk = (of: readonly number[]): Undo => shrunkOwnTime(comparison.ownNs, of, (row) => targets.get(row)!);
+    const [held, own] = [rows.filter((row) => waiting.has(row)), rows.filter((row) => !waiting.has(row))];
+    if (rows.every((row) => !(comparison.ownNs[row]! > 0))) continue;
     const cost = (row: number): number => comparison.ownNs[row]! * (1 - targets.get(row)!);
     const perRequest = rows.reduce((sum, row) => sum + cost(row), 0) / view.endpoint.traces.length;
     const examples = exampleTracesOf(comparison, cost, rows);
@@ -51,8 +57,9 @@ export function claimSlowdown(comparison: Comparison, culprit: Culprit): Regress
       view,
       explanation: {
         ...wording(culprit, grown, reading, examples, perRequest, view.name),
-        undo: [undo],
-        nodes: nodesOf(comparison, rows),
+        undo: [shrunk(own)],
+        ...(held.length === 0 ? {} : { waits: { nodes: nodesOf(comparison, held), undo: [shrunk(held)] } }),
+        nodes: nodesOf(comparison, own),
         chain: [symptom(view), ...chainOf(culprit, grown, perRequest)],
       },
     });
@@ -142,6 +149,7 @@ function wording(
       service: name,
       ...(one === undefined ? {} : { operation: one.operation }),
       ...(one === undefined || one.statement === "" ? {} : { statement: one.statement }),
+      ...(isOfTable(mechanism, one) ? { resource: `table:${statementShape(one.statement).table}` } : {}),
       ...(mechanism === "network-latency" && edge !== undefined ? { resource: edge } : {}),
       ...(mechanism === "pool-exhausted" ? { resource: "pool" } : {}),
     },
@@ -155,15 +163,33 @@ function wording(
         examples,
         `self time of ${grown[0]!.operation.service} ${grown[0]!.operation.operation}`,
       ),
-      ...grown.slice(0, 4).map((g) => ({
+      ...[...grown.slice(0, 4), ...culprit.waits.slice(0, 2)].map((g) => ({
         kind: "statistic" as const,
         text: `${describe(g)}; ${g.spansBefore} and ${g.spansNow} spans, q = ${g.qValue.toExponential(1)}`,
         query: `self time of "${g.operation.operation}" of ${g.operation.service}${g.operation.callee === "" ? "" : ` towards ${g.operation.callee}`}, both windows (Mann–Whitney, Fisher on the tail)`,
       })),
     ],
-    ...withDoubt(adviceOf(culprit, mechanism), culprit, grown),
+    ...withDoubt(withIndex(adviceOf(culprit, mechanism), mechanism, main), culprit, grown),
   };
 }
+
+const isOfTable = (mechanism: Mechanism, one: Operation | undefined): one is Operation =>
+  (mechanism === "missing-index" || mechanism === "slow-query") &&
+  one !== undefined &&
+  statementShape(one.statement).table !== "";
+
+/** The statement of an index, where an index would do. */
+function withIndex(
+  advice: ReturnType<typeof adviceOf>,
+  mechanism: Mechanism,
+  main: OperationGrowth | undefined,
+): ReturnType<typeof adviceOf> {
+  const change = mechanism === "missing-index" && main !== undefined ? indexChange(main) : undefined;
+  return change === undefined ? advice : { ...advice, remedy: { ...advice.remedy, change } };
+}
+
+const indexChange = ({ operation: { statement, operation, callee }, growth }: OperationGrowth): string | undefined =>
+  statementCause(statement, operation, callee, growth.now.p50).remedy.change;
 
 function withDoubt(
   advice: ReturnType<typeof adviceOf>,
@@ -184,7 +210,7 @@ function withDoubt(
 function titleOf(
   culprit: Culprit,
   grown: readonly OperationGrowth[],
-  { mechanism, factor }: Reading,
+  { mechanism, factor, main }: Reading,
   what: string | undefined,
 ): string {
   const by = times(factor);
@@ -197,7 +223,7 @@ function titleOf(
       return `all of ${name} became slower${culprit.calls.length > 0 ? ", with its calls" : ""}: ${by} the time`;
     case "slow-query":
     case "missing-index":
-      return `${name} takes ${by} as long as before for ${what ?? "its statements"}`;
+      return `${name} takes ${by} as long as before for ${what ?? "its statements"}${main === undefined || indexChange(main) === undefined ? "" : `: an index on (${indexColumns(statementShape(main.operation.statement)).join(", ")}) seems to be missing`}`;
     case "external-dependency":
       return `${name} answers ${by} as slowly as before`;
     case "pool-exhausted":
@@ -227,6 +253,10 @@ function chainOf(
           : describe(grown[0]!),
       evidence: grown.slice(0, 4).map((_, i) => i + 1),
     },
+    ...culprit.waits.slice(0, 2).map((wait, i) => ({
+      claim: `connections are held for that long, and others wait for one: ${describe(wait)}`,
+      evidence: [Math.min(4, grown.length) + 1 + i],
+    })),
   ];
 }
 
