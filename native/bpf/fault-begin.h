@@ -58,11 +58,12 @@ static __always_inline __u64 fault_begun_here(__u32 tid)
 	return begin && begin->tid == tid ? begin->ns : 0;
 }
 
-// At a switch: the thread may be in that fault, and others come before it goes on.
+// At a switch: the thread may be in that fault, and others come before it goes on. An earlier one of it may still stand with
+// this processor, if it began the one it is in on another and has lost that since.
 static __always_inline void keep_fault_begin(struct thread *thread, __u32 tid)
 {
 	__u64 ns = fault_begun_here(tid);
-	if (ns)
+	if (ns > thread->fault_ns)
 		thread->fault_ns = ns;
 }
 

@@ -42,7 +42,7 @@ static __u64 own_ns(void)
 // Gives up the next thing; false when nothing is left that could be.
 static bool shed(void)
 {
-	if (has_events(EVENT_MAJOR_FAULT)) {
+	if (ends_faults()) {
 		detach_page_faults();
 		put_probe(PAGE_FAULTS, "shed", "over its budget of processor time");
 		return true;

@@ -21,12 +21,18 @@ static __u32 fault_period(const struct options *options)
 	return options->serve ? SERVE_FAULT_PERIOD : RECORD_FAULT_PERIOD;
 }
 
+// Both, or a fault of the kernel would seem to have begun with the user's last one.
 static bool begins_by_tracepoint(void)
 {
 	for (size_t i = 0; i < PROBES; i++)
-		if (!strcmp(probes[i].name, "page-fault-user"))
-			return probes[i].attached;
-	return false;
+		if (probes[i].group && !strcmp(probes[i].group, PAGE_FAULTS) && !probes[i].attached)
+			return false;
+	return true;
+}
+
+static bool ends_faults(void)
+{
+	return has_events(EVENT_MINOR_FAULT) || has_events(EVENT_MAJOR_FAULT);
 }
 
 static void detach_page_faults(void)
@@ -42,6 +48,12 @@ static void attach_page_faults(const struct options *options, const char *rung)
 	put_event("page-fault-major", attach_events(EVENT_MAJOR_FAULT, PERF_COUNT_SW_PAGE_FAULTS_MAJ, 0, 1, skeleton->progs.on_major_fault));
 	put_event("page-fault-minor", attach_events(EVENT_MINOR_FAULT, PERF_COUNT_SW_PAGE_FAULTS_MIN, 0, fault_period(options),
 						     skeleton->progs.on_minor_fault));
+	if (!ends_faults()) {
+		// A beginning that nothing ends would cost each fault of the machine, and tell nothing.
+		detach_group(PAGE_FAULTS);
+		put_probe("page-fault-user", "none", "the software events of page faults were refused");
+		return;
+	}
 	if (begins_by_tracepoint()) {
 		put_probe("page-fault-user", rung, "");
 		return;
