@@ -51,6 +51,12 @@ export class Symboliser {
   private readonly names = new Map<ElfFile, Map<number, NamedFrame>>();
   private readonly compiledNames = new Map<number, Map<number, NamedFrame>>();
   private readonly areCompiled = new WeakMap<Mapping, boolean>();
+  private readonly wantsMaps: (pid: number) => void;
+
+  /** wantsMaps: asked where this process may not look itself, as rarely as it would; the answer, if any, comes by `see`. */
+  constructor(wantsMaps: (pid: number) => void = () => {}) {
+    this.wantsMaps = wantsMaps;
+  }
 
   /** Looks at what a process has mapped now. */
   look(pid: number): boolean {
@@ -166,7 +172,9 @@ export class Symboliser {
     const now = performance.now();
     const last = this.looked.get(pid) ?? { atMs: -Infinity, waitMs: LOOK_AGAIN_MS };
     if (now - last.atMs < last.waitMs) return undefined;
-    const found = this.look(pid) ? this.mapsOf(pid).find(address) : undefined;
+    const canLook = this.look(pid);
+    if (!canLook) this.wantsMaps(pid);
+    const found = canLook ? this.mapsOf(pid).find(address) : undefined;
     const waitMs = found === undefined ? Math.min(2 * last.waitMs, LONGEST_WAIT_MS) : LOOK_AGAIN_MS;
     this.looked.set(pid, { atMs: now, waitMs });
     return found;

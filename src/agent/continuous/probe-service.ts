@@ -61,8 +61,15 @@ export class ProbeService {
   constructor(options: ProbeServiceOptions, nowMs: number) {
     this.options = options;
     this.profileFromMs = nowMs;
+    const asked = new Set<number>();
     this.window = new ProbeWindow((pid) => {
-      void this.helper.maps(pid).then((maps) => this.window.see(pid, maps));
+      // Those that ask while the answer is on its way have it, too.
+      if (asked.has(pid)) return;
+      asked.add(pid);
+      void this.helper.maps(pid).then((maps) => {
+        asked.delete(pid);
+        this.window.see(pid, maps);
+      });
     });
     this.helper = new ServingHelper(options.helper, options, (record) => this.window.take(record));
     this.helper.ended.catch((error: unknown) => {

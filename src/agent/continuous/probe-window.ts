@@ -40,7 +40,7 @@ export class ProbeWindow {
   /** of the last tick */
   totals: HelperTotals | undefined;
   readonly probes: Of<"probe">[] = [];
-  private symboliser = new Symboliser();
+  private symboliser: Symboliser;
   private readonly isKnown = new Set<number>();
   private readonly wantsMaps: (pid: number) => void;
   private threads: Of<"thread">[] = [];
@@ -57,13 +57,18 @@ export class ProbeWindow {
   private unwound = 0;
   private began: Pick<Of<"hello">, "startedNs" | "startedUnixNs"> = { startedNs: 0, startedUnixNs: 0n };
 
-  /** wantsMaps: asked once for each process that the window has to name addresses of; the answer comes by `see`. */
+  /**
+   * wantsMaps: asked for each process that the window has to name addresses of and may not look at itself, and again, ever less
+   * often, where one of them lies in nothing that is known; the answer comes by `see`.
+   */
   constructor(wantsMaps: (pid: number) => void) {
     this.wantsMaps = wantsMaps;
+    this.symboliser = new Symboliser(wantsMaps);
   }
 
+  /** An answer that comes after its process has ended, or became another program, is of no use. */
   see(pid: number, maps: string): void {
-    this.symboliser.see(pid, maps);
+    if (this.isKnown.has(pid)) this.symboliser.see(pid, maps);
   }
 
   /** Processes that the window is about; others are forgotten. */
@@ -78,7 +83,7 @@ export class ProbeWindow {
 
   /** Gives up what files are known: their names are read anew when they are asked for. */
   forgetSymbols(): void {
-    this.symboliser = new Symboliser();
+    this.symboliser = new Symboliser(this.wantsMaps);
     for (const pid of this.isKnown) this.wantsMaps(pid);
   }
 
@@ -218,7 +223,8 @@ export class ProbeWindow {
   private threadTimes(): ThreadTime[] {
     return [...this.threadNow.values()].map(({ tid, tgid, cpuNs, firstNs }) => {
       const base = this.threadBase.get(tid);
-      return { tid, tgid, cpuNs: cpuNs - (base?.firstNs === firstNs ? base.cpuNs : 0) };
+      // What was open when it was told may have been less: the kernel's count puts it right.
+      return { tid, tgid, cpuNs: Math.max(0, cpuNs - (base?.firstNs === firstNs ? base.cpuNs : 0)) };
     });
   }
 
