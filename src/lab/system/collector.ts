@@ -7,6 +7,7 @@ import { request } from "node:http";
 import { hostname, loadavg } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
+import { PAGE_BYTES } from "../../agent/counters/page-size.ts";
 import { startPostgresCollector } from "../../agent/postgres/postgres-collector.ts";
 import { postgresTarget } from "../../agent/postgres/postgres-target.ts";
 import * as host from "./collector/host-figures.ts";
@@ -17,8 +18,6 @@ import { obeyParent } from "./obey-parent.ts";
 
 const INTERVAL_MS = 1000;
 const SEND_PATIENCE_MS = 5000;
-/** Of x86-64 and, but for few systems, of ARM. */
-const PAGE_BYTES = 4096;
 const HOST = { "host.name": hostname() };
 
 const config = JSON.parse(process.env[CONFIG_VARIABLE] ?? "") as CollectorConfig;
