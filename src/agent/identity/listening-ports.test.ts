@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { parseStat, type ProcessStat } from "../counters/process-table.ts";
 import { readFileSync } from "node:fs";
 import { assignedPorts, ListeningPorts, type PortUser, type SocketHolder } from "./listening-ports.ts";
-import { listeningSockets } from "./listening-sockets.ts";
+import { ListeningTable } from "./listening-sockets.ts";
 
 const HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
 const line = (address: string, state: string, uid: number, inode: number): string =>
@@ -13,24 +13,36 @@ const line = (address: string, state: string, uid: number, inode: number): strin
 
 describe("a table of sockets", () => {
   test("port, user and inode of those that listen, also of version 6", () => {
+    const table = new ListeningTable();
     // 0x1538 is 5432.
-    const text =
-      HEAD + line("0100007F:1538", "0A", 105, 777) + line("00000000000000000000000001000000:0050", "0A", 0, 8);
-    expect(listeningSockets(text)).toEqual({
-      sockets: [
-        { inode: "777", port: 5432, uid: 105 },
-        { inode: "8", port: 80, uid: 0 },
-      ],
-      isWhole: false,
-    });
+    const six = line("00000000000000000000000001000000:0050", "0A", 0, 8);
+    expect(table.add(HEAD + line("0100007F:1538", "0A", 105, 777) + six)).toBe(true);
+    expect(table.sockets).toEqual([
+      { inode: "777", port: 5432, uid: 105 },
+      { inode: "8", port: 80, uid: 0 },
+    ]);
   });
 
-  test("behind the first that does not listen nothing is read; a half line is none", () => {
+  test("behind the first that does not listen nothing is read; a half line is none until it is whole", () => {
     const open = line("0100007F:1538", "0A", 1, 2);
-    const first = HEAD + open + line("0100007F:1538", "01", 1, 3);
-    expect(listeningSockets(first + open)).toMatchObject({ sockets: [{ inode: "2" }], isWhole: true });
-    expect(listeningSockets(HEAD + open + open.slice(0, 60))).toMatchObject({ sockets: [{ inode: "2" }] });
-    expect(listeningSockets("")).toEqual({ sockets: [], isWhole: false });
+    const table = new ListeningTable();
+    expect(table.add(HEAD + open + line("0100007F:1538", "01", 1, 3) + open)).toBe(false);
+    expect(table.sockets).toHaveLength(1);
+    const halved = new ListeningTable();
+    expect(halved.add(HEAD + open + open.slice(0, 60))).toBe(true);
+    expect(halved.sockets).toHaveLength(1);
+    expect(halved.add(open.slice(60))).toBe(true);
+    expect(halved.sockets).toHaveLength(2);
+    expect([new ListeningTable().add(""), new ListeningTable().add(HEAD)]).toEqual([true, true]);
+  });
+
+  test("the same in pieces of any size, each line once", () => {
+    const text = HEAD + [1, 2, 3, 4, 5].map((inode) => line("0100007F:1538", "0A", inode, inode)).join("");
+    for (const size of [1, 7, 149, 150, 151, 1024]) {
+      const table = new ListeningTable();
+      for (let at = 0; at < text.length; at += size) table.add(text.slice(at, at + size));
+      expect(table.sockets.map(({ inode }) => inode)).toEqual(["1", "2", "3", "4", "5"]);
+    }
   });
 });
 

@@ -18,20 +18,31 @@ const PIECE_BYTES = 1 << 10;
 const MOST_BYTES = 1 << 19;
 
 /**
- * Those of one network, by the text of /proc/PID/net/tcp or tcp6, see proc_net_tcp(5). The kernel lists those that listen
- * before all connections, of which there may be a hundred thousand: what stands behind the first that does not is not read.
+ * Those of one network, by the text of /proc/PID/net/tcp or tcp6 in whatever pieces it comes, each read once: see
+ * proc_net_tcp(5). The kernel lists those that listen before all connections, of which there may be a hundred thousand: what
+ * stands behind the first that does not is not read.
  */
-export function listeningSockets(text: string): { readonly sockets: ListeningSocket[]; readonly isWhole: boolean } {
-  const sockets: ListeningSocket[] = [];
-  const lines = text.split("\n");
-  // The last one may be half; of a whole file it is empty.
-  for (const line of lines.slice(1, -1)) {
-    const [, local = "", , state, , , , uid, , inode] = line.trim().split(/\s+/);
-    if (inode === undefined) continue;
-    if (state !== LISTEN) return { sockets, isWhole: true };
-    sockets.push({ inode, port: Number.parseInt(local.slice(local.lastIndexOf(":") + 1), 16), uid: Number(uid) });
+export class ListeningTable {
+  readonly sockets: ListeningSocket[] = [];
+  private half = "";
+  private isBehindHead = false;
+
+  /** False where nothing that follows listens. */
+  add(piece: string): boolean {
+    const lines = (this.half + piece).split("\n");
+    // The last one may be half; of a whole file it is empty.
+    this.half = lines.pop()!;
+    for (const line of lines) {
+      const isHead = !this.isBehindHead;
+      this.isBehindHead = true;
+      const [, local = "", , state, , , , uid, , inode] = line.trim().split(/\s+/);
+      if (isHead || inode === undefined) continue;
+      if (state !== LISTEN) return false;
+      const port = Number.parseInt(local.slice(local.lastIndexOf(":") + 1), 16);
+      this.sockets.push({ inode, port, uid: Number(uid) });
+    }
+    return true;
   }
-  return { sockets, isWhole: false };
 }
 
 /** Of the network that a process is in; undefined where it has ended. */
@@ -50,11 +61,11 @@ function readTable(path: string): ListeningSocket[] {
   const file = openSync(path, "r");
   try {
     const room = Buffer.allocUnsafe(PIECE_BYTES);
-    for (let text = ""; ;) {
+    const table = new ListeningTable();
+    for (let bytes = 0; ;) {
       const got = readSync(file, room, 0, PIECE_BYTES, null);
-      text += room.toString("latin1", 0, got);
-      const { sockets, isWhole } = listeningSockets(text);
-      if (isWhole || got === 0 || text.length >= MOST_BYTES) return sockets;
+      bytes += got;
+      if (!table.add(room.toString("latin1", 0, got)) || got === 0 || bytes >= MOST_BYTES) return table.sockets;
     }
   } finally {
     closeSync(file);
