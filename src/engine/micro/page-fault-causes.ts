@@ -54,7 +54,7 @@ function reading(one: MicroCase): MicroCause[] {
   if (most === undefined) return [];
   const [thread, ns] = most;
   const { tid, name, wallNs, faults } = thread.thread;
-  if (ns < MIN_MAJOR_SHARE * wallNs) return [];
+  if (wallNs <= 0 || ns < MIN_MAJOR_SHARE * wallNs) return [];
   const { text: frame, memory, share, samples } = placeOf(recording.faults, tid, "major");
   const number = faults!.major;
   const perSecond = count(Math.max(1, Math.round(number / (wallNs / NS_PER_S))));
@@ -102,7 +102,7 @@ function touching(one: MicroCase): MicroCause[] {
   const [thread, ns] = most;
   const { tid, name, wallNs, cpuNs, faults } = thread.thread;
   const spent = Math.min(ns, cpuNs);
-  if (spent < MIN_MINOR_SHARE * cpuNs) return [];
+  if (spent <= 0 || wallNs <= 0 || spent < MIN_MINOR_SHARE * cpuNs) return [];
   const { text: frame, memory, share, samples } = placeOf(recording.faults, tid, "minor");
   const number = faults!.minor;
   const perSecond = count(Math.max(1, Math.round(number / (wallNs / NS_PER_S))));

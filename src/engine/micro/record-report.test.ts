@@ -352,6 +352,12 @@ test.each([
   expect(cpu.parts).toEqual([{ what: "minor page faults", ms: 2400, count: 1_200_000 }]);
 });
 
+test("faults of a thread whose time was too short to be told are no finding, and no share of nothing", () => {
+  const faults = { minor: 31, minorNs: 20_000, major: 1, majorNs: 90_000 };
+  const one = recording([{ ...thread(1, 0, 0, 0), faults }], [], []);
+  expect(report(one).findings.filter(({ title }) => /page fault|NaN|Infinity/.test(title))).toEqual([]);
+});
+
 test("few page faults are no finding", () => {
   const faults = { minor: 50_000, minorNs: 50 * MS, major: 3, majorNs: 9 * MS };
   const one = recording([{ ...thread(1, 3000, 0, 7000), faults }], BURN, [{ ...NAP, ms: 7000 }]);
