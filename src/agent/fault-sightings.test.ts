@@ -5,7 +5,7 @@ import { WaitDetail, type FaultsRecord, type RawStack } from "./probe-stream.ts"
 import type { FoundStack } from "./recorded-stacks.ts";
 
 /** Of a process that nobody has: what it touched is not known. */
-const NOBODY = 4_194_303;
+const NOBODY = 4_194_304;
 
 function raw(tid: number, value: number, more: Partial<RawStack> = {}): RawStack {
   const registers = { ip: 0, sp: 0, bp: 0, bx: 0 };
