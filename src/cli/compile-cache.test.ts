@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -27,4 +27,13 @@ test.skipIf(process.getuid?.() !== 0)("none in what belongs to somebody else", (
   mkdirSync(join(others, ".cache"), { recursive: true });
   chownSync(join(others, ".cache"), 12345, 12345);
   expect(compileCacheFolder({}, "linux", others)).toBeUndefined();
+});
+
+test.skipIf(process.getuid === undefined)("none in what all may write to", () => {
+  const open = join(home, "open");
+  mkdirSync(open);
+  chmodSync(open, 0o777);
+  expect(compileCacheFolder({ XDG_CACHE_HOME: open }, "linux", home)).toBeUndefined();
+  chmodSync(open, 0o755);
+  expect(compileCacheFolder({ XDG_CACHE_HOME: open }, "linux", home)).toBe(join(open, "longpole/compiled"));
 });

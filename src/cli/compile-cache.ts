@@ -4,6 +4,8 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import type { Terminal } from "./terminal.ts";
 
+const OTHERS_WRITE = 0o002;
+
 /**
  * Has Node keep what it compiles of Longpole's modules (Node 22.1 and newer; older ones go without), so that the next
  * start need not compile them again. Where the folder cannot be written, nothing is kept and nothing is said.
@@ -34,7 +36,9 @@ export function compileCacheFolder(
 
 function isOwn(folder: string): boolean {
   try {
-    return process.getuid === undefined || statSync(folder).uid === process.getuid();
+    if (process.getuid === undefined) return true;
+    const { uid, mode } = statSync(folder);
+    return uid === process.getuid() && (mode & OTHERS_WRITE) === 0;
   } catch {
     return false;
   }
