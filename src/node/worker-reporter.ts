@@ -21,7 +21,6 @@ const SWITCHES = 1 << 14;
 export class WorkerReporter {
   private readonly settings: WorkerSettings;
   private readonly board: WorkerBoard;
-  private readonly channel = new BroadcastChannel(WORKER_KEY);
   private readonly name = workerName();
   private readonly tid = systemThreadId() ?? threadId;
   private readonly pauses = new GcPauses();
@@ -37,7 +36,6 @@ export class WorkerReporter {
   constructor(settings: WorkerSettings, board: WorkerBoard, isProfiled: boolean) {
     this.settings = settings;
     this.board = board;
-    this.channel.unref();
     if (!isProfiled) return;
     this.profilers = new V8Profilers();
     if (settings.links !== "off") this.span = new ActiveSpan(this.switches, settings.links);
@@ -68,7 +66,7 @@ export class WorkerReporter {
     };
     this.activeMs = activeMs;
     this.idleMs = idleMs;
-    if (this.board.mayQueue(reportBytes(report))) this.channel.postMessage(report);
+    if (this.board.mayQueue(reportBytes(report))) send(report);
   }
 
   stop(): void {
@@ -76,7 +74,6 @@ export class WorkerReporter {
     this.pauses.stop();
     this.lateness.stop();
     this.profilers?.stop();
-    this.channel.close();
   }
 
   private profile(isLast: boolean): Pick<WorkerReport, "scopes" | "dictionary"> {
@@ -100,4 +97,14 @@ export class WorkerReporter {
     // Of a view all of its memory would be sent.
     return { scopes: scopes.slice(), dictionary: dictionary.slice() };
   }
+}
+
+/**
+ * To the main thread, by a channel that is open for this alone: one that stays open is sent what all other workers tell, and
+ * in a thread that computes and never comes to its messages that would pile up without end.
+ */
+function send(report: WorkerReport): void {
+  const channel = new BroadcastChannel(WORKER_KEY);
+  channel.postMessage(report);
+  channel.close();
 }
