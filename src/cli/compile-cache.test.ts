@@ -27,6 +27,12 @@ test.skipIf(process.getuid?.() !== 0)("none in what belongs to somebody else", (
   mkdirSync(join(others, ".cache"), { recursive: true });
   chownSync(join(others, ".cache"), 12345, 12345);
   expect(compileCacheFolder({}, "linux", others)).toBeUndefined();
+  // Put there by another, while the caches could be written to by all.
+  const planted = join(home, "planted");
+  mkdirSync(join(planted, "longpole", "compiled"), { recursive: true });
+  expect(compileCacheFolder({ XDG_CACHE_HOME: planted }, "linux", home)).toBe(join(planted, "longpole/compiled"));
+  chownSync(join(planted, "longpole"), 12345, 12345);
+  expect(compileCacheFolder({ XDG_CACHE_HOME: planted }, "linux", home)).toBeUndefined();
 });
 
 test.skipIf(process.getuid === undefined)("none in what all may write to", () => {
