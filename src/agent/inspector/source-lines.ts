@@ -1,9 +1,10 @@
-import { closeSync, fstatSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, fstatSync, readFileSync } from "node:fs";
 import type { FunctionTicks } from "../../formats/line-ticks.ts";
 import type { HotLines } from "../../model/flame-report.ts";
 import { bootUnixNs } from "../counters/host-figures.ts";
+import { pathInRoot } from "../path-in-root.ts";
 import { openRegular } from "../regular-file.ts";
-import type { TargetProcess } from "../target-process.ts";
+import { readProcess, type TargetProcess } from "../target-process.ts";
 
 /** Functions whose lines are shown. */
 const FUNCTIONS = 3;
@@ -57,11 +58,12 @@ function linesOf({ name, file, samples, lines }: FunctionTicks, target: TargetPr
 }
 
 function readSource(file: string, target: TargetProcess): { texts: string[]; remark: string } {
-  const open = openRegular(`/proc/${target.pid}/root${file}`);
+  const root = `/proc/${target.pid}/root`;
+  // A name may be a link to anything.
+  const real = pathInRoot(root, file);
+  if (!SOURCE.test(file) || !SOURCE.test(real)) throw new Error(`${file}: no source of JavaScript or TypeScript`);
+  const open = openAs(file, `${root}${real}`, target);
   try {
-    // A name may be a link to anything.
-    const real = readlinkSync(`/proc/self/fd/${open}`);
-    if (!SOURCE.test(file) || !SOURCE.test(real)) throw new Error(`${file}: no source of JavaScript or TypeScript`);
     const { size, mtimeMs } = fstatSync(open);
     if (size > MAX_BYTES) throw new Error(`${file}: ${size} bytes; at most ${MAX_BYTES} are read`);
     const isChanged = mtimeMs > startedMs(target);
@@ -71,6 +73,22 @@ function readSource(file: string, target: TargetProcess): { texts: string[]; rem
     };
   } finally {
     closeSync(open);
+  }
+}
+
+/** Opens what the process calls `file`; what fails is told by that name. */
+function openAs(file: string, path: string, target: TargetProcess): number {
+  try {
+    return openRegular(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const present = readProcess(target.pid);
+    // A zombie has no files any more.
+    if (present?.startTicks !== target.startTicks || /^[ZX]$/.test(present.state))
+      throw new Error(`${file}: process ${target.pid} has ended, and its files cannot be seen any more`, {
+        cause: error,
+      });
+    throw new Error(`${file}: ${code === "ENOENT" ? "not there" : (code ?? "no regular file")}`, { cause: error });
   }
 }
 
