@@ -168,3 +168,17 @@ test("TCP, locks and page faults; a group that was given up is told no more", ()
   expect(later["process.tcp.connection.count"]!.value).toBe(0);
   expect(later["process.tcp.round_trip"]).toBeUndefined();
 });
+
+test("slots go on where the kernel's 32 bits are full, again and again, and stay the sum's parts", () => {
+  const counts = new ProcessCounts();
+  counts.begin(BEGAN);
+  // 2^32 is 4.29e9, which the third tick is beyond, and the sixth beyond twice of it.
+  const all = Array.from({ length: 6 }, (_, tick) => 1_600_000_000 * (tick + 1));
+  for (const [tick, count] of all.entries()) {
+    const slots = Array.from({ length: 24 }, (_, slot) => (slot === 3 ? count % 2 ** 32 : 0));
+    counts.take({ ...record(7, CountKind.minorFault, count), slots });
+    counts.tick(BEGAN + BigInt(tick + 1) * S);
+    const [told] = Object.values(sent((into) => counts.addProcess(into, 7, NONE)));
+    expect([told!.count, ...Object.values(told!.buckets!)]).toEqual([count, count]);
+  }
+});

@@ -69,10 +69,11 @@ export class ProcessCounts {
     let entries = this.processes.get(tgid);
     if (entries === undefined) this.processes.set(tgid, (entries = new Map()));
     const before = entries.get(key);
-    if (kind in DIRECTIONS) this.addToDisk(key, record, before);
-    const { count, ns, bytes, slots } = record;
+    const { count, ns, bytes } = record;
+    const slots = grown(before?.slots, record.slots);
+    if (kind in DIRECTIONS) this.addToDisk(key, { ...record, slots }, before);
     const sinceUnixNs = before?.sinceUnixNs ?? this.tickUnixNs;
-    if (!isLast) entries.set(key, { kind, which, sinceUnixNs, count, ns, bytes, slots: [...slots] });
+    if (!isLast) entries.set(key, { kind, which, sinceUnixNs, count, ns, bytes, slots });
     else entries.delete(key);
     if (entries.size === 0) this.processes.delete(tgid);
   }
@@ -178,6 +179,13 @@ function groupOf(kind: number): CountGroup {
   if (kind === CountKind.minorFault || kind === CountKind.majorFault) return "page faults";
   return kind === CountKind.kernelLock ? "kernel locks" : "TCP";
 }
+
+/**
+ * The kernel counts slots in 32 bits, which a program that touches new memory all the time fills within hours: they go on from
+ * what was held.
+ */
+const grown = (held: readonly number[] | undefined, told: readonly number[]): number[] =>
+  held === undefined ? [...told] : held.map((count, slot) => count + ((told[slot]! - count) >>> 0));
 
 const distributionOf = ({ count, ns, slots }: Amounts): Distribution => ({
   count,
