@@ -116,6 +116,9 @@ function commandSeconds(command: string): number {
 }
 
 const [a, b] = [ours(), theirs()];
+// Samples without a stack, which folded ones cannot hold.
+const stackless = b.get("") ?? 0;
+b.delete("");
 const lines = Buffer.concat(a).toString().split("\n").slice(0, -1);
 const isSame =
   // Stacks whose values are zero are left out of folded ones.
@@ -131,7 +134,9 @@ for (let round = 0; round < rounds; round++) {
 const rate = (times: readonly number[]): string => `${(bytes.length / 1e6 / median(times)).toFixed(0)} MB/s`;
 const times = (theirOnes: readonly number[], ourOnes: readonly number[]): string =>
   `${(median(theirOnes) / median(ourOnes)).toFixed(2)}x`;
-console.log(`${(bytes.length / 1e6).toFixed(1)} MB, ${lines.length} stacks, same result: ${isSame}`);
+console.log(
+  `${(bytes.length / 1e6).toFixed(1)} MB, ${lines.length} stacks, same result: ${isSame}; of no stack, and so left out: ${stackless}`,
+);
 console.log(`ours ${rate(our)}, pprof-format ${rate(their)}: ${times(their, our)}`);
 
 if (values.go) {
