@@ -65,3 +65,14 @@ test("of hidden statements that fell nothing is known until the next look", () =
   expect([hidden, reset]).toEqual([undefined, 1]);
   expect(texts([statementDeltas(rows(" 490 59"), rows(" 495 61"), 9).hidden])).toEqual([" 5 2 50"]);
 });
+
+test("statements that a role may see from now on are no new ones", () => {
+  // 500 hidden calls are those of b and c: all of them may be seen, or those of b alone.
+  const before = rows("a 3 1", " 500 60");
+  expect(texts(statementDeltas(before, rows("a 5 2", "b 400 40", "c 102 21"), 9).top)).toEqual(["a 2 1 20"]);
+  const some = statementDeltas(before, rows("a 5 2", "b 400 40", " 102 21"), 9);
+  expect([texts(some.top), some.hidden]).toEqual([["a 2 1 20"], undefined]);
+  // Others that begin meanwhile are new, as long as none is revealed.
+  const more = statementDeltas(before, rows("a 5 2", "b 4 9", " 501 61"), 9);
+  expect(texts(more.top)).toEqual(["b 4 9 40", "a 2 1 20"]);
+});

@@ -25,7 +25,8 @@ const TIME = STATEMENT_COUNTERS.findIndex(({ metric }) => metric === "time");
 /**
  * What each statement added since `before`, its rows of several roles together. A row that was not there before began since
  * then; one that is counted from another time on, or counts fewer calls than before, began again: of both all that they
- * count is new. Statements without new calls are left out.
+ * count is new. But where hidden statements became fewer, the rows that appear may be those, of a role that was given the
+ * right to see them: what they added is known from the next look on. Statements without new calls are left out.
  */
 export function statementDeltas(
   before: readonly StatementRow[],
@@ -34,9 +35,11 @@ export function statementDeltas(
 ): StatementDeltas {
   const known = new Map(before.map((row) => [keyOf(row), row]));
   const added = new Map<string, Float64Array>();
+  const isRevealed = hiddenCalls(now) < hiddenCalls(before);
   let reset = 0;
   for (const row of now) {
     const earlier = known.get(keyOf(row));
+    if (earlier === undefined && isRevealed) continue;
     const isReset =
       earlier !== undefined && (earlier.since !== row.since || row.counters[CALLS]! < earlier.counters[CALLS]!);
     if (isReset) reset++;
@@ -61,6 +64,8 @@ export function statementDeltas(
 }
 
 const keyOf = ({ queryId, entry }: StatementRow): string => `${queryId} ${entry}`;
+const hiddenCalls = (rows: readonly StatementRow[]): number =>
+  rows.find(({ queryId }) => queryId === "")?.counters[CALLS] ?? 0;
 const countersOf = ({ counters }: StatementDelta): Float64Array => counters;
 
 const differenceOf = (now: Float64Array, before: Float64Array): Float64Array =>
