@@ -1,7 +1,7 @@
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { PerfMap, PerfMapFile, readJitName } from "./perf-map.ts";
 
 let folder = "";
@@ -51,6 +51,28 @@ test("what is added later holds, however it was cut", () => {
   // 0x1000 + 16 + 11 is behind the last one, and behind all of them.
   expect([map.find(0x101a), map.find(0x101b)]).toEqual(["f11", undefined]);
   expect(mapOf("5000 10 stays\n" + lines.join("")).find(0x1000)).toBe("f11");
+});
+
+test("a map that grows by small parts is put in order some ten times in all, not once for each few of them", () => {
+  const map = new PerfMap();
+  let ordered = 0;
+  const concat = vi.spyOn(Buffer, "concat");
+  onTestFinished(() => {
+    concat.mockRestore();
+  });
+  const line = (i: number): string =>
+    `${(0x1000 * (i % 300) + 0x100000).toString(16)} 100 f${String(i).padStart(4, "0")}\n`;
+  for (let i = 0; i < 1000; i++) map.add(Buffer.from(line(i)));
+  for (const { value } of concat.mock.results) ordered += (value as Buffer).length;
+  const all = 1000 * line(0).length;
+  // Each byte of n parts is in log2(n) of them at most.
+  expect(ordered).toBeLessThanOrEqual(10 * all);
+  // The last one written at a place holds: that of 900 to 999, then that of 700 on.
+  expect([map.find(0x100000), map.find(0x100000 + 0x1000 * 99), map.find(0x100000 + 0x1000 * 100)]).toEqual([
+    "f0900",
+    "f0999",
+    "f0700",
+  ]);
 });
 
 test("of a map that grows what is new is read, lines only when they are whole", () => {

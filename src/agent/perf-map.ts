@@ -3,9 +3,6 @@ import { openRegular } from "./regular-file.ts";
 
 /** A year of a busy Node writes some 50 MB. */
 const MAX_BYTES = 1 << 28;
-/** So many that were read one after the other are looked through; then they are one. */
-const MOST_PIECES = 8;
-
 /**
  * Names that a runtime wrote for the code it compiled: `start size name` in hexadecimal, a line each. Code is moved and its
  * place used again: where entries overlap, the later one holds. Damaged lines are counted and left out.
@@ -14,17 +11,24 @@ export class PerfMap {
   count = 0;
   /** lines that are no entries */
   damaged = 0;
-  /** later ones behind */
-  private pieces: Piece[] = [];
+  /** later ones behind, each less than half of the one before: few are looked through, and no entry is put in order often */
+  private readonly pieces: Piece[] = [];
 
   /** Takes in what stands behind all that was added before; keeps the bytes, in which the names stand. */
   add(bytes: Buffer): void {
-    const piece = new Piece(bytes);
+    let piece = new Piece(bytes);
     this.count += piece.count;
     this.damaged += piece.damaged;
     if (piece.count === 0) return;
+    let joined = bytes.length;
+    const parts = [bytes];
+    while (this.pieces.length > 0 && this.pieces.at(-1)!.bytes.length <= 2 * joined) {
+      const before = this.pieces.pop()!.bytes;
+      joined += before.length;
+      parts.unshift(before);
+    }
+    if (parts.length > 1) piece = new Piece(Buffer.concat(parts));
     this.pieces.push(piece);
-    if (this.pieces.length > MOST_PIECES) this.pieces = [new Piece(Buffer.concat(this.pieces.map((one) => one.bytes)))];
   }
 
   find(address: number): string | undefined {
