@@ -49,8 +49,8 @@ async function run(watch: Watch): Promise<{ readonly own: number; readonly helpe
   const ended = once(child, "close");
   while (!readFileSync(`/proc/${child.pid}/syscall`, "latin1").startsWith("0 ")) await sleep(10);
   let costNs = 0;
-  const stop = await watching(watch, child.pid!, (record) => {
-    if (record.type === "tick" || record.type === "end") costNs = record.ownNs + record.programsNs;
+  const stop = await watching(watch, child.pid!, (record, beforeNs) => {
+    if (record.type === "tick" || record.type === "end") costNs = record.ownNs - beforeNs + record.programsNs;
   });
   child.stdin.end("go\n");
   await ended;
@@ -58,13 +58,21 @@ async function run(watch: Watch): Promise<{ readonly own: number; readonly helpe
   return { own: Number(text), helper: costNs / 1e9 };
 }
 
-async function watching(watch: Watch, pid: number, take: (record: ProbeRecord) => void): Promise<() => Promise<void>> {
+/** take: a record, and what the helper had taken before the program began: loading its probes takes it a second. */
+async function watching(
+  watch: Watch,
+  pid: number,
+  take: (record: ProbeRecord, beforeNs: number) => void,
+): Promise<() => Promise<void>> {
   if (watch === "nobody") return () => Promise.resolve();
   if (watch === "agent") {
-    const serving = new ServingHelper(helper, { hz: 19, tickSeconds: 1, user: undefined }, take);
+    let beforeNs = 0;
+    const options = { hz: 19, tickSeconds: 1, user: undefined };
+    const serving = new ServingHelper(helper, options, (record) => take(record, beforeNs));
     await serving.ready;
     serving.target(pid);
     await serving.counts([pid]);
+    beforeNs = serving.use().cpuNs;
     return async () => {
       serving.stop();
       await serving.ended;
@@ -73,7 +81,8 @@ async function watching(watch: Watch, pid: number, take: (record: ProbeRecord) =
   const options = { pids: [pid], hz: 49, seconds: 600, budgetPercent: 0, atExec: false };
   return new Promise((resolve) => {
     const recording = runHelper(helper, options, (record) => {
-      take(record);
+      // A recording's cost is told without that.
+      take(record, 0);
       if (record.type === "hello")
         resolve(async () => {
           recording.stop();
