@@ -115,3 +115,27 @@ test.each<[string, Mechanism, string, string, boolean]>([
     isConsequence ? ["the endpoint is slow", "timeout of shop"] : ["the endpoint is slow"],
   );
 });
+
+/** A request of stock takes 20, of which it waits 8 for a connection, and the statement takes 4. */
+const AT_THE_DOOR = `
+    shop GET /total   |---------------------------------------| server
+      shop GET total   |-------------------------------------|  client
+        stock GET /total               |-------------------|    server
+          stock pg-pool.connect         |-------|               client db.system.name=postgresql db.namespace=main
+          stock SELECT                          |---|           client db.system.name=postgresql db.namespace=main db.query.text="SELECT sum(n) FROM items"`;
+
+test.each([
+  ["with the waits that it causes, for most of it", true],
+  ["for a fifth of it", false],
+])("requests wait at the door of a service whose requests wait for a statement, %s", async (_, withWaits) => {
+  const window = await buildWindow(traceFromText(AT_THE_DOOR, { unitNs: 1e6 }), async () => {});
+  const statement = claim(window, "slow-query", "main", "SELECT");
+  const waits = { nodes: claim(window, "slow-query", "", "pg-pool.connect").explanation.nodes, undo: [] };
+  const late = claim(window, "accept-queue", "stock");
+  const [, door] = foldConsequences(window, [
+    withWaits ? { ...statement, explanation: { ...statement.explanation, waits } } : statement,
+    { ...late, explanation: { ...late.explanation, waitsInTransit: true } },
+  ]);
+  expect(door!.explanation.harmful).toBe(!withWaits);
+  expect(door!.becauseOf).toBe(withWaits ? "main" : undefined);
+});

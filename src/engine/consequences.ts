@@ -134,6 +134,8 @@ interface Cause {
   /** by service: part of the messages, and of the time in databases, that its calls are */
   readonly messages: ReadonlyMap<string, number>;
   readonly databaseTime: ReadonlyMap<string, number>;
+  /** by service: part of the time of its requests that its calls take, with the waits that they cause */
+  readonly requestTime: ReadonlyMap<string, number>;
 }
 
 function causesOf(window: Window, claims: readonly Claim[]): Cause[] {
@@ -152,36 +154,60 @@ function causesOf(window: Window, claims: readonly Claim[]): Cause[] {
       group.flatMap(({ explanation }) => explanation.nodes.flatMap((node) => subtree(window, node))),
     );
     const own = loadOf(window, nodes);
+    const waits = loadOf(window, new Set(group.flatMap(({ explanation }) => explanation.waits?.nodes ?? [])));
     const part = (mine: ReadonlyMap<string, number>, whole: ReadonlyMap<string, number>): Map<string, number> =>
-      new Map([...mine].map(([service, load]) => [service, load / whole.get(service)!]));
+      new Map([...mine].map(([service, load]) => [service, load / (whole.get(service) ?? Number.NaN)]));
     return {
       claims: group,
       mechanism: group[0]!.explanation.mechanism,
       title: group[0]!.explanation.title,
       messages: part(own.messages, all!.messages),
       databaseTime: part(own.databaseNs, all!.databaseNs),
+      requestTime: part(sumOf(own.databaseNs, waits.poolNs), all!.requestNs),
     };
   });
+}
+
+interface Found {
+  readonly cause: Cause;
+  readonly part: number;
+  /** what it is a part of */
+  readonly of: string;
 }
 
 /** The cause with the largest part in what a claim complains of. */
 function largest(
   causes: readonly Cause[],
-  { mechanism, subject: { service } }: Explanation,
-): { cause: Cause; part: number; of: string } | undefined {
-  const isPool = mechanism === "pool-exhausted";
-  if (!isPool && !TOO_MUCH_TO_DO.has(mechanism)) return undefined;
-  const of = isPool ? `the time for which ${service} uses its databases` : `the messages of ${service}`;
-  return causes
-    .filter((cause) => isPool || TOO_MANY_CALLS.has(cause.mechanism))
-    .map((cause) => ({ cause, of, part: (isPool ? cause.databaseTime : cause.messages).get(service) ?? 0 }))
-    .filter(({ part }) => part >= MIN_PART)
-    .toSorted((a, b) => b.part - a.part)[0];
+  { mechanism, subject: { service }, waitsInTransit }: Explanation,
+): Found | undefined {
+  const partOf = (of: string, which: (cause: Cause) => ReadonlyMap<string, number> | undefined): Found[] =>
+    causes.map((cause) => ({ cause, of, part: which(cause)?.get(service) ?? 0 }));
+  const found =
+    mechanism === "pool-exhausted"
+      ? partOf(`the time for which ${service} uses its databases`, (cause) => cause.databaseTime)
+      : [
+          ...(TOO_MUCH_TO_DO.has(mechanism)
+            ? partOf(`the messages of ${service}`, (cause) =>
+                TOO_MANY_CALLS.has(cause.mechanism) ? cause.messages : undefined,
+              )
+            : []),
+          // So many are in flight because each takes that long (Little's law): that is what those before the door wait for.
+          ...(waitsInTransit === true
+            ? partOf(`the time of requests of ${service}`, (cause) => cause.requestTime)
+            : []),
+        ];
+  return found.filter(({ part }) => part >= MIN_PART).toSorted((a, b) => b.part - a.part)[0];
 }
 
 interface Load {
   readonly messages: Map<string, number>;
   readonly databaseNs: Map<string, number>;
+  readonly poolNs: Map<string, number>;
+  readonly requestNs: Map<string, number>;
+}
+
+function sumOf(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): Map<string, number> {
+  return new Map([...a.keys(), ...b.keys()].map((key) => [key, (a.get(key) ?? 0) + (b.get(key) ?? 0)]));
 }
 
 const loadOfAll = oncePerWindow((window): Load =>
@@ -191,22 +217,35 @@ const loadOfAll = oncePerWindow((window): Load =>
   ),
 );
 
-/** Per service: requests taken and calls made on these call paths, and nanoseconds in databases. */
+/** A request taken or a call made is a message. */
+const MESSAGES: ReadonlySet<SpanRole> = new Set<SpanRole>([
+  SpanRole.client,
+  SpanRole.database,
+  SpanRole.server,
+  SpanRole.consumer,
+]);
+
+/** Per service: requests taken and calls made on these call paths; nanoseconds in databases, of waits for connections, of requests. */
 function loadOf(window: Window, nodes: Iterable<number>): Load {
   const { paths, forest, text } = window;
   const messages = new Map<string, number>();
   const databaseNs = new Map<string, number>();
+  const poolNs = new Map<string, number>();
+  const requestNs = new Map<string, number>();
+  const times: Partial<Record<SpanRole, Map<string, number>>> = {
+    [SpanRole.database]: databaseNs,
+    [SpanRole.pool]: poolNs,
+    [SpanRole.server]: requestNs,
+  };
   const add = (to: Map<string, number>, key: string, value: number): void =>
     void to.set(key, (to.get(key) ?? 0) + value);
   for (const node of nodes) {
-    const role = paths.role[node];
-    const isCall = role === SpanRole.client || role === SpanRole.database;
-    if (!isCall && role !== SpanRole.server && role !== SpanRole.consumer) continue;
+    const role = paths.role[node] as SpanRole;
     const service = text(paths.service[node]!);
     const rows = spanRows(window, node);
-    add(messages, service, rows.length);
-    if (role !== SpanRole.database) continue;
-    for (const row of rows) add(databaseNs, service, forest.endNs[row]! - forest.startNs[row]!);
+    if (MESSAGES.has(role)) add(messages, service, rows.length);
+    const time = times[role];
+    if (time !== undefined) for (const row of rows) add(time, service, forest.endNs[row]! - forest.startNs[row]!);
   }
-  return { messages, databaseNs };
+  return { messages, databaseNs, poolNs, requestNs };
 }

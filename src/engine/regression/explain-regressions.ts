@@ -3,7 +3,7 @@ import type { EndpointView } from "../endpoint-view.ts";
 import { percent } from "../wording.ts";
 import { claimAddedCalls } from "./added-calls.ts";
 import { comparison, type Comparison, type RegressionClaim } from "./affected.ts";
-import { attributeGrowth } from "./attribution.ts";
+import { attributeGrowth, type Culprit } from "./attribution.ts";
 import { claimBreakage, newFailures } from "./broken-off.ts";
 import { claimEndpointMix } from "./endpoint-mix.ts";
 import { heldLonger } from "./held-longer.ts";
@@ -45,15 +45,13 @@ export function explainRegressions(
   const load = loadIncrease(now, before);
   const structure = compareHabits(habitsOf(operations.before), habitsOf(operations.now));
   const unexplained = growths.filter(({ operation }) => !mix.explained.has(operation.id));
+  // With more load statements and waits may both be what follows.
+  const held = load === undefined ? heldLonger(unexplained) : [];
+  const heldIds = new Set(held.flatMap(({ calls, waits }) => [...calls, ...waits].map(({ operation: { id } }) => id)));
   const passed = claimPassedBetween(compared, unexplained);
-  const slowdowns = [
-    ...passed.claims,
-    ...claimGrowth(
-      compared,
-      unexplained.filter(({ operation }) => !passed.explained.has(operation.id)),
-      load,
-    ),
-  ];
+  const isTold = ({ operation: { id } }: OperationGrowth): boolean => passed.explained.has(id) || heldIds.has(id);
+  const rest = attributeGrowth(unexplained.filter((growth) => !isTold(growth)));
+  const slowdowns = [...passed.claims, ...claimGrowth(compared, [...held, ...rest], load)];
   const broken = claimBreakage(compared, structure.lost);
   const added = claimAddedCalls(compared, structure.added);
   const serialised = claimSerialised(compared);
@@ -79,13 +77,9 @@ export function explainRegressions(
 
 function claimGrowth(
   compared: Comparison,
-  growths: readonly OperationGrowth[],
+  culprits: readonly Culprit[],
   load: LoadChange | undefined,
 ): RegressionClaim[] {
-  // With more load statements and waits may both be what follows.
-  const held = load === undefined ? heldLonger(growths) : [];
-  const known = new Set(held.flatMap(({ calls, waits }) => [...calls, ...waits]));
-  const culprits = [...held, ...attributeGrowth(growths.filter((growth) => !known.has(growth)))];
   return culprits.flatMap((culprit) => {
     const claims = claimSlowdown(compared, culprit);
     const correlation = load === undefined || !culprit.proven ? undefined : growsWithLoad(compared, culprit);

@@ -1,4 +1,5 @@
 import { rankCorrelation } from "../../analysis/rank-correlation.ts";
+import { SpanRole } from "../../model/span-facts.ts";
 import type { EndpointView } from "../endpoint-view.ts";
 import { ms, percent, times } from "../wording.ts";
 import {
@@ -48,7 +49,7 @@ interface Pair {
  */
 export function claimPassedBetween(comparison: Comparison, growths: readonly OperationGrowth[]): PassedBetween {
   const none = { claims: [], explained: new Set<number>() };
-  const grown = growths.filter((growth) => growth.grown && !isCall(growth.operation.role));
+  const grown = growths.filter((growth) => growth.grown && isWork(growth.operation.role));
   const services = new Set(grown.map(({ operation }) => operation.service));
   if (services.size !== 2) return none;
   const [pair] = pairsOf(comparison, growths, grown).toSorted((a, b) => b.correlation - a.correlation);
@@ -58,6 +59,9 @@ export function claimPassedBetween(comparison: Comparison, growths: readonly Ope
     explained: new Set([pair.caller.operation.id, pair.callee.operation.id]),
   };
 }
+
+/** A wait for a connection is nobody's work: it has no size. */
+const isWork = (role: SpanRole): boolean => !isCall(role) && role !== SpanRole.pool;
 
 function pairsOf(
   comparison: Comparison,

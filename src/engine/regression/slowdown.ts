@@ -52,7 +52,7 @@ export function claimSlowdown(comparison: Comparison, culprit: Culprit): Regress
     if (rows.every((row) => !(comparison.ownNs[row]! > 0))) continue;
     const cost = (row: number): number => comparison.ownNs[row]! * (1 - targets.get(row)!);
     const perRequest = rows.reduce((sum, row) => sum + cost(row), 0) / view.endpoint.traces.length;
-    const examples = exampleTracesOf(comparison, cost, rows);
+    const examples = exampleTracesOf(comparison, cost, own.length > 0 ? own : rows);
     claims.push({
       view,
       explanation: {
