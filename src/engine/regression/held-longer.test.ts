@@ -15,8 +15,11 @@ interface Times {
 
 const BY_NAME = "SELECT id, content FROM records WHERE name = ?";
 
-/** 600 requests of zones, 50 ms apart: 2 ms of its own, a connection of main, two statements; all vary by a third or so. */
-function drawn(seed: number, times: Times): SpanTable {
+/**
+ * 600 requests of zones, 50 ms apart: 2 ms of its own, a connection of main, two statements; all vary by a third or so.
+ * Of two endpoints the second, of the even traces, does not look up by name.
+ */
+function drawn(seed: number, times: Times, endpoints = 1): SpanTable {
   const random = new Random(seed);
   const vary = (ms: number): number =>
     MS * ms * Math.exp(0.6 * (random.uniform() + random.uniform() + random.uniform() - 1.5));
@@ -25,6 +28,7 @@ function drawn(seed: number, times: Times): SpanTable {
     const startNs = trace * 50 * MS;
     const own = vary(2);
     let at = startNs + own;
+    const isFirst = endpoints === 1 || trace % 2 === 1;
     const call = (id: number, name: string, ms: number, statement?: string): SpanRow => ({
       trace,
       id,
@@ -42,11 +46,20 @@ function drawn(seed: number, times: Times): SpanTable {
     });
     const calls = [
       call(2, "pg-pool.connect", times.pool),
-      call(3, "pg.query:SELECT main", times.byName, BY_NAME),
+      ...(isFirst ? [call(3, "pg.query:SELECT main", times.byName, BY_NAME)] : []),
       call(4, "pg.query:SELECT main", times.byKey, "SELECT name FROM zones WHERE id = ?"),
     ];
     rows.push(
-      { trace, id: 1, parent: 0, startNs, endNs: at, kind: SpanKind.server, service: "zones", name: "GET /records" },
+      {
+        trace,
+        id: 1,
+        parent: 0,
+        startNs,
+        endNs: at,
+        kind: SpanKind.server,
+        service: "zones",
+        name: isFirst ? "GET /records" : "GET /zone",
+      },
       ...calls,
     );
   }
@@ -86,4 +99,16 @@ describe("requests wait for a connection, and did not before", () => {
     const { loud } = await compared({ pool: 400, byName: 2.6, byKey: 1 });
     expect(loud[0]).toBe("pool-exhausted zones");
   });
+});
+
+test("requests that only wait for a connection show, by others, what for", async () => {
+  const now = drawn(2, { pool: 400, byName: 80, byKey: 1.1 }, 2);
+  const { findings } = await diagnose({ spans: now, baseline: drawn(1, BEFORE, 2) });
+  const loud = findings.filter(({ severity }) => severity !== "note");
+  expect(loud.map(({ subject }) => subject.statement)).toEqual([BY_NAME]);
+  expect(loud[0]!.why).toContain("Also at zones GET /");
+  const traces = loud[0]!.evidence.find(({ kind }) => kind === "trace")!.text.match(/[0-9a-f]{32}/g)!;
+  expect(traces.length).toBeGreaterThan(0);
+  // Odd traces look up by name; the others read by key alone.
+  expect(traces.every((id) => Number.parseInt(id.slice(-8), 16) % 2 === 1)).toBe(true);
 });

@@ -44,6 +44,7 @@ export function claimSlowdown(comparison: Comparison, culprit: Culprit): Regress
       if (culprit.waits.includes(of)) waiting.add(row);
     });
   }
+  const ownRows = [...targets.keys()].filter((row) => !waiting.has(row));
   const claims: RegressionClaim[] = [];
   for (const [index, rows] of rowsByView(comparison, targets.keys())) {
     const view = comparison.views[index]!;
@@ -52,7 +53,8 @@ export function claimSlowdown(comparison: Comparison, culprit: Culprit): Regress
     if (rows.every((row) => !(comparison.ownNs[row]! > 0))) continue;
     const cost = (row: number): number => comparison.ownNs[row]! * (1 - targets.get(row)!);
     const perRequest = rows.reduce((sum, row) => sum + cost(row), 0) / view.endpoint.traces.length;
-    const examples = exampleTracesOf(comparison, cost, own.length > 0 ? own : rows);
+    // Of requests that only wait for it, others show what for.
+    const examples = exampleTracesOf(comparison, cost, own.length > 0 ? own : ownRows);
     claims.push({
       view,
       explanation: {
