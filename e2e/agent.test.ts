@@ -381,7 +381,8 @@ test.runIf(hasProbes)(
       () => agent.stderr(),
     );
     const said = [...agent.stderr().matchAll(/it (gives up [^\n]+|scrapes every [\d.]+ s)/g)].map(([, what]) => what);
-    expect(said.slice(0, 8)).toEqual([
+    expect(said.slice(0, 9)).toEqual([
+      "gives up page faults",
       "gives up kernel locks",
       "gives up TCP",
       "gives up block I/O",

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { longpole, ROOT } from "./longpole.ts";
 import { START_TIMEOUT_MS } from "./running-up.ts";
 
@@ -21,7 +21,7 @@ export function collectorRungs(): ReadonlyMap<string, string> {
 /** A folder and processes of one file of tests. */
 export interface TestGround {
   readonly folder: string;
-  /** Ends it after the last test, if it lives. */
+  /** Ends it after the last test, or after the one that started it where that fails. */
   keep<Child extends ChildProcess>(child: Child): Child;
 }
 
@@ -34,12 +34,14 @@ export function testGround(name: string): TestGround {
     // The agent becomes another user, who has to get to its queue.
     chmodSync(folder, 0o755);
   });
+  let before = 0;
+  beforeEach(() => void (before = started.length));
+  // What a test that failed has left would be in the way of its second try.
+  afterEach(async ({ task }) => {
+    if (task.result?.state === "fail") await endAll(started.slice(before));
+  });
   afterAll(async () => {
-    for (const child of started) {
-      const isOver = child.exitCode !== null || child.signalCode !== null;
-      child.kill("SIGKILL");
-      if (!isOver) await once(child, "exit");
-    }
+    await endAll(started);
     // The store's engine ends a moment after the server that it belongs to.
     rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
   }, START_TIMEOUT_MS);
@@ -52,6 +54,14 @@ export function testGround(name: string): TestGround {
       return child;
     },
   };
+}
+
+async function endAll(children: readonly ChildProcess[]): Promise<void> {
+  for (const child of children) {
+    const isOver = child.exitCode !== null || child.signalCode !== null;
+    child.kill("SIGKILL");
+    if (!isOver) await once(child, "exit");
+  }
 }
 
 /** A process of which the standard error is listened to. */
